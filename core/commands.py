@@ -1,0 +1,261 @@
+"""The commands of `python -m core`. TensorFlow is imported only by those that need a network."""
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from core import datasets, runs
+from core.download import download_mnist
+from core.errors import PictureError
+from core.evaluation import score
+from core.events import EpochEnded, Event
+from core.events import Progress as BatchesDone
+from core.presets import PRESETS, preset
+from core.recipes import Recipe
+
+if TYPE_CHECKING:
+    from core.inference import Predictor
+
+app = typer.Typer(
+    help="Digitscope without a screen: digits, training, evaluation and predictions.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+RunName = Annotated[str, typer.Option("--run", help="The run that reads the digits.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+DatasetOption = Annotated[
+    str | None, typer.Option("--dataset", help=f"One of: {', '.join(datasets.DATASETS)}.")
+]
+
+
+@app.command("datasets")
+def list_datasets(as_json: AsJson = False) -> None:
+    """List the datasets, and whether each can be used without a download."""
+    for name in datasets.DATASETS:
+        at_hand = name in datasets.available()
+        row: dict[str, Any] = {"dataset": name, "available": at_hand}
+        if at_hand:
+            loaded = datasets.load(name)
+            row |= {"train": len(loaded.train), "test": len(loaded.test)}
+        if as_json:
+            print(json.dumps(row))
+        elif at_hand:
+            print(f"{name}: {row['train']:,} training and {row['test']:,} test digits")
+        else:
+            print(f"{name}: not on this machine; `python -m core download` fetches it")
+
+
+@app.command()
+def download() -> None:
+    """Download the full MNIST (11 MB) into Keras's cache folder."""
+    bar = Progress(
+        TextColumn("mnist.npz"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=_console(),
+    )
+    with bar:
+        task = bar.add_task("mnist", total=None)
+        path = download_mnist(
+            lambda done, total: bar.update(task, completed=done, total=total or None)
+        )
+    print(f"MNIST is in {path}.")
+
+
+@app.command("runs")
+def list_runs(as_json: AsJson = False) -> None:
+    """List all runs, shipped and your own, with their test accuracy."""
+    for run in runs.list_runs():
+        if isinstance(run, runs.BrokenRun):
+            row: dict[str, Any] = {"run": run.id, "error": run.problem}
+            line = f"{run.id}: {run.problem}"
+        else:
+            figures = {name: str(found) for name, found in run.info.metrics.items()}
+            row = {"run": run.id, "status": run.info.status, "metrics": figures}
+            line = f"{run.id}: " + "; ".join(f"{name} {found}" for name, found in figures.items())
+        print(json.dumps(row, ensure_ascii=False) if as_json else line)
+
+
+@app.command()
+def train(
+    preset_name: Annotated[str, typer.Option("--preset", help=f"One of: {', '.join(PRESETS)}.")],
+    dataset: DatasetOption = None,
+    epochs: Annotated[int | None, typer.Option(help="How often each digit is seen.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same run.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The new run's folder [default: runs/PRESET-TIME].")
+    ] = None,
+    keep_mb: Annotated[
+        float, typer.Option(min=0, help="Room for the weights of single epochs, in MB.")
+    ] = runs.MAX_EPOCH_BYTES / 2**20,
+) -> None:
+    """Train a preset and keep it as a run."""
+    asked = {"dataset": dataset, "epochs": epochs, "seed": seed}
+    changes = {key: value for key, value in asked.items() if value is not None}
+    recipe = preset(preset_name).recipe.changed(**changes)
+    folder = out or runs.own_folder() / f"{preset_name}-{datetime.now():%Y%m%d-%H%M%S}"
+    print(recipe.architecture.summary())
+    with _quiet_tensorflow():
+        from core.training import train as train_recipe
+    with _training_bar(recipe) as on_event:
+        run = train_recipe(recipe, folder, on_event, max_epoch_bytes=int(keep_mb * 2**20))
+    print(f"The run {run.id!r} is in {run.folder}, trained in {run.info.seconds:.0f} s.")
+    for name, found in run.info.metrics.items():
+        print(f"{name}: {found}{'' if found.held_out else ', some of which it was trained on'}")
+
+
+@app.command()
+def evaluate(
+    run: Annotated[str, typer.Argument(help="The run's name; `runs` lists them.")],
+    dataset: DatasetOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a run read the test digits of a dataset (the full MNIST if it is at hand)."""
+    name = dataset or datasets.available()[0]
+    test = datasets.load(name).test
+    info = runs.find(run).info
+    predictor = _load(run)
+    answers = runs.Predictions(test.labels, predictor.probabilities(test.images))
+    held_out = info.provenance.held_out(name)
+    found = score(answers, held_out=held_out)
+    if as_json:
+        figures = {"accuracy": found.accuracy, "loss": found.loss, "held_out": held_out}
+        print(json.dumps({"run": run, "dataset": name, "n": found.n, **figures}))
+    else:
+        print(f"{run} on {name}: {found}, loss {found.loss:.4f}")
+        if not held_out:
+            print("Careful: the run was trained on some of these digits; this is no test score.")
+
+
+@app.command()
+def predict(
+    files: Annotated[list[Path], typer.Argument(help="Pictures with one digit each.")],
+    run: RunName = "best",
+    as_json: AsJson = False,
+) -> None:
+    """Read the digit in each picture. A picture that cannot be read does not stop the others."""
+    predictor = _load(run)
+    answers = [_answer(file, predictor, as_json=as_json) for file in files]
+    if not all(answers):
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True)
+class ReadDigit:
+    """One digit as `predict --json` prints it. `box`: x, y, width, height in the picture."""
+
+    digit: int
+    confidence: float
+    probabilities: list[float]
+    box: tuple[int, int, int, int]
+
+
+def read_picture(file: Path, predictor: "Predictor") -> ReadDigit:
+    """Read the one digit in a picture file. Raises PictureError with a sentence."""
+    from core.pictures import read
+    from core.preprocessing import find_digit
+
+    digit = find_digit(read(file))
+    probabilities = predictor.probabilities(digit.pixels[None])[0]
+    answer = int(probabilities.argmax())
+    rounded = [round(float(p), 6) for p in probabilities]
+    return ReadDigit(answer, rounded[answer], rounded, digit.box)
+
+
+def _answer(file: Path, predictor: "Predictor", *, as_json: bool) -> bool:
+    """Print the answer for one file; whether there was one."""
+    digits: list[dict[str, Any]] = []
+    problem = None
+    try:
+        found = read_picture(file, predictor)
+        digits = [asdict(found)]
+        line = f"{file}: {found.digit} ({100 * found.confidence:.0f} % sure)"
+    except PictureError as error:
+        problem = str(error)
+    if as_json:
+        print(json.dumps({"file": str(file), "digits": digits, "error": problem}), flush=True)
+    elif problem:
+        print(f"{file}: {problem}", file=sys.stderr)
+    else:
+        print(line, flush=True)
+    return problem is None
+
+
+def _load(run: str) -> "Predictor":
+    runs.find(run).check_model()  # says what is wrong before TensorFlow takes its seconds
+    with _quiet_tensorflow():
+        from core.inference import load_predictor
+    return load_predictor(run)
+
+
+def _console() -> Console:
+    return Console(stderr=True)
+
+
+@contextmanager
+def _training_bar(recipe: Recipe) -> Iterator[Any]:
+    bar = Progress(
+        TextColumn("epoch {task.fields[epoch]}"),
+        BarColumn(),
+        TextColumn("{task.fields[figures]}"),
+        TimeRemainingColumn(),
+        console=_console(),
+    )
+    with bar:
+        task = bar.add_task("train", total=recipe.epochs, epoch=1, figures="")
+
+        def on_event(event: Event) -> None:
+            if isinstance(event, BatchesDone):
+                figures = f"loss {event.loss:.3f}  {event.images_per_second:,.0f} digits/s"
+                bar.update(task, epoch=event.epoch, figures=figures)
+            elif isinstance(event, EpochEnded):
+                bar.update(task, completed=event.epoch)
+                bar.console.print(_epoch_line(event))
+
+        yield on_event
+
+
+def _epoch_line(event: EpochEnded) -> str:
+    line = f"epoch {event.epoch}: loss {event.loss:.4f}, accuracy {100 * event.accuracy:.2f} %"
+    if event.val_accuracy is not None:
+        line += f"; validation loss {event.val_loss:.4f}, accuracy {100 * event.val_accuracy:.2f} %"
+    return f"{line}; {event.seconds:.1f} s"
+
+
+@contextmanager
+def _quiet_tensorflow() -> Iterator[None]:
+    """Keep TensorFlow's remarks about drivers, which no setting silences, off the user's stderr.
+
+    They come from C++ before its logging is set up, so the file descriptor itself is turned aside
+    while TensorFlow starts; if that fails, what it said is shown after all.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+            yield
+        except BaseException:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

@@ -1,0 +1,21 @@
+"""The errors that a user may meet: each one's text is a sentence that says what is wrong and what to do."""
+
+
+class DigitscopeError(Exception):
+    """Base of every expected fault; `str(error)` can be shown to a visitor as it is."""
+
+
+class PictureError(DigitscopeError):
+    """A picture that cannot be opened, or in which no digit can be found."""
+
+
+class DatasetError(DigitscopeError):
+    """Digits that cannot be loaded, downloaded or trusted."""
+
+
+class RecipeError(DigitscopeError):
+    """A recipe or architecture that cannot be built or trained."""
+
+
+class RunError(DigitscopeError):
+    """A run folder that is missing, half-written, corrupt or of another version."""

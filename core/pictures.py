@@ -1,0 +1,284 @@
+"""Files that people bring (photos, scans, drawings) -> upright RGB pixels.
+
+Everything odd about picture files ends here: turned phone photos (EXIF), transparency, palettes,
+16-bit and floating-point greys, CMYK, animations, damaged files and files that are no pictures.
+What comes out is plain RGB, and whatever cannot be read is told in one sentence (`PictureError`).
+
+Built on Pillow, because OpenCV returns None instead of a reason and has no size check before it
+decodes. Big pictures are shrunk while they are read, so that a photo of 50 megapixels costs a
+server little memory; `Picture.to_original` leads back to the pixels of the file.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from core.errors import PictureError
+
+MAX_BYTES: Final = 20 * 1024 * 1024
+MAX_PIXELS: Final = 50_000_000
+LONGEST_SIDE: Final = 2000
+"""Longer pictures are shrunk to at most this many pixels a side: far more than 28 x 28 needs."""
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS_TEXT: Final = "PNG, JPEG, WebP, GIF, BMP or TIFF"
+NO_NAME: Final = "the picture"
+
+# What Pillow (13.0) was seen to raise, or raises in its source, on damaged files. MemoryError: a
+# damaged header may ask for more than there is. OSError covers "truncated" and Unidentified.
+_BAD_DATA: Final = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    struct.error,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    RuntimeError,
+)
+_TOO_MANY: Final = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+# EXIF orientation -> what turns the stored pixels upright (EXIF 2.32, tag 0x0112).
+_UPRIGHT: Final = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+_SIGNATURES: Final = (
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8", "JPEG"),
+    (b"GIF8", "GIF"),
+    (b"RIFF", "WebP"),
+    (b"II*\0", "TIFF"),
+    (b"MM\0*", "TIFF"),
+    (b"BM", "BMP"),
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture read from a file.
+
+    Attributes:
+        pixels: uint8 (height, width, 3), RGB, 0..255, upright, at most `LONGEST_SIDE` a side.
+        size: (width, height) of the upright picture in the file, before any shrinking.
+    """
+
+    pixels: NDArray[np.uint8]
+    size: tuple[int, int]
+
+    def to_original(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        """Carry a box (x, y, width, height) from `pixels` to the file's own pixels, outwards."""
+        height, width = self.pixels.shape[:2]
+        x, y, box_width, box_height = box
+        left, top = x * self.size[0] // width, y * self.size[1] // height
+        right = min(self.size[0], -(-(x + box_width) * self.size[0] // width))
+        bottom = min(self.size[1], -(-(y + box_height) * self.size[1] // height))
+        return left, top, right - left, bottom - top
+
+
+def decode(data: bytes, name: str = NO_NAME) -> Picture:
+    """Read the bytes of a picture file; the first frame if it is animated.
+
+    Args:
+        data: the whole file, in one of `FORMATS`.
+        name: the file's name, for the sentences.
+
+    Raises:
+        PictureError: empty, too large, no picture, an unknown kind, or damaged.
+    """
+    who = _called(name)
+    if not data:
+        raise PictureError(f"{who} is empty (0 bytes): save or upload it again.")
+    if len(data) > MAX_BYTES:
+        raise _too_heavy(who)
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS:
+                raise _too_many_pixels(who, f"{width} x {height}")
+            return _read(image)
+    except _TOO_MANY as error:
+        raise _too_many_pixels(who, "far too many") from error
+    except UnidentifiedImageError as error:
+        raise PictureError(f"{who} {_what_is_it(data)}") from error
+    except _BAD_DATA as error:
+        raise PictureError(
+            f"{who} is damaged or cut off and cannot be read to its end: "
+            "save it again or choose another picture."
+        ) from error
+
+
+def read(path: Path) -> Picture:
+    """Read a picture file from disk.
+
+    Raises:
+        PictureError: missing, a folder, not permitted, or whatever `decode` refuses.
+    """
+    who = _called(path.name or str(path))
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError as error:
+        raise PictureError(f"{who} does not exist: check the name and the folder.") from error
+    except IsADirectoryError as error:
+        raise PictureError(f"{who} is a folder: name a picture inside it.") from error
+    except PermissionError as error:
+        raise PictureError(
+            f"{who} may not be read by this user: change its permissions or copy it."
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise PictureError(f"{who} cannot be read from disk: check the name.") from error
+    return decode(data, path.name)
+
+
+def flatten(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Lay a picture with transparency on white, or on black where all that is visible is light.
+
+    White ink on nothing would vanish on white; light paper with dark ink on it has dark pixels and
+    stays on white.
+
+    Args:
+        pixels: uint8 (height, width, 4), RGB and alpha (not premultiplied), 0..255.
+
+    Returns:
+        uint8 (height, width, 3), 0..255.
+    """
+    colours, alpha = pixels[..., :3], pixels[..., 3:]
+    if alpha.size == 0 or alpha.min() == 255:
+        return np.ascontiguousarray(colours)
+    # Half-transparent edges carry the ink's colour too: they count as far as they are visible.
+    shown = alpha[..., 0] >= max(1, int(alpha.max()) // 2)
+    tones = colours[shown].mean(axis=-1) if alpha.any() else np.zeros(1)
+    backdrop = 0.0 if np.percentile(tones, 2) >= 128 else 255.0
+    opacity = alpha.astype(np.float32) / 255.0
+    laid: NDArray[np.uint8] = np.rint(colours * opacity + backdrop * (1.0 - opacity)).astype(np.uint8)
+    return laid
+
+
+def _read(image: Image.Image) -> Picture:
+    """Decode, shrink, turn upright and flatten an opened image."""
+    size = image.size
+    if image.format in ("JPEG", "MPO"):
+        # The JPEG decoder can skip detail: draft picks the smallest 1/2, 1/4, 1/8 above the limit.
+        image.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
+        image.load()
+    else:
+        image.load()
+        size = image.size  # Pillow turns a TIFF upright while it loads
+    orientation = _orientation(image)
+    plain = _eight_bits(image)
+    factor = math.ceil(max(plain.size) / LONGEST_SIDE)
+    if factor > 1:
+        plain = plain.reduce(factor)
+    if orientation in _UPRIGHT:
+        plain = plain.transpose(_UPRIGHT[orientation])
+        if orientation >= 5:
+            size = (size[1], size[0])
+    pixels = np.array(plain)
+    return Picture(flatten(pixels) if plain.mode == "RGBA" else pixels, size)
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation 1..8 of a loaded image; 1 if there is none or the EXIF block is broken."""
+    try:
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except _BAD_DATA:
+        return 1  # the pixels are whole: a broken note about the camera is no reason to refuse
+    return value if isinstance(value, int) else 1
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Any Pillow mode -> RGB, or RGBA if something is transparent."""
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        # Pillow's own conversion to 8 bits clips everything above 255 to white.
+        return Image.fromarray(_to_255(np.asarray(image))).convert("RGB")
+    if image.has_transparency_data:
+        return image.convert("RGBA")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _to_255(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Greys of 16 or 32 bits or floats -> uint8, by the range that the values are stored in.
+
+    uint16 is 0..65535. Other kinds do not say their range: it is taken as 0..1 (floats), 0..255 or
+    0..65535, whichever is the first that holds all values, else as minimum..maximum.
+    """
+    grey = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(grey.min()), float(grey.max())
+    if values.dtype == np.uint16:
+        low, high = 0.0, 65535.0
+    elif low >= 0.0 and high <= 65535.0:
+        tops = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (255.0, 65535.0)
+        low, high = 0.0, next(top for top in tops if high <= top)
+    # Halves first: the difference of two huge floats may overflow.
+    span = high / 2 - low / 2
+    scaled = (grey / 2 - low / 2) / span if span > 0 else np.zeros_like(grey)
+    return np.rint(scaled * 255.0).astype(np.uint8)
+
+
+def _called(name: str) -> str:
+    """The subject of a sentence: the file's name in quotes, on one line and not too long."""
+    if name == NO_NAME or not name.strip():
+        return "The picture"
+    line = " ".join(name.split())
+    return f'"{line if len(line) <= 80 else line[:77] + "..."}"'
+
+
+def _too_heavy(who: str) -> PictureError:
+    return PictureError(
+        f"{who} is larger than {MAX_BYTES // 1024**2} MB: make it smaller or cut out the digit."
+    )
+
+
+def _too_many_pixels(who: str, count: str) -> PictureError:
+    return PictureError(
+        f"{who} has {count} pixels, more than {MAX_PIXELS // 1_000_000} million: "
+        "make it smaller or cut out the digit."
+    )
+
+
+def _what_is_it(data: bytes) -> str:
+    """The rest of a sentence about bytes that Pillow does not know: what they are, what to do."""
+    start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if re.search(rb"<svg[\s>]", start, re.IGNORECASE):
+        return f"is an SVG drawing, not pixels: export it as {FORMATS_TEXT}."
+    if start.startswith(b"%PDF"):
+        return f"is a PDF document: save the page with the digit as {FORMATS_TEXT}."
+    if data[4:8] == b"ftyp":
+        return f"is a HEIC, AVIF or video file: save it as {FORMATS_TEXT}."
+    if b"\0" not in data[:4096] and _is_text(data[:4096]):
+        return f"holds text, whatever its name says: choose a {FORMATS_TEXT} picture."
+    for signature, kind in _SIGNATURES:
+        if data.startswith(signature):
+            return f"starts like a {kind} picture but is damaged or cut off: save it again."
+    return f"is not a picture of a known kind: choose a {FORMATS_TEXT} file."
+
+
+def _is_text(data: bytes) -> bool:
+    """Whether the bytes are UTF-8 text; a last character that is cut in two is forgiven."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        if error.start < len(data) - 3:
+            return False
+        text = data[: error.start].decode("utf-8")
+    return bool(text) and sum(c.isprintable() or c.isspace() for c in text) >= 0.95 * len(text)

@@ -1,0 +1,135 @@
+"""A Recipe is everything that a training needs, as validated data with one JSON form.
+
+Sliders, the command line, links and stored runs all take their limits from the fields here, so
+nothing can be asked for that training would refuse.
+"""
+
+import math
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from core.architectures import Architecture
+from core.datasets import DatasetName
+from core.errors import RecipeError
+from core.scaling import Scaling
+
+LossName = Literal["sparse_categorical_crossentropy", "categorical_crossentropy"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Optimizer(_Part):
+    """How the weights follow the gradient; the names are Keras's."""
+
+    kind: Literal["adam", "rmsprop", "sgd"] = "adam"
+    learning_rate: float = Field(default=0.001, ge=1e-6, le=1.0)
+    beta_2: float = Field(default=0.999, ge=0.9, le=0.9999, description="Adam only")
+    momentum: float = Field(default=0.0, ge=0.0, le=0.99, description="RMSprop and SGD")
+    weight_decay: float = Field(default=0.0, ge=0.0, le=0.2, description="decoupled, of kernels")
+
+
+class Schedule(_Part):
+    """How the learning rate moves over the training.
+
+    `one-cycle` (Smith and Topin, 2019) climbs linearly to the optimizer's learning rate during the
+    first `warmup` of all steps and falls on a cosine almost to zero by the last.
+    """
+
+    kind: Literal["constant", "one-cycle"] = "constant"
+    warmup: float = Field(default=0.25, ge=0.0, le=0.9)
+
+    def at(self, step: int, steps: int, peak: float) -> float:
+        """The learning rate of step 0 <= `step` < `steps`, where `peak` is the optimizer's."""
+        if self.kind == "constant":
+            return peak
+        done = step / max(steps - 1, 1)
+        if done < self.warmup:
+            return peak * (0.04 + 0.96 * done / self.warmup)
+        falling = (done - self.warmup) / (1 - self.warmup)
+        return peak * (0.0005 + 0.9995 * (1 + math.cos(math.pi * falling)) / 2)
+
+
+class Augmentation(_Part):
+    """Random affine changes, new ones each time a digit is seen; each value is the largest change.
+
+    Units are those of Keras's ImageDataGenerator: degrees for rotation and shear, fractions of the
+    28 pixels for the shifts, and a factor between 1 - zoom and 1 + zoom for each axis.
+    """
+
+    rotation: float = Field(default=0.0, ge=0, le=45)
+    width_shift: float = Field(default=0.0, ge=0, le=0.3)
+    height_shift: float = Field(default=0.0, ge=0, le=0.3)
+    shear: float = Field(default=0.0, ge=0, le=45)
+    zoom: float = Field(default=0.0, ge=0, le=0.5)
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is changed at all."""
+        return any(self.model_dump().values())
+
+
+class Recipe(_Part):
+    """Dataset, network, and how it is trained. Equal recipes and seeds give equal runs."""
+
+    dataset: DatasetName = "mnist-sample"
+    exclude_sample_test: bool = True
+    scaling: Scaling = "divide-255"
+    architecture: Architecture
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    loss: LossName = "sparse_categorical_crossentropy"
+    label_smoothing: float = Field(default=0.0, ge=0, le=0.3)
+    batch_size: int = Field(default=32, ge=8, le=512)
+    epochs: int = Field(default=5, ge=1, le=50)
+    validation_split: float = Field(default=0.0, ge=0, le=0.5)
+    validate_on_test: bool = False
+    augmentation: Augmentation = Augmentation()
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Recipe":
+        if self.label_smoothing and self.loss != "categorical_crossentropy":
+            raise ValueError(
+                "label_smoothing needs the loss categorical_crossentropy: it mixes one-hot labels, "
+                "and sparse_categorical_crossentropy takes integers"
+            )
+        if self.validate_on_test and self.validation_split:
+            raise ValueError(
+                "choose one of validation_split and validate_on_test: a run is validated on one set"
+            )
+        return self
+
+    def to_json(self) -> str:
+        """The recipe's one JSON form."""
+        return self.model_dump_json(indent=2)
+
+    @staticmethod
+    def from_json(text: str | bytes) -> "Recipe":
+        """Read a recipe back. Raises RecipeError with a sentence about the first thing wrong."""
+        try:
+            return Recipe.model_validate_json(text)
+        except ValidationError as error:
+            raise RecipeError(explain(error)) from error
+
+    def changed(self, **changes: object) -> "Recipe":
+        """This recipe with other values, checked anew.
+
+        Raises RecipeError with a sentence about the first value that is out of bounds.
+        """
+        try:
+            return Recipe.model_validate({**self.model_dump(), **changes})
+        except ValidationError as error:
+            raise RecipeError(explain(error)) from error
+
+
+def explain(error: ValidationError) -> str:
+    """The first fault that pydantic found, as a sentence: where, what is wrong, what was given."""
+    first = error.errors(include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "recipe"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] in {"value_error", "missing"} or isinstance(first["input"], dict):
+        return f"The recipe cannot be used: {where}: {message}."
+    return f"The recipe cannot be used: {where} is {first['input']!r}: {message.lower()}."

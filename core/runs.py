@@ -1,0 +1,352 @@
+"""The run folder: this is the only module that knows its files.
+
+A run is a network, the recipe it was trained by, how that went, and what it answers on the test
+digits. Runs that ship lie in `models/`, a visitor's own in `runs/`; both are the same kind of folder:
+
+    run.json               recipe, status, metrics, versions, provenance, times
+    history.csv            a row an epoch
+    events.jsonl           what happened while it trained, a line each
+    model.keras            network and weights, without the optimizer
+    test_predictions.npz   for each dataset: labels, probabilities
+    epochs/epoch_07.npz    the weights after epoch 7 as float16
+
+Every file is written whole (to a temporary file, then renamed), so a reader never sees half of one.
+"""
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.datasets import DatasetName
+from core.errors import RunError
+from core.recipes import Recipe
+
+FORMAT = 1
+SHIPPED_FOLDER = Path(__file__).resolve().parent.parent / "models"
+MAX_EPOCHS_KEPT = 20
+MAX_EPOCH_BYTES = 20 * 1024 * 1024
+_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
+
+Status = Literal["queued", "running", "finished", "stopped", "failed"]
+
+
+class Metrics(BaseModel):
+    """How a run did on one dataset's test digits."""
+
+    model_config = ConfigDict(frozen=True)
+
+    n: int = Field(ge=1)
+    wrong: int = Field(ge=0)
+    loss: float
+    held_out: bool = Field(description="whether none of these digits was trained on")
+
+    @property
+    def accuracy(self) -> float:
+        """The fraction that was read rightly, 0 to 1."""
+        return 1 - self.wrong / self.n
+
+    def __str__(self) -> str:
+        """Errors counted before they are rated: "38 wrong of 10,000 (99.62 %)"."""
+        return f"{self.wrong:,} wrong of {self.n:,} ({100 * self.accuracy:.2f} %)"
+
+
+class Provenance(BaseModel):
+    """Which digits a run was trained on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: DatasetName
+    excluded_sample_test: bool
+    n_train: int
+    n_validation: int
+
+    def held_out(self, dataset: str) -> bool:
+        """Whether the test digits of `dataset` were kept out of this run's training.
+
+        MNIST's test digits are in neither training set. The sample's 1,000 are MNIST training
+        digits: a run on the full MNIST has seen them unless they were left out.
+        """
+        return dataset == "mnist" or self.dataset == "mnist-sample" or self.excluded_sample_test
+
+
+class RunInfo(BaseModel):
+    """What `run.json` holds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = FORMAT
+    id: str
+    status: Status
+    recipe: Recipe
+    provenance: Provenance
+    created: datetime
+    seconds: float = Field(default=0.0, description="of training, evaluation not counted")
+    metrics: dict[DatasetName, Metrics] = {}
+    model_sha256: str = ""
+    versions: dict[str, str] = {}
+    machine: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a run answers on test digits: labels uint8 (n,), probabilities float32 (n, 10)."""
+
+    labels: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder that could be read."""
+
+    folder: Path
+    info: RunInfo
+
+    @property
+    def id(self) -> str:
+        """The name by which links and the command line call the run."""
+        return self.info.id
+
+    @property
+    def model_file(self) -> Path:
+        """Where the network and its weights are."""
+        return self.folder / "model.keras"
+
+    def check_model(self) -> None:
+        """Raise RunError unless `model.keras` is there and is the file that training wrote."""
+        try:
+            found = hashlib.sha256(self.model_file.read_bytes()).hexdigest()
+        except OSError as error:
+            raise RunError(
+                f"The run {self.id!r} has no readable model.keras in {self.folder}. "
+                "Choose another run, or train this one again."
+            ) from error
+        if found != self.info.model_sha256:
+            raise RunError(
+                f"The file model.keras of the run {self.id!r} is damaged or not the one that its "
+                "training wrote, so it is not opened. Restore it, or train the run again."
+            )
+
+    def history(self) -> pd.DataFrame:
+        """A row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds."""
+        try:
+            return pd.read_csv(self.folder / "history.csv")
+        except (OSError, ValueError) as error:
+            raise RunError(f"The run {self.id!r} has no readable history.csv.") from error
+
+    def predictions(self, dataset: str) -> Predictions | None:
+        """The stored answers on a dataset's test digits, or None if there are none."""
+        try:
+            with np.load(self.folder / "test_predictions.npz", allow_pickle=False) as archive:
+                return Predictions(archive[f"{dataset}_labels"], archive[f"{dataset}_probabilities"])
+        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+            return None
+
+    def epochs(self) -> list[int]:
+        """The epochs, counted from 1, whose weights are kept."""
+        files = self.folder.glob("epochs/epoch_*.npz")
+        return sorted(int(file.stem.removeprefix("epoch_")) for file in files)
+
+    def epoch_weights(self, epoch: int) -> list[NDArray[np.float16]]:
+        """The weights after an epoch, in the order of Keras's `get_weights()`."""
+        try:
+            with np.load(_epoch_file(self.folder, epoch), allow_pickle=False) as archive:
+                return [archive[f"w{k}"] for k in range(len(archive.files))]
+        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise RunError(
+                f"The weights of epoch {epoch} of the run {self.id!r} cannot be read. "
+                f"The epochs kept are: {', '.join(map(str, self.epochs())) or 'none'}."
+            ) from error
+
+
+@dataclass(frozen=True)
+class BrokenRun:
+    """A run folder that cannot be used, and a sentence why."""
+
+    id: str
+    folder: Path
+    problem: str
+
+
+def own_folder() -> Path:
+    """Where a visitor's own runs go: `$DIGITSCOPE_RUNS`, else `runs/` beside `models/`."""
+    return Path(os.environ.get("DIGITSCOPE_RUNS", SHIPPED_FOLDER.parent / "runs"))
+
+
+def read(folder: Path) -> Run:
+    """Read a run folder. Raises RunError with a sentence if it is missing, broken or of the future."""
+    name = folder.name
+    try:
+        text = (folder / "run.json").read_text(encoding="utf-8")
+        fields = json.loads(text)
+    except FileNotFoundError as error:
+        raise RunError(
+            f"There is no run {name!r}. `python -m core runs` lists those there are."
+        ) from error
+    except (OSError, ValueError) as error:
+        raise RunError(
+            f"The run {name!r} cannot be opened: its run.json is damaged. Train it again."
+        ) from error
+    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
+        raise RunError(
+            f"The run {name!r} was written by another version of Digitscope. Train it again."
+        )
+    try:
+        return Run(folder, RunInfo.model_validate(fields))
+    except ValidationError as error:
+        raise RunError(
+            f"The run {name!r} cannot be opened: its run.json does not fit together. Train it again."
+        ) from error
+
+
+def find(run_id: str) -> Run:
+    """The run of that id, shipped or own. Raises RunError naming what exists if there is none."""
+    for root in (SHIPPED_FOLDER, own_folder()):
+        # The pattern keeps an id from a link inside the two folders: no "..", no "/".
+        if _ID.fullmatch(run_id) and (root / run_id).is_dir():
+            return read(root / run_id)
+    names = ", ".join(run.id for run in list_runs() if isinstance(run, Run))
+    raise RunError(f"There is no run {run_id!r}. The runs are: {names or 'none yet'}.")
+
+
+def list_runs() -> list[Run | BrokenRun]:
+    """All runs, shipped ones first, each by name; broken folders stand among them as such."""
+    return [
+        _read_or_broken(folder)
+        for root in (SHIPPED_FOLDER, own_folder())
+        if root.is_dir()
+        for folder in sorted(root.iterdir())
+        if folder.is_dir() and not folder.name.startswith(".")
+    ]
+
+
+def _read_or_broken(folder: Path) -> Run | BrokenRun:
+    try:
+        return read(folder)
+    except RunError as error:
+        return BrokenRun(folder.name, folder, str(error))
+
+
+class RunWriter:
+    """Writes a run folder while its training goes on."""
+
+    def __init__(
+        self,
+        folder: Path,
+        recipe: Recipe,
+        provenance: Provenance,
+        *,
+        max_epoch_bytes: int = MAX_EPOCH_BYTES,
+        versions: dict[str, str] | None = None,
+        machine: str = "",
+    ) -> None:
+        """Make the folder. Raises RunError if it cannot be written, or holds a run already."""
+        self.folder = folder
+        self.max_epoch_bytes = max_epoch_bytes
+        self._rows: list[dict[str, float]] = []
+        try:
+            (folder / "epochs").mkdir(parents=True, exist_ok=False)
+        except FileExistsError as error:
+            raise RunError(
+                f"{folder} is there already. Choose another name, or delete it first."
+            ) from error
+        except OSError as error:
+            raise RunError(
+                f"The run cannot be written to {folder} ({error.strerror}). "
+                "Choose a folder that you may write to."
+            ) from error
+        self.info = RunInfo(
+            id=folder.name,
+            status="running",
+            recipe=recipe,
+            provenance=provenance,
+            created=datetime.now(UTC).replace(microsecond=0),
+            versions=versions or {},
+            machine=machine,
+        )
+        self.update()
+
+    def update(self, **changes: Any) -> None:
+        """Change fields of `run.json` and write it."""
+        self.info = self.info.model_copy(update=changes)
+        text = self.info.model_dump_json(indent=1) + "\n"
+        write_whole(self.folder / "run.json", lambda file: file.write(text.encode()))
+
+    def event(self, fields: dict[str, Any]) -> None:
+        """Append a line to `events.jsonl`."""
+        with (self.folder / "events.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(fields) + "\n")
+
+    def epoch(self, row: dict[str, float], weights: Sequence[NDArray[np.float32]]) -> None:
+        """Keep an epoch's figures and its weights, thinning the older ones if they grow too many."""
+        self._rows.append(row)
+        table = pd.DataFrame(self._rows).to_csv(index=False)
+        write_whole(self.folder / "history.csv", lambda file: file.write(table.encode()))
+        halves = {f"w{k}": array.astype(np.float16) for k, array in enumerate(weights)}
+        target = _epoch_file(self.folder, len(self._rows))
+        write_whole(target, lambda file: np.savez_compressed(file, **halves))  # type: ignore[arg-type]
+        size = target.stat().st_size
+        for extra in thin(Run(self.folder, self.info).epochs(), self.max_epoch_bytes // size):
+            _epoch_file(self.folder, extra).unlink()
+
+    def model(self, save: Callable[[Path], None]) -> None:
+        """Keep the network: `save` writes it to the path it is given (which ends in .keras)."""
+        with tempfile.TemporaryDirectory(dir=self.folder) as place:
+            draft = Path(place) / "model.keras"
+            save(draft)
+            digest = hashlib.sha256(draft.read_bytes()).hexdigest()
+            draft.replace(self.folder / "model.keras")
+        self.update(model_sha256=digest)
+
+    def predictions(self, answers: dict[DatasetName, Predictions]) -> None:
+        """Keep what the run answers on the test digits of each dataset."""
+        arrays: dict[str, NDArray[Any]] = {}
+        for name, answer in answers.items():
+            arrays[f"{name}_labels"] = answer.labels
+            arrays[f"{name}_probabilities"] = answer.probabilities
+        target = self.folder / "test_predictions.npz"
+        write_whole(target, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+
+
+def thin(epochs: Sequence[int], at_most: int) -> Iterator[int]:
+    """Which epochs to drop so that at most `at_most` (never fewer than 2) and 20 stay.
+
+    The first and the last always stay; each time the one goes whose neighbours are closest
+    together as a ratio, because a network changes most in its first epochs.
+    """
+    kept = sorted(epochs)
+    while len(kept) > max(2, min(at_most, MAX_EPOCHS_KEPT)):
+        ratios = [kept[k + 1] / kept[k - 1] for k in range(1, len(kept) - 1)]
+        yield kept.pop(1 + ratios.index(min(ratios)))
+
+
+def write_whole(target: Path, write: Callable[[IO[bytes]], Any]) -> None:
+    """Write a file so that a reader sees the old one or the whole new one, never a part."""
+    handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+        Path(draft).chmod(0o644)
+        Path(draft).replace(target)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+def _epoch_file(folder: Path, epoch: int) -> Path:
+    return folder / "epochs" / f"epoch_{epoch:02d}.npz"

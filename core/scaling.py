@@ -1,0 +1,40 @@
+"""From pixel values 0..255 to the numbers that a network is fed.
+
+The tutorials use two scalings: division by 255 (or by the maximum, which is 255), and
+`keras.utils.normalize(x, axis=1)`. Our own networks subtract MNIST's mean and divide by its
+standard deviation, so that the first layer sees inputs around zero.
+"""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Scaling = Literal["divide-255", "l2-axis-1", "standardise"]
+
+# Mean and standard deviation of the 47,040,000 training pixels of MNIST, as fractions of 255.
+MNIST_MEAN = 0.1307
+MNIST_STD = 0.3081
+
+DESCRIPTIONS: dict[Scaling, str] = {
+    "divide-255": "every pixel divided by 255, so that values run from 0 to 1",
+    "l2-axis-1": "every column of pixels divided by its length (its L2 norm)",
+    "standardise": "0 to 1, less MNIST's mean 0.1307, divided by its standard deviation 0.3081",
+}
+
+
+def scale(images: NDArray[np.uint8], scaling: Scaling) -> NDArray[np.float32]:
+    """Scale digits, uint8 (n, 28, 28), to a network's input, float32 (n, 28, 28, 1).
+
+    `l2-axis-1` is `keras.utils.normalize(images, axis=1)`: axis 1 runs down the rows, so every
+    column of a digit is divided by its own length, and a thin stroke counts as much as a thick one.
+    """
+    pixels = images.astype(np.float32)
+    if scaling == "divide-255":
+        scaled = pixels / 255
+    elif scaling == "standardise":
+        scaled = (pixels / 255 - MNIST_MEAN) / MNIST_STD
+    else:
+        length = np.sqrt(np.sum(pixels * pixels, axis=1, keepdims=True))
+        scaled = pixels / np.where(length == 0, 1, length)
+    return scaled[..., None]

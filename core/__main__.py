@@ -15,7 +15,8 @@ def main() -> int:
     except DigitscopeError as error:
         return _fail(str(error))
     except typer.TyperException as error:
-        return _fail(f"{error.format_message()} See `python -m core --help`.")
+        message = error.format_message().rstrip(".")
+        return _fail(f"{message}. See `python -m core --help`.")
     except (typer.Abort, KeyboardInterrupt):
         return _fail("Stopped.")
     return int(bool(status))

@@ -25,7 +25,7 @@ class _Layer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def needs_map(self) -> bool:
-        """Whether the layer works on feature maps (height, width, channels), not on a flat vector."""
+        """Whether the layer works on feature maps, not on a flat vector."""
         return False
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -87,7 +87,7 @@ class Activation(_Layer):
 
 
 class Pool(_Layer):
-    """Max or average pooling over squares that do not overlap; what does not fill one is dropped."""
+    """Max or average pooling over squares side by side; what does not fill one is dropped."""
 
     kind: Literal["pool"] = "pool"
     mode: Literal["max", "average"] = "max"
@@ -198,7 +198,14 @@ class Architecture(BaseModel):
                 )
         last = self.layers[-1]
         if not isinstance(last, Dense) or last.units != CLASSES:
-            raise ValueError("the last layer must be a dense layer with 10 units, one for each digit")
+            raise ValueError(
+                "the last layer must be a dense layer with 10 units, one for each digit"
+            )
+        if last.activation not in {"softmax", "sigmoid"}:
+            raise ValueError(
+                "the last layer must have the activation softmax or sigmoid, not "
+                f"{last.activation}: its ten outputs are read as probabilities"
+            )
         if self.parameters > MAX_PARAMETERS:
             raise ValueError(
                 f"the network would have {self.parameters:,} parameters; at most "
@@ -207,7 +214,7 @@ class Architecture(BaseModel):
         return self
 
     def rows(self) -> Iterator[Row]:
-        """Layer by layer: the name it has in Keras (`conv_1`, `dense_2`), output shape, parameters."""
+        """Layer by layer: its name in Keras (`conv_1`, `dense_2`), output shape, parameters."""
         shape: Shape = INPUT_SHAPE
         seen: dict[str, int] = {}
         for layer in self.layers:

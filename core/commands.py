@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -107,7 +107,8 @@ def train(
     asked = {"dataset": dataset, "epochs": epochs, "seed": seed}
     changes = {key: value for key, value in asked.items() if value is not None}
     recipe = preset(preset_name).recipe.changed(**changes)
-    folder = out or runs.own_folder() / f"{preset_name}-{datetime.now():%Y%m%d-%H%M%S}"
+    now = datetime.now(UTC).astimezone()
+    folder = out or runs.own_folder() / f"{preset_name}-{now:%Y%m%d-%H%M%S}"
     print(recipe.architecture.summary())
     with _quiet_tensorflow():
         from core.training import train as train_recipe
@@ -169,11 +170,12 @@ def read_picture(file: Path, predictor: "Predictor") -> ReadDigit:
     from core.pictures import read
     from core.preprocessing import find_digit
 
-    digit = find_digit(read(file))
+    picture = read(file)
+    digit = find_digit(picture.pixels)
     probabilities = predictor.probabilities(digit.pixels[None])[0]
     answer = int(probabilities.argmax())
     rounded = [round(float(p), 6) for p in probabilities]
-    return ReadDigit(answer, rounded[answer], rounded, digit.box)
+    return ReadDigit(answer, rounded[answer], rounded, picture.to_original(digit.box))
 
 
 def _answer(file: Path, predictor: "Predictor", *, as_json: bool) -> bool:

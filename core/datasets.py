@@ -75,7 +75,7 @@ class Dataset:
 
 
 def keras_cache_folder() -> Path:
-    """Where Keras itself keeps `mnist.npz`: a copy that is there already is used, not fetched again."""
+    """Where Keras itself keeps `mnist.npz`: a copy that is there is not fetched again."""
     return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "datasets"
 
 
@@ -153,17 +153,22 @@ def _load_mnist(file: Path, _modified_ns: int) -> Dataset:
 
 def _read_npz(file: Path) -> Mapping[str, NDArray[np.uint8]]:
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in ARRAY_SHA256}
-    except KeyError as error:
-        raise DatasetError(
-            f"{file} holds no array {error}. Expected an .npz file with {', '.join(ARRAY_SHA256)}."
-        ) from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        # Opened here, because np.load leaves a file open that it cannot read.
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in ARRAY_SHA256 if name in archive.files}
+    # TypeError: a single array under the name .npz is loaded as such, and cannot be closed.
+    except (OSError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(
             f"{file} cannot be read as an .npz file: it may be damaged or incomplete. "
             "Delete it and run `python -m core download` again."
         ) from error
+    missing = [name for name in ARRAY_SHA256 if name not in arrays]
+    if missing:
+        raise DatasetError(
+            f"{file} holds no array {', '.join(missing)}. "
+            f"Expected an .npz file with {', '.join(ARRAY_SHA256)}."
+        )
+    return arrays
 
 
 def _is_original(name: str, array: NDArray[np.uint8]) -> bool:

@@ -19,7 +19,7 @@ TIMEOUT_S = 15.0
 CHUNK_BYTES = 64 * 1024
 
 Progress = Callable[[int, int], None]
-"""Called with (bytes so far, bytes in all; 0 if the server does not say). Raising stops the download."""
+"""Called with (bytes so far, bytes in all or 0 if unknown). Raising stops the download."""
 
 
 class _ProgressBar:
@@ -35,7 +35,7 @@ class _ProgressBar:
         self._report(min(self._done, self.total or self._done), self.total)
 
     def reset(self) -> None:
-        self._done = 0
+        """Not at all: pooch starts over at the end, only to report the total once more."""
 
     def close(self) -> None:
         """Nothing to release."""
@@ -67,7 +67,9 @@ def download_mnist(
         chunk_size=CHUNK_BYTES,
     )
     try:
-        return Path(pooch.retrieve(url, f"sha256:{sha256}", "mnist.npz", folder, downloader=downloader))
+        return Path(
+            pooch.retrieve(url, f"sha256:{sha256}", "mnist.npz", folder, downloader=downloader)
+        )
     except requests.exceptions.RequestException as error:
         raise DatasetError(
             f"MNIST could not be downloaded from {url.split('/')[2]}: {_reason(error)}. Check the "

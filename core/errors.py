@@ -1,4 +1,4 @@
-"""The errors that a user may meet: each one's text is a sentence that says what is wrong and what to do."""
+"""The errors that a user may meet: each one's text says what is wrong and what to do."""
 
 
 class DigitscopeError(Exception):

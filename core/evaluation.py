@@ -9,6 +9,9 @@ from core.runs import Metrics, Predictions
 # Keras clips probabilities here before it takes the logarithm (keras.config.epsilon()).
 _SMALLEST = 1e-7
 
+UNSURE_BELOW = 0.7
+"""A confidence under which an answer is shown as unsure."""
+
 
 def score(answer: Predictions, *, held_out: bool) -> Metrics:
     """Count the errors and average the cross-entropy (in nats) of answers on labelled digits."""

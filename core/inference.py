@@ -5,8 +5,10 @@ A traced function with a fixed signature does not, so batches are padded to a fe
 """
 
 from functools import lru_cache
+from pathlib import Path
 from threading import Lock
 from typing import Any
+from zipfile import BadZipFile
 
 import keras
 import numpy as np
@@ -52,7 +54,9 @@ class Predictor:
         return answers[: len(images)]
 
     def _traced(self, size: int) -> Any:
-        @tf.function(input_signature=[tf.TensorSpec((size, 28, 28, 1), tf.float32)], autograph=False)
+        @tf.function(
+            input_signature=[tf.TensorSpec((size, 28, 28, 1), tf.float32)], autograph=False
+        )
         def answer(batch: tf.Tensor) -> tf.Tensor:
             outputs = self.model(batch, training=False)
             # Ten sigmoids do not sum to 1. Cross-entropy takes each one's share of the sum, so that
@@ -69,7 +73,7 @@ def load_predictor(run_id: str) -> Predictor:
     """The network of a run, loaded once per server. Raises RunError if it cannot be opened."""
     run = runs.find(run_id)
     with _loading:
-        return _load(run, run.info.model_sha256)
+        return _load(run.folder, run.info.model_sha256)
 
 
 def open_model(run: runs.Run) -> keras.Model:
@@ -82,7 +86,7 @@ def open_model(run: runs.Run) -> keras.Model:
     model = run.info.recipe.architecture.to_keras()
     try:
         model.load_weights(run.model_file)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, BadZipFile) as error:
         raise RunError(
             f"The file model.keras of the run {run.id!r} does not hold the weights of its recipe's "
             "network. Train the run again."
@@ -91,5 +95,6 @@ def open_model(run: runs.Run) -> keras.Model:
 
 
 @lru_cache(maxsize=MAX_LOADED)
-def _load(run: runs.Run, _digest: str) -> Predictor:
+def _load(folder: Path, _digest: str) -> Predictor:
+    run = runs.read(folder)
     return Predictor(open_model(run), run.info.recipe.scaling)

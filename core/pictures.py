@@ -170,7 +170,9 @@ def flatten(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     tones = colours[shown].mean(axis=-1) if alpha.any() else np.zeros(1)
     backdrop = 0.0 if np.percentile(tones, 2) >= 128 else 255.0
     opacity = alpha.astype(np.float32) / 255.0
-    laid: NDArray[np.uint8] = np.rint(colours * opacity + backdrop * (1.0 - opacity)).astype(np.uint8)
+    laid: NDArray[np.uint8] = np.rint(colours * opacity + backdrop * (1.0 - opacity)).astype(
+        np.uint8
+    )
     return laid
 
 

@@ -27,7 +27,9 @@ def training_batches(split: Split, recipe: Recipe) -> tf.data.Dataset:
     images, labels = tf.constant(split.images), tf.constant(split.labels)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(tf.range(n), tf.stack([recipe.seed, epoch]))
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(n), tf.stack([recipe.seed, epoch])
+        )
         within = tf.data.Dataset.range(steps, output_type=tf.int32)
         return within.map(lambda k: (epoch * steps + k, order[k * size : (k + 1) * size]))
 
@@ -82,7 +84,10 @@ def augment(digits: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> t
     draw = tf.unstack(tf.random.stateless_uniform([6, n], seed, -1.0, 1.0))
     turn = draw[0] * math.radians(augmentation.rotation)
     shear = draw[1] * math.radians(augmentation.shear)
-    down, right = draw[2] * augmentation.height_shift * height, draw[3] * augmentation.width_shift * width
+    down, right = (
+        draw[2] * augmentation.height_shift * height,
+        draw[3] * augmentation.width_shift * width,
+    )
     tall, wide = 1 + draw[4] * augmentation.zoom, 1 + draw[5] * augmentation.zoom
 
     cos, sin = tf.cos(turn), tf.sin(turn)

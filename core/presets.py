@@ -26,6 +26,7 @@ class Tutorial:
     title: str
     year: int | None
     figure: str
+    remark: str
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ SOORYA = Preset(
         "Mnist handwritten digit classification using CNN",
         2021,
         "test accuracy shown as a picture only",
+        "REMARK",
     ),
 )
 
@@ -103,9 +105,11 @@ YALCIN = Preset(
     ),
     Tutorial(
         "Orhan G. Yalçın",
-        "Using Convolutional Neural Networks to Classify Handwritten Digits with TensorFlow and Keras",
+        "Using Convolutional Neural Networks to Classify Handwritten Digits "
+        "with TensorFlow and Keras",
         None,
         "98.5 % test accuracy",
+        "REMARK",
     ),
 )
 
@@ -134,6 +138,7 @@ KUNDATHIL = Preset(
         "CNN for MNIST Handwritten dataset",
         2020,
         "98.72 % test accuracy, test loss 0.0395",
+        "REMARK",
     ),
 )
 
@@ -158,6 +163,7 @@ PURAWR = Preset(
         "MNIST Handwritten Digit Classification using Deep Learning",
         None,
         "98.9 % training accuracy (no test figure)",
+        "REMARK",
     ),
 )
 
@@ -201,6 +207,7 @@ KATARIYA = Preset(
         "Applying Convolutional Neural Network on the MNIST dataset",
         2017,
         "99.55 % test accuracy",
+        "REMARK",
     ),
 )
 

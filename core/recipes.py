@@ -5,6 +5,7 @@ nothing can be asked for that training would refuse.
 """
 
 import math
+import reprlib
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -132,4 +133,5 @@ def explain(error: ValidationError) -> str:
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] in {"value_error", "missing"} or isinstance(first["input"], dict):
         return f"The recipe cannot be used: {where}: {message}."
-    return f"The recipe cannot be used: {where} is {first['input']!r}: {message.lower()}."
+    given = reprlib.repr(first["input"])
+    return f"The recipe cannot be used: {where} is {given}: {message[:1].lower()}{message[1:]}."

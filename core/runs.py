@@ -1,7 +1,7 @@
 """The run folder: this is the only module that knows its files.
 
 A run is a network, the recipe it was trained by, how that went, and what it answers on the test
-digits. Runs that ship lie in `models/`, a visitor's own in `runs/`; both are the same kind of folder:
+digits. Runs that ship lie in `models/`, a visitor's own in `runs/`; both are folders of one kind:
 
     run.json               recipe, status, metrics, versions, provenance, times
     history.csv            a row an epoch
@@ -40,6 +40,9 @@ SHIPPED_FOLDER = Path(__file__).resolve().parent.parent / "models"
 MAX_EPOCHS_KEPT = 20
 MAX_EPOCH_BYTES = 20 * 1024 * 1024
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
+_EPOCH_FILE = re.compile(r"epoch_([0-9]{2})\.npz")
+# What numpy raises for a file that is missing, cut off, damaged, or (TypeError) no archive at all.
+_NPZ_FAULTS = (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 
 Status = Literal["queued", "running", "finished", "stopped", "failed"]
 
@@ -47,7 +50,8 @@ Status = Literal["queued", "running", "finished", "stopped", "failed"]
 class Metrics(BaseModel):
     """How a run did on one dataset's test digits."""
 
-    model_config = ConfigDict(frozen=True)
+    # A training that diverged has a loss of NaN: written as null, it could not be read again.
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
 
     n: int = Field(ge=1)
     wrong: int = Field(ge=0)
@@ -152,22 +156,31 @@ class Run:
     def predictions(self, dataset: str) -> Predictions | None:
         """The stored answers on a dataset's test digits, or None if there are none."""
         try:
-            with np.load(self.folder / "test_predictions.npz", allow_pickle=False) as archive:
-                return Predictions(archive[f"{dataset}_labels"], archive[f"{dataset}_probabilities"])
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+            # Opened here, because np.load leaves a file open that it cannot read.
+            with (
+                (self.folder / "test_predictions.npz").open("rb") as file,
+                np.load(file, allow_pickle=False) as archive,
+            ):
+                return Predictions(
+                    archive[f"{dataset}_labels"], archive[f"{dataset}_probabilities"]
+                )
+        except _NPZ_FAULTS:
             return None
 
     def epochs(self) -> list[int]:
         """The epochs, counted from 1, whose weights are kept."""
-        files = self.folder.glob("epochs/epoch_*.npz")
-        return sorted(int(file.stem.removeprefix("epoch_")) for file in files)
+        files = (_EPOCH_FILE.fullmatch(file.name) for file in self.folder.glob("epochs/*"))
+        return sorted(int(file[1]) for file in files if file)
 
     def epoch_weights(self, epoch: int) -> list[NDArray[np.float16]]:
         """The weights after an epoch, in the order of Keras's `get_weights()`."""
         try:
-            with np.load(_epoch_file(self.folder, epoch), allow_pickle=False) as archive:
+            with (
+                _epoch_file(self.folder, epoch).open("rb") as file,
+                np.load(file, allow_pickle=False) as archive,
+            ):
                 return [archive[f"w{k}"] for k in range(len(archive.files))]
-        except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except _NPZ_FAULTS as error:
             raise RunError(
                 f"The weights of epoch {epoch} of the run {self.id!r} cannot be read. "
                 f"The epochs kept are: {', '.join(map(str, self.epochs())) or 'none'}."
@@ -189,7 +202,7 @@ def own_folder() -> Path:
 
 
 def read(folder: Path) -> Run:
-    """Read a run folder. Raises RunError with a sentence if it is missing, broken or of the future."""
+    """Read a run folder. Raises RunError if it is missing, broken, or of another version."""
     name = folder.name
     try:
         text = (folder / "run.json").read_text(encoding="utf-8")
@@ -198,7 +211,7 @@ def read(folder: Path) -> Run:
         raise RunError(
             f"There is no run {name!r}. `python -m core runs` lists those there are."
         ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(
             f"The run {name!r} cannot be opened: its run.json is damaged. Train it again."
         ) from error
@@ -207,10 +220,12 @@ def read(folder: Path) -> Run:
             f"The run {name!r} was written by another version of Digitscope. Train it again."
         )
     try:
-        return Run(folder, RunInfo.model_validate(fields))
+        # A copied or renamed folder is another run: the folder's name is what links call it by.
+        return Run(folder, RunInfo.model_validate({**fields, "id": name}))
     except ValidationError as error:
         raise RunError(
-            f"The run {name!r} cannot be opened: its run.json does not fit together. Train it again."
+            f"The run {name!r} cannot be opened: its run.json does not fit together. "
+            "Train it again."
         ) from error
 
 
@@ -226,16 +241,28 @@ def find(run_id: str) -> Run:
 
 def list_runs() -> list[Run | BrokenRun]:
     """All runs, shipped ones first, each by name; broken folders stand among them as such."""
-    return [
-        _read_or_broken(folder)
-        for root in (SHIPPED_FOLDER, own_folder())
-        if root.is_dir()
-        for folder in sorted(root.iterdir())
-        if folder.is_dir() and not folder.name.startswith(".")
-    ]
+    return list_shipped() + _list_in(own_folder())
+
+
+def list_shipped() -> list[Run | BrokenRun]:
+    """The runs that came with the product, by name."""
+    return _list_in(SHIPPED_FOLDER)
+
+
+def _list_in(root: Path) -> list[Run | BrokenRun]:
+    if not root.is_dir():
+        return []
+    folders = sorted(folder for folder in root.iterdir() if folder.is_dir())
+    return [_read_or_broken(folder) for folder in folders if not folder.name.startswith(".")]
 
 
 def _read_or_broken(folder: Path) -> Run | BrokenRun:
+    if not _ID.fullmatch(folder.name):
+        problem = (
+            f"The folder {folder.name!r} cannot be called by a link. Rename it: at most 80 small "
+            "letters, digits, - and _, a letter or digit first."
+        )
+        return BrokenRun(folder.name, folder, problem)
     try:
         return read(folder)
     except RunError as error:
@@ -293,7 +320,7 @@ class RunWriter:
             file.write(json.dumps(fields) + "\n")
 
     def epoch(self, row: dict[str, float], weights: Sequence[NDArray[np.float32]]) -> None:
-        """Keep an epoch's figures and its weights, thinning the older ones if they grow too many."""
+        """Keep an epoch's figures and its weights; thin the older ones if they grow too many."""
         self._rows.append(row)
         table = pd.DataFrame(self._rows).to_csv(index=False)
         write_whole(self.folder / "history.csv", lambda file: file.write(table.encode()))

@@ -4,7 +4,7 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -73,10 +73,8 @@ def train(
         writer.update(status="failed", error=str(error) or type(error).__name__)
         raise
     writer.update(status=status, seconds=round(seconds, 2))
-    try:
+    with suppress(StopTraining):  # too late to stop: it is over
         report(Ended(time.time(), status, seconds))
-    except StopTraining:
-        pass  # too late to stop: it is over
     return Run(folder, writer.info)
 
 
@@ -133,7 +131,7 @@ def _fit(
 ) -> tuple[keras.Model, str]:
     model = build(recipe)
     steps = math.ceil(len(fitted) / recipe.batch_size)
-    watcher = _Watcher(recipe, steps, writer, report)
+    watcher = _Watcher(recipe, len(fitted), writer, report)
     watcher.tell(
         Started(
             time.time(),
@@ -167,14 +165,15 @@ def _without_optimizer(model: keras.Model, recipe: Recipe) -> keras.Model:
 class _Watcher(keras.callbacks.Callback):
     """Sets the learning rate before each batch, and turns Keras's callbacks into events."""
 
-    def __init__(self, recipe: Recipe, steps: int, writer: RunWriter, report: OnEvent) -> None:
+    def __init__(self, recipe: Recipe, n: int, writer: RunWriter, report: OnEvent) -> None:
         super().__init__()
         self.stopped = False
-        self._recipe, self._steps, self._writer, self._report = recipe, steps, writer, report
+        self._recipe, self._n, self._writer, self._report = recipe, n, writer, report
+        self._steps = math.ceil(n / recipe.batch_size)
         self._epoch = 0
         self._rate = 0.0
         self._epoch_began = self._told_at = 0.0
-        self._told_step, self._sums = 0, (0.0, 0.0)
+        self._told_digits, self._sums = 0, (0.0, 0.0)
 
     def tell(self, event: Event) -> None:
         try:
@@ -185,7 +184,7 @@ class _Watcher(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._epoch = epoch
         self._epoch_began = self._told_at = time.monotonic()
-        self._told_step, self._sums = 0, (0.0, 0.0)
+        self._told_digits, self._sums = 0, (0.0, 0.0)
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         recipe = self._recipe
@@ -199,21 +198,23 @@ class _Watcher(keras.callbacks.Callback):
         now, step = time.monotonic(), batch + 1
         if now - self._told_at < PROGRESS_EVERY_S and step < self._steps:
             return
-        # Keras reports means since the epoch began; the difference of two sums is the group's own.
-        sums = (logs["loss"] * step, logs["accuracy"] * step)
-        batches = step - self._told_step
+        # Keras reports means over the epoch's digits so far (its last batch may hold fewer than the
+        # others); the difference of two sums is the group's own.
+        digits = min(step * self._recipe.batch_size, self._n)
+        sums = (logs["loss"] * digits, logs["accuracy"] * digits)
+        fresh = digits - self._told_digits
         self.tell(
             Progress(
                 time.time(),
                 self._epoch + 1,
                 step,
-                (sums[0] - self._sums[0]) / batches,
-                min(max((sums[1] - self._sums[1]) / batches, 0.0), 1.0),
+                (sums[0] - self._sums[0]) / fresh,
+                min(max((sums[1] - self._sums[1]) / fresh, 0.0), 1.0),
                 self._rate,
-                batches * self._recipe.batch_size / max(now - self._told_at, 1e-9),
+                fresh / max(now - self._told_at, 1e-9),
             )
         )
-        self._told_at, self._told_step, self._sums = now, step, sums
+        self._told_at, self._told_digits, self._sums = now, digits, sums
         if self.stopped:
             self.model.stop_training = True
 

@@ -1,0 +1,15 @@
+"""Digitscope's entry: page settings and navigation; the pages themselves are in `pages/`."""
+
+import streamlit as st
+
+from pages.widgets.navigation import enter
+from pages.widgets.predictors import warm_up
+from pages.widgets.run_picker import pick_run
+
+st.set_page_config(page_title="Digitscope", page_icon=":material/network_intelligence:")
+
+page = enter()
+pick_run()
+page.run()
+# After the page, so that its first paint never waits for TensorFlow.
+warm_up()

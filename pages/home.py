@@ -1,0 +1,32 @@
+"""Home: what the product is, what each page answers, and the runs that ship with it."""
+
+import streamlit as st
+
+from core import runs
+from pages.widgets.navigation import ENTRIES, pages, through_app
+from pages.widgets.run_cards import run_cards
+
+through_app()
+
+st.title("Digitscope")
+st.write(
+    "Watch a convolutional network read handwritten digits, and find out why it reads them the way "
+    "it does. Everything runs on this machine, offline too, with real digits from MNIST, the "
+    "70,000 that the field has learnt on since 1998."
+)
+if st.button("Draw a digit and have it read", type="primary", icon=":material/draw:"):
+    # Not without query_params: clearing those that are bound to a widget is an error.
+    st.switch_page(pages()["predict"], query_params={})
+
+st.header("What you can find out", divider="gray")
+for key, entry in ENTRIES.items():
+    if entry.question:
+        st.page_link(pages()[key], label=f"**{entry.title}**", icon=entry.icon)
+        st.write(entry.question)
+
+st.header("The networks that come with it", divider="gray")
+st.write(
+    "Two are our own; five are rebuilt from published tutorials, each from its author's recipe. "
+    "The figures count mistakes on MNIST's 10,000 test digits, none of which was trained on."
+)
+run_cards(runs.list_shipped())

@@ -1,0 +1,70 @@
+"""Predict: draw a digit or upload one, and see what the network reads and what it saw."""
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.errors import PictureError
+from core.pictures import MAX_BYTES, decode
+from core.preprocessing import find_digit
+from pages.widgets.answer import show_answer
+from pages.widgets.canvas import canvas
+from pages.widgets.navigation import through_app
+from pages.widgets.run_picker import chosen_run
+
+FORMATS = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
+
+
+@st.fragment
+def _read_a_digit() -> None:
+    """Input on the left, answer on the right; a fragment, so that a stroke redraws only this."""
+    left, right = st.columns([5, 6], gap="large")
+    with left:
+        way = st.segmented_control(
+            "How",
+            ["Draw", "Upload"],
+            default="Draw",
+            required=True,
+            label_visibility="collapsed",
+            key="way",
+        )
+        picture = _uploaded() if way == "Upload" else canvas()
+    with right:
+        if picture is None:
+            st.info("The answer appears here as soon as there is a digit.", icon=":material/draw:")
+            return
+        try:
+            digit = find_digit(picture, ink="auto" if way == "Upload" else "dark")
+        except PictureError as error:
+            st.warning(str(error), icon=":material/help:")
+            return
+        show_answer(digit, chosen_run())
+
+
+def _uploaded() -> NDArray[np.uint8] | None:
+    file = st.file_uploader(
+        "A picture of one digit",
+        type=FORMATS,
+        max_upload_size=MAX_BYTES // 2**20,
+        help="Dark on light or light on dark, anywhere in the picture. It is read in memory and "
+        "kept nowhere.",
+        key="upload",
+    )
+    if file is None:
+        return None
+    try:
+        picture = decode(file.getvalue(), file.name)
+    except PictureError as error:
+        st.error(str(error), icon=":material/broken_image:")
+        return None
+    st.image(picture.pixels, caption="Your picture", width=280)
+    return picture.pixels
+
+
+through_app()
+
+st.title("Predict")
+st.write(
+    "Draw a digit, or upload a picture of one, and see what the network reads, and how sure it is."
+)
+_read_a_digit()

@@ -1,0 +1,59 @@
+"""The pages that exist, in the order of the navigation, and what each one answers."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import streamlit as st
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A page: its file, its name, its icon, and the question it answers (none for home)."""
+
+    file: str
+    title: str
+    icon: str
+    question: str = ""
+
+
+ENTRIES: dict[str, Entry] = {
+    "home": Entry("pages/home.py", "Home", ":material/home:"),
+    "predict": Entry(
+        "pages/predict.py",
+        "Predict",
+        ":material/draw:",
+        "Draw a digit or upload one: what does the network read, how sure is it, and what did it "
+        "really see?",
+    ),
+}
+
+
+_ENTERED = "entered_through_app"
+
+
+def enter() -> st.Page:
+    """Show the navigation and give the page that was asked for; `app.py` alone calls this."""
+    st.session_state[_ENTERED] = True
+    return st.navigation(list(pages().values()))
+
+
+def through_app() -> None:
+    """The first call of every page: make sure that `app.py` stands around it.
+
+    While no session of a server has called `st.navigation` yet, Streamlit takes the files in
+    `pages/` for pages of their own. The first visitor of a fresh server who follows a link to a
+    page would get it bare, without the sidebar. Calling `st.navigation` ends that, and the next run
+    goes through `app.py`.
+    """
+    if _ENTERED not in st.session_state:
+        enter()
+        st.rerun()
+
+
+@cache
+def pages() -> dict[str, st.Page]:
+    """Streamlit's page objects by key; `home` is where a visitor lands."""
+    return {
+        key: st.Page(entry.file, title=entry.title, icon=entry.icon, default=key == "home")
+        for key, entry in ENTRIES.items()
+    }

@@ -1,0 +1,46 @@
+"""TensorFlow, started in the background, and the loaded networks that all visitors share."""
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from core.errors import DigitscopeError
+
+if TYPE_CHECKING:
+    from core.inference import Predictor
+
+DEFAULT_RUN = "best"
+_HEAD_START_S = 0.5
+
+
+@st.cache_resource(show_spinner=False)
+def warm_up() -> threading.Timer:
+    """Import TensorFlow and load the default run, once per server, without making anyone wait.
+
+    The short delay lets the page that asks for it reach its visitor first: importing TensorFlow
+    holds Python's lock for long stretches.
+    """
+    timer = threading.Timer(_HEAD_START_S, _load_default)
+    timer.daemon = True
+    timer.start()
+    return timer
+
+
+def _load_default() -> None:
+    try:
+        predictor(DEFAULT_RUN)
+    except DigitscopeError as error:
+        # A visitor who chooses this run is told on the page; this is for who runs the server.
+        logging.getLogger(__name__).warning("warm-up: %s", error)
+
+
+def predictor(run_id: str) -> "Predictor":
+    """The network of a run, ready to answer. Raises RunError if it cannot be opened.
+
+    The first call on a server takes the seconds that importing TensorFlow takes.
+    """
+    from core.inference import load_predictor
+
+    return load_predictor(run_id)

@@ -1,0 +1,119 @@
+"""The running app and a real Chromium: for browser tests, screenshots and benchmarks."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+SLOW_MS = 60_000
+"""Importing TensorFlow on two busy cores; nothing else takes nearly as long."""
+
+
+@contextmanager
+def running_app(own_runs: Path, **environment: str) -> Iterator[str]:
+    """Start the app as a user would and give its address; it is stopped at the end."""
+    port = _free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+    options = ["--server.port", str(port), "--server.headless", "true"]
+    process = subprocess.Popen(
+        [*command, *options, "--server.fileWatcherType", "none"],
+        cwd=ROOT,
+        env={**os.environ, "DIGITSCOPE_RUNS": str(own_runs), **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        address = f"http://localhost:{port}"
+        _wait_until_up(address, process)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _wait_until_up(address: str, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    # A proxy in the environment must not be asked for an address on this machine.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the app ended with status {process.returncode} before it was up")
+        try:
+            with opener.open(f"{address}/_stcore/health", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise RuntimeError(f"the app did not come up in {seconds:.0f} s")
+
+
+def chromium_path() -> str:
+    """The Chromium that `make browser` provides, or the one that $CHROMIUM names."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if not found:
+        raise RuntimeError("No Chromium found: run `make browser`, or name one in CHROMIUM.")
+    return found
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless Chromium that asks nothing of the network by itself."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(),
+            args=[
+                "--no-sandbox",  # it is started as root in containers
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--no-proxy-server",
+            ],
+        )
+        yield browser
+        browser.close()
+
+
+def settle(page: Page) -> None:
+    """Wait until no script runs and no placeholder is left."""
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=SLOW_MS)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=SLOW_MS)
+
+
+def drawing_area(page: Page) -> Locator:
+    """The canvas that takes the mouse: the topmost of those that lie over one another."""
+    area = page.locator("canvas").last
+    area.wait_for(timeout=SLOW_MS)
+    area.scroll_into_view_if_needed()
+    return area
+
+
+Point = tuple[float, float]
+
+
+def stroke(page: Page, points: Sequence[Point]) -> None:
+    """Draw one stroke through points in canvas pixels, pen down to pen up."""
+    box = drawing_area(page).bounding_box()
+    assert box, "the canvas is not on the page"
+    (x, y), *rest = [(box["x"] + x, box["y"] + y) for x, y in points]
+    page.mouse.move(x, y)
+    page.mouse.down()
+    for x, y in rest:
+        page.mouse.move(x, y, steps=6)
+    page.mouse.up()

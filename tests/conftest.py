@@ -1,0 +1,97 @@
+"""What several test files share: small recipes, one trained run, a place without the full MNIST."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from core import datasets, runs
+from core.architectures import Architecture, Conv, Dense, Flatten, Pool
+from core.events import Event
+from core.recipes import Optimizer, Recipe
+from core.runs import Provenance, Run
+
+# The same examples every time, and no deadline: a busy machine is no fault of the code.
+settings.register_profile("calm", deadline=None, derandomize=True, database=None)
+settings.load_profile("calm")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs all 70,000 digits where they are not, and say how to get them."""
+    if item.get_closest_marker("full_mnist") and datasets.mnist_file() is None:
+        pytest.skip(
+            "needs all 70,000 digits, which are not on this machine: "
+            "set MNIST_NPZ to an mnist.npz, or run `python -m core download`"
+        )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run that was really trained, and every event that was told on the way."""
+
+    run: Run
+    events: list[Event]
+
+
+def conv_recipe(**changes: object) -> Recipe:
+    """The smallest convolutional network that learns the sample well: two seconds of training."""
+    layers = (Conv(filters=8), Pool(), Flatten(), Dense(units=10, activation="softmax"))
+    return Recipe(
+        architecture=Architecture(layers=layers),
+        optimizer=Optimizer(learning_rate=0.005),
+        batch_size=64,
+        epochs=2,
+        validation_split=0.1,
+        seed=1,
+    ).changed(**changes)
+
+
+def dense_recipe(**changes: object) -> Recipe:
+    """Softmax regression: the cheapest recipe that can be trained at all."""
+    layers = (Flatten(), Dense(units=10, activation="softmax"))
+    return Recipe(architecture=Architecture(layers=layers), batch_size=128, epochs=1).changed(
+        **changes
+    )
+
+
+def provenance(**changes: object) -> Provenance:
+    """Where the digits of a made-up run come from."""
+    fields = {"dataset": "mnist-sample", "excluded_sample_test": True}
+    return Provenance.model_validate({**fields, "n_train": 4000, "n_validation": 0, **changes})
+
+
+def forget_full_mnist(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Make this a machine on which the full MNIST was never downloaded."""
+    patch.delenv("MNIST_NPZ", raising=False)
+    patch.setenv("KERAS_HOME", str(folder / "keras-home"))
+
+
+@pytest.fixture
+def only_sample(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The test runs as if the full MNIST were not on this machine."""
+    forget_full_mnist(monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def run_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Path, Path]:
+    """Empty folders in place of `models/` and `runs/`: (shipped, own)."""
+    shipped, own = tmp_path / "models", tmp_path / "runs"
+    shipped.mkdir()
+    own.mkdir()
+    monkeypatch.setattr(runs, "SHIPPED_FOLDER", shipped)
+    monkeypatch.setenv("DIGITSCOPE_RUNS", str(own))
+    return shipped, own
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """The small convolutional network, trained once; nobody may change its folder (copy it)."""
+    from core.training import train
+
+    events: list[Event] = []
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        forget_full_mnist(patch, folder)
+        run = train(conv_recipe(), folder / "tiny", events.append)
+    return Trained(run, events)

@@ -1,0 +1,210 @@
+"""The pages' logic without a browser (the canvas itself needs one: see tests/browser)."""
+
+import io
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
+
+from core import runs
+from core.presets import PRESETS
+
+ROOT = Path(__file__).resolve().parents[1]
+SHIPPED = ("best", "fast", "katariya", "kundathil", "purawr", "soorya", "yalcin")
+
+
+@pytest.fixture(autouse=True)
+def no_own_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A visitor without runs of their own."""
+    monkeypatch.setenv("DIGITSCOPE_RUNS", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The app, not yet run, without its warm-up (a test must not leave TensorFlow loading)."""
+    monkeypatch.setattr("pages.widgets.predictors._load_default", lambda: None)
+    first = PagesManager.__init__
+
+    def as_on_a_server_that_has_run(self: PagesManager, *arguments: Any, **named: Any) -> None:
+        # AppTest forgets before every run that the app called st.navigation; a server does not.
+        first(self, *arguments, **named)
+        PagesManager.uses_pages_directory = False
+
+    monkeypatch.setattr(PagesManager, "__init__", as_on_a_server_that_has_run)
+    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+
+
+def predict_page(app: AppTest, picture: bytes | None = None, name: str = "digit.png") -> AppTest:
+    """The prediction page, with a picture uploaded if there is one."""
+    app.run()
+    app.switch_page("pages/predict.py").run()
+    if picture is not None:
+        app.segmented_control(key="way").set_value("Upload").run()
+        app.file_uploader(key="upload").set_value((name, picture, "image/png")).run()
+    return app
+
+
+def png(draw: list[tuple[int, int]] | None = None, size: tuple[int, int] = (200, 200)) -> bytes:
+    picture = Image.new("L", size, 255)
+    if draw:
+        ImageDraw.Draw(picture).line(draw, fill=0, width=14)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+SEVEN = [(60, 40), (140, 40), (90, 170)]
+
+
+def everything_said(app: AppTest) -> str:
+    kinds = (app.title, app.markdown, app.caption, app.error, app.warning, app.info, app.subheader)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def test_home_counts_the_mistakes_of_the_seven_shipped_runs(app: AppTest) -> None:
+    app.run()
+    assert not app.exception
+    said = everything_said(app)
+    for name in SHIPPED:
+        answer = runs.find(name).predictions("mnist")
+        assert answer is not None
+        wrong = int((answer.probabilities.argmax(axis=1) != answer.labels).sum())
+        assert f"**{wrong} wrong of 10,000 ({(10_000 - wrong) / 100:.2f} %)**" in said
+
+
+def test_home_names_each_tutorial_with_its_own_figure_and_says_where_ours_differs(
+    app: AppTest,
+) -> None:
+    app.run()
+    said = everything_said(app)
+    tutorials = [preset.tutorial for preset in PRESETS.values() if preset.tutorial]
+    assert len(tutorials) == 5
+    for tutorial in tutorials:
+        assert tutorial.author in said
+        assert tutorial.figure in said
+        assert tutorial.remark in said
+
+
+def test_home_paints_without_tensorflow(app: AppTest) -> None:
+    loaded = {name for name in sys.modules if name.split(".")[0] in {"tensorflow", "keras"}}
+    if loaded:
+        pytest.skip("an earlier test imported TensorFlow; test_boundaries shows this on its own")
+    app.run()
+    assert "tensorflow" not in sys.modules
+
+
+def test_a_drawn_seven_uploaded_as_a_picture_is_read(app: AppTest) -> None:
+    predict_page(app, png(SEVEN))
+    assert not app.exception
+    assert [(metric.label, metric.value) for metric in app.metric] == [("The network reads", "7")]
+
+
+def test_before_anything_is_drawn_the_page_says_what_to_do(app: AppTest) -> None:
+    predict_page(app)
+    assert "The answer appears here" in app.info[0].value
+    assert not app.metric
+
+
+@pytest.mark.parametrize(
+    ("picture", "sentence"),
+    [
+        (b"", "empty"),
+        (b"hello, I am a text", "digit.png"),
+        (png(SEVEN)[:200], "digit.png"),
+        (png(), "Nothing is drawn"),
+    ],
+    ids=["0 bytes", "a text", "truncated", "blank"],
+)
+def test_a_picture_that_cannot_be_read_gets_a_sentence(
+    app: AppTest, picture: bytes, sentence: str
+) -> None:
+    predict_page(app, picture)
+    assert not app.exception
+    assert not app.metric
+    assert sentence in "\n".join(str(e.value) for e in [*app.error, *app.warning])
+
+
+def test_an_unsure_network_says_so(app: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Torn:
+        """Stands in for a network that cannot decide: which real one would, nobody can promise."""
+
+        def probabilities(self, images: np.ndarray) -> np.ndarray:
+            return np.array([[0, 0, 0, 0, 0.55, 0, 0, 0, 0, 0.45]], np.float32)
+
+    monkeypatch.setattr("pages.widgets.answer.predictor", lambda run_id: Torn())
+    predict_page(app, png(SEVEN))
+    assert app.metric[0].label == "The network is unsure"
+    assert app.metric[0].value == "4 or 9?"
+
+
+def test_the_link_chooses_the_run(app: AppTest) -> None:
+    app.query_params["run"] = "kundathil"
+    app.run()
+    assert app.selectbox(key="run").value == "kundathil"
+
+
+def test_an_unknown_run_in_the_link_gets_a_sentence_and_the_default(app: AppTest) -> None:
+    app.query_params["run"] = "nobody"
+    app.run()
+    assert app.selectbox(key="run").value == "best"
+    assert "nobody" in app.warning[0].value
+
+
+def test_a_damaged_run_shows_as_such_and_breaks_nothing(app: AppTest, no_own_runs: Path) -> None:
+    (no_own_runs / "halfway").mkdir()
+    (no_own_runs / "halfway" / "run.json").write_text("{")
+    app.query_params["run"] = "halfway"
+    app.run()
+    assert not app.exception
+    assert "halfway" in app.warning[0].value
+    assert "halfway" not in app.selectbox(key="run").options
+
+
+@pytest.mark.parametrize("damage", ["missing", "corrupt"])
+def test_a_run_without_its_network_gets_a_sentence(
+    app: AppTest, no_own_runs: Path, damage: str
+) -> None:
+    folder = no_own_runs / "mine"
+    shutil.copytree(runs.SHIPPED_FOLDER / "purawr", folder)
+    fields = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**fields, "id": "mine"}))
+    if damage == "missing":
+        (folder / "model.keras").unlink()
+    else:
+        (folder / "model.keras").write_bytes(b"PK\x03\x04 not a network")
+    app.query_params["run"] = "mine"
+    predict_page(app, png(SEVEN))
+    assert not app.exception
+    assert "model.keras" in app.error[0].value
+    assert "mine" in app.error[0].value
+
+
+def test_without_any_run_the_app_says_how_to_get_one(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(runs, "SHIPPED_FOLDER", tmp_path / "none")
+    predict_page(app, png(SEVEN))
+    assert not app.exception
+    assert "make train" in app.error[0].value
+
+
+def test_the_button_keeps_the_run_of_the_link(app: AppTest) -> None:
+    app.query_params["run"] = "kundathil"
+    app.run()
+    app.button[0].click().run()
+    assert not app.exception
+    assert app.title[0].value == "Predict"
+    assert app.selectbox(key="run").value == "kundathil"
+
+
+def test_every_page_goes_through_the_app() -> None:
+    for file in (ROOT / "pages").glob("[!_]*.py"):
+        assert "\nthrough_app()\n" in file.read_text(), file.name

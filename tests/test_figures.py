@@ -1,0 +1,46 @@
+"""Figures and the palette: what a reader of the chart would notice."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from core import palette
+from core.figures import percent, probability_bars
+
+CONFIG = Path(__file__).resolve().parents[1] / ".streamlit" / "config.toml"
+
+
+def test_bars_show_every_digit_from_0_at_the_top_with_its_probability() -> None:
+    probabilities = [0.0, 0.004, 0.1, 0.05, 0.5, 0.046, 0.2, 0.05, 0.05, 0.0]
+    figure = probability_bars(probabilities)
+    bars = figure.data[0]
+    assert list(bars.x) == probabilities
+    assert list(bars.y) == [str(digit) for digit in range(10)]
+    assert figure.layout.yaxis.autorange == "reversed"
+
+
+def test_the_answer_stands_out_by_colour_and_by_weight() -> None:
+    bars = probability_bars([0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.01, 0.9, 0.02, 0.01]).data[0]
+    assert bars.marker.color[7] == palette.ANSWER
+    assert set(bars.marker.color) == {palette.ANSWER, palette.OTHER}
+    assert [k for k, text in enumerate(bars.text) if "<b>" in text] == [7]
+
+
+def test_anything_but_ten_probabilities_is_refused() -> None:
+    with pytest.raises(ValueError, match="ten"):
+        probability_bars([0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("fraction", "words"),
+    [(0, "0 %"), (0.002, "< 1 %"), (0.37, "37 %"), (0.994, "> 99 %"), (1, "100 %")],
+)
+def test_percent_never_rounds_to_certainty(fraction: float, words: str) -> None:
+    assert percent(fraction) == words
+
+
+def test_pages_and_theme_share_the_ten_digit_colours() -> None:
+    theme = tomllib.loads(CONFIG.read_text())["theme"]
+    assert tuple(theme["chartCategoricalColors"]) == palette.DIGITS
+    assert len(set(palette.DIGITS)) == 10

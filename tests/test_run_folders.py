@@ -1,0 +1,103 @@
+"""Where runs lie and how they are called: names from links, shipped and own, folders in the way."""
+
+from pathlib import Path
+
+import pytest
+
+from core import runs
+from core.errors import RunError
+from core.runs import BrokenRun, RunWriter
+from tests.conftest import dense_recipe, provenance
+
+
+def make_run(folder: Path) -> RunWriter:
+    return RunWriter(folder, dense_recipe(), provenance())
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["../secret", "..", ".", "", "a/b", "/etc", "own\n", "OWN", "a" * 81, "\0", "-own", "ö"],
+)
+def test_odd_names_are_no_runs(name: str, run_folders: tuple[Path, Path]) -> None:
+    # What a link may carry: the folder beside must not be reached, however it is spelled.
+    _, own = run_folders
+    make_run(own / "own")
+    make_run(own.parent / "secret")
+    with pytest.raises(RunError, match="There is no run") as caught:
+        runs.find(name)
+    assert "The runs are: own." in str(caught.value)
+
+
+def test_absolute_path_is_no_run(run_folders: tuple[Path, Path]) -> None:
+    _, own = run_folders
+    make_run(own / "own")
+    with pytest.raises(RunError, match="There is no run"):
+        runs.find(str(own / "own"))
+
+
+@pytest.mark.parametrize("name", ["My run", ".hidden", "a" * 81])
+def test_folder_whose_name_no_link_can_carry_is_not_offered(
+    name: str, run_folders: tuple[Path, Path]
+) -> None:
+    _, own = run_folders
+    make_run(own / name)
+    assert all(isinstance(run, BrokenRun) for run in runs.list_runs())
+
+
+def test_shipped_runs_come_first_and_own_ones_follow(run_folders: tuple[Path, Path]) -> None:
+    shipped, own = run_folders
+    for folder in (own / "a", shipped / "z", shipped / "b", own / "c"):
+        make_run(folder)
+    (own / "a file").write_text("")
+    assert [run.id for run in runs.list_runs()] == ["b", "z", "a", "c"]
+    assert runs.find("z").folder == shipped / "z"
+    assert runs.find("c").folder == own / "c"
+
+
+def test_no_runs_at_all_is_said(run_folders: tuple[Path, Path]) -> None:
+    for folder in run_folders:
+        folder.rmdir()
+    assert runs.list_runs() == []
+    with pytest.raises(RunError, match="The runs are: none yet"):
+        runs.find("fast")
+
+
+def test_setting_moves_the_own_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DIGITSCOPE_RUNS", str(tmp_path / "elsewhere"))
+    assert runs.own_folder() == tmp_path / "elsewhere"
+    monkeypatch.delenv("DIGITSCOPE_RUNS")
+    assert runs.own_folder() == Path(__file__).resolve().parent.parent / "runs"
+
+
+def test_folder_that_is_there_is_not_written_over(tmp_path: Path) -> None:
+    make_run(tmp_path / "mine")
+    before = (tmp_path / "mine" / "run.json").read_bytes()
+    with pytest.raises(RunError, match="mine is there already"):
+        make_run(tmp_path / "mine")
+    assert (tmp_path / "mine" / "run.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("place", ["below a file", "/proc/digitscope"])
+def test_folder_that_cannot_be_written_is_a_sentence(place: str, tmp_path: Path) -> None:
+    (tmp_path / "below a file").write_text("")
+    with pytest.raises(RunError, match=r"cannot be written to .*\([A-Z]"):
+        make_run(tmp_path / place / "run")
+
+
+@pytest.mark.parametrize(
+    ("trained_on", "excluded", "asked", "held_out"),
+    [
+        ("mnist", True, "mnist", True),
+        ("mnist", True, "mnist-sample", True),
+        ("mnist", False, "mnist", True),
+        # the sample's test digits are MNIST training digits
+        ("mnist", False, "mnist-sample", False),
+        ("mnist-sample", True, "mnist", True),
+        ("mnist-sample", False, "mnist-sample", True),
+    ],
+)
+def test_held_out_means_never_trained_on(
+    trained_on: str, excluded: bool, asked: str, held_out: bool
+) -> None:
+    source = provenance(dataset=trained_on, excluded_sample_test=excluded)
+    assert source.held_out(asked) is held_out

@@ -35,6 +35,7 @@ def scale(images: NDArray[np.uint8], scaling: Scaling) -> NDArray[np.float32]:
     elif scaling == "standardise":
         scaled = (pixels / 255 - MNIST_MEAN) / MNIST_STD
     else:
-        length = np.sqrt(np.sum(pixels * pixels, axis=1, keepdims=True))
-        scaled = pixels / np.where(length == 0, 1, length)
+        length = np.linalg.norm(pixels, axis=1, keepdims=True)
+        # Whole pixel values: a length is 0, or at least 1.
+        scaled = pixels / np.maximum(length, 1)
     return scaled[..., None]

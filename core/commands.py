@@ -23,6 +23,7 @@ from core.events import EpochEnded, Event
 from core.events import Progress as BatchesDone
 from core.presets import PRESETS, preset
 from core.recipes import Recipe
+from core.run_writer import MAX_EPOCH_BYTES
 
 if TYPE_CHECKING:
     from core.inference import Predictor
@@ -101,7 +102,7 @@ def train(
     ] = None,
     keep_mb: Annotated[
         float, typer.Option(min=0, help="Room for the weights of single epochs, in MB.")
-    ] = runs.MAX_EPOCH_BYTES / 2**20,
+    ] = MAX_EPOCH_BYTES / 2**20,
 ) -> None:
     """Train a preset and keep it as a run."""
     asked = {"dataset": dataset, "epochs": epochs, "seed": seed}

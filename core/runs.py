@@ -1,4 +1,4 @@
-"""The run folder: this is the only module that knows its files.
+"""The run folder: with `run_writer`, the only module that knows its files.
 
 A run is a network, the recipe it was trained by, how that went, and what it answers on the test
 digits. Runs that ship lie in `models/`, a visitor's own in `runs/`; both are folders of one kind:
@@ -17,14 +17,12 @@ import hashlib
 import json
 import os
 import re
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -37,8 +35,6 @@ from core.recipes import Recipe
 
 FORMAT = 1
 SHIPPED_FOLDER = Path(__file__).resolve().parent.parent / "models"
-MAX_EPOCHS_KEPT = 20
-MAX_EPOCH_BYTES = 20 * 1024 * 1024
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 _EPOCH_FILE = re.compile(r"epoch_([0-9]{2})\.npz")
 # What numpy raises for a file that is missing, cut off, damaged, or (TypeError) no archive at all.
@@ -147,11 +143,16 @@ class Run:
             )
 
     def history(self) -> pd.DataFrame:
-        """A row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds."""
+        """A row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
+
+        Raises RunError if no epoch was finished, or the file is damaged.
+        """
         try:
             return pd.read_csv(self.folder / "history.csv")
+        except FileNotFoundError as error:
+            raise RunError(f"The run {self.id!r} has no history: no epoch was finished.") from error
         except (OSError, ValueError) as error:
-            raise RunError(f"The run {self.id!r} has no readable history.csv.") from error
+            raise RunError(f"The history.csv of the run {self.id!r} is damaged.") from error
 
     def predictions(self, dataset: str) -> Predictions | None:
         """The stored answers on a dataset's test digits, or None if there are none."""
@@ -176,7 +177,7 @@ class Run:
         """The weights after an epoch, in the order of Keras's `get_weights()`."""
         try:
             with (
-                _epoch_file(self.folder, epoch).open("rb") as file,
+                epoch_file(self.folder, epoch).open("rb") as file,
                 np.load(file, allow_pickle=False) as archive,
             ):
                 return [archive[f"w{k}"] for k in range(len(archive.files))]
@@ -241,7 +242,9 @@ def find(run_id: str) -> Run:
 
 def list_runs() -> list[Run | BrokenRun]:
     """All runs, shipped ones first, each by name; broken folders stand among them as such."""
-    return list_shipped() + _list_in(own_folder())
+    shipped = list_shipped()
+    taken = {run.id for run in shipped}
+    return shipped + [_hidden(run) if run.id in taken else run for run in _list_in(own_folder())]
 
 
 def list_shipped() -> list[Run | BrokenRun]:
@@ -254,6 +257,11 @@ def _list_in(root: Path) -> list[Run | BrokenRun]:
         return []
     folders = sorted(folder for folder in root.iterdir() if folder.is_dir())
     return [_read_or_broken(folder) for folder in folders if not folder.name.startswith(".")]
+
+
+def _hidden(run: Run | BrokenRun) -> BrokenRun:
+    problem = f"A shipped run is called {run.id!r} too, and links mean that one. Rename the folder."
+    return BrokenRun(run.id, run.folder, problem)
 
 
 def _read_or_broken(folder: Path) -> Run | BrokenRun:
@@ -269,111 +277,6 @@ def _read_or_broken(folder: Path) -> Run | BrokenRun:
         return BrokenRun(folder.name, folder, str(error))
 
 
-class RunWriter:
-    """Writes a run folder while its training goes on."""
-
-    def __init__(
-        self,
-        folder: Path,
-        recipe: Recipe,
-        provenance: Provenance,
-        *,
-        max_epoch_bytes: int = MAX_EPOCH_BYTES,
-        versions: dict[str, str] | None = None,
-        machine: str = "",
-    ) -> None:
-        """Make the folder. Raises RunError if it cannot be written, or holds a run already."""
-        self.folder = folder
-        self.max_epoch_bytes = max_epoch_bytes
-        self._rows: list[dict[str, float]] = []
-        try:
-            (folder / "epochs").mkdir(parents=True, exist_ok=False)
-        except FileExistsError as error:
-            raise RunError(
-                f"{folder} is there already. Choose another name, or delete it first."
-            ) from error
-        except OSError as error:
-            raise RunError(
-                f"The run cannot be written to {folder} ({error.strerror}). "
-                "Choose a folder that you may write to."
-            ) from error
-        self.info = RunInfo(
-            id=folder.name,
-            status="running",
-            recipe=recipe,
-            provenance=provenance,
-            created=datetime.now(UTC).replace(microsecond=0),
-            versions=versions or {},
-            machine=machine,
-        )
-        self.update()
-
-    def update(self, **changes: Any) -> None:
-        """Change fields of `run.json` and write it."""
-        self.info = self.info.model_copy(update=changes)
-        text = self.info.model_dump_json(indent=1) + "\n"
-        write_whole(self.folder / "run.json", lambda file: file.write(text.encode()))
-
-    def event(self, fields: dict[str, Any]) -> None:
-        """Append a line to `events.jsonl`."""
-        with (self.folder / "events.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(fields) + "\n")
-
-    def epoch(self, row: dict[str, float], weights: Sequence[NDArray[np.float32]]) -> None:
-        """Keep an epoch's figures and its weights; thin the older ones if they grow too many."""
-        self._rows.append(row)
-        table = pd.DataFrame(self._rows).to_csv(index=False)
-        write_whole(self.folder / "history.csv", lambda file: file.write(table.encode()))
-        halves = {f"w{k}": array.astype(np.float16) for k, array in enumerate(weights)}
-        target = _epoch_file(self.folder, len(self._rows))
-        write_whole(target, lambda file: np.savez_compressed(file, **halves))  # type: ignore[arg-type]
-        size = target.stat().st_size
-        for extra in thin(Run(self.folder, self.info).epochs(), self.max_epoch_bytes // size):
-            _epoch_file(self.folder, extra).unlink()
-
-    def model(self, save: Callable[[Path], None]) -> None:
-        """Keep the network: `save` writes it to the path it is given (which ends in .keras)."""
-        with tempfile.TemporaryDirectory(dir=self.folder) as place:
-            draft = Path(place) / "model.keras"
-            save(draft)
-            digest = hashlib.sha256(draft.read_bytes()).hexdigest()
-            draft.replace(self.folder / "model.keras")
-        self.update(model_sha256=digest)
-
-    def predictions(self, answers: dict[DatasetName, Predictions]) -> None:
-        """Keep what the run answers on the test digits of each dataset."""
-        arrays: dict[str, NDArray[Any]] = {}
-        for name, answer in answers.items():
-            arrays[f"{name}_labels"] = answer.labels
-            arrays[f"{name}_probabilities"] = answer.probabilities
-        target = self.folder / "test_predictions.npz"
-        write_whole(target, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
-
-
-def thin(epochs: Sequence[int], at_most: int) -> Iterator[int]:
-    """Which epochs to drop so that at most `at_most` (never fewer than 2) and 20 stay.
-
-    The first and the last always stay; each time the one goes whose neighbours are closest
-    together as a ratio, because a network changes most in its first epochs.
-    """
-    kept = sorted(epochs)
-    while len(kept) > max(2, min(at_most, MAX_EPOCHS_KEPT)):
-        ratios = [kept[k + 1] / kept[k - 1] for k in range(1, len(kept) - 1)]
-        yield kept.pop(1 + ratios.index(min(ratios)))
-
-
-def write_whole(target: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write a file so that a reader sees the old one or the whole new one, never a part."""
-    handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-        Path(draft).chmod(0o644)
-        Path(draft).replace(target)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
-
-
-def _epoch_file(folder: Path, epoch: int) -> Path:
+def epoch_file(folder: Path, epoch: int) -> Path:
+    """Where the weights after an epoch are kept."""
     return folder / "epochs" / f"epoch_{epoch:02d}.npz"

@@ -38,4 +38,4 @@ def scale(images: NDArray[np.uint8], scaling: Scaling) -> NDArray[np.float32]:
         length = np.linalg.norm(pixels, axis=1, keepdims=True)
         # Whole pixel values: a length is 0, or at least 1.
         scaled = pixels / np.maximum(length, 1)
-    return scaled[..., None]
+    return np.asarray(scaled[..., None], np.float32)

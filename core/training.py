@@ -19,7 +19,8 @@ from core.events import Ended, EpochEnded, Event, OnEvent, Progress, Started, as
 from core.inference import Predictor
 from core.pipeline import evaluation_batches, training_batches
 from core.recipes import Optimizer, Recipe
-from core.runs import MAX_EPOCH_BYTES, Predictions, Provenance, Run, RunWriter
+from core.run_writer import MAX_EPOCH_BYTES, RunWriter
+from core.runs import Predictions, Provenance, Run
 
 PROGRESS_EVERY_S = 0.3
 
@@ -70,7 +71,10 @@ def train(
         _test(model, writer)
     except BaseException as error:
         # Ctrl-C too leaves a folder that says how it ended; nothing is swallowed.
-        writer.update(status="failed", error=str(error) or type(error).__name__)
+        reason = str(error) or type(error).__name__
+        writer.update(status="failed", error=reason)
+        # Only the folder is told: whoever listens is told by the error itself, or is what failed.
+        writer.event(as_line(Ended(time.time(), "failed", time.monotonic() - began, reason)))
         raise
     writer.update(status=status, seconds=round(seconds, 2))
     with suppress(StopTraining):  # too late to stop: it is over

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -93,12 +94,20 @@ def test_home_names_each_tutorial_with_its_own_figure_and_says_where_ours_differ
         assert tutorial.remark in said
 
 
-def test_home_paints_without_tensorflow(app: AppTest) -> None:
-    loaded = {name for name in sys.modules if name.split(".")[0] in {"tensorflow", "keras"}}
-    if loaded:
-        pytest.skip("an earlier test imported TensorFlow; test_boundaries shows this on its own")
-    app.run()
-    assert "tensorflow" not in sys.modules
+def test_home_paints_without_tensorflow() -> None:
+    script = f"""
+import sys
+from streamlit.testing.v1 import AppTest
+import pages.widgets.predictors as predictors
+predictors._load_default = lambda: None
+app = AppTest.from_file({str(ROOT / "app.py")!r}, default_timeout=60).run()
+assert app.title[0].value == "Digitscope", app.exception
+print([name for name in sys.modules if name in ("tensorflow", "keras")])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_a_drawn_seven_uploaded_as_a_picture_is_read(app: AppTest) -> None:

@@ -16,8 +16,8 @@ MODULES = sorted(file.stem for file in CORE.glob("*.py") if file.stem != "__init
 # module has to be given its floor here.
 FLOORS = [
     {"errors", "palette"},
-    {"datasets", "scaling", "architectures", "pictures", "preprocessing", "figures"},
-    {"download", "recipes", "presets", "runs"},
+    {"datasets", "scaling", "architectures", "pictures", "figures"},
+    {"paper", "strokes", "preprocessing", "download", "recipes", "presets", "runs", "run_writer"},
     {"evaluation", "events", "pipeline", "inference", "activations"},
     {"training"},
     {"jobs", "worker"},
@@ -36,12 +36,15 @@ WITHOUT_TENSORFLOW = [
     "figures",
     "jobs",
     "palette",
+    "paper",
     "pictures",
     "preprocessing",
     "presets",
     "recipes",
+    "run_writer",
     "runs",
     "scaling",
+    "strokes",
 ]
 
 

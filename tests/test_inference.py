@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import datasets, runs
+from core import datasets, run_writer, runs
 from core.errors import RunError
 from core.inference import Predictor, load_predictor, open_model
 from core.presets import PRESETS
@@ -201,6 +201,6 @@ def test_description_inside_the_file_is_never_looked_at(own_run: Run, tmp_path: 
 
 def test_unfinished_run_has_no_network_yet(run_folders: tuple[Path, Path]) -> None:
     _, own = run_folders
-    runs.RunWriter(own / "waiting", dense_recipe(), provenance())
+    run_writer.RunWriter(own / "waiting", dense_recipe(), provenance())
     with pytest.raises(RunError, match=r"'waiting' has no readable model\.keras"):
         load_predictor("waiting")

@@ -6,7 +6,8 @@ import pytest
 
 from core import runs
 from core.errors import RunError
-from core.runs import BrokenRun, RunWriter
+from core.run_writer import RunWriter
+from core.runs import BrokenRun
 from tests.conftest import dense_recipe, provenance
 
 
@@ -101,3 +102,16 @@ def test_held_out_means_never_trained_on(
 ) -> None:
     source = provenance(dataset=trained_on, excluded_sample_test=excluded)
     assert source.held_out(asked) is held_out
+
+
+def test_own_run_that_is_called_like_a_shipped_one_says_that_it_is_hidden(
+    run_folders: tuple[Path, Path],
+) -> None:
+    shipped, own = run_folders
+    make_run(shipped / "twin")
+    make_run(own / "twin")
+    first, second = runs.list_runs()
+    assert (first.folder, second.folder) == (shipped / "twin", own / "twin")
+    assert isinstance(second, BrokenRun)
+    assert "Rename" in second.problem
+    assert runs.find("twin").folder == shipped / "twin"

@@ -248,6 +248,12 @@ def test_fault_is_noted_and_raised(kind: type, tmp_path: Path) -> None:
         train(dense_recipe(), tmp_path / "run", fail)
     info = runs.read(tmp_path / "run").info
     assert (info.status, info.error) == ("failed", "the page is gone")
+    last = json.loads((tmp_path / "run" / "events.jsonl").read_text().splitlines()[-1])
+    assert (last["event"], last["status"], last["message"]) == (
+        "Ended",
+        "failed",
+        "the page is gone",
+    )
 
 
 def test_diverging_training_is_still_a_run(tmp_path: Path) -> None:

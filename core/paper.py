@@ -1,0 +1,154 @@
+"""From a picture of any kind to light ink on nothing: greys, polarity, paper taken away.
+
+NIST's scans, from which MNIST was made, were clean and of two tones. Drawings, scans and photos are
+neither, so this comes before the steps that MNIST's makers describe.
+"""
+
+from typing import Final, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.errors import PictureError
+from core.pictures import flatten
+
+Grey = NDArray[np.uint8]
+"""Tones 0..255, uint8 (height, width)."""
+Ink = Literal["auto", "dark", "light"]
+
+WORK_SIDE: Final = 1000
+"""Pictures are shrunk to at most this long side before anything is looked for."""
+SMALLEST_CONTRAST: Final = 12
+"""Tones of 255 by which ink must differ from the paper: pencil differs by 40 and more."""
+
+
+def resize(image: Grey, width: int, height: int) -> Grey:
+    """Area averages where it shrinks (anti-aliasing), cubic where it grows."""
+    shrinks = width <= image.shape[1] and height <= image.shape[0]
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, (width, height), interpolation=way), np.uint8)
+
+
+def to_grey(picture: NDArray[np.uint8]) -> Grey:
+    """Shrink to `WORK_SIDE` and go to grey: by brightness, or by the one colour that tells more."""
+    factor = WORK_SIDE / max(picture.shape[:2])
+    if factor < 1:
+        height, width = (max(1, round(side * factor)) for side in picture.shape[:2])
+        picture = resize(picture, width, height)
+    if picture.ndim == 2:
+        return picture
+    if picture.shape[2] == 1:
+        return np.ascontiguousarray(picture[..., 0])
+    colours = flatten(picture) if picture.shape[2] == 4 else np.ascontiguousarray(picture)
+    grey = np.asarray(cv2.cvtColor(colours, cv2.COLOR_RGB2GRAY), np.uint8)
+    # Yellow on white or red on green hardly differ in brightness, but do in one channel.
+    spreads = cv2.meanStdDev(colours)[1].ravel()
+    best = int(spreads.argmax())
+    if spreads[best] > 2.0 * float(cv2.meanStdDev(grey)[1][0, 0]):
+        return np.ascontiguousarray(colours[..., best])
+    return grey
+
+
+def ring(grey: Grey) -> Grey:
+    """The tones along the picture's border, uint8 (n,): mostly paper, even in a tight crop."""
+    k = max(1, min(grey.shape) // 50)
+    inner = grey[k:-k]
+    return np.concatenate(
+        [grey[:k].ravel(), grey[-k:].ravel(), inner[:, :k].ravel(), inner[:, -k:].ravel()]
+    )
+
+
+def make_light(grey: Grey, ink: Ink) -> tuple[Grey, Grey, bool]:
+    """Turn the ink light.
+
+    Returns:
+        The picture with light ink; its paper, the same shape; and whether the paper is one even
+        tone: so it is if most of the border has that very tone (drawings, not photos and scans).
+    """
+    border = ring(grey)
+    middle = int(np.median(border))
+    even = int(np.count_nonzero(border == middle)) * 2 >= len(border)
+    paper = np.full_like(grey, middle) if even else _paper(grey)
+    dark = ink == "dark"
+    if ink == "auto":
+        # Ink stands out farther than the paper's grain: compare the reach of the strongest 2 %.
+        dark = top(_minus(paper, grey)) > top(_minus(grey, paper))
+    return (255 - grey, 255 - paper, even) if dark else (grey, paper, even)
+
+
+def _minus(image: Grey, other: Grey) -> Grey:
+    """The difference, 0 where `other` is larger."""
+    return np.asarray(cv2.subtract(image, other), np.uint8)
+
+
+def top(image: Grey, share: float = 0.02) -> int:
+    """The tone that only this share of the non-empty pixels exceeds."""
+    counts = np.bincount(image.ravel(), minlength=256)
+    counts[0] = 0
+    reached = np.cumsum(counts[::-1])
+    return 255 - int(np.searchsorted(reached, max(1.0, share * reached[-1]))) if reached[-1] else 0
+
+
+def _paper(grey: Grey) -> Grey:
+    """The paper under the ink of an unevenly lit picture, uint8 as `grey`.
+
+    On a small copy without its trend: the median around each point (ink is a minority there), then
+    once more finely from the points that are not ink.
+    """
+    scale = min(1.0, 96 / max(grey.shape))
+    size = tuple(max(4, round(side * scale)) for side in grey.shape)
+    small = resize(grey, size[1], size[0]).astype(np.float32)
+    trend = _trend(small)
+    flat = np.rint(np.clip(small - trend + 128, 0, 255)).astype(np.uint8)
+    rough = np.asarray(cv2.medianBlur(flat, max(3, min(size) // 2 | 1)), np.uint8)
+    off = cv2.absdiff(flat, rough)
+    limit = max(6.0, 0.6 * float(cv2.threshold(off, 0, 255, cv2.THRESH_OTSU)[0]))
+    plain = cv2.erode((off <= limit).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
+    sigma = max(1.0, max(size) / 16)
+    weight = cv2.GaussianBlur(plain, (0, 0), sigma)
+    tones = cv2.GaussianBlur(plain * flat, (0, 0), sigma)
+    fine = np.where(weight > 0.02, tones / np.maximum(weight, 0.02), rough) - 128 + trend
+    back = cv2.resize(fine.astype(np.float32), grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.rint(np.clip(back, 0, 255)).astype(np.uint8)
+
+
+def _trend(small: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The surface of second order through the paper's tones, float32 as `small`.
+
+    Least squares, three times, each without the points that lay far off before: those are ink. A
+    median alone bends at the borders of a picture whose light falls off to one side.
+    """
+    y, x = np.mgrid[-1 : 1 : small.shape[0] * 1j, -1 : 1 : small.shape[1] * 1j]
+    terms = np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=-1).astype(np.float32)
+    step = max(1, max(small.shape) // 32)
+    points = terms[::step, ::step].reshape(-1, 6)
+    tones = small[::step, ::step].ravel()
+    near = np.ones(len(tones), bool)
+    for _ in range(3):
+        factors = np.linalg.lstsq(points[near], tones[near], rcond=None)[0]
+        off = np.abs(tones - points @ factors)
+        near = off <= max(2.0, 1.5 * float(np.median(off)))
+    return np.asarray(terms @ factors, np.float32)
+
+
+def remove_paper(light: Grey, paper: Grey, even: bool) -> tuple[Grey, int, int]:
+    """Subtract the paper.
+
+    Returns:
+        What is lighter than the paper, 0..255; the tone of its strongest ink; and the tone up to
+        which it may be mere grain or the rim of a shadow, 0 for a drawing on an even ground.
+
+    Raises:
+        PictureError: nothing stands out.
+    """
+    clear = _minus(light, paper)
+    # Means over 3 x 3 pixels: lone specks must not pass for ink.
+    strongest = int(cv2.blur(clear, (3, 3)).max()) if min(clear.shape) > 32 else int(clear.max())
+    if strongest < SMALLEST_CONTRAST:
+        raise PictureError("Nothing is drawn: write a digit, in ink that differs from its ground.")
+    if even:
+        return clear, strongest, 0
+    below = _minus(paper, light).astype(np.float32)
+    grain = 4.0 * float(np.sqrt(np.mean(np.square(below[below < strongest / 2]))))
+    return clear, strongest, int(np.clip(grain, 0.15 * strongest, 0.5 * strongest))

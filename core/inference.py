@@ -54,14 +54,18 @@ class Predictor:
         return answers[: len(images)]
 
     def _traced(self, size: int) -> Any:
+        last = self.model.layers[-1]
+        before_last = keras.Model(self.model.inputs, last.input)
+
         @tf.function(
             input_signature=[tf.TensorSpec((size, 28, 28, 1), tf.float32)], autograph=False
         )
         def answer(batch: tf.Tensor) -> tf.Tensor:
-            outputs = self.model(batch, training=False)
-            # Ten sigmoids do not sum to 1. Cross-entropy takes each one's share of the sum, so that
-            # is the probability the network was trained to give; a softmax is left as it is.
-            return outputs / tf.reduce_sum(outputs, axis=1, keepdims=True)
+            # Ten sigmoids are no probabilities. Keras takes the cross-entropy of a sigmoid layer, as
+            # of a softmax layer, from the softmax of what goes into the activation (its
+            # `_keras_logits`), so that is what every network here was trained to give.
+            logits = tf.matmul(before_last(batch, training=False), last.kernel) + last.bias
+            return tf.nn.softmax(logits)
 
         return answer.get_concrete_function()
 

@@ -227,7 +227,7 @@ def _training_bar(recipe: Recipe) -> Iterator[Any]:
                 bar.update(task, epoch=event.epoch, figures=figures)
             elif isinstance(event, EpochEnded):
                 bar.update(task, completed=event.epoch)
-                bar.console.print(_epoch_line(event))
+                bar.console.print(_epoch_line(event), soft_wrap=True)
 
         yield on_event
 

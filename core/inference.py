@@ -61,8 +61,8 @@ class Predictor:
             input_signature=[tf.TensorSpec((size, 28, 28, 1), tf.float32)], autograph=False
         )
         def answer(batch: tf.Tensor) -> tf.Tensor:
-            # Ten sigmoids are no probabilities. Keras takes the cross-entropy of a sigmoid layer, as
-            # of a softmax layer, from the softmax of what goes into the activation (its
+            # Ten sigmoids are no probabilities. Keras takes the cross-entropy of a sigmoid layer,
+            # as of a softmax layer, from the softmax of what goes into the activation (its
             # `_keras_logits`), so that is what every network here was trained to give.
             logits = tf.matmul(before_last(batch, training=False), last.kernel) + last.bias
             return tf.nn.softmax(logits)

@@ -1,0 +1,123 @@
+"""What all benchmarks share: timing, the note on versions and machine, and the result file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from core.errors import DigitscopeError
+
+RESULTS: Final = Path(__file__).parent / "results"
+NETWORK_PACKAGES: Final = ("numpy", "tensorflow", "keras")
+BROWSER_PACKAGES: Final = (
+    *NETWORK_PACKAGES,
+    "streamlit",
+    "streamlit-drawable-canvas",
+    "playwright",
+)
+
+
+def parser(doc: str | None) -> argparse.ArgumentParser:
+    """A command line whose help is the first line of the script's docstring; it has `--quick`."""
+    made = argparse.ArgumentParser(description=(doc or "").split("\n", 1)[0])
+    made.add_argument("--quick", action="store_true", help="a short trial that writes no result")
+    return made
+
+
+def start(main: Callable[[], None]) -> None:
+    """Run a benchmark; missing digits and the like end it with their sentence, status 1."""
+    try:
+        main()
+    except DigitscopeError as error:
+        sys.exit(str(error))
+
+
+def write_result(
+    name: str,
+    figures: Any,
+    *,
+    seed: int | None = None,
+    packages: Sequence[str] = NETWORK_PACKAGES,
+    quick: bool = False,
+    **more: Any,
+) -> None:
+    """Write `results/NAME.json`: how, where and when the figures came to be, then the figures.
+
+    Args:
+        name: of the script, without `.py`.
+        figures: whatever JSON can hold.
+        seed: None if nothing is drawn at random.
+        packages: whose versions bear on the figures.
+        quick: a trial is no result: only say so.
+        more: what else a reader needs in order to understand the figures.
+    """
+    if quick:
+        print("a quick trial: no result is written")
+        return
+    report = {
+        "command": " ".join([f"python -m benchmarks.{name}", *sys.argv[1:]]),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": seed,
+        **more,
+        "figures": figures,
+        "versions": {"python": platform.python_version()} | {p: version(p) for p in packages},
+        "machine": machine(),
+    }
+    path = RESULTS / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(f"written: {path}")
+
+
+def machine() -> dict[str, Any]:
+    """System, processor, cores, and how busy the machine was (a result wants an idle one)."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return {
+        "system": platform.system(),
+        "cpu": models[0] if models else platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "load_of_last_minute": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+    }
+
+
+def median_and_p95(values: Sequence[float], digits: int = 3) -> dict[str, float]:
+    """Median and 95th percentile, rounded."""
+    middle, high = np.percentile(values, [50, 95])
+    return {"median": round(float(middle), digits), "p95": round(float(high), digits)}
+
+
+@contextmanager
+def timed(into: list[float]) -> Iterator[None]:
+    """Append the seconds that the block takes."""
+    began = time.perf_counter()
+    yield
+    into.append(time.perf_counter() - began)
+
+
+def interleaved(ways: dict[str, Callable[[int], object]], rounds: int) -> dict[str, list[float]]:
+    """Time each way once a round, so that a busy moment of the machine falls on all of them alike.
+
+    A way is called with the round's number. The seconds of each of its calls come back.
+    """
+    spent: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(rounds):
+        for name, call in ways.items():
+            with timed(spent[name]):
+                call(turn)
+    return spent

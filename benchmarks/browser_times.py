@@ -6,8 +6,9 @@ pen is lifted. The figures are what this script finds; there is no outside figur
 
 How, each on a server started afresh, several times, medians (all in milliseconds):
 (a) from starting the server until its health address answers;
-(b) home: from navigation until the heading is visible, and until the last run's card is; on the
-    fresh server (cold), then again as a second visitor (warm);
+(b) home: from navigation until the heading is visible, and until the last run's card is: by the
+    first visitor of the fresh server, by the next one at once (TensorFlow is being imported
+    meanwhile), by one who comes when all is warm, and by the same browser again;
 (c) prediction page on a fresh server, with a stroke drawn as soon as there is a canvas: until the
     canvas is there, until the answer, and from pen up to the answer (TensorFlow still loading);
 (e) the same as a second visitor, everything warm.
@@ -25,20 +26,23 @@ Writes `benchmarks/results/browser_times.json`.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
 
-from benchmarks.common import BROWSER_PACKAGES, median_and_p95, parser, start, write_result
+from benchmarks.common import (
+    BROWSER_PACKAGES,
+    median_and_p95,
+    one_line_app,
+    parser,
+    start,
+    write_result,
+)
 from core.presets import PRESETS
-from tests.browser import app
 from tests.browser.app import SLOW_MS, chromium, drawing_area, running_app, settle, stroke
 
 RUNS = ("best", "fast")
@@ -69,27 +73,6 @@ def visitor(browser: Browser) -> Iterator[Page]:
     context.set_default_timeout(SLOW_MS)
     yield context.new_page()
     context.close()
-
-
-@contextmanager
-def one_line_app(folder: Path) -> Iterator[str]:
-    """Streamlit with nothing but a title, as a measure of what is not ours."""
-    (folder / "bare.py").write_text('import streamlit as st\nst.title("Digitscope")\n')
-    port = str(app._free_port())
-    process = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "bare.py", "--server.port", port]
-        + ["--server.headless", "true", "--server.fileWatcherType", "none"]
-        + ["--browser.gatherUsageStats", "false", "--browser.serverAddress", "localhost"],
-        cwd=folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        app._wait_until_up(f"http://localhost:{port}", process)
-        yield f"http://localhost:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
 
 
 class Times:
@@ -177,18 +160,24 @@ def main() -> None:
             times.lap()
             with one_line_app(Path(folder)) as address:
                 times.note("a one-line app: server start to health")
-                for state in ("cold", "warm"):
+                for who in ("first visitor", "next visitor"):
                     with visitor(browser) as page:
-                        home(page, address, times, f"one-line app, {state}", cards=False)
+                        home(page, address, times, f"one-line app, {who}", cards=False)
             times.lap()
             with running_app(own_runs) as address:
                 times.note("a server start to health")
-                for state in ("cold", "warm"):
+                for who in ("first visitor", "next visitor, TensorFlow loading"):
                     with visitor(browser) as page:
-                        home(page, address, times, f"home, {state}")
+                        home(page, address, times, f"home, {who}")
+                        settle(page)
+                with visitor(browser) as page:
+                    first_answer(page, address, Times(), "not noted: until all is warm")
+                with visitor(browser) as page:
+                    for who in ("new visitor, warm", "same browser again"):
+                        home(page, address, times, f"home, {who}")
                         settle(page)
             with running_app(own_runs) as address:
-                for label in ("c first visitor of a fresh server", "e next visitor, warm"):
+                for label in ("c first visitor", "e next visitor, warm"):
                     with visitor(browser) as page:
                         first_answer(page, address, times, label)
                         settle(page)

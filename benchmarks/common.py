@@ -6,6 +6,9 @@ import argparse
 import json
 import os
 import platform
+import signal
+import socket
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -94,6 +97,49 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "load_of_last_minute": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
+
+
+@contextmanager
+def serving(command: Sequence[str], folder: Path, port: int) -> Iterator[str]:
+    """Start a Streamlit server by a command in a folder, wait until it is up, give its address.
+
+    `tests.browser.app.running_app` does so for the app of this very checkout; this is for others.
+    """
+    from tests.browser.app import _wait_until_up  # brings Playwright, which few benchmarks need
+
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # `make` has children, which must end with it
+    )
+    try:
+        _wait_until_up(f"http://localhost:{port}", process)
+        yield f"http://localhost:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=20)
+
+
+@contextmanager
+def one_line_app(folder: Path) -> Iterator[str]:
+    """Streamlit with nothing but a title, as a measure of what is not ours."""
+    (folder / "bare.py").write_text('import streamlit as st\nst.title("Digitscope")\n')
+    port = free_port()
+    settings = {"port": port, "headless": "true", "fileWatcherType": "none"}
+    options = [f"--server.{name}={value}" for name, value in settings.items()]
+    command = [sys.executable, "-m", "streamlit", "run", "bare.py", *options]
+    with serving([*command, "--browser.gatherUsageStats=false"], folder, port) as address:
+        yield address
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def median_and_p95(values: Sequence[float], digits: int = 3) -> dict[str, float]:

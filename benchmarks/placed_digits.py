@@ -43,53 +43,38 @@ Prepare = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
-def place(
-    digit: NDArray[np.uint8],
-    size_px: int,
-    x: int,
-    y: int,
-    canvas: int = CANVAS,
-    interpolation: int = cv2.INTER_CUBIC,
-) -> NDArray[np.uint8]:
+def place(digit: NDArray[np.uint8], size_px: int, x: int, y: int) -> NDArray[np.uint8]:
     """Enlarge a digit's whole square and put it on a canvas, as black ink on white.
 
     Args:
         digit: uint8 (n, n), light ink on black, 0..255; 28 x 28 from MNIST, 8 x 8 from optdigits.
         size_px: the square's side on the canvas in pixels.
         x, y: the square's left upper corner; it must lie on the canvas as a whole.
-        canvas: the canvas's side in pixels.
-        interpolation: how OpenCV enlarges.
 
-    Returns:
-        uint8 (canvas, canvas), 255 where nothing is drawn.
-
-    Raises:
-        ValueError: the square does not fit on the canvas.
+    Returns uint8 (280, 280), 255 where nothing is drawn. Raises ValueError if the square does not
+    fit on the canvas.
     """
-    if min(x, y) < 0 or max(x, y) + size_px > canvas:
-        raise ValueError(f"a {size_px} px square at ({x}, {y}) leaves the {canvas} px canvas")
-    page = np.full((canvas, canvas), 255, np.uint8)
-    big = cv2.resize(digit, (size_px, size_px), interpolation=interpolation)
+    if min(x, y) < 0 or max(x, y) + size_px > CANVAS:
+        raise ValueError(f"a {size_px} px square at ({x}, {y}) leaves the {CANVAS} px canvas")
+    page = np.full((CANVAS, CANVAS), 255, np.uint8)
+    big = cv2.resize(digit, (size_px, size_px), interpolation=cv2.INTER_CUBIC)
     page[y : y + size_px, x : x + size_px] = 255 - big
     return page
 
 
-def placed_set(
-    images: NDArray[np.uint8], seed: int, smallest: int = SMALLEST, largest: int = LARGEST
-) -> Iterator[NDArray[np.uint8]]:
+def placed_set(images: NDArray[np.uint8], seed: int) -> Iterator[NDArray[np.uint8]]:
     """Each digit once, at a size and a place drawn evenly at random; the same for a same seed.
 
     Args:
         images: uint8 (count, n, n), light ink on black.
         seed: of the random sizes and places.
-        smallest, largest: bounds of the square's side in pixels, both included.
 
     Yields:
         uint8 (280, 280), black ink on white, in the order of `images`.
     """
     rng = np.random.default_rng(seed)
     for digit in images:
-        size = int(rng.integers(smallest, largest + 1))
+        size = int(rng.integers(SMALLEST, LARGEST + 1))
         x, y = (int(value) for value in rng.integers(0, CANVAS - size + 1, 2))
         yield place(digit, size, x, y)
 

@@ -25,6 +25,7 @@ def probability_bars(probabilities: Sequence[float]) -> go.Figure:
             marker_color=[ANSWER if digit == answer else OTHER for digit in range(10)],
             text=texts,
             textposition="outside",
+            textfont_size=14,
             cliponaxis=False,
             hovertemplate="%{y}: %{x:.2%}<extra></extra>",
         )

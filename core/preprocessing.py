@@ -40,8 +40,8 @@ _STEPS: Final = (
     ("background", "Paper removed", "What the paper alone would look like is subtracted."),
     ("ink", "Ink", "Specks away from the digit are dropped, and full ink becomes 255."),
     ("crop", "Cropped", "The tightest box around the ink: place and size stop mattering."),
-    ("fit", "Fit into 20 x 20", "Scaled until the longer side is 20 pixels, without stretching."),
-    ("centre", "Centre of mass in 28 x 28", "Moved until the ink balances in the middle."),
+    ("fit", "Fit into 20×20", "Scaled until the longer side is 20 pixels, without stretching."),
+    ("centre", "Centre of mass in 28×28", "Moved until the ink balances in the middle."),
 )
 
 

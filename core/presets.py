@@ -56,7 +56,7 @@ def _conv_bn_relu(filters: int, kernel_size: int = 3) -> tuple[Layer, ...]:
 
 SOORYA = Preset(
     "soorya",
-    "Three convolutions with pooling, trained on columns of equal length.",
+    "Three convolutions with pooling; each column of pixels is scaled to the same length.",
     Recipe(
         dataset="mnist",
         scaling="l2-axis-1",

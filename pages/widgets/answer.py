@@ -5,12 +5,13 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core import figures
+from core import figures, runs
 from core.errors import RunError
 from core.evaluation import UNSURE_BELOW
 from core.preprocessing import Digit
 from pages.widgets.predictors import predictor
 
+STEP_WIDTH = 120
 CHART_CONFIG = {"displayModeBar": False}
 
 
@@ -25,15 +26,17 @@ def show_answer(digit: Digit, run_id: str | None) -> None:
         st.error(str(error), icon=":material/broken_image:")
         return
     probabilities = network.probabilities(digit.pixels[None])[0]
-    words, seen = st.columns([3, 2], vertical_alignment="center", wrap=False)
-    with words:
-        _headline(probabilities)
-    seen.image(
-        enlarged(digit.pixels, 5),
-        caption="What the network saw",
-        width=140,
-        alt="The digit as 28 by 28 grey pixels",
-    )
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False
+    ):
+        with st.container(width="stretch"):
+            _headline(probabilities, run_id)
+        st.image(
+            enlarged(digit.pixels, 4),
+            caption="What it saw",
+            width=112,
+            alt="The digit as 28 by 28 grey pixels",
+        )
     st.plotly_chart(
         figures.probability_bars([float(p) for p in probabilities]),
         config=CHART_CONFIG,
@@ -48,7 +51,13 @@ def _steps(digit: Digit) -> None:
     st.caption("The network learnt from MNIST, so your picture is made the way MNIST was made.")
     for step in digit.steps:
         picture, words = st.columns([1, 2], vertical_alignment="center", wrap=False)
-        picture.image(step.image, width=120, alt=step.title)
+        # Small pictures as squares, so that one can count the pixels.
+        factor = max(1, STEP_WIDTH // max(step.image.shape))
+        picture.image(
+            enlarged(step.image, factor),
+            width=min(STEP_WIDTH, factor * step.image.shape[1]),
+            alt=step.title,
+        )
         words.markdown(f"**{step.title}.** {step.note}")
 
 
@@ -59,13 +68,25 @@ def enlarged(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     )
 
 
-def _headline(probabilities: NDArray[np.float32]) -> None:
+def _headline(probabilities: NDArray[np.float32], run_id: str) -> None:
     first, second = (int(k) for k in np.argsort(probabilities)[::-1][:2])
     sure = figures.percent(float(probabilities[first]))
     if probabilities[first] >= UNSURE_BELOW:
-        st.metric("The network reads", str(first))
-        st.caption(f"and gives it {sure}")
+        st.metric("The network reads", str(first), help=_why_never_certain(run_id))
+        st.caption(f"with a probability of {sure}")
         return
     other = figures.percent(float(probabilities[second]))
     st.metric("The network is unsure", f"{first} or {second}?")
     st.caption(f"{sure} for {first}, {other} for {second}: drawn more clearly, it may know better.")
+
+
+def _why_never_certain(run_id: str) -> str | None:
+    """A sentence for runs that were taught to keep a rest of doubt."""
+    smoothing = runs.find(run_id).info.recipe.label_smoothing
+    if not smoothing:
+        return None
+    highest = 1 - smoothing * 9 / 10
+    return (
+        f"This run was trained with label smoothing {smoothing:g}: its goal for a perfectly clear "
+        f"digit was {100 * highest:.0f} %, not 100 %, which keeps a network from being too sure."
+    )

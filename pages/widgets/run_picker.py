@@ -28,7 +28,6 @@ def pick_run() -> None:
         chosen = st.selectbox(
             "Run in use",
             names,
-            required=True,
             key=KEY,
             bind="query-params",
             help="A run is a trained network with its recipe and its results. Every page uses the "

@@ -133,7 +133,7 @@ format: setup-dev  ## Put the code into its format, and mend what can be mended
 
 # A benchmark with a line `# bench: heavy` (it trains, or takes minutes) comes after the others.
 bench: setup-dev browser  ## Run every benchmark one after the other, the heavy ones last
-	@all=$$(ls benchmarks/*.py | grep -v '/_'); \
+	@all=$$(ls benchmarks/*.py | grep -v -e '/_' -e '/common.py'); \
 	heavy=$$(grep -l '^# bench: heavy' $$all); \
 	light=$$(grep -L '^# bench: heavy' $$all); \
 	for file in $$light $$heavy; do \

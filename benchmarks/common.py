@@ -105,7 +105,7 @@ def serving(command: Sequence[str], folder: Path, port: int) -> Iterator[str]:
 
     `tests.browser.app.running_app` does so for the app of this very checkout; this is for others.
     """
-    from tests.browser.app import _wait_until_up  # brings Playwright, which few benchmarks need
+    from tests.browser.app import wait_until_up  # brings Playwright, which few benchmarks need
 
     process = subprocess.Popen(
         command,
@@ -115,7 +115,7 @@ def serving(command: Sequence[str], folder: Path, port: int) -> Iterator[str]:
         start_new_session=True,  # `make` has children, which must end with it
     )
     try:
-        _wait_until_up(f"http://localhost:{port}", process)
+        wait_until_up(f"http://localhost:{port}", process)
         yield f"http://localhost:{port}"
     finally:
         os.killpg(process.pid, signal.SIGTERM)

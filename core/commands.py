@@ -11,9 +11,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    track,
+)
 
 from core import datasets, runs
 from core.download import download_mnist
@@ -34,6 +43,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+EVALUATED_AT_ONCE = 512
 
 RunName = Annotated[str, typer.Option("--run", help="The run that reads the digits.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
@@ -131,7 +142,7 @@ def evaluate(
     test = datasets.load(name).test
     info = runs.find(run).info
     predictor = _load(run)
-    answers = runs.Predictions(test.labels, predictor.probabilities(test.images))
+    answers = runs.Predictions(test.labels, _read_all(predictor, test.images))
     held_out = info.provenance.held_out(name)
     found = score(answers, held_out=held_out)
     if as_json:
@@ -203,6 +214,21 @@ def _load(run: str) -> "Predictor":
     with _quiet_tensorflow():
         from core.inference import load_predictor
     return load_predictor(run)
+
+
+def _read_all(predictor: "Predictor", images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Probabilities of many digits, with a progress bar where somebody watches."""
+    console = _console()
+    starts = range(0, len(images), EVALUATED_AT_ONCE)
+    shown = track(
+        starts,
+        description="reading",
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    parts = [predictor.probabilities(images[k : k + EVALUATED_AT_ONCE]) for k in shown]
+    return np.concatenate(parts)
 
 
 def _console() -> Console:

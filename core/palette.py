@@ -20,6 +20,9 @@ DIGITS: Final = (
     "#92dadd",
 )
 
+TEXT: Final = {"light": "#10151f", "dark": "#e8ecf1"}
+"""The text colour of each theme, as in `config.toml`."""
+
 ANSWER: Final = "#3f90da"
 """What the network answers."""
 OTHER: Final = "#94a4a2"

@@ -18,13 +18,13 @@ if st.button("Draw a digit and have it read", type="primary", icon=":material/dr
     # Not without query_params: clearing those that are bound to a widget is an error.
     st.switch_page(pages()["predict"], query_params={})
 
-st.header("What you can find out", divider="gray")
+st.header("What you can find out")
 for key, entry in ENTRIES.items():
     if entry.question:
         st.page_link(pages()[key], label=f"**{entry.title}**", icon=entry.icon)
         st.write(entry.question)
 
-st.header("The networks that come with it", divider="gray")
+st.header("The networks that come with it")
 st.write(
     "Two are our own; five are rebuilt from published tutorials, each from its author's recipe. "
     "The figures count mistakes on MNIST's 10,000 test digits, none of which was trained on."

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from core.errors import PictureError
 from core.pictures import MAX_BYTES, decode
 from core.preprocessing import find_digit
-from pages.widgets.answer import show_answer
+from pages.widgets.answer import show_answer, show_nothing_yet
 from pages.widgets.canvas import canvas
 from pages.widgets.navigation import through_app
 from pages.widgets.run_picker import chosen_run
@@ -31,7 +31,7 @@ def _read_a_digit() -> None:
         picture = _uploaded() if way == "Upload" else canvas()
     with right:
         if picture is None:
-            st.info("The answer appears here as soon as there is a digit.", icon=":material/draw:")
+            show_nothing_yet()
             return
         try:
             digit = find_digit(picture, ink="auto" if way == "Upload" else "dark")

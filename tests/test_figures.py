@@ -27,6 +27,13 @@ def test_the_answer_stands_out_by_colour_and_by_weight() -> None:
     assert [k for k, text in enumerate(bars.text) if "<b>" in text] == [7]
 
 
+def test_nothing_to_show_yet_is_ten_empty_rows() -> None:
+    bars = probability_bars(None).data[0]
+    assert list(bars.x) == [0] * 10
+    assert set(bars.text) == {""}
+    assert palette.ANSWER not in bars.marker.color
+
+
 def test_anything_but_ten_probabilities_is_refused() -> None:
     with pytest.raises(ValueError, match="ten"):
         probability_bars([0.5, 0.5])
@@ -44,3 +51,4 @@ def test_pages_and_theme_share_the_ten_digit_colours() -> None:
     theme = tomllib.loads(CONFIG.read_text())["theme"]
     assert tuple(theme["chartCategoricalColors"]) == palette.DIGITS
     assert len(set(palette.DIGITS)) == 10
+    assert {name: theme[name]["textColor"] for name in ("light", "dark")} == palette.TEXT

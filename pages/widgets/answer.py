@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from core import figures, runs
 from core.errors import RunError
 from core.evaluation import UNSURE_BELOW
+from core.palette import TEXT
 from core.preprocessing import Digit
 from pages.widgets.predictors import predictor
 
@@ -37,12 +38,7 @@ def show_answer(digit: Digit, run_id: str | None) -> None:
             width=112,
             alt="The digit as 28 by 28 grey pixels",
         )
-    st.plotly_chart(
-        figures.probability_bars([float(p) for p in probabilities]),
-        config=CHART_CONFIG,
-        key="probabilities",
-        alt="The probability that the network gives each of the ten digits",
-    )
+    _chart([float(p) for p in probabilities])
     with st.expander("How your picture became 28 × 28 pixels"):
         _steps(digit)
 
@@ -59,6 +55,24 @@ def _steps(digit: Digit) -> None:
             alt=step.title,
         )
         words.markdown(f"**{step.title}.** {step.note}")
+
+
+def show_nothing_yet() -> None:
+    """What stands there before the first digit.
+
+    The empty chart makes the browser load Plotly, two seconds' work, while the visitor still draws.
+    """
+    st.info("The answer appears here as soon as there is a digit.", icon=":material/draw:")
+    _chart(None)
+
+
+def _chart(probabilities: list[float] | None) -> None:
+    st.plotly_chart(
+        figures.probability_bars(probabilities, TEXT.get(st.context.theme.type or "")),
+        config=CHART_CONFIG,
+        key="probabilities",
+        alt="The probability that the network gives each of the ten digits",
+    )
 
 
 def enlarged(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:

@@ -49,4 +49,4 @@ def _card(run: Run, preset: Preset | None) -> None:
 
 
 def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    return f"{seconds:.0f} s" if seconds < 180 else f"{seconds / 60:.0f} min"

@@ -21,7 +21,7 @@ SLOW_MS = 60_000
 @contextmanager
 def running_app(own_runs: Path, **environment: str) -> Iterator[str]:
     """Start the app as a user would and give its address; it is stopped at the end."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
     options = ["--server.port", str(port), "--server.headless", "true"]
     process = subprocess.Popen(
@@ -33,21 +33,21 @@ def running_app(own_runs: Path, **environment: str) -> Iterator[str]:
     )
     try:
         address = f"http://localhost:{port}"
-        _wait_until_up(address, process)
+        wait_until_up(address, process)
         yield address
     finally:
         process.terminate()
         process.wait(timeout=20)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
 
 
-def _wait_until_up(address: str, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
+def wait_until_up(address: str, process: subprocess.Popen[bytes], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     # A proxy in the environment must not be asked for an address on this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -19,7 +19,8 @@ UNFINISHED := $(VENV)/.unfinished
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev run browser test lint format train bench screenshots clean FORCE
+.PHONY: help setup setup-dev run download browser test lint format train bench screenshots clean \
+	FORCE
 
 help:  ## List these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +87,9 @@ setup-dev: $(DEV_STAMP)  ## The same, and what tests, lint and benchmarks need
 run: setup  ## Open the app on port 8501 (another: PORT=9000)
 	@exec $(PY) -m streamlit run app.py --server.port $(PORT)
 
+download: setup  ## Fetch the full MNIST, 70,000 digits, once
+	@exec $(PY) -m core download
+
 train: setup  ## Train a run: PRESET=yalcin, and if you like DATASET= EPOCHS= SEED= OUT=
 	@[ -n "$(PRESET)" ] || { echo "Say which preset: make train PRESET=fast" >&2; exit 1; }
 	@exec $(PY) -m core train --preset "$(PRESET)" $(if $(DATASET),--dataset "$(DATASET)") \
@@ -94,17 +98,27 @@ train: setup  ## Train a run: PRESET=yalcin, and if you like DATASET= EPOCHS= SE
 # --- The checks -----------------------------------------------------------------------------------
 
 # `--version` as the trial: on Ubuntu, chromium-browser may be a file that only says how to get one.
+# A browser that is named is taken or refused.
 define find_browser
 	found=; \
-	for candidate in "$$CHROMIUM" chromium chromium-browser google-chrome google-chrome-stable; do \
-		if [ -n "$$candidate" ] && "$$candidate" --version >/dev/null 2>&1; then \
-			found=$$candidate; break; fi; \
+	if [ -n "$$CHROMIUM" ]; then set -- "$$CHROMIUM"; \
+	else set -- chromium chromium-browser google-chrome google-chrome-stable; fi; \
+	for candidate; do \
+		if "$$candidate" --version >/dev/null 2>&1; then \
+			found=$$(command -v "$$candidate"); break; fi; \
 	done
 endef
+
+# What follows in the same recipe starts the very browser that was found.
+hand_on_browser = $(find_browser); export CHROMIUM="$$found"
 
 browser:  ## Make sure that there is a Chromium for the browser tests
 	@$(find_browser); \
 	[ -z "$$found" ] || exit 0; \
+	[ -z "$$CHROMIUM" ] || { \
+		echo "CHROMIUM names $$CHROMIUM, which is no browser that can be started:" \
+			"correct it, or unset it." >&2; \
+		exit 1; }; \
 	as_root=; [ "$$(id -u)" = 0 ] || as_root="sudo -n"; \
 	if command -v apt-get >/dev/null && $$as_root true 2>/dev/null; then \
 		echo "Installing Chromium for the browser tests (apt-get)"; \
@@ -119,7 +133,7 @@ browser:  ## Make sure that there is a Chromium for the browser tests
 		exit 1; }
 
 test: setup-dev browser  ## Run every test, in a real browser too (to pytest: ARGS="-k canvas")
-	@$(PY) -m pytest $(ARGS)
+	@$(hand_on_browser); $(PY) -m pytest $(ARGS)
 
 lint: setup-dev  ## Check style, formatting and types
 	@failed=0; \
@@ -132,8 +146,16 @@ format: setup-dev  ## Put the code into its format, and mend what can be mended
 	@$(PY) -m ruff check --fix-only --quiet; $(PY) -m ruff format
 
 # A benchmark with a line `# bench: heavy` (it trains, or takes minutes) comes after the others.
-bench: setup-dev browser  ## Run every benchmark one after the other, the heavy ones last
-	@all=$$(ls benchmarks/*.py | grep -v -e '/_' -e '/common.py'); \
+bench: setup-dev browser  ## Run every benchmark (long: about an hour); a single one: ONLY=one_digit
+	@$(hand_on_browser); \
+	all=$$(ls benchmarks/*.py | grep -v -e '/_' -e '/common.py'); \
+	if [ -n "$(ONLY)" ]; then \
+		printf '%s\n' $$all | grep -qx "benchmarks/$(ONLY).py" || { \
+			echo "There is no benchmark $(ONLY). There are:" \
+				$$(printf '%s\n' $$all | sed 's,.*/\(.*\).py,\1,') >&2; \
+			exit 1; }; \
+		all=benchmarks/$(ONLY).py; \
+	fi; \
 	heavy=$$(grep -l '^# bench: heavy' $$all); \
 	light=$$(grep -L '^# bench: heavy' $$all); \
 	for file in $$light $$heavy; do \
@@ -143,7 +165,7 @@ bench: setup-dev browser  ## Run every benchmark one after the other, the heavy 
 	done
 
 screenshots: setup-dev browser  ## Photograph every page from the running app
-	@$(PY) -m tests.browser.screenshots $(ARGS)
+	@$(hand_on_browser); $(PY) -m tests.browser.screenshots $(ARGS)
 
 clean:  ## Remove caches; the environment, your runs and the shipped models stay
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -31,13 +31,12 @@ from playwright.sync_api import Browser
 
 from benchmarks.common import (
     BROWSER_PACKAGES,
-    free_port,
     parser,
     serving,
     start,
     write_result,
 )
-from tests.browser.app import ROOT, SLOW_MS, chromium
+from tests.browser.app import ROOT, SLOW_MS, chromium, free_port
 
 Steps = dict[str, float]
 

@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -125,6 +124,8 @@ def serving(command: Sequence[str], folder: Path, port: int) -> Iterator[str]:
 @contextmanager
 def one_line_app(folder: Path) -> Iterator[str]:
     """Streamlit with nothing but a title, as a measure of what is not ours."""
+    from tests.browser.app import free_port
+
     (folder / "bare.py").write_text('import streamlit as st\nst.title("Digitscope")\n')
     port = free_port()
     settings = {"port": port, "headless": "true", "fileWatcherType": "none"}
@@ -132,14 +133,6 @@ def one_line_app(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "streamlit", "run", "bare.py", *options]
     with serving([*command, "--browser.gatherUsageStats=false"], folder, port) as address:
         yield address
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def median_and_p95(values: Sequence[float], digits: int = 3) -> dict[str, float]:

@@ -8,7 +8,7 @@ lies within what our seeds give.
 Every training is a run folder under `runs/.seeds/`: one that is there is not trained again, so the
 script can be stopped at any moment and goes on where it was.
 
-    python -m benchmarks.seeds [--presets kundathil yalcin] [--seeds 5]
+    python -m benchmarks.seeds [--presets kundathil] [--seeds 5]
 
 Writes `benchmarks/results/seeds.json`.
 """
@@ -34,7 +34,7 @@ FOLDER = runs.own_folder() / ".seeds"
 def main() -> None:
     """Train what is missing, print a table, write the result."""
     made = parser(__doc__)
-    made.add_argument("--presets", nargs="+", default=["kundathil", "yalcin", "katariya"])
+    made.add_argument("--presets", nargs="+", default=["kundathil"])
     made.add_argument("--seeds", type=int, default=5)
     asked = made.parse_args()
     figures = {}

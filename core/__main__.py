@@ -1,6 +1,9 @@
 """`python -m core`: the command line. Exit status 0 or 1; an error is one sentence on stderr."""
 
+import io
+import os
 import sys
+from collections.abc import Sequence
 
 import typer
 
@@ -8,18 +11,52 @@ from core.commands import app
 from core.errors import DigitscopeError
 
 
-def main() -> int:
-    """Run a command and turn whatever it meets into an exit status."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and turn whatever it meets into an exit status.
+
+    Without a command it shows the help.
+    """
+    asked = list(sys.argv[1:] if arguments is None else arguments)
+    _print_any_file_name()
     try:
-        status = app(standalone_mode=False)
+        status = app(asked or ["--help"], prog_name="python -m core", standalone_mode=False)
+        sys.stdout.flush()  # here, where a full disk or a closed pipe can still be told
     except DigitscopeError as error:
-        return _fail(str(error))
+        notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
+        return _fail(f"{error}{notes}")
     except typer.TyperException as error:
         message = error.format_message().rstrip(".")
         return _fail(f"{message}. See `python -m core --help`.")
     except (typer.Abort, KeyboardInterrupt):
         return _fail("Stopped.")
+    except BrokenPipeError:  # `... | head` has read enough
+        _drop_output()
+        return 1
+    except OSError as error:
+        _drop_output()
+        place = f" ({error.filename})" if error.filename else ""
+        return _fail(
+            f"The system refused: {error.strerror or error}{place}. "
+            "Check the disk and its permissions, then try again."
+        )
     return int(bool(status))
+
+
+def _print_any_file_name() -> None:
+    """Show the bytes of a file's name that are no text as their numbers."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Python writes what is left when it ends; what was refused once would be again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _fail(sentence: str) -> int:

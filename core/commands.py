@@ -1,11 +1,6 @@
 """The commands of `python -m core`. TensorFlow is imported only by those that need a network."""
 
-import json
-import os
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,39 +9,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    track,
-)
 
 from core import datasets, runs
-from core.download import download_mnist
 from core.errors import PictureError
 from core.evaluation import score
-from core.events import EpochEnded, Event
-from core.events import Progress as BatchesDone
+from core.plain_json import to_json
 from core.presets import PRESETS, preset
-from core.recipes import Recipe
 from core.run_writer import MAX_EPOCH_BYTES
+from core.runs import Run
+from core.terminal import download_with_bar, quiet_tensorflow, shown, training_bar
 
 if TYPE_CHECKING:
     from core.inference import Predictor
 
 app = typer.Typer(
     help="Digitscope without a screen: digits, training, evaluation and predictions.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 EVALUATED_AT_ONCE = 512
 
-RunName = Annotated[str, typer.Option("--run", help="The run that reads the digits.")]
+RunName = Annotated[
+    str, typer.Option("--run", help="The run that reads the digits: its name, or its folder.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
 DatasetOption = Annotated[
     str | None, typer.Option("--dataset", help=f"One of: {', '.join(datasets.DATASETS)}.")
@@ -63,7 +49,7 @@ def list_datasets(as_json: AsJson = False) -> None:
             loaded = datasets.load(name)
             row |= {"train": len(loaded.train), "test": len(loaded.test)}
         if as_json:
-            print(json.dumps(row))
+            print(to_json(row))
         elif at_hand:
             print(f"{name}: {row['train']:,} training and {row['test']:,} test digits")
         else:
@@ -73,19 +59,7 @@ def list_datasets(as_json: AsJson = False) -> None:
 @app.command()
 def download() -> None:
     """Download the full MNIST (11 MB) into Keras's cache folder."""
-    bar = Progress(
-        TextColumn("mnist.npz"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-        console=_console(),
-    )
-    with bar:
-        task = bar.add_task("mnist", total=None)
-        path = download_mnist(
-            lambda done, total: bar.update(task, completed=done, total=total or None)
-        )
-    print(f"MNIST is in {path}.")
+    print(f"MNIST is in {download_with_bar()}.")
 
 
 @app.command("runs")
@@ -98,8 +72,9 @@ def list_runs(as_json: AsJson = False) -> None:
         else:
             figures = {name: str(found) for name, found in run.info.metrics.items()}
             row = {"run": run.id, "status": run.info.status, "metrics": figures}
-            line = f"{run.id}: " + "; ".join(f"{name} {found}" for name, found in figures.items())
-        print(json.dumps(row, ensure_ascii=False) if as_json else line)
+            told = "; ".join(f"{name} {found}" for name, found in figures.items())
+            line = f"{run.id}: {told or run.info.error or run.info.status}"
+        print(to_json(row, ensure_ascii=False) if as_json else line)
 
 
 @app.command()
@@ -115,41 +90,51 @@ def train(
         float, typer.Option(min=0, help="Room for the weights of single epochs, in MB.")
     ] = MAX_EPOCH_BYTES / 2**20,
 ) -> None:
-    """Train a preset and keep it as a run."""
+    """Train a preset and keep it as a run. The full MNIST is downloaded if it is missing."""
     asked = {"dataset": dataset, "epochs": epochs, "seed": seed}
     changes = {key: value for key, value in asked.items() if value is not None}
     recipe = preset(preset_name).recipe.changed(**changes)
     now = datetime.now(UTC).astimezone()
     folder = out or runs.own_folder() / f"{preset_name}-{now:%Y%m%d-%H%M%S}"
+    runs.check_name(folder.resolve().name)
+    _fetch_if_missing(recipe.dataset)
     print(recipe.architecture.summary())
-    with _quiet_tensorflow():
+    with quiet_tensorflow():
         from core.training import train as train_recipe
-    with _training_bar(recipe) as on_event:
+    with training_bar(recipe) as on_event:
         run = train_recipe(recipe, folder, on_event, max_epoch_bytes=int(keep_mb * 2**20))
     print(f"The run {run.id!r} is in {run.folder}, trained in {run.info.seconds:.0f} s.")
     for name, found in run.info.metrics.items():
         print(f"{name}: {found}{'' if found.held_out else ', some of which it was trained on'}")
+    if run.info.error:
+        print(run.info.error)
 
 
 @app.command()
 def evaluate(
-    run: Annotated[str, typer.Argument(help="The run's name; `runs` lists them.")],
+    run: Annotated[
+        str, typer.Argument(help="The run's name, which `runs` lists, or the path of its folder.")
+    ],
     dataset: DatasetOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let a run read the test digits of a dataset (the full MNIST if it is at hand)."""
+    """Let a run read the test digits of a dataset (the full MNIST if it is at hand).
+
+    With --dataset mnist the full MNIST is downloaded if it is missing.
+    """
+    opened = runs.open_path(run)
+    opened.check_model()
+    _fetch_if_missing(dataset)
     name = dataset or datasets.available()[0]
     test = datasets.load(name).test
-    info = runs.find(run).info
-    predictor = _load(run)
-    answers = runs.Predictions(test.labels, _read_all(predictor, test.images))
-    held_out = info.provenance.held_out(name)
+    answers = runs.Predictions(test.labels, _read_all(_load(opened), test.images))
+    held_out = opened.info.provenance.held_out(name)
     found = score(answers, held_out=held_out)
     if as_json:
         figures = {"accuracy": found.accuracy, "loss": found.loss, "held_out": held_out}
-        print(json.dumps({"run": run, "dataset": name, "n": found.n, **figures}))
+        print(to_json({"run": opened.id, "dataset": name, "n": found.n, **figures}))
     else:
-        print(f"{run} on {name}: {found}, loss {found.loss:.4f}")
+        print(f"{opened.id} on {name}: {found}, loss {found.loss:.4f}")
         if not held_out:
             print("Careful: the run was trained on some of these digits; this is no test score.")
 
@@ -161,7 +146,7 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Read the digit in each picture. A picture that cannot be read does not stop the others."""
-    predictor = _load(run)
+    predictor = _load(runs.open_path(run))
     answers = [_answer(file, predictor, as_json=as_json) for file in files]
     if not all(answers):
         raise typer.Exit(1)
@@ -201,7 +186,7 @@ def _answer(file: Path, predictor: "Predictor", *, as_json: bool) -> bool:
     except PictureError as error:
         problem = str(error)
     if as_json:
-        print(json.dumps({"file": str(file), "digits": digits, "error": problem}), flush=True)
+        print(to_json({"file": str(file), "digits": digits, "error": problem}), flush=True)
     elif problem:
         print(f"{file}: {problem}", file=sys.stderr)
     else:
@@ -209,82 +194,20 @@ def _answer(file: Path, predictor: "Predictor", *, as_json: bool) -> bool:
     return problem is None
 
 
-def _load(run: str) -> "Predictor":
-    runs.find(run).check_model()  # says what is wrong before TensorFlow takes its seconds
-    with _quiet_tensorflow():
-        from core.inference import load_predictor
-    return load_predictor(run)
+def _fetch_if_missing(dataset: str | None) -> None:
+    if dataset == "mnist" and datasets.mnist_file() is None:
+        download_with_bar()
+
+
+def _load(run: Run) -> "Predictor":
+    run.check_model()  # says what is wrong before TensorFlow takes its seconds
+    with quiet_tensorflow():
+        from core.inference import Predictor, open_model
+    return Predictor(open_model(run), run.info.recipe.scaling)
 
 
 def _read_all(predictor: "Predictor", images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Probabilities of many digits, with a progress bar where somebody watches."""
-    console = _console()
-    starts = range(0, len(images), EVALUATED_AT_ONCE)
-    shown = track(
-        starts,
-        description="reading",
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
+    starts = shown(range(0, len(images), EVALUATED_AT_ONCE))
+    return np.concatenate(
+        [predictor.probabilities(images[k : k + EVALUATED_AT_ONCE]) for k in starts]
     )
-    parts = [predictor.probabilities(images[k : k + EVALUATED_AT_ONCE]) for k in shown]
-    return np.concatenate(parts)
-
-
-def _console() -> Console:
-    return Console(stderr=True)
-
-
-@contextmanager
-def _training_bar(recipe: Recipe) -> Iterator[Any]:
-    bar = Progress(
-        TextColumn("epoch {task.fields[epoch]}"),
-        BarColumn(),
-        TextColumn("{task.fields[figures]}"),
-        TimeRemainingColumn(),
-        console=_console(),
-    )
-    with bar:
-        task = bar.add_task("train", total=recipe.epochs, epoch=1, figures="")
-
-        def on_event(event: Event) -> None:
-            if isinstance(event, BatchesDone):
-                figures = f"loss {event.loss:.3f}  {event.images_per_second:,.0f} digits/s"
-                bar.update(task, epoch=event.epoch, figures=figures)
-            elif isinstance(event, EpochEnded):
-                bar.update(task, completed=event.epoch)
-                bar.console.print(_epoch_line(event), soft_wrap=True)
-
-        yield on_event
-
-
-def _epoch_line(event: EpochEnded) -> str:
-    line = f"epoch {event.epoch}: loss {event.loss:.4f}, accuracy {100 * event.accuracy:.2f} %"
-    if event.val_accuracy is not None:
-        line += f"; validation loss {event.val_loss:.4f}, accuracy {100 * event.val_accuracy:.2f} %"
-    return f"{line}; {event.seconds:.1f} s"
-
-
-@contextmanager
-def _quiet_tensorflow() -> Iterator[None]:
-    """Keep TensorFlow's remarks about drivers, which no setting silences, off the user's stderr.
-
-    They come from C++ before its logging is set up, so the file descriptor itself is turned aside
-    while TensorFlow starts; if that fails, what it said is shown after all.
-    """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as aside:
-        os.dup2(aside.fileno(), 2)
-        try:
-            import tensorflow as tf
-
-            tf.config.list_physical_devices()
-            yield
-        except BaseException:
-            aside.seek(0)
-            os.write(kept, aside.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

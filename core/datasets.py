@@ -9,6 +9,7 @@ trusted only for its arrays: their SHA-256 must be the original's.
 import gzip
 import hashlib
 import os
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -76,7 +77,22 @@ class Dataset:
 
 def keras_cache_folder() -> Path:
     """Where Keras itself keeps `mnist.npz`: a copy that is there is not fetched again."""
-    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "datasets"
+    named = os.environ.get("KERAS_HOME")
+    return (Path(named) if named else _home() / ".keras") / "datasets"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user without a home: Keras too goes to the temporary folder then
+        return Path(tempfile.gettempdir())
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # in a folder that may not be looked into
+        return False
 
 
 def mnist_file() -> Path | None:
@@ -87,14 +103,14 @@ def mnist_file() -> Path | None:
     """
     named = os.environ.get("MNIST_NPZ")
     if named:
-        if not Path(named).is_file():
+        if not _is_file(Path(named)):
             raise DatasetError(
-                f"MNIST_NPZ points to {named}, but there is no such file. "
+                "The file that MNIST_NPZ points to is not there. "
                 "Correct the path, or unset MNIST_NPZ to use the downloaded copy."
-            )
+            ).at(Path(named))
         return Path(named)
     cached = keras_cache_folder() / "mnist.npz"
-    return cached if cached.is_file() else None
+    return cached if _is_file(cached) else None
 
 
 def available() -> tuple[DatasetName, ...]:
@@ -113,8 +129,9 @@ def load(name: str) -> Dataset:
         file = mnist_file()
         if file is None:
             raise DatasetError(
-                "The full MNIST is not on this machine. Run `python -m core download` once while "
-                "online, or use the 5,000-digit dataset `mnist-sample`, which is always there."
+                "The full MNIST is not on this machine. Run `make download` once while online "
+                "(without make: `python -m core download`), or use the 5,000-digit dataset "
+                "`mnist-sample`, which is always there."
             )
         return _load_mnist(file, file.stat().st_mtime_ns)
     raise DatasetError(f"There is no dataset {name!r}. The datasets are: {', '.join(DATASETS)}.")
@@ -141,9 +158,9 @@ def _load_mnist(file: Path, _modified_ns: int) -> Dataset:
     wrong = [name for name in ARRAY_SHA256 if not _is_original(name, arrays[name])]
     if wrong:
         raise DatasetError(
-            f"{file} is not the original MNIST ({', '.join(wrong)} differ from it). "
-            "Delete the file and run `python -m core download` again."
-        )
+            f"{file.name} is not the original MNIST ({', '.join(wrong)} differ from it). "
+            "Delete the file and run `make download` again."
+        ).at(file)
     return Dataset(
         "mnist",
         Split(arrays["x_train"], arrays["y_train"]),
@@ -159,15 +176,15 @@ def _read_npz(file: Path) -> Mapping[str, NDArray[np.uint8]]:
     # TypeError: a single array under the name .npz is loaded as such, and cannot be closed.
     except (OSError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DatasetError(
-            f"{file} cannot be read as an .npz file: it may be damaged or incomplete. "
-            "Delete it and run `python -m core download` again."
-        ) from error
+            f"{file.name} cannot be read as an .npz file: it may be damaged or incomplete. "
+            "Delete it and run `make download` again."
+        ).at(file) from error
     missing = [name for name in ARRAY_SHA256 if name not in arrays]
     if missing:
         raise DatasetError(
-            f"{file} holds no array {', '.join(missing)}. "
+            f"{file.name} holds no array {', '.join(missing)}. "
             f"Expected an .npz file with {', '.join(ARRAY_SHA256)}."
-        )
+        ).at(file)
     return arrays
 
 

@@ -1,6 +1,7 @@
 """Fetching the full MNIST once, from the address that Keras itself uses."""
 
 import contextlib
+import hashlib
 import logging
 import os
 import tempfile
@@ -59,6 +60,9 @@ def download_mnist(
     is not the file that was expected.
     """
     folder = folder or keras_cache_folder()
+    target = folder / "mnist.npz"
+    if _is_right(target, sha256):  # also in a folder that may only be read
+        return target
     _make_writable(folder)
     pooch.get_logger().setLevel(logging.WARNING)
     downloader = pooch.HTTPDownloader(
@@ -77,14 +81,21 @@ def download_mnist(
         ) from error
     except OSError as error:
         raise DatasetError(
-            f"MNIST could not be saved in {folder}: {error.strerror or error}. "
-            "Make room there, or set KERAS_HOME to another folder."
-        ) from error
+            f"MNIST could not be saved: {error.strerror or error}. "
+            "Make room, or set KERAS_HOME to another folder."
+        ).at(folder) from error
     except ValueError as error:
         raise DatasetError(
             "What was downloaded is not MNIST (its checksum is wrong), so it was thrown away. "
             "A proxy or a login page may have answered instead: try again on another network."
         ) from error
+
+
+def _is_right(file: Path, sha256: str) -> bool:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest() == sha256
+    except OSError:
+        return False
 
 
 def _make_writable(folder: Path) -> None:
@@ -94,9 +105,9 @@ def _make_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise DatasetError(
-            f"The folder {folder} cannot be written ({os.strerror(error.errno or 0)}). "
+            f"The folder for MNIST cannot be written ({os.strerror(error.errno or 0)}). "
             "Give yourself write access to it, or set KERAS_HOME to another folder."
-        ) from error
+        ).at(folder) from error
 
 
 def _reason(error: requests.exceptions.RequestException) -> str:

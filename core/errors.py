@@ -1,8 +1,16 @@
 """The errors that a user may meet: each one's text says what is wrong and what to do."""
 
+from pathlib import Path
+from typing import Self
+
 
 class DigitscopeError(Exception):
     """Base of every expected fault; `str(error)` can be shown to a visitor as it is."""
+
+    def at(self, place: Path) -> Self:
+        """Note where on this machine it happened: only the command line shows that."""
+        self.add_note(str(place))
+        return self
 
 
 class PictureError(DigitscopeError):

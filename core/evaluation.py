@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from core.runs import Metrics, Predictions
+from core.run_info import Metrics
+from core.runs import Predictions
 
 # Keras clips probabilities here before it takes the logarithm (keras.config.epsilon()).
 _SMALLEST = 1e-7

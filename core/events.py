@@ -1,6 +1,7 @@
 """What a training reports while it goes on.
 
 An event is a frozen dataclass; `as_line` is its one JSON form, a line of a run's `events.jsonl`.
+There a figure that is not finite, as in a training that diverges, is null.
 """
 
 from collections.abc import Callable

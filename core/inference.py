@@ -4,7 +4,6 @@
 A traced function with a fixed signature does not, so batches are padded to a few fixed sizes.
 """
 
-from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -20,7 +19,7 @@ from core.errors import RunError
 from core.scaling import Scaling, scale
 
 BATCH_SIZES = (1, 8, 64, 512)
-MAX_LOADED = 16
+MAX_LOADED = 8
 
 
 class Predictor:
@@ -34,7 +33,8 @@ class Predictor:
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The ten probabilities of each digit: uint8 (n, 28, 28) to float32 (n, 10), rows sum to 1.
 
-        Raises ValueError for any other shape or dtype.
+        Raises ValueError for any other shape or dtype, and RunError if the network's weights are
+        not finite, because its training diverged.
         """
         if images.ndim != 3 or images.shape[1:] != (28, 28) or images.dtype != np.uint8:
             raise ValueError(f"expected uint8 (n, 28, 28), got {images.dtype} {images.shape}")
@@ -42,7 +42,13 @@ class Predictor:
             self._padded(images[start : start + BATCH_SIZES[-1]])
             for start in range(0, len(images), BATCH_SIZES[-1])
         ]
-        return np.concatenate([np.zeros((0, 10), np.float32), *chunks])
+        answers = np.concatenate([np.zeros((0, 10), np.float32), *chunks])
+        if not np.isfinite(answers).all():
+            raise RunError(
+                "This network answers with numbers that are not finite: its training diverged. "
+                "Choose another run, or train it again with a smaller learning rate."
+            )
+        return answers
 
     def _padded(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         size = next(size for size in BATCH_SIZES if size >= len(images))
@@ -70,14 +76,33 @@ class Predictor:
         return answer.get_concrete_function()
 
 
-_loading = Lock()
+_Key = tuple[Path, str]
+_ready: dict[_Key, Predictor] = {}
+# One lock for each of the runs being opened (some may share one), so that opening a run delays
+# neither strokes on another nor those on one that is open already.
+_keeping = Lock()
+_opening = tuple(Lock() for _ in range(MAX_LOADED))
 
 
 def load_predictor(run_id: str) -> Predictor:
     """The network of a run, loaded once per server. Raises RunError if it cannot be opened."""
     run = runs.find(run_id)
-    with _loading:
-        return _load(run.folder, run.info.model_sha256)
+    key = (run.folder, run.info.model_sha256)
+    loaded = _ready.get(key)
+    if loaded:
+        return loaded
+    with _opening[hash(key) % len(_opening)]:
+        loaded = _ready.get(key) or Predictor(open_model(run), run.info.recipe.scaling)
+        _keep(key, loaded)
+        return loaded
+
+
+def _keep(key: _Key, loaded: Predictor) -> None:
+    """Keep a network, and forget the one that was loaded first where there are too many."""
+    with _keeping:
+        _ready[key] = loaded
+        if len(_ready) > MAX_LOADED:
+            del _ready[next(iter(_ready))]
 
 
 def open_model(run: runs.Run) -> keras.Model:
@@ -96,9 +121,3 @@ def open_model(run: runs.Run) -> keras.Model:
             "network. Train the run again."
         ) from error
     return model
-
-
-@lru_cache(maxsize=MAX_LOADED)
-def _load(folder: Path, _digest: str) -> Predictor:
-    run = runs.read(folder)
-    return Predictor(open_model(run), run.info.recipe.scaling)

@@ -59,17 +59,23 @@ def ring(grey: Grey) -> Grey:
     )
 
 
-def make_light(grey: Grey, ink: Ink) -> tuple[Grey, Grey, bool]:
+def make_light(grey: Grey, ink: Ink, known: int | None = None) -> tuple[Grey, Grey, bool]:
     """Turn the ink light.
+
+    Args:
+        grey: the picture.
+        ink: whether the ink is darker or lighter than the paper; "auto" finds out.
+        known: the tone of the even paper, 0..255; None where only the picture can tell.
 
     Returns:
         The picture with light ink; its paper, the same shape; and whether the paper is one even
-        tone: so it is if most of the border has that very tone (drawings, not photos and scans).
+        tone: it is if it is `known` or if at least half of the border has the very tone that is the
+        border's median (drawings, not photos and scans).
     """
     border = ring(grey)
-    middle = int(np.median(border))
-    even = int(np.count_nonzero(border == middle)) * 2 >= len(border)
-    paper = np.full_like(grey, middle) if even else _paper(grey)
+    tone = int(np.median(border)) if known is None else known
+    even = known is not None or int(np.count_nonzero(border == tone)) * 2 >= len(border)
+    paper = np.full_like(grey, tone) if even else _paper(grey)
     dark = ink == "dark"
     if ink == "auto":
         # Ink stands out farther than the paper's grain: compare the reach of the strongest 2 %.
@@ -143,9 +149,14 @@ def remove_paper(light: Grey, paper: Grey, even: bool) -> tuple[Grey, int, int]:
         PictureError: nothing stands out.
     """
     clear = _minus(light, paper)
-    # Means over 3 x 3 pixels: lone specks must not pass for ink.
+    # Means over 3×3 pixels: lone specks must not pass for ink.
     strongest = int(cv2.blur(clear, (3, 3)).max()) if min(clear.shape) > 32 else int(clear.max())
     if strongest < SMALLEST_CONTRAST:
+        if int(_minus(paper, light).max()) >= SMALLEST_CONTRAST:
+            # Ink of the other tone, or so much of it that its tone was taken for the paper's.
+            raise PictureError(
+                "Nothing looks like ink on a ground: write one digit with empty ground around it."
+            )
         raise PictureError("Nothing is drawn: write a digit, in ink that differs from its ground.")
     if even:
         return clear, strongest, 0

@@ -5,8 +5,9 @@ Everything odd about picture files ends here: turned phone photos (EXIF), transp
 What comes out is plain RGB, and whatever cannot be read is told in one sentence (`PictureError`).
 
 Built on Pillow, because OpenCV returns None instead of a reason and has no size check before it
-decodes. Big pictures are shrunk while they are read, so that a photo of 50 megapixels costs a
-server little memory; `Picture.to_original` leads back to the pixels of the file.
+decodes. Big pictures cost a server little memory: JPEG is shrunk while it is decoded, other kinds
+are held once as they are stored and shrunk in strips, and of big ones only one is read at a time.
+`Picture.to_original` leads back to the pixels of the file.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ import io
 import math
 import re
 import struct
+import threading
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,29 +30,23 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from core.errors import PictureError
 
 MAX_BYTES: Final = 20 * 1024 * 1024
-MAX_PIXELS: Final = 50_000_000
+MAX_PIXELS: Final = 30_000_000
+"""Pixels of width × height; a photo of 24 megapixels (6000×4000) passes."""
+BIG: Final = 4_000_000  # of pictures with more pixels only one is decoded at a time
 LONGEST_SIDE: Final = 2000
-"""Longer pictures are shrunk to at most this many pixels a side: far more than 28 x 28 needs."""
+"""Longer pictures are shrunk to at most this many pixels a side: far more than 28×28 needs."""
+STRIP: Final = 64  # rows of the shrunken picture that are made at a time
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 FORMATS_TEXT: Final = "PNG, JPEG, WebP, GIF, BMP or TIFF"
 NO_NAME: Final = "the picture"
 
+_one_big_picture = threading.Lock()
+
 # What Pillow (13.0) was seen to raise, or raises in its source, on damaged files. MemoryError: a
 # damaged header may ask for more than there is. OSError covers "truncated" and Unidentified.
-_BAD_DATA: Final = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    EOFError,
-    struct.error,
-    TypeError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    ArithmeticError,
-    MemoryError,
-    RuntimeError,
-)
+_BAD_FILE: Final = (OSError, ValueError, SyntaxError, EOFError, struct.error, MemoryError)
+_ODD: Final = (TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError)
+_BAD_DATA: Final = (*_BAD_FILE, *_ODD)
 _TOO_MANY: Final = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 
 # EXIF orientation -> what turns the stored pixels upright (EXIF 2.32, tag 0x0112).
@@ -109,13 +107,16 @@ def decode(data: bytes, name: str = NO_NAME) -> Picture:
     if not data:
         raise PictureError(f"{who} is empty (0 bytes): save or upload it again.")
     if len(data) > MAX_BYTES:
-        raise _too_heavy(who)
+        raise PictureError(
+            f"{who} is larger than {MAX_BYTES // 2**20} MB: make it smaller or cut out the digit."
+        )
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
-                raise _too_many_pixels(who, f"{width} x {height}")
-            return _read(image)
+                raise _too_many_pixels(who, f"{width}×{height}")
+            with _one_big_picture if width * height > BIG else nullcontext():
+                return _read(image)
     except _TOO_MANY as error:
         raise _too_many_pixels(who, "far too many") from error
     except UnidentifiedImageError as error:
@@ -167,30 +168,26 @@ def flatten(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return np.ascontiguousarray(colours)
     # Half-transparent edges carry the ink's colour too: they count as far as they are visible.
     shown = alpha[..., 0] >= max(1, int(alpha.max()) // 2)
-    tones = colours[shown].mean(axis=-1) if alpha.any() else np.zeros(1)
-    backdrop = 0.0 if np.percentile(tones, 2) >= 128 else 255.0
-    opacity = alpha.astype(np.float32) / 255.0
-    laid: NDArray[np.uint8] = np.rint(colours * opacity + backdrop * (1.0 - opacity)).astype(
-        np.uint8
-    )
-    return laid
+    tones = colours.sum(axis=-1, dtype=np.uint16)[shown] if alpha.any() else np.zeros(1)
+    backdrop = 0 if np.percentile(tones, 2) >= 3 * 128 else 255
+    # Two bytes hold 255 · 255 + 127; floats would take four times the memory of the picture.
+    laid = np.multiply(colours, alpha, dtype=np.uint16)
+    laid += np.multiply(255 - alpha, backdrop, dtype=np.uint16)
+    laid += 127
+    laid //= 255
+    return laid.astype(np.uint8)
 
 
 def _read(image: Image.Image) -> Picture:
     """Decode, shrink, turn upright and flatten an opened image."""
-    size = image.size
-    if image.format in ("JPEG", "MPO"):
+    size, is_jpeg = image.size, image.format in ("JPEG", "MPO")
+    if is_jpeg:
         # The JPEG decoder can skip detail: draft picks the smallest 1/2, 1/4, 1/8 above the limit.
         image.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
-        image.load()
-    else:
-        image.load()
-        size = image.size  # Pillow turns a TIFF upright while it loads
+    image.load()
+    size = size if is_jpeg else image.size  # Pillow turns a TIFF upright while it loads
     orientation = _orientation(image)
-    plain = _eight_bits(image)
-    factor = math.ceil(max(plain.size) / LONGEST_SIDE)
-    if factor > 1:
-        plain = plain.reduce(factor)
+    plain = _shrunk(image, math.ceil(max(image.size) / LONGEST_SIDE))
     if orientation in _UPRIGHT:
         plain = plain.transpose(_UPRIGHT[orientation])
         if orientation >= 5:
@@ -208,33 +205,54 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Any Pillow mode -> RGB, or RGBA if something is transparent."""
-    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        # Pillow's own conversion to 8 bits clips everything above 255 to white.
-        return Image.fromarray(_to_255(np.asarray(image))).convert("RGB")
-    if image.has_transparency_data:
-        return image.convert("RGBA")
-    return image if image.mode == "RGB" else image.convert("RGB")
+def _shrunk(image: Image.Image, factor: int) -> Image.Image:
+    """Any Pillow mode -> RGB, or RGBA if something is transparent, 1/`factor` of the size.
+
+    In strips: a conversion of the whole would need several times the memory of the picture.
+    """
+    deep = image.mode.startswith("I;16") or image.mode in ("I", "F")
+    tones = _range(image, factor) if deep else (0.0, 255.0)
+    mode = "RGBA" if image.has_transparency_data and not deep else "RGB"
+    small = Image.new(mode, (-(-image.width // factor), -(-image.height // factor)))
+    for number, strip in enumerate(_strips(image, factor)):
+        # Pillow's own conversion of deep greys clips everything above 255 to white.
+        plain = Image.fromarray(_to_255(strip, *tones)) if deep else strip
+        small.paste(plain.convert(mode).reduce(factor), (0, number * STRIP))
+    return small
 
 
-def _to_255(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """Greys of 16 or 32 bits or floats -> uint8, by the range that the values are stored in.
+def _strips(image: Image.Image, factor: int) -> Iterator[Image.Image]:
+    """The picture from top to bottom, `STRIP` × `factor` rows at a time."""
+    step = STRIP * factor
+    for y in range(0, image.height, step):
+        yield image.crop((0, y, image.width, min(image.height, y + step)))
+
+
+def _range(image: Image.Image, factor: int) -> tuple[float, float]:
+    """The tones that stand for black and white in greys of 16 or 32 bits or floats.
 
     uint16 is 0..65535. Other kinds do not say their range: it is taken as 0..1 (floats), 0..255 or
     0..65535, whichever is the first that holds all values, else as minimum..maximum.
     """
-    grey = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(grey.min()), float(grey.max())
-    if values.dtype == np.uint16:
-        low, high = 0.0, 65535.0
-    elif low >= 0.0 and high <= 65535.0:
-        tops = (1.0, 255.0, 65535.0) if values.dtype.kind == "f" else (255.0, 65535.0)
-        low, high = 0.0, next(top for top in tops if high <= top)
-    # Halves first: the difference of two huge floats may overflow.
-    span = high / 2 - low / 2
-    scaled = (grey / 2 - low / 2) / span if span > 0 else np.zeros_like(grey)
-    return np.rint(scaled * 255.0).astype(np.uint8)
+    if image.mode.startswith("I;16"):
+        return 0.0, 65535.0
+    ends = [(float(grey.min()), float(grey.max())) for grey in map(_grey, _strips(image, factor))]
+    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    if low >= 0.0 and high <= 65535.0:
+        tops = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
+        return 0.0, next(top for top in tops if high <= top)
+    return low, high
+
+
+def _grey(strip: Image.Image) -> NDArray[np.float64]:
+    """A strip's values; what is no number or infinite is 0."""
+    return np.nan_to_num(np.asarray(strip, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+
+
+def _to_255(strip: Image.Image, low: float, high: float) -> NDArray[np.uint8]:
+    """A strip's greys, `low` to `high`, as uint8."""
+    # The ends of float32 values: their difference cannot overflow in float64.
+    return np.rint((_grey(strip) - low) / ((high - low) or 1.0) * 255.0).astype(np.uint8)
 
 
 def _called(name: str) -> str:
@@ -243,12 +261,6 @@ def _called(name: str) -> str:
         return "The picture"
     line = " ".join(name.split())
     return f'"{line if len(line) <= 80 else line[:77] + "..."}"'
-
-
-def _too_heavy(who: str) -> PictureError:
-    return PictureError(
-        f"{who} is larger than {MAX_BYTES // 1024**2} MB: make it smaller or cut out the digit."
-    )
 
 
 def _too_many_pixels(who: str, count: str) -> PictureError:

@@ -1,4 +1,4 @@
-"""Any picture of a digit -> the 28 x 28 pixels that MNIST would have stored, every step kept.
+"""Any picture of a digit -> the 28×28 pixels that MNIST would have stored, every step kept.
 
 A network that was trained on MNIST reads digits that were made like MNIST's, and few others. So
 this follows how MNIST was made: "The original black and white (bilevel) images from NIST were size
@@ -32,7 +32,9 @@ SIDE: Final = 28
 CENTRE: Final = 14
 
 SMALLEST_SIDE: Final = 8
-
+"""Pixels that the longer side of a picture must have; the shorter one must have half as many."""
+LARGEST_DOT: Final = 0.165
+"""A dot's longer side as a share of the picture's: the widest pen, 40 px of 280, moved by 5 px."""
 
 _STEPS: Final = (
     ("grey", "Grey", "Colours are dropped: only light and dark are kept."),
@@ -70,26 +72,31 @@ class Digit:
     box: Box
 
 
-def find_digit(picture: NDArray[np.uint8], *, ink: Ink = "auto") -> Digit:
+def find_digit(picture: NDArray[np.uint8], *, ink: Ink = "auto", paper: int | None = None) -> Digit:
     """Find the one digit in a picture and make it an MNIST digit.
 
     Args:
         picture: uint8 (height, width) grey, (height, width, 3) RGB or (height, width, 4) RGBA.
         ink: whether the digit is darker or lighter than its ground; "auto" finds out.
+        paper: the grey tone of an even ground, 0..255, where it is known (a drawing canvas): then
+            ink may reach the border. None takes the ground from the border.
 
     Raises:
         PictureError: no picture of that shape, too small, nothing drawn, a dot, or a scribble.
         TypeError: the array is not uint8.
+        ValueError: `paper` is no tone.
     """
     _check(picture)
+    if paper is not None and not 0 <= paper <= 255:
+        raise ValueError(f"paper is a tone, 0..255, not {paper}")
     height, width = picture.shape[:2]
     grey = to_grey(picture)
-    light, paper, even = make_light(grey, ink)
-    clear, strongest, floor = remove_paper(light, paper, even)
+    light, ground, even = make_light(grey, ink, paper)
+    clear, strongest, floor = remove_paper(light, ground, even)
     inked, blur = sharpen(drop_specks(clear, strongest, floor))
     inked = thicken(inked) if blur == 0 else inked
     x, y, w, h = box = bounds(inked)
-    _refuse_odd_ink(inked, box)
+    _refuse_odd_ink(inked, box, known_paper=paper is not None)
     crop = inked[y : y + h, x : x + w]
     fitted = _fit(inked, box, blur)
     pixels = _centre(fitted)
@@ -102,7 +109,7 @@ def find_digit(picture: NDArray[np.uint8], *, ink: Ink = "auto") -> Digit:
 
 
 def naive_resize(picture: NDArray[np.uint8]) -> Grey:
-    """What most demos do, for comparison: grey, light ink, squeezed to 28 x 28. uint8 (28, 28).
+    """What most demos do, for comparison: grey, light ink, squeezed to 28×28. uint8 (28, 28).
 
     Raises:
         PictureError, TypeError: as `find_digit`, for shapes and types only.
@@ -125,22 +132,50 @@ def _check(picture: NDArray[np.uint8]) -> None:
     height, width = picture.shape[:2]
     if max(height, width) < SMALLEST_SIDE or min(height, width) < SMALLEST_SIDE // 2:
         raise PictureError(
-            f"The picture is only {width} x {height} pixels: "
-            f"a digit needs at least {SMALLEST_SIDE} x {SMALLEST_SIDE}."
+            f"The picture is only {width}×{height} pixels: "
+            f"a digit needs at least {SMALLEST_SIDE}×{SMALLEST_SIDE}."
         )
 
 
-def _refuse_odd_ink(inked: Grey, box: Box) -> None:
+def _refuse_odd_ink(inked: Grey, box: Box, *, known_paper: bool) -> None:
     """Raise PictureError for ink that is no digit: a dot, or nearly everything."""
     x, y, width, height = box
     within = inked[y : y + height, x : x + width] > 127
-    filled = float(within.mean())
-    share = max(width, height) / max(inked.shape)
-    compact = max(width, height) < 1.5 * min(width, height) and filled > 0.6
-    if max(width, height) < max(4, 0.02 * max(inked.shape)) or (compact and share < 0.12):
+    side = max(inked.shape)
+    longer = max(width, height)
+    if (longer < LARGEST_DOT * side and _is_blob(within, 0.01 * side)) or longer < max(
+        4, 0.02 * side
+    ):
         raise PictureError("Only a dot is drawn: write the digit larger.")
-    if filled * width * height > 0.6 * inked.size:
-        raise PictureError("Ink covers nearly everything: clear it and write one digit.")
+    if np.count_nonzero(within) > 0.6 * inked.size:
+        raise PictureError(
+            "Ink covers nearly everything: clear it and write one digit."
+            if known_paper
+            else "Ink covers nearly everything, or reaches the border all around: "
+            "leave empty ground around one digit."
+        )
+
+
+def _is_blob(within: NDArray[np.bool_], slip: float) -> bool:
+    """Whether ink is one touch of a pen: without bays or holes, and hardly longer than wide.
+
+    Digits have bays or holes, and a 1 is longer.
+
+    Args:
+        within: where ink is, in its box.
+        slip: by how many pixels more it may be longer: a hand slips.
+    """
+    points = cv2.findNonZero(within.astype(np.uint8))
+    if points is None:
+        return False
+    hull = cv2.convexHull(points)
+    solid = np.zeros(within.shape, np.uint8)
+    cv2.fillConvexPoly(solid, hull, 1)
+    short, long = sorted(side + 1 for side in cv2.minAreaRect(hull)[1])
+    compact = long <= 1.5 * short + slip
+    area = int(np.count_nonzero(solid))
+    # A few pixels: the smoothed rim of a very small dot is ragged.
+    return compact and area - len(points) <= max(6, 0.1 * area)
 
 
 def _fit(inked: Grey, box: Box, blur: float) -> Grey:

@@ -1,9 +1,9 @@
 """Writing a run folder while its training goes on; `core.runs` says what is in it and reads it."""
 
 import hashlib
-import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 
 from core.datasets import DatasetName
 from core.errors import RunError
+from core.plain_json import to_json
 from core.recipes import Recipe
-from core.runs import Predictions, Provenance, Run, RunInfo, epoch_file
+from core.run_info import Provenance, RunInfo
+from core.runs import Predictions, Run, epoch_file
 
 MAX_EPOCHS_KEPT = 20
 MAX_EPOCH_BYTES = 20 * 1024 * 1024
+REPLACING_S = 1.0
 
 
 class RunWriter:
@@ -40,16 +43,17 @@ class RunWriter:
         self.max_epoch_bytes = max_epoch_bytes
         self._rows: list[dict[str, float]] = []
         try:
-            (folder / "epochs").mkdir(parents=True, exist_ok=False)
+            folder.mkdir(parents=True, exist_ok=False)
+            (folder / "epochs").mkdir()
         except FileExistsError as error:
             raise RunError(
-                f"{folder} is there already. Choose another name, or delete it first."
-            ) from error
+                "The run's folder is there already. Choose another name, or delete it first."
+            ).at(folder) from error
         except OSError as error:
             raise RunError(
-                f"The run cannot be written to {folder} ({error.strerror}). "
-                "Choose a folder that you may write to."
-            ) from error
+                f"The run's folder cannot be written ({error.strerror}). "
+                "Choose one that you may write to."
+            ).at(folder) from error
         self.info = RunInfo(
             id=folder.name,
             status="running",
@@ -68,9 +72,9 @@ class RunWriter:
         write_whole(self.folder / "run.json", lambda file: file.write(text.encode()))
 
     def event(self, fields: dict[str, Any]) -> None:
-        """Append a line to `events.jsonl`."""
+        """Append a line to `events.jsonl`; a figure that is not finite is null there."""
         with (self.folder / "events.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(fields) + "\n")
+            file.write(to_json(fields) + "\n")
 
     def epoch(self, row: dict[str, float], weights: Sequence[NDArray[np.float32]]) -> None:
         """Keep an epoch's figures and its weights; thin the older ones if they grow too many."""
@@ -90,7 +94,7 @@ class RunWriter:
             draft = Path(place) / "model.keras"
             save(draft)
             digest = hashlib.sha256(draft.read_bytes()).hexdigest()
-            draft.replace(self.folder / "model.keras")
+            _replace(draft, self.folder / "model.keras")
         self.update(model_sha256=digest)
 
     def predictions(self, answers: dict[DatasetName, Predictions]) -> None:
@@ -122,7 +126,21 @@ def write_whole(target: Path, write: Callable[[IO[bytes]], Any]) -> None:
         with os.fdopen(handle, "wb") as file:
             write(file)
         Path(draft).chmod(0o644)
-        Path(draft).replace(target)
+        _replace(Path(draft), target)
     except BaseException:
         Path(draft).unlink(missing_ok=True)
         raise
+
+
+def _replace(draft: Path, target: Path) -> None:
+    """Put the new file in the old one's place; Windows refuses while a reader has that one open."""
+    until = time.monotonic() + REPLACING_S
+    while True:
+        try:
+            draft.replace(target)
+        except PermissionError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return

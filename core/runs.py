@@ -5,12 +5,13 @@ digits. Runs that ship lie in `models/`, a visitor's own in `runs/`; both are fo
 
     run.json               recipe, status, metrics, versions, provenance, times
     history.csv            a row an epoch
-    events.jsonl           what happened while it trained, a line each
+    events.jsonl           what happened while it trained, a line each, appended as it goes
     model.keras            network and weights, without the optimizer
     test_predictions.npz   for each dataset: labels, probabilities
     epochs/epoch_07.npz    the weights after epoch 7 as float16
 
-Every file is written whole (to a temporary file, then renamed), so a reader never sees half of one.
+Every file but `events.jsonl` is written whole (to a temporary file, then renamed), so a reader
+never sees half of one. The last line of `events.jsonl` may still be on its way.
 """
 
 import hashlib
@@ -20,86 +21,22 @@ import re
 import zipfile
 import zlib
 from dataclasses import dataclass
-from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from core.datasets import DatasetName
 from core.errors import RunError
-from core.recipes import Recipe
+from core.run_info import FORMAT, RunInfo
 
-FORMAT = 1
 SHIPPED_FOLDER = Path(__file__).resolve().parent.parent / "models"
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 _EPOCH_FILE = re.compile(r"epoch_([0-9]{2})\.npz")
 # What numpy raises for a file that is missing, cut off, damaged, or (TypeError) no archive at all.
 _NPZ_FAULTS = (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
-
-Status = Literal["queued", "running", "finished", "stopped", "failed"]
-
-
-class Metrics(BaseModel):
-    """How a run did on one dataset's test digits."""
-
-    # A training that diverged has a loss of NaN: written as null, it could not be read again.
-    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
-
-    n: int = Field(ge=1)
-    wrong: int = Field(ge=0)
-    loss: float
-    held_out: bool = Field(description="whether none of these digits was trained on")
-
-    @property
-    def accuracy(self) -> float:
-        """The fraction that was read rightly, 0 to 1."""
-        return 1 - self.wrong / self.n
-
-    def __str__(self) -> str:
-        """Errors counted before they are rated: "38 wrong of 10,000 (99.62 %)"."""
-        return f"{self.wrong:,} wrong of {self.n:,} ({100 * self.accuracy:.2f} %)"
-
-
-class Provenance(BaseModel):
-    """Which digits a run was trained on."""
-
-    model_config = ConfigDict(frozen=True)
-
-    dataset: DatasetName
-    excluded_sample_test: bool
-    n_train: int
-    n_validation: int
-
-    def held_out(self, dataset: str) -> bool:
-        """Whether the test digits of `dataset` were kept out of this run's training.
-
-        MNIST's test digits are in neither training set. The sample's 1,000 are MNIST training
-        digits: a run on the full MNIST has seen them unless they were left out.
-        """
-        return dataset == "mnist" or self.dataset == "mnist-sample" or self.excluded_sample_test
-
-
-class RunInfo(BaseModel):
-    """What `run.json` holds."""
-
-    model_config = ConfigDict(frozen=True)
-
-    format: int = FORMAT
-    id: str
-    status: Status
-    recipe: Recipe
-    provenance: Provenance
-    created: datetime
-    seconds: float = Field(default=0.0, description="of training, evaluation not counted")
-    metrics: dict[DatasetName, Metrics] = {}
-    model_sha256: str = ""
-    versions: dict[str, str] = {}
-    machine: str = ""
-    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,9 +70,9 @@ class Run:
             found = hashlib.sha256(self.model_file.read_bytes()).hexdigest()
         except OSError as error:
             raise RunError(
-                f"The run {self.id!r} has no readable model.keras in {self.folder}. "
+                f"The run {self.id!r} has no readable model.keras. "
                 "Choose another run, or train this one again."
-            ) from error
+            ).at(self.folder) from error
         if found != self.info.model_sha256:
             raise RunError(
                 f"The file model.keras of the run {self.id!r} is damaged or not the one that its "
@@ -199,7 +136,7 @@ class BrokenRun:
 
 def own_folder() -> Path:
     """Where a visitor's own runs go: `$DIGITSCOPE_RUNS`, else `runs/` beside `models/`."""
-    return Path(os.environ.get("DIGITSCOPE_RUNS", SHIPPED_FOLDER.parent / "runs"))
+    return Path(os.environ.get("DIGITSCOPE_RUNS") or SHIPPED_FOLDER.parent / "runs")
 
 
 def read(folder: Path) -> Run:
@@ -210,7 +147,7 @@ def read(folder: Path) -> Run:
         fields = json.loads(text)
     except FileNotFoundError as error:
         raise RunError(
-            f"There is no run {name!r}. `python -m core runs` lists those there are."
+            f"There is no run {name!r}: its folder has no run.json. Choose another run."
         ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(
@@ -234,10 +171,30 @@ def find(run_id: str) -> Run:
     """The run of that id, shipped or own. Raises RunError naming what exists if there is none."""
     for root in (SHIPPED_FOLDER, own_folder()):
         # The pattern keeps an id from a link inside the two folders: no "..", no "/".
-        if _ID.fullmatch(run_id) and (root / run_id).is_dir():
+        if _ID.fullmatch(run_id) and _is_folder(root / run_id):
             return read(root / run_id)
     names = ", ".join(run.id for run in list_runs() if isinstance(run, Run))
     raise RunError(f"There is no run {run_id!r}. The runs are: {names or 'none yet'}.")
+
+
+def open_path(text: str) -> Run:
+    """The run of that id, or in the folder of that path: for the command line, never for a link.
+
+    What holds a separator and is a folder is a path. Raises RunError like `find`.
+    """
+    path = Path(text)
+    if ("/" in text or os.sep in text) and _is_folder(path):
+        return read(path.resolve())
+    return find(text)
+
+
+def check_name(name: str) -> None:
+    """Raise RunError unless a run may be called that, in links and on the command line."""
+    if not _ID.fullmatch(name):
+        raise RunError(
+            f"No run can be called {name!r}. Name its folder with at most 80 small letters, "
+            "digits, - and _, a letter or digit first."
+        )
 
 
 def list_runs() -> list[Run | BrokenRun]:
@@ -253,10 +210,24 @@ def list_shipped() -> list[Run | BrokenRun]:
 
 
 def _list_in(root: Path) -> list[Run | BrokenRun]:
-    if not root.is_dir():
+    try:
+        folders = sorted(folder for folder in root.iterdir() if folder.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
         return []
-    folders = sorted(folder for folder in root.iterdir() if folder.is_dir())
+    except OSError as error:
+        problem = (
+            f"The folder {root.name!r} cannot be read ({error.strerror}), so its runs are missing. "
+            "Give the app access to it."
+        )
+        return [BrokenRun(root.name, root, problem)]
     return [_read_or_broken(folder) for folder in folders if not folder.name.startswith(".")]
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # one that may not be looked at; a name no file can have
+        return False
 
 
 def _hidden(run: Run | BrokenRun) -> BrokenRun:
@@ -265,13 +236,23 @@ def _hidden(run: Run | BrokenRun) -> BrokenRun:
 
 
 def _read_or_broken(folder: Path) -> Run | BrokenRun:
-    if not _ID.fullmatch(folder.name):
-        problem = (
-            f"The folder {folder.name!r} cannot be called by a link. Rename it: at most 80 small "
-            "letters, digits, - and _, a letter or digit first."
-        )
-        return BrokenRun(folder.name, folder, problem)
     try:
+        file = (folder / "run.json").stat()
+    except OSError:
+        return _read_anew(folder)
+    # A file that is written whole is a new one (st_ino); new permissions show in st_ctime_ns.
+    return _read_once(folder, (file.st_mtime_ns, file.st_ctime_ns, file.st_size, file.st_ino))
+
+
+@lru_cache(maxsize=1024)
+def _read_once(folder: Path, _stamp: tuple[int, ...]) -> Run | BrokenRun:
+    """The run, read again only when its run.json has changed: pages list all runs all the time."""
+    return _read_anew(folder)
+
+
+def _read_anew(folder: Path) -> Run | BrokenRun:
+    try:
+        check_name(folder.name)
         return read(folder)
     except RunError as error:
         return BrokenRun(folder.name, folder, str(error))

@@ -18,12 +18,12 @@ EDGE_OF_INK: Final = 0.01
 
 # Tuned on 600 MNIST test digits enlarged to 80..230 px (mean absolute difference to the original,
 # 0..255) and on scikit-learn's load_digits (accuracy). Slopes are in full tones per pixel of the
-# 20 x 20 box: enlarged MNIST rises by 0.7 to 1.1, enlarged 8 x 8 digits by 0.4, drawings by 3.
+# 20×20 box: enlarged MNIST rises by 0.7 to 1.1, enlarged 8×8 digits by 0.4, drawings by 3.
 HARD_SLOPE: Final = 2.0
 SOFT_SLOPE: Final = 0.6
 HALO: Final = 0.4
 THINNEST: Final = 1.8
-"""Width to which hair lines are widened, in pixels of the 20 x 20 box; MNIST's are 2 to 3."""
+"""Width to which hair lines are widened, in pixels of the 20×20 box; MNIST's are 2 to 3."""
 
 
 def drop_specks(clear: Grey, strongest: int, floor: int) -> Grey:
@@ -66,11 +66,11 @@ def sharpen(inked: Grey) -> tuple[Grey, float]:
     """Make blurred ink about as sharp as MNIST's.
 
     Very soft ink loses its halo: the lower tones. Sharpening it towards two tones was tried and
-    reads worse (8 x 8 digits keep the shape of thin strokes in their greys).
+    reads worse (8×8 digits keep the shape of thin strokes in their greys).
 
     Returns:
         The ink, and the blur that `_fit` is to allow for: the width of its edges in pixels of the
-        20 x 20 box, 0..1; 0 for sharp edges (drawings), small ink, and where the halo was cut.
+        20×20 box, 0..1; 0 for sharp edges (drawings), small ink, and where the halo was cut.
     """
     x, y, width, height = bounds(inked)
     unit = max(width, height) / FIT
@@ -86,7 +86,7 @@ def sharpen(inked: Grey) -> tuple[Grey, float]:
 
 
 def thicken(inked: Grey) -> Grey:
-    """Widen strokes that would fade in the 20 x 20 box; others stay as they are."""
+    """Widen strokes that would fade in the 20×20 box; others stay as they are."""
     x, y, width, height = bounds(inked)
     unit = max(width, height) / FIT
     crop = np.pad(inked[y : y + height, x : x + width] > 127, 1).astype(np.uint8)

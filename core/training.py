@@ -14,15 +14,21 @@ import tensorflow as tf
 
 from core import __version__, datasets
 from core.datasets import Split
+from core.errors import RunError
 from core.evaluation import score
 from core.events import Ended, EpochEnded, Event, OnEvent, Progress, Started, as_line
 from core.inference import Predictor
 from core.pipeline import evaluation_batches, training_batches
 from core.recipes import Optimizer, Recipe
+from core.run_info import Provenance
 from core.run_writer import MAX_EPOCH_BYTES, RunWriter
-from core.runs import Predictions, Provenance, Run
+from core.runs import Predictions, Run
 
 PROGRESS_EVERY_S = 0.3
+DIVERGED = (
+    "The training diverged: the network answers with numbers that are not finite, so it was not "
+    "tested. Train it again with a smaller learning rate."
+)
 
 
 class StopTraining(Exception):  # noqa: N818 - a request, not an error
@@ -78,7 +84,7 @@ def train(
         raise
     writer.update(status=status, seconds=round(seconds, 2))
     with suppress(StopTraining):  # too late to stop: it is over
-        report(Ended(time.time(), status, seconds))
+        report(Ended(time.time(), status, seconds, writer.info.error))
     return Run(folder, writer.info)
 
 
@@ -247,7 +253,11 @@ def _test(model: keras.Model, writer: RunWriter) -> None:
     metrics = {}
     for name in datasets.available():
         test = datasets.load(name).test
-        answer = Predictions(test.labels, predictor.probabilities(test.images))
+        try:
+            answer = Predictions(test.labels, predictor.probabilities(test.images))
+        except RunError:
+            writer.update(error=DIVERGED)
+            return
         answers[name] = answer
         metrics[name] = score(answer, held_out=writer.info.provenance.held_out(name))
     writer.predictions(answers)

@@ -11,8 +11,8 @@ through_app()
 st.title("Digitscope")
 st.write(
     "Watch a convolutional network read handwritten digits, and find out why it reads them the way "
-    "it does. Everything runs on this machine, offline too, with real digits from MNIST, the "
-    "70,000 that the field has learnt on since 1998."
+    "it does. The digits are real ones, from MNIST, on which the field has learnt since 1998; "
+    "everything works offline too."
 )
 if st.button("Draw a digit and have it read", type="primary", icon=":material/draw:"):
     # Not without query_params: clearing those that are bound to a widget is an error.

@@ -8,9 +8,10 @@ from core.errors import PictureError
 from core.pictures import MAX_BYTES, decode
 from core.preprocessing import find_digit
 from pages.widgets.answer import show_answer, show_nothing_yet
-from pages.widgets.canvas import canvas
+from pages.widgets.canvas import PAPER, canvas
 from pages.widgets.navigation import through_app
 from pages.widgets.run_picker import chosen_run
+from pages.widgets.words import plain
 
 FORMATS = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
 
@@ -28,17 +29,28 @@ def _read_a_digit() -> None:
             label_visibility="collapsed",
             key="way",
         )
-        picture = _uploaded() if way == "Upload" else canvas()
+        picture = _uploaded() if way == "Upload" else _drawn()
     with right:
         if picture is None:
             show_nothing_yet()
             return
         try:
-            digit = find_digit(picture, ink="auto" if way == "Upload" else "dark")
+            if way == "Upload":
+                digit = find_digit(picture)
+            else:
+                digit = find_digit(picture, ink="dark", paper=PAPER)
         except PictureError as error:
-            st.warning(str(error), icon=":material/help:")
+            st.warning(plain(str(error)), icon=":material/help:")
             return
         show_answer(digit, chosen_run())
+
+
+def _drawn() -> NDArray[np.uint8] | None:
+    try:
+        return canvas()
+    except PictureError as error:
+        st.error(plain(str(error)), icon=":material/broken_image:")
+        return None
 
 
 def _uploaded() -> NDArray[np.uint8] | None:
@@ -55,7 +67,7 @@ def _uploaded() -> NDArray[np.uint8] | None:
     try:
         picture = decode(file.getvalue(), file.name)
     except PictureError as error:
-        st.error(str(error), icon=":material/broken_image:")
+        st.error(plain(str(error)), icon=":material/broken_image:")
         return None
     st.image(picture.pixels, caption="Your picture", width=280)
     return picture.pixels

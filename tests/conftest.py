@@ -10,7 +10,8 @@ from core import datasets, runs
 from core.architectures import Architecture, Conv, Dense, Flatten, Pool
 from core.events import Event
 from core.recipes import Optimizer, Recipe
-from core.runs import Provenance, Run
+from core.run_info import Provenance
+from core.runs import Run
 
 # The same examples every time, and no deadline: a busy machine is no fault of the code.
 settings.register_profile("calm", deadline=None, derandomize=True, database=None)

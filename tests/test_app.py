@@ -15,7 +15,11 @@ from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from core import runs
+from core.errors import RunError
 from core.presets import PRESETS
+from pages.widgets.navigation import pages
+from pages.widgets.predictors import warm_up
+from pages.widgets.words import plain
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ("best", "fast", "katariya", "kundathil", "purawr", "soorya", "yalcin")
@@ -212,6 +216,70 @@ def test_the_button_keeps_the_run_of_the_link(app: AppTest) -> None:
     assert not app.exception
     assert app.title[0].value == "Predict"
     assert app.selectbox(key="run").value == "kundathil"
+
+
+def test_two_visitors_at_once_do_not_take_each_others_page(app: AppTest) -> None:
+    # Both open the app before either page is drawn: as in a class, all at the same moment.
+    first, second = (pages()["home"] for _ in range(2))
+    assert first is not second
+
+
+def test_the_network_warms_up_once_a_server_and_only_after_the_page(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warm_up.clear()
+    drawn: list[str] = []
+    monkeypatch.setattr("pages.widgets.predictors._HEAD_START_S", 0)
+    monkeypatch.setattr("pages.widgets.predictors._load_default", lambda: drawn.append("warm"))
+    monkeypatch.setattr("pages.widgets.run_cards._card", lambda *_: drawn.append("card"))
+    app.run()
+    AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    warm_up().join()
+    assert drawn.count("warm") == 1
+    assert drawn.index("warm") >= drawn.index("card") + len(SHIPPED)
+
+
+def test_a_strangers_words_stay_words() -> None:
+    assert plain("a_*7*_$5$ ![x](http://y) is `no` picture.") == (
+        r"a\_\*7\*\_\$5\$ \!\[x\]\(http\://y\) is `no` picture."
+    )
+
+
+def test_a_files_name_is_shown_as_it_is(app: AppTest) -> None:
+    predict_page(app, b"no picture", name="a_*7*_$5$.png")
+    assert r"a\_\*7\*\_\$5\$.png" in app.error[0].value
+
+
+def test_a_network_whose_training_diverged_gets_a_sentence(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Diverged:
+        def probabilities(self, images: np.ndarray) -> np.ndarray:
+            raise RunError("its training diverged")
+
+    monkeypatch.setattr("pages.widgets.answer.predictor", lambda run_id: Diverged())
+    predict_page(app, png(SEVEN))
+    assert "diverged" in app.error[0].value
+    assert not app.metric
+
+
+@pytest.mark.parametrize("held_out", [True, False])
+def test_a_figure_from_few_digits_carries_its_interval_and_what_was_trained_on_is_told(
+    app: AppTest, no_own_runs: Path, held_out: bool
+) -> None:
+    folder = no_own_runs / "mine"
+    shutil.copytree(runs.SHIPPED_FOLDER / "purawr", folder)
+    fields = json.loads((folder / "run.json").read_text())
+    figures = {"n": 1000, "wrong": 24, "loss": 0.1, "held_out": held_out}
+    fields["metrics"] = {"mnist-sample": figures}
+    (folder / "run.json").write_text(json.dumps(fields))
+    app.query_params["run"] = "mine"
+    app.run()
+    said = "\n".join(caption.value for caption in app.sidebar.caption)
+    # Wilson's interval of 976 of 1,000, from SciPy's binomtest.
+    assert "24 wrong of 1,000 (97.60 %)" in said
+    assert "95 % interval 96.5 to 98.4 %" in said
+    assert ("no test score" in said) is not held_out
 
 
 def test_every_page_goes_through_the_app() -> None:

@@ -10,17 +10,20 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CORE = REPOSITORY / "core"
+PAGES = REPOSITORY / "pages"
+PRODUCT = sorted([REPOSITORY / "app.py", *CORE.rglob("*.py"), *PAGES.rglob("*.py")])
 MODULES = sorted(file.stem for file in CORE.glob("*.py") if file.stem != "__init__")
 
 # A module may import those of its own floor and of the floors below (no circles: see below). A new
 # module has to be given its floor here.
 FLOORS = [
-    {"errors", "palette"},
+    {"errors", "palette", "plain_json"},
     {"datasets", "scaling", "architectures", "pictures", "figures"},
-    {"paper", "strokes", "preprocessing", "download", "recipes", "presets", "runs", "run_writer"},
-    {"evaluation", "events", "pipeline", "inference", "activations"},
+    {"paper", "strokes", "preprocessing", "download", "recipes", "presets"},
+    {"run_info", "runs", "run_writer"},
+    {"evaluation", "events", "pipeline", "inference"},
     {"training"},
-    {"jobs", "worker"},
+    {"terminal"},
     {"commands", "__main__"},
 ]
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
@@ -34,35 +37,42 @@ WITHOUT_TENSORFLOW = [
     "evaluation",
     "events",
     "figures",
-    "jobs",
     "palette",
     "paper",
     "pictures",
+    "plain_json",
     "preprocessing",
     "presets",
     "recipes",
+    "run_info",
     "run_writer",
     "runs",
     "scaling",
     "strokes",
+    "terminal",
 ]
 
 
-def imported_by(module: str) -> Iterator[str]:
-    """Full names of what a module imports, also inside functions and for type checking."""
-    tree = ast.parse((CORE / f"{module}.py").read_text(encoding="utf-8"))
+def imported_by(file: Path) -> Iterator[str]:
+    """Full names of what a file imports, also inside functions and for type checking."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"core.{module} has a relative import"
+            assert node.level == 0, f"{file} has a relative import"
             yield str(node.module)
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def shown(file: Path) -> str:
+    """A file's name in the list of tests."""
+    return str(file.relative_to(REPOSITORY))
+
+
 def siblings(module: str) -> set[str]:
     """The core modules that a core module imports."""
-    parts = [name.split(".") for name in imported_by(module)]
+    parts = [name.split(".") for name in imported_by(CORE / f"{module}.py")]
     return {part[1] for part in parts if part[0] == "core" and len(part) > 1} & set(MODULES)
 
 
@@ -74,8 +84,27 @@ def test_the_reading_of_imports_sees_them() -> None:
 
 @pytest.mark.parametrize("module", MODULES)
 def test_no_core_module_knows_a_screen(module: str) -> None:
-    outside = {name.split(".")[0] for name in imported_by(module)}
+    outside = {name.split(".")[0] for name in imported_by(CORE / f"{module}.py")}
     assert not outside & {"streamlit", "pages", "app", "streamlit_drawable_canvas"}
+
+
+@pytest.mark.parametrize("file", PRODUCT, ids=shown)
+def test_the_product_needs_neither_tests_nor_benchmarks(file: Path) -> None:
+    outside = {name.split(".")[0] for name in imported_by(file)}
+    assert not outside & {"tests", "benchmarks"}
+
+
+@pytest.mark.parametrize("file", sorted((PAGES / "widgets").glob("*.py")), ids=shown)
+def test_what_pages_share_knows_no_page(file: Path) -> None:
+    # `from pages import home` gives "pages" and "pages.home"; `import pages.home` gives the latter.
+    pages = {f"pages.{page.stem}" for page in PAGES.glob("*.py") if page.stem != "__init__"}
+    assert {"pages.home", "pages.predict"} <= pages
+    assert not pages & set(imported_by(file))
+
+
+def test_floors_are_of_modules_that_exist() -> None:
+    assert set(FLOOR_OF) == set(MODULES)
+    assert set(WITHOUT_TENSORFLOW) <= set(MODULES)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -93,7 +122,7 @@ def test_no_circles() -> None:
         rest = {name: needs for name, needs in rest.items() if name not in ready}
 
 
-@pytest.mark.parametrize("module", [name for name in WITHOUT_TENSORFLOW if name in MODULES])
+@pytest.mark.parametrize("module", WITHOUT_TENSORFLOW)
 def test_import_loads_neither_tensorflow_nor_streamlit(module: str) -> None:
     script = (
         f"import sys, core.{module}; "

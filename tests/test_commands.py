@@ -1,29 +1,97 @@
-"""The command line, run as a user runs it: in a process of its own."""
+"""The command line: in a process of its own where that matters, else (quicker) in this one."""
 
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from core import commands
+from core.__main__ import main
+from core.run_info import Metrics
+from core.run_writer import RunWriter
+from core.runs import Run
+from tests.conftest import dense_recipe, provenance
+
 ROOT = Path(__file__).resolve().parents[1]
+# Nobody, root neither, can make a folder below a file: what is missing cannot be downloaded.
+NO_DOWNLOAD = str(ROOT / "LICENSE" / "keras")
+NOBODY_LISTENS = "http://127.0.0.1:9"
+
+
+def settings(**changes: str) -> dict[str, str]:
+    """An environment without the full MNIST, unless the changes name it."""
+    # Unbuffered output would meet a full disk at once, and not when Python ends.
+    dropped = {"MNIST_NPZ", "PYTHONUNBUFFERED"}
+    kept = {key: value for key, value in os.environ.items() if key not in dropped}
+    return {**kept, "KERAS_HOME": NO_DOWNLOAD, "COLUMNS": "200", **changes}
 
 
 def core(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `python -m core ...` without the full MNIST unless the environment names it."""
-    kept = {key: value for key, value in os.environ.items() if key != "MNIST_NPZ"}
+    """Run `python -m core ...` as a user does."""
     return subprocess.run(
         [sys.executable, "-m", "core", *arguments],
         cwd=ROOT,
-        env={**kept, "KERAS_HOME": "/nonexistent", "COLUMNS": "200", **environment},
+        env=settings(**environment),
         capture_output=True,
         text=True,
         timeout=110,
         check=False,
     )
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and its exit status."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Here = Callable[..., Said]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """Run a command in this process, in which TensorFlow may not be asked for."""
+    monkeypatch.delenv("MNIST_NPZ", raising=False)
+    monkeypatch.setenv("KERAS_HOME", NO_DOWNLOAD)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(commands, "quiet_tensorflow", lambda: pytest.fail("wants TensorFlow"))
+
+    def call(*arguments: str) -> Said:
+        status = main(arguments)
+        return Said(status, *capsys.readouterr())
+
+    return call
+
+
+class Sure:
+    """In place of a network: every digit is a seven."""
+
+    def probabilities(self, images: Any) -> Any:
+        return np.tile(np.eye(10, dtype=np.float32)[7], (len(images), 1))
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
+    """The runs whose network was asked for; `Sure` answers in its place."""
+    asked: list[Run] = []
+
+    def load(run: Run) -> Sure:
+        asked.append(run)
+        return Sure()
+
+    monkeypatch.setattr(commands, "_load", load)
+    return asked
 
 
 def is_one_sentence(text: str) -> bool:
@@ -39,14 +107,20 @@ def seven(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", ["", "datasets", "download", "train", "evaluate", "predict"])
-def test_every_command_explains_itself(command: str) -> None:
-    done = core(*filter(None, [command]), "--help")
+def test_every_command_explains_itself(command: str, here: Here) -> None:
+    done = here(*filter(None, [command]), "--help")
     assert done.returncode == 0
     assert "Usage: python -m core" in done.stdout
 
 
-def test_datasets_say_what_is_at_hand() -> None:
-    rows = [json.loads(line) for line in core("datasets", "--json").stdout.splitlines()]
+def test_no_command_at_all_shows_the_help() -> None:
+    done = core()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: python -m core" in done.stdout
+
+
+def test_datasets_say_what_is_at_hand(here: Here) -> None:
+    rows = [json.loads(line) for line in here("datasets", "--json").stdout.splitlines()]
     assert rows == [
         {"dataset": "mnist", "available": False},
         {"dataset": "mnist-sample", "available": True, "train": 4000, "test": 1000},
@@ -59,7 +133,10 @@ def test_datasets_say_what_is_at_hand() -> None:
         (["evaluate", "nobody"], "nobody"),
         (["predict", "--run", "nobody", "x.png"], "nobody"),
         (["evaluate", "fast", "--dataset", "letters"], "letters"),
-        (["evaluate", "fast", "--dataset", "mnist"], "download"),
+        (["evaluate", "fast", "--dataset", "mnist"], "set KERAS_HOME"),
+        (["train", "--preset", "fast"], "set KERAS_HOME"),
+        (["train", "--preset", "fast", "--out", "runs/My run"], "No run can be called 'My run'"),
+        (["evaluate", "models/nobody"], "models/nobody"),
         (["train", "--preset", "nobody"], "The presets are"),
         (["train", "--preset", "fast", "--epochs", "51"], "epochs is 51"),
         (["train", "--preset", "fast", "--epochs", "many"], "--epochs"),
@@ -69,13 +146,76 @@ def test_datasets_say_what_is_at_hand() -> None:
     ],
 )
 def test_a_fault_is_one_sentence_on_stderr_and_status_1(
-    arguments: list[str], expected: str
+    arguments: list[str], expected: str, here: Here
 ) -> None:
-    done = core(*arguments)
+    done = here(*arguments)
     assert done.returncode == 1
     assert is_one_sentence(done.stderr), done.stderr
     assert expected in done.stderr
     assert done.stdout == ""
+
+
+def test_a_fault_is_one_sentence_in_a_process_of_its_own_too() -> None:
+    done = core("evaluate", "nobody")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert is_one_sentence(done.stderr)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["download"], ["train", "--preset", "fast"], ["evaluate", "fast", "--dataset", "mnist"]],
+)
+def test_missing_mnist_is_fetched_where_it_is_needed(
+    arguments: list[str], here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, NOBODY_LISTENS)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    done = here(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert is_one_sentence(done.stderr)
+    assert "could not be downloaded from storage.googleapis.com" in done.stderr
+
+
+def test_evaluate_without_a_dataset_takes_what_is_at_hand(here: Here, loaded: list[Run]) -> None:
+    done = here("evaluate", "fast", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    # A hundred of the sample's thousand test digits are sevens.
+    assert (found["dataset"], found["n"]) == ("mnist-sample", 1000)
+    assert found["accuracy"] == pytest.approx(0.1)
+
+
+def test_a_run_is_also_called_by_the_path_of_its_folder(
+    here: Here, loaded: list[Run], tmp_path: Path, seven: Path
+) -> None:
+    folder = RunWriter(tmp_path / "mine", dense_recipe(), provenance()).folder
+    done = here("predict", "--run", str(folder), str(seven))
+    assert (done.returncode, done.stdout) == (0, f"{seven}: 7 (100 % sure)\n")
+    assert [run.folder for run in loaded] == [folder]
+
+
+def test_a_fault_names_the_folder_here(here: Here, tmp_path: Path) -> None:
+    folder = RunWriter(tmp_path / "mine", dense_recipe(), provenance()).folder
+    done = here("evaluate", str(folder))
+    assert "'mine' has no readable model.keras" in done.stderr
+    assert str(folder) in done.stderr
+    assert is_one_sentence(done.stderr)
+
+
+def test_json_has_null_for_what_is_not_finite(
+    here: Here, loaded: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worst = Metrics(n=1000, wrong=900, loss=float("nan"), held_out=True)
+    monkeypatch.setattr(commands, "score", lambda answers, held_out: worst)
+    assert json.loads(here("evaluate", "fast", "--json").stdout)["loss"] is None
+    digit = commands.ReadDigit(7, float("inf"), [float("nan")] * 10, (0, 0, 1, 1))
+    monkeypatch.setattr(commands, "read_picture", lambda file, predictor: digit)
+    (read,) = json.loads(here("predict", "--json", "x.png").stdout)["digits"]
+    assert read["confidence"] is None
+    assert read["probabilities"] == [None] * 10
 
 
 def test_an_unwritable_output_folder_is_a_sentence(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Downloading, against a real HTTP server on this machine that can misbehave in every usual way."""
 
+import errno
 import hashlib
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -199,6 +201,22 @@ def test_right_file_is_not_fetched_again(server: Server, fetch: Callable[..., Pa
     fetch()
     fetch()
     assert server.requests == 1
+
+
+def test_right_file_in_a_folder_that_may_only_be_read_is_accepted(
+    server: Server, fetch: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mnist.npz").write_bytes(CONTENT)
+
+    def refuse(**options: object) -> None:  # root may write anywhere
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    assert fetch() == tmp_path / "mnist.npz"
+    (tmp_path / "mnist.npz").write_bytes(b"another")
+    with pytest.raises(DatasetError, match=r"cannot be written \(Read-only"):
+        fetch()
+    assert server.requests == 0
 
 
 def test_wrong_file_is_replaced(fetch: Callable[..., Path], tmp_path: Path) -> None:

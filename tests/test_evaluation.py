@@ -8,7 +8,8 @@ from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, log_loss
 
 from core.evaluation import score, wilson_interval
-from core.runs import Metrics, Predictions
+from core.run_info import Metrics
+from core.runs import Predictions
 
 
 def answers(seed: int, n: int = 300) -> Predictions:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import threading
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -208,3 +209,43 @@ def test_unfinished_run_has_no_network_yet(run_folders: tuple[Path, Path]) -> No
     run_writer.RunWriter(own / "waiting", dense_recipe(), provenance())
     with pytest.raises(RunError, match=r"'waiting' has no readable model\.keras"):
         load_predictor("waiting")
+
+
+def test_weights_that_are_not_finite_are_a_sentence_not_numbers() -> None:
+    model = dense_recipe().architecture.to_keras()
+    model.set_weights([np.full_like(array, np.nan) for array in model.get_weights()])
+    with pytest.raises(RunError, match="diverged"):
+        Predictor(model, "divide-255").probabilities(IMAGES[:3])
+
+
+def test_opening_a_run_does_not_delay_one_that_is_open(
+    own_run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = "other"
+    shutil.copytree(own_run.folder, own_run.folder.parent / other)
+    ready = load_predictor("mine")
+    release = threading.Event()
+
+    def slow(run: Run) -> None:
+        release.wait(20)
+        raise RunError("never mind")
+
+    monkeypatch.setattr("core.inference.open_model", slow)
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(load_predictor, other)
+        try:
+            assert pool.submit(load_predictor, "mine").result(timeout=10) is ready
+            assert not waiting.done()
+        finally:
+            release.set()
+
+
+def test_only_so_many_networks_are_kept(own_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("core.inference.MAX_LOADED", 2)
+    monkeypatch.setattr("core.inference._ready", {})
+    for name in ("a", "b", "c"):
+        shutil.copytree(own_run.folder, own_run.folder.parent / name)
+    first, second = load_predictor("a"), load_predictor("b")
+    load_predictor("c")
+    assert load_predictor("b") is second
+    assert load_predictor("a") is not first

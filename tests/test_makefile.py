@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.app import chromium_path
+
 ROOT = Path(__file__).parent.parent
 TARGETS = {
     "help", "setup", "setup-dev", "run", "browser", "test", "lint", "format", "train", "bench",
-    "screenshots", "clean",
+    "screenshots", "clean", "download",
 }  # fmt: skip
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
@@ -18,7 +20,10 @@ pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is n
 
 def make(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     # The variables that an outer make hands down (`make test`) would steer this one.
-    inherited = {"MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "PORT", "PRESET", "PYTHON"}
+    inherited = {
+        "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "PORT", "PRESET", "PYTHON",
+        "ONLY", "ARGS",
+    }  # fmt: skip
     environment = {key: value for key, value in os.environ.items() if key not in inherited}
     return subprocess.run(
         ["make", *arguments],
@@ -92,3 +97,67 @@ def test_train_hands_on_what_is_given_and_asks_for_a_preset(clone: Path):
     assert '--epochs "2"' in command
     assert "--seed" not in command
     assert "Say which preset" in make("train", folder=clone).stderr
+
+
+def test_download_asks_the_command_line(clone: Path):
+    assert "-m core download" in make("--dry-run", "download", folder=clone).stdout
+
+
+@pytest.fixture
+def talking_clone(clone: Path) -> Path:
+    """A clone with three benchmarks whose Python says how it was called, and with which browser."""
+    python = clone / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\n[ "$2" = pip ] || echo "called: $* with $CHROMIUM"\n')
+    (clone / "benchmarks").mkdir()
+    for name, text in {
+        "slow": "# bench: heavy\n",
+        "zebra": "",
+        "common": "",
+        "__init__": "",
+    }.items():
+        (clone / "benchmarks" / f"{name}.py").write_text(text)
+    browser = clone / "my browser"
+    browser.write_text("#!/bin/sh\nexit 0\n")
+    browser.chmod(0o755)
+    return clone
+
+
+@pytest.mark.parametrize(
+    ("arguments", "called"),
+    [
+        (["test", "ARGS=-k canvas"], ["-m pytest -k canvas"]),
+        (["screenshots"], ["-m tests.browser.screenshots"]),
+        (["bench"], ["-m benchmarks.zebra", "-m benchmarks.slow"]),
+        (["bench", "ONLY=slow"], ["-m benchmarks.slow"]),
+    ],
+    ids=["test", "screenshots", "every benchmark, heavy ones last", "one benchmark"],
+)
+def test_the_browser_that_make_found_is_handed_on(
+    talking_clone: Path, arguments: list[str], called: list[str]
+):
+    browser = talking_clone / "my browser"
+    said = make(*arguments, f"CHROMIUM={browser}", folder=talking_clone).stdout.splitlines()
+    assert [line for line in said if line.startswith("called")] == [
+        f"called: {call} with {browser}" for call in called
+    ]
+
+
+def test_a_benchmark_that_is_not_there_is_refused_in_a_sentence(talking_clone: Path):
+    browser = talking_clone / "my browser"
+    answer = make("bench", "ONLY=sloww", f"CHROMIUM={browser}", folder=talking_clone)
+    assert answer.returncode != 0
+    assert "There is no benchmark sloww. There are: slow zebra" in answer.stderr
+    assert "called" not in answer.stdout
+
+
+def test_a_browser_that_is_not_there_is_refused_by_make_and_by_python(
+    talking_clone: Path, monkeypatch: pytest.MonkeyPatch
+):
+    nowhere = str(talking_clone / "no browser")
+    answer = make("test", f"CHROMIUM={nowhere}", folder=talking_clone)
+    assert answer.returncode != 0
+    assert f"CHROMIUM names {nowhere}, which is no" in answer.stderr
+    assert "called" not in answer.stdout
+    monkeypatch.setenv("CHROMIUM", nowhere)
+    with pytest.raises(RuntimeError, match="no browser, which is no program on this machine"):
+        chromium_path()

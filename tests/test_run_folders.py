@@ -1,5 +1,6 @@
 """Where runs lie and how they are called: names from links, shipped and own, folders in the way."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,21 @@ def test_absolute_path_is_no_run(run_folders: tuple[Path, Path]) -> None:
         runs.find(str(own / "own"))
 
 
+def test_command_line_may_name_a_folder_anywhere(
+    run_folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, own = run_folders
+    make_run(own / "mine")
+    make_run(tmp_path / "elsewhere" / "mine")
+    monkeypatch.chdir(tmp_path)
+    for text in (str(tmp_path / "elsewhere" / "mine"), "elsewhere/mine", "./elsewhere/mine/"):
+        assert runs.open_path(text).folder == tmp_path / "elsewhere" / "mine"
+    assert runs.open_path("mine").folder == own / "mine"
+    for text in ("elsewhere", "nowhere/mine", "", "\0/a"):
+        with pytest.raises(RunError, match="There is no run"):
+            runs.open_path(text)
+
+
 @pytest.mark.parametrize("name", ["My run", ".hidden", "a" * 81])
 def test_folder_whose_name_no_link_can_carry_is_not_offered(
     name: str, run_folders: tuple[Path, Path]
@@ -66,22 +82,38 @@ def test_no_runs_at_all_is_said(run_folders: tuple[Path, Path]) -> None:
 def test_setting_moves_the_own_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DIGITSCOPE_RUNS", str(tmp_path / "elsewhere"))
     assert runs.own_folder() == tmp_path / "elsewhere"
+    beside_models = Path(__file__).resolve().parent.parent / "runs"
+    monkeypatch.setenv("DIGITSCOPE_RUNS", "")
+    assert runs.own_folder() == beside_models
     monkeypatch.delenv("DIGITSCOPE_RUNS")
-    assert runs.own_folder() == Path(__file__).resolve().parent.parent / "runs"
+    assert runs.own_folder() == beside_models
 
 
 def test_folder_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     make_run(tmp_path / "mine")
     before = (tmp_path / "mine" / "run.json").read_bytes()
-    with pytest.raises(RunError, match="mine is there already"):
+    with pytest.raises(RunError, match="is there already"):
         make_run(tmp_path / "mine")
     assert (tmp_path / "mine" / "run.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("name", [".", "models", "empty"])
+def test_folder_that_holds_no_run_is_left_as_it_was(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "models" / "best").mkdir(parents=True)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(RunError, match="is there already"):
+        make_run(Path(name))
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("place", ["below a file", "/proc/digitscope"])
 def test_folder_that_cannot_be_written_is_a_sentence(place: str, tmp_path: Path) -> None:
     (tmp_path / "below a file").write_text("")
-    with pytest.raises(RunError, match=r"cannot be written to .*\([A-Z]"):
+    with pytest.raises(RunError, match=r"cannot be written \([A-Z]"):
         make_run(tmp_path / place / "run")
 
 
@@ -115,3 +147,77 @@ def test_own_run_that_is_called_like_a_shipped_one_says_that_it_is_hidden(
     assert isinstance(second, BrokenRun)
     assert "Rename" in second.problem
     assert runs.find("twin").folder == shipped / "twin"
+
+
+def test_folder_that_may_not_be_read_breaks_no_page(
+    run_folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shipped, own = run_folders
+    make_run(shipped / "good")
+    whole = Path.iterdir
+
+    def refuse(folder: Path) -> Iterator[Path]:
+        if folder == own:  # root may read everything, so this is how it is for others
+            raise PermissionError(13, "Permission denied", str(own))
+        return whole(folder)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    good, refused = runs.list_runs()
+    assert good.id == "good"
+    assert isinstance(refused, BrokenRun)
+    assert "Permission denied" in refused.problem
+    assert str(own) not in refused.problem
+
+
+def test_folder_that_may_not_be_looked_at_is_no_run(
+    run_folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, own = run_folders
+    whole = Path.is_dir
+
+    def refuse(folder: Path) -> bool:
+        if folder.parent == own:
+            raise PermissionError(13, "Permission denied", str(folder))
+        return whole(folder)
+
+    monkeypatch.setattr(Path, "is_dir", refuse)
+    for ask in (lambda: runs.find("mine"), lambda: runs.open_path(str(own / "mine"))):
+        with pytest.raises(RunError, match="There is no run"):
+            ask()
+
+
+def test_changed_run_is_seen_at_once_and_an_unchanged_one_is_read_once(
+    run_folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, own = run_folders
+    writer = make_run(own / "mine")
+    make_run(own / "other")
+    read: list[str] = []
+    whole = runs.read
+    monkeypatch.setattr(runs, "read", lambda folder: (read.append(folder.name), whole(folder))[1])
+    for _ in range(3):
+        runs.list_runs()
+    assert read == ["mine", "other"]
+    for machine in ("one", "two", "six"):  # the file keeps its length
+        writer.update(machine=machine)
+        assert runs.list_runs()[0].info.machine == machine
+    (own / "mine" / "run.json").write_text("damaged")
+    assert isinstance(runs.list_runs()[0], BrokenRun)
+    (own / "mine" / "run.json").unlink()
+    assert "has no run.json" in runs.list_runs()[0].problem
+    assert read.count("other") == 1
+
+
+def test_sentences_do_not_say_where_things_lie(run_folders: tuple[Path, Path]) -> None:
+    _, own = run_folders
+    run = runs.read(make_run(own / "mine").folder)
+    (own / "empty").mkdir()
+    with pytest.raises(RunError) as without_model:
+        run.check_model()
+    with pytest.raises(RunError) as taken:
+        make_run(own / "mine")
+    broken = runs.list_runs()[0]
+    for sentence in (str(without_model.value), str(taken.value), broken.problem):
+        assert str(own) not in sentence
+        assert "python -m" not in sentence
+    assert without_model.value.__notes__ == taken.value.__notes__ == [str(own / "mine")]

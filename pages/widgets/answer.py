@@ -11,6 +11,8 @@ from core.evaluation import UNSURE_BELOW
 from core.palette import TEXT
 from core.preprocessing import Digit
 from pages.widgets.predictors import predictor
+from pages.widgets.run_picker import NO_RUN
+from pages.widgets.words import plain
 
 STEP_WIDTH = 120
 CHART_CONFIG = {"displayModeBar": False}
@@ -19,19 +21,21 @@ CHART_CONFIG = {"displayModeBar": False}
 def show_answer(digit: Digit, run_id: str | None) -> None:
     """Let the run read the digit, and show answer, probabilities and the network's input."""
     if run_id is None:
-        return  # the sidebar says that there is no run
+        st.error(NO_RUN)
+        return
     try:
+        run = runs.find(run_id)
         with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
             network = predictor(run_id)
+        probabilities = network.probabilities(digit.pixels[None])[0]
     except RunError as error:
-        st.error(str(error), icon=":material/broken_image:")
+        st.error(plain(str(error)), icon=":material/broken_image:")
         return
-    probabilities = network.probabilities(digit.pixels[None])[0]
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False
     ):
         with st.container(width="stretch"):
-            _headline(probabilities, run_id)
+            _headline(probabilities, run.info.recipe.label_smoothing)
         st.image(
             enlarged(digit.pixels, 4),
             caption="What it saw",
@@ -82,21 +86,22 @@ def enlarged(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     )
 
 
-def _headline(probabilities: NDArray[np.float32], run_id: str) -> None:
+def _headline(probabilities: NDArray[np.float32], smoothing: float) -> None:
     first, second = (int(k) for k in np.argsort(probabilities)[::-1][:2])
     sure = figures.percent(float(probabilities[first]))
     if probabilities[first] >= UNSURE_BELOW:
-        st.metric("The network reads", str(first), help=_why_never_certain(run_id))
+        st.metric("The network reads", str(first), help=_why_never_certain(smoothing))
         st.caption(f"with a probability of {sure}")
         return
     other = figures.percent(float(probabilities[second]))
     st.metric("The network is unsure", f"{first} or {second}?")
-    st.caption(f"{sure} for {first}, {other} for {second}: drawn more clearly, it may know better.")
+    st.caption(
+        f"{sure} for {first}, {other} for {second}: written more clearly, it may know better."
+    )
 
 
-def _why_never_certain(run_id: str) -> str | None:
+def _why_never_certain(smoothing: float) -> str | None:
     """A sentence for runs that were taught to keep a rest of doubt."""
-    smoothing = runs.find(run_id).info.recipe.label_smoothing
     if not smoothing:
         return None
     highest = 1 - smoothing * 9 / 10

@@ -1,7 +1,6 @@
 """The pages that exist, in the order of the navigation, and what each one answers."""
 
 from dataclasses import dataclass
-from functools import cache
 
 import streamlit as st
 
@@ -50,9 +49,12 @@ def through_app() -> None:
         st.rerun()
 
 
-@cache
 def pages() -> dict[str, st.Page]:
-    """Streamlit's page objects by key; `home` is where a visitor lands."""
+    """Streamlit's page objects by key; `home` is where a visitor lands.
+
+    New ones for each call: a page object holds whether it may run, and two visitors who shared it
+    would take that from each other.
+    """
     return {
         key: st.Page(entry.file, title=entry.title, icon=entry.icon, default=key == "home")
         for key, entry in ENTRIES.items()

@@ -7,6 +7,7 @@ import streamlit as st
 from core.presets import PRESETS, Preset
 from core.runs import BrokenRun, Run
 from pages.widgets.navigation import pages
+from pages.widgets.words import plain
 
 
 def run_cards(shipped: Sequence[Run | BrokenRun]) -> None:
@@ -18,7 +19,7 @@ def run_cards(shipped: Sequence[Run | BrokenRun]) -> None:
             with st.container(border=True, key=f"card-{run.id}", height="stretch"):
                 if isinstance(run, BrokenRun):
                     st.subheader(run.id, anchor=False)
-                    st.error(run.problem)
+                    st.error(plain(run.problem))
                 else:
                     _card(run, PRESETS.get(run.id))
 

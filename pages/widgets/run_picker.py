@@ -5,9 +5,13 @@ from collections.abc import Container
 import streamlit as st
 
 from core import runs
+from core.evaluation import wilson_interval
 from pages.widgets.predictors import DEFAULT_RUN
+from pages.widgets.words import plain
 
 KEY = "run"
+SEEN = ", some of which it was trained on: this is no test score"
+NO_RUN = "There is no run to use. Train one with `make train PRESET=fast`."
 _SEEN = "run_in_last_link"
 
 
@@ -19,7 +23,7 @@ def pick_run() -> None:
     asked = st.query_params.get(KEY)
     with st.sidebar:
         if not usable:
-            st.error("There is no run to use. Train one with `make train PRESET=fast`.")
+            st.error(NO_RUN)
             return
         _follow_link(asked, usable)
         # The first is the default: a stable sort keeps the others in their order.
@@ -39,7 +43,7 @@ def pick_run() -> None:
         elif broken:
             with st.expander(f"{len(broken)} damaged"):
                 for run in broken:
-                    st.write(run.problem)
+                    st.write(plain(run.problem))
 
 
 def _follow_link(asked: str | None, usable: Container[str]) -> None:
@@ -64,15 +68,19 @@ def chosen_run() -> str | None:
 def figure(run: runs.Run) -> str:
     """How a run did, in one line: on MNIST's test digits, else on those it was tested on."""
     for dataset, found in run.info.metrics.items():
-        name = "MNIST's" if dataset == "mnist" else "the sample's"
-        return f"{found} on {name} test digits"
-    return f"Not tested: its training is {run.info.status}."
+        seen = "" if found.held_out else SEEN
+        if dataset == "mnist":
+            return f"{found} on MNIST's test digits{seen}"
+        low, high = (100 * end for end in wilson_interval(found.n - found.wrong, found.n))
+        interval = f"95 % interval {low:.1f} to {high:.1f} %"
+        return f"{found} on the sample's test digits, {interval}{seen}"
+    return plain(run.info.error) or f"Not tested: its training is {run.info.status}."
 
 
 def _unknown(asked: str, broken: list[runs.BrokenRun]) -> str:
     for run in broken:
         if run.id == asked:
-            return run.problem
+            return plain(run.problem)
     # What a link holds is a stranger's text: plain, and not too long.
     shown = "".join(char for char in asked[:40] if char.isalnum() or char in "-_")
     return f"The link asks for a run “{shown}” that does not exist here; another one is in use."

@@ -16,21 +16,26 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 SLOW_MS = 60_000
 """Importing TensorFlow on two busy cores; nothing else takes nearly as long."""
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @contextmanager
-def running_app(own_runs: Path, **environment: str) -> Iterator[str]:
-    """Start the app as a user would and give its address; it is stopped at the end."""
+def running_app(own_runs: Path, log: Path | None = None, **environment: str) -> Iterator[str]:
+    """Start the app as a user would and give its address; it is stopped at the end.
+
+    What the server prints goes to the file `log`, if there is one.
+    """
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py"]
     options = ["--server.port", str(port), "--server.headless", "true"]
-    process = subprocess.Popen(
-        [*command, *options, "--server.fileWatcherType", "none"],
-        cwd=ROOT,
-        env={**os.environ, "DIGITSCOPE_RUNS": str(own_runs), **environment},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with Path(log or os.devnull).open("wb") as output:
+        process = subprocess.Popen(
+            [*command, *options],
+            cwd=ROOT,
+            env={**os.environ, "DIGITSCOPE_RUNS": str(own_runs), **environment},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
     try:
         address = f"http://localhost:{port}"
         wait_until_up(address, process)
@@ -41,6 +46,7 @@ def running_app(own_runs: Path, **environment: str) -> Iterator[str]:
 
 
 def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -63,12 +69,17 @@ def wait_until_up(address: str, process: subprocess.Popen[bytes], seconds: float
 
 
 def chromium_path() -> str:
-    """The Chromium that `make browser` provides, or the one that $CHROMIUM names."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if not found:
-        raise RuntimeError("No Chromium found: run `make browser`, or name one in CHROMIUM.")
-    return found
+    """The browser that $CHROMIUM names (`make` sets it), else the first that is installed."""
+    named = os.environ.get("CHROMIUM")
+    names = (named,) if named else BROWSERS
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found:
+        return found
+    if named:
+        raise RuntimeError(
+            f"CHROMIUM names {named}, which is no program on this machine: correct it, or unset it."
+        )
+    raise RuntimeError("No Chromium found: run `make browser`, or name one in CHROMIUM.")
 
 
 @contextmanager

@@ -19,9 +19,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where the app runs."""
-    with running_app(tmp_path_factory.mktemp("runs")) as url:
+    """Where the app runs; at the end of all tests, its log must be free of tracebacks."""
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    with running_app(tmp_path_factory.mktemp("runs"), log) as url:
         yield url
+    _, found, rest = log.read_text(encoding="utf-8", errors="replace").partition("Traceback")
+    assert not found, f"the server's log has a traceback:\n{found}{rest[:4000]}"
 
 
 @pytest.fixture(scope="session")
@@ -33,8 +36,9 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A new visitor's page."""
-    context = browser.new_context(viewport={"width": 1280, "height": 1000})
-    context.set_default_timeout(SLOW_MS)
-    yield context.new_page()
-    context.close()
+    """A new visitor's page; at the end of the test, no exception may stand on it."""
+    with browser.new_context(viewport={"width": 1280, "height": 1000}) as context:
+        context.set_default_timeout(SLOW_MS)
+        opened = context.new_page()
+        yield opened
+        assert opened.get_by_test_id("stException").all_inner_texts() == []

@@ -13,6 +13,8 @@ from tests.browser.app import SLOW_MS, Point, drawing_area, settle, stroke
 # Where and how large a digit is drawn on the 280×280 canvas: left, top and size of its square.
 PLACES = [
     pytest.param((15, 20, 90), id="small, top left"),
+    # Where the component's toolbar lies, unseen, if nobody lifts it.
+    pytest.param((160, 12, 100), id="small, top right"),
     pytest.param((150, 160, 100), id="small, bottom right"),
     pytest.param((40, 30, 220), id="large"),
 ]
@@ -87,10 +89,41 @@ def test_clear_empties_the_canvas_and_takes_the_answer_back(page: Page, address:
     expect_answer(page, 0)
 
 
+def test_a_drawing_is_still_there_after_a_look_elsewhere(page: Page, address: str) -> None:
+    open_predict(page, address)
+    draw(page, SEVEN, (60, 60, 150))
+    expect_answer(page, 7)
+    page.get_by_text("Upload", exact=True).click()
+    expect(page.get_by_test_id("stMetricValue")).to_have_count(0)
+    page.get_by_text("Draw", exact=True).click()
+    expect_answer(page, 7)
+    sidebar = page.get_by_test_id("stSidebar")
+    sidebar.get_by_role("link", name="Home").click()
+    expect(page.get_by_role("heading", name="Digitscope")).to_be_visible()
+    sidebar.get_by_role("link", name="Predict").click()
+    drawing_area(page)
+    expect_answer(page, 7)
+    settle(page)
+    # Not only the answer: the seven's strokes are on the canvas, and a bar makes it a crossed one.
+    draw(page, ((0.2, 0.5), (0.8, 0.5)), (60, 60, 150))
+    expect_answer(page, 7)
+
+
 def test_a_dot_gets_a_sentence_and_no_answer(page: Page, address: str) -> None:
     open_predict(page, address)
     stroke(page, [(140, 140), (141, 141)])
     expect(page.get_by_test_id("stAlert")).to_contain_text("dot")
+    expect(page.get_by_test_id("stMetricValue")).to_have_count(0)
+
+
+def test_a_scribble_over_everything_gets_a_sentence_and_no_answer(page: Page, address: str) -> None:
+    open_predict(page, address)
+    page.get_by_role("slider", name="Pen width").focus()
+    page.keyboard.press("End")
+    settle(page)
+    rows = range(2, 279, 25)
+    stroke(page, [(x, y) for k, y in enumerate(rows) for x in ((2, 278) if k % 2 else (278, 2))])
+    expect(page.get_by_test_id("stAlert")).to_contain_text("nearly everything")
     expect(page.get_by_test_id("stMetricValue")).to_have_count(0)
 
 

@@ -1,0 +1,72 @@
+"""What a run's `run.json` holds: its recipe, how it did, which digits it was trained on."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.datasets import DatasetName
+from core.recipes import Recipe
+
+FORMAT = 1
+
+Status = Literal["queued", "running", "finished", "stopped", "failed"]
+
+
+class Metrics(BaseModel):
+    """How a run did on one dataset's test digits."""
+
+    # A training that diverged has a loss of NaN: written as null, it could not be read again.
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+
+    n: int = Field(ge=1)
+    wrong: int = Field(ge=0)
+    loss: float
+    held_out: bool = Field(description="whether none of these digits was trained on")
+
+    @property
+    def accuracy(self) -> float:
+        """The fraction that was read rightly, 0 to 1."""
+        return 1 - self.wrong / self.n
+
+    def __str__(self) -> str:
+        """Errors counted before they are rated: "38 wrong of 10,000 (99.62 %)"."""
+        return f"{self.wrong:,} wrong of {self.n:,} ({100 * self.accuracy:.2f} %)"
+
+
+class Provenance(BaseModel):
+    """Which digits a run was trained on."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: DatasetName
+    excluded_sample_test: bool
+    n_train: int
+    n_validation: int
+
+    def held_out(self, dataset: str) -> bool:
+        """Whether the test digits of `dataset` were kept out of this run's training.
+
+        MNIST's test digits are in neither training set. The sample's 1,000 are MNIST training
+        digits: a run on the full MNIST has seen them unless they were left out.
+        """
+        return dataset == "mnist" or self.dataset == "mnist-sample" or self.excluded_sample_test
+
+
+class RunInfo(BaseModel):
+    """What `run.json` holds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = FORMAT
+    id: str
+    status: Status
+    recipe: Recipe
+    provenance: Provenance
+    created: datetime
+    seconds: float = Field(default=0.0, description="of training, evaluation not counted")
+    metrics: dict[DatasetName, Metrics] = {}
+    model_sha256: str = ""
+    versions: dict[str, str] = {}
+    machine: str = ""
+    error: str = ""

@@ -1,0 +1,115 @@
+"""What the command line shows while it works: bars on stderr, and TensorFlow kept quiet."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    track,
+)
+
+from core.download import download_mnist
+from core.events import EpochEnded, Event
+from core.events import Progress as BatchesDone
+from core.recipes import Recipe
+
+
+def console() -> Console:
+    """Standard error, so that what a program reads stays on standard output."""
+    return Console(stderr=True)
+
+
+def download_with_bar() -> Path:
+    """Download the full MNIST, with a bar where somebody watches. Raises DatasetError."""
+    watched = console()
+    bar = Progress(
+        TextColumn("mnist.npz"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=watched,
+        disable=not watched.is_terminal,
+    )
+    with bar:
+        task = bar.add_task("mnist", total=None)
+        return download_mnist(
+            lambda done, total: bar.update(task, completed=done, total=total or None)
+        )
+
+
+def shown(starts: range) -> Iterator[int]:
+    """Go through a range, with a progress bar where somebody watches."""
+    watched = console()
+    yield from track(
+        starts,
+        description="reading",
+        console=watched,
+        transient=True,
+        disable=not watched.is_terminal,
+    )
+
+
+@contextmanager
+def training_bar(recipe: Recipe) -> Iterator[Any]:
+    """A bar of epochs; what it gives is to be told every event of the training."""
+    bar = Progress(
+        TextColumn("epoch {task.fields[epoch]}"),
+        BarColumn(),
+        TextColumn("{task.fields[figures]}"),
+        TimeRemainingColumn(),
+        console=console(),
+    )
+    with bar:
+        task = bar.add_task("train", total=recipe.epochs, epoch=1, figures="")
+
+        def on_event(event: Event) -> None:
+            if isinstance(event, BatchesDone):
+                figures = f"loss {event.loss:.3f}  {event.images_per_second:,.0f} digits/s"
+                bar.update(task, epoch=event.epoch, figures=figures)
+            elif isinstance(event, EpochEnded):
+                bar.update(task, completed=event.epoch)
+                bar.console.print(_epoch_line(event), soft_wrap=True)
+
+        yield on_event
+
+
+def _epoch_line(event: EpochEnded) -> str:
+    line = f"epoch {event.epoch}: loss {event.loss:.4f}, accuracy {100 * event.accuracy:.2f} %"
+    if event.val_accuracy is not None:
+        line += f"; validation loss {event.val_loss:.4f}, accuracy {100 * event.val_accuracy:.2f} %"
+    return f"{line}; {event.seconds:.1f} s"
+
+
+@contextmanager
+def quiet_tensorflow() -> Iterator[None]:
+    """Keep TensorFlow's remarks about drivers, which no setting silences, off the user's stderr.
+
+    They come from C++ before its logging is set up, so the file descriptor itself is turned aside
+    while TensorFlow starts; if that fails, what it said is shown after all.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+            yield
+        except BaseException:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

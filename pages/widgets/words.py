@@ -1,0 +1,17 @@
+"""Sentences on the page."""
+
+import re
+
+_CODE = re.compile(r"(`[^`]*`)")
+_MARKDOWN = re.compile(r"([\\*_{}\[\]()!|~$<>:])")
+
+
+def plain(text: str) -> str:
+    """A sentence that may hold a stranger's words, such as a file's name, for Markdown.
+
+    Nothing in it becomes bold, a formula, a link or a picture; only `code` stays code.
+    """
+    parts = _CODE.split(text)
+    return "".join(
+        part if _CODE.fullmatch(part) else _MARKDOWN.sub(r"\\\1", part) for part in parts
+    )

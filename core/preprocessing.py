@@ -143,9 +143,8 @@ def _refuse_odd_ink(inked: Grey, box: Box, *, known_paper: bool) -> None:
     within = inked[y : y + height, x : x + width] > 127
     side = max(inked.shape)
     longer = max(width, height)
-    if (longer < LARGEST_DOT * side and _is_blob(within, 0.01 * side)) or longer < max(
-        4, 0.02 * side
-    ):
+    dot = longer < LARGEST_DOT * side and _is_blob(within, 0.01 * side)
+    if dot or longer < max(4, 0.02 * side):
         raise PictureError("Only a dot is drawn: write the digit larger.")
     if np.count_nonzero(within) > 0.6 * inked.size:
         raise PictureError(

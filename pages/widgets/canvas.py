@@ -29,7 +29,10 @@ _TOOLBAR_ABOVE = """<script>
 (() => {
   if (window.digitscopeToolbar) return;
   window.digitscopeToolbar = true;
-  const rules = ".dc-toolbar { top: -2.65rem !important; opacity: 1 !important; }";
+  const rules = `
+    .dc-toolbar { top: -2.65rem !important; opacity: 1 !important; pointer-events: none; }
+    .dc-toolbar-card { pointer-events: auto; }  /* its margin reaches into the canvas */
+  `;
   const mend = () => {
     for (const host of document.querySelectorAll("[data-testid=stBidiComponentIsolated]")) {
       const root = host.shadowRoot;

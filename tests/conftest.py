@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import settings
+from numpy.typing import NDArray
 
 from core import datasets, runs
 from core.architectures import Architecture, Conv, Dense, Flatten, Pool
@@ -96,3 +98,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         forget_full_mnist(patch, folder)
         run = train(conv_recipe(), folder / "tiny", events.append)
     return Trained(run, events)
+
+
+@pytest.fixture(scope="session")
+def digits() -> NDArray[np.uint8]:
+    """60 real MNIST digits, six of each class, uint8 (60, 28, 28)."""
+    pixels, labels = mnist_data()
+    chosen = np.concatenate([np.flatnonzero(labels == k)[:6] for k in range(10)])
+    return pixels[chosen].reshape(-1, 28, 28).astype(np.uint8)

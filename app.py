@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from pages.widgets.navigation import enter
+from pages.widgets.navigation import ICON, enter
 from pages.widgets.predictors import warm_up
 from pages.widgets.run_picker import pick_run
 
-st.set_page_config(page_title="Digitscope", page_icon=":material/network_intelligence:")
+st.set_page_config(page_title="Digitscope", page_icon=ICON)
 
 page = enter()
 pick_run()

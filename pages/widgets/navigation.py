@@ -1,8 +1,12 @@
 """The pages that exist, in the order of the navigation, and what each one answers."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
+
+# A picture of our own: Streamlit fetches icons that it knows by name from outside for the tab.
+ICON = Path(__file__).with_name("icon.png")
 
 
 @dataclass(frozen=True)

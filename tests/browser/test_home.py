@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.app import SLOW_MS, drawing_area, running_app
+from tests.browser.app import SLOW_MS, drawing_area, running_app, settle
 
 SHIPPED = ("fast", "best", "soorya", "yalcin", "kundathil", "purawr", "katariya")
 
@@ -29,6 +29,18 @@ def test_a_card_opens_the_prediction_page_with_its_run(page: Page, address: str)
     expect(page.get_by_role("heading", name="Predict")).to_be_visible(timeout=SLOW_MS)
     picker = page.get_by_test_id("stSidebar").get_by_role("combobox")
     expect(picker).to_have_value("purawr")
+
+
+def test_nothing_is_fetched_from_anywhere_else(page: Page, address: str) -> None:
+    foreign: list[str] = []
+    page.on("request", lambda asked: foreign.append(asked.url))
+    page.goto(address)
+    page.get_by_role("button", name="Draw a digit").click()
+    drawing_area(page)
+    settle(page)
+    ours = (address, address.replace("http", "ws", 1), "data:", "blob:")
+    assert len(foreign) > 10  # or nothing was listened to
+    assert [url for url in foreign if not url.startswith(ours)] == []
 
 
 def test_nothing_is_promised_that_does_not_exist(page: Page, address: str) -> None:

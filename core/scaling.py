@@ -16,12 +16,6 @@ Scaling = Literal["divide-255", "l2-axis-1", "standardise"]
 MNIST_MEAN = 0.1307
 MNIST_STD = 0.3081
 
-DESCRIPTIONS: dict[Scaling, str] = {
-    "divide-255": "every pixel divided by 255, so that values run from 0 to 1",
-    "l2-axis-1": "every column of pixels divided by its length (its L2 norm)",
-    "standardise": "0 to 1, less MNIST's mean 0.1307, divided by its standard deviation 0.3081",
-}
-
 
 def scale(images: NDArray[np.uint8], scaling: Scaling) -> NDArray[np.float32]:
     """Scale digits, uint8 (n, 28, 28), to a network's input, float32 (n, 28, 28, 1).

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from core.datasets import CLASSES
+
 if TYPE_CHECKING:
     import keras
 
 INPUT_SHAPE = (28, 28, 1)
-CLASSES = 10
 MAX_PARAMETERS = 5_000_000
 
 Shape = tuple[int, ...]

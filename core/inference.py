@@ -28,6 +28,7 @@ class Predictor:
     def __init__(self, model: keras.Model, scaling: Scaling) -> None:
         self.model = model
         self.scaling: Scaling = scaling
+        self._before_last = keras.Model(model.inputs, model.layers[-1].input)
         self._functions = {size: self._traced(size) for size in BATCH_SIZES}
 
     def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -61,7 +62,6 @@ class Predictor:
 
     def _traced(self, size: int) -> Any:
         last = self.model.layers[-1]
-        before_last = keras.Model(self.model.inputs, last.input)
 
         @tf.function(
             input_signature=[tf.TensorSpec((size, 28, 28, 1), tf.float32)], autograph=False
@@ -70,7 +70,7 @@ class Predictor:
             # Ten sigmoids are no probabilities. Keras takes the cross-entropy of a sigmoid layer,
             # as of a softmax layer, from the softmax of what goes into the activation (its
             # `_keras_logits`), so that is what every network here was trained to give.
-            logits = tf.matmul(before_last(batch, training=False), last.kernel) + last.bias
+            logits = tf.matmul(self._before_last(batch, training=False), last.kernel) + last.bias
             return tf.nn.softmax(logits)
 
         return answer.get_concrete_function()
@@ -78,9 +78,9 @@ class Predictor:
 
 _Key = tuple[Path, str]
 _ready: dict[_Key, Predictor] = {}
+_keeping = Lock()
 # One lock for each of the runs being opened (some may share one), so that opening a run delays
 # neither strokes on another nor those on one that is open already.
-_keeping = Lock()
 _opening = tuple(Lock() for _ in range(MAX_LOADED))
 
 

@@ -38,6 +38,7 @@ LONGEST_SIDE: Final = 2000
 STRIP: Final = 64  # rows of the shrunken picture that are made at a time
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 FORMATS_TEXT: Final = "PNG, JPEG, WebP, GIF, BMP or TIFF"
+EXTENSIONS: Final = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff")
 NO_NAME: Final = "the picture"
 
 _one_big_picture = threading.Lock()

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.datasets import DatasetName
+from core.datasets import DATASETS, DatasetName
 from core.recipes import Recipe
 
 FORMAT = 1
@@ -70,3 +70,10 @@ class RunInfo(BaseModel):
     versions: dict[str, str] = {}
     machine: str = ""
     error: str = ""
+
+    def headline(self) -> tuple[DatasetName, Metrics] | None:
+        """The figure that speaks for the run: on MNIST's test digits, else on the sample's."""
+        for name in DATASETS:
+            if name in self.metrics:
+                return name, self.metrics[name]
+        return None

@@ -172,7 +172,10 @@ def find(run_id: str) -> Run:
     for root in (SHIPPED_FOLDER, own_folder()):
         # The pattern keeps an id from a link inside the two folders: no "..", no "/".
         if _ID.fullmatch(run_id) and _is_folder(root / run_id):
-            return read(root / run_id)
+            found = _read_or_broken(root / run_id)
+            if isinstance(found, BrokenRun):
+                raise RunError(found.problem)
+            return found
     names = ", ".join(run.id for run in list_runs() if isinstance(run, Run))
     raise RunError(f"There is no run {run_id!r}. The runs are: {names or 'none yet'}.")
 
@@ -246,7 +249,7 @@ def _read_or_broken(folder: Path) -> Run | BrokenRun:
 
 @lru_cache(maxsize=1024)
 def _read_once(folder: Path, _stamp: tuple[int, ...]) -> Run | BrokenRun:
-    """The run, read again only when its run.json has changed: pages list all runs all the time."""
+    """The run, read again only when its run.json has changed: pages list and find runs often."""
     return _read_anew(folder)
 
 

@@ -5,15 +5,13 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.errors import PictureError
-from core.pictures import MAX_BYTES, decode
+from core.pictures import EXTENSIONS, MAX_BYTES, decode
 from core.preprocessing import find_digit
 from pages.widgets.answer import show_answer, show_nothing_yet
 from pages.widgets.canvas import PAPER, canvas
 from pages.widgets.navigation import through_app
 from pages.widgets.run_picker import chosen_run
 from pages.widgets.words import plain
-
-FORMATS = ["png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff"]
 
 
 @st.fragment
@@ -29,7 +27,11 @@ def _read_a_digit() -> None:
             label_visibility="collapsed",
             key="way",
         )
-        picture = _uploaded() if way == "Upload" else _drawn()
+        try:
+            picture = _uploaded() if way == "Upload" else canvas()
+        except PictureError as error:
+            st.error(plain(str(error)), icon=":material/broken_image:")
+            picture = None
     with right:
         if picture is None:
             show_nothing_yet()
@@ -45,18 +47,10 @@ def _read_a_digit() -> None:
         show_answer(digit, chosen_run())
 
 
-def _drawn() -> NDArray[np.uint8] | None:
-    try:
-        return canvas()
-    except PictureError as error:
-        st.error(plain(str(error)), icon=":material/broken_image:")
-        return None
-
-
 def _uploaded() -> NDArray[np.uint8] | None:
     file = st.file_uploader(
         "A picture of one digit",
-        type=FORMATS,
+        type=EXTENSIONS,
         max_upload_size=MAX_BYTES // 2**20,
         help="Dark on light or light on dark, anywhere in the picture. It is read in memory and "
         "kept nowhere.",
@@ -64,11 +58,7 @@ def _uploaded() -> NDArray[np.uint8] | None:
     )
     if file is None:
         return None
-    try:
-        picture = decode(file.getvalue(), file.name)
-    except PictureError as error:
-        st.error(plain(str(error)), icon=":material/broken_image:")
-        return None
+    picture = decode(file.getvalue(), file.name)
     st.image(picture.pixels, caption="Your picture", width=280)
     return picture.pixels
 

@@ -69,6 +69,15 @@ def png(draw: list[tuple[int, int]] | None = None, size: tuple[int, int] = (200,
 SEVEN = [(60, 40), (140, 40), (90, 170)]
 
 
+def own_copy(folder: Path, **changes: Any) -> Path:
+    """The shipped run `purawr` as a visitor's own run `mine`, with other fields in its run.json."""
+    copy = folder / "mine"
+    shutil.copytree(runs.SHIPPED_FOLDER / "purawr", copy)
+    fields = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps({**fields, "id": "mine", **changes}))
+    return copy
+
+
 def everything_said(app: AppTest) -> str:
     kinds = (app.title, app.markdown, app.caption, app.error, app.warning, app.info, app.subheader)
     return "\n".join(str(element.value) for kind in kinds for element in kind)
@@ -185,10 +194,7 @@ def test_a_damaged_run_shows_as_such_and_breaks_nothing(app: AppTest, no_own_run
 def test_a_run_without_its_network_gets_a_sentence(
     app: AppTest, no_own_runs: Path, damage: str
 ) -> None:
-    folder = no_own_runs / "mine"
-    shutil.copytree(runs.SHIPPED_FOLDER / "purawr", folder)
-    fields = json.loads((folder / "run.json").read_text())
-    (folder / "run.json").write_text(json.dumps({**fields, "id": "mine"}))
+    folder = own_copy(no_own_runs)
     if damage == "missing":
         (folder / "model.keras").unlink()
     else:
@@ -267,12 +273,8 @@ def test_a_network_whose_training_diverged_gets_a_sentence(
 def test_a_figure_from_few_digits_carries_its_interval_and_what_was_trained_on_is_told(
     app: AppTest, no_own_runs: Path, held_out: bool
 ) -> None:
-    folder = no_own_runs / "mine"
-    shutil.copytree(runs.SHIPPED_FOLDER / "purawr", folder)
-    fields = json.loads((folder / "run.json").read_text())
     figures = {"n": 1000, "wrong": 24, "loss": 0.1, "held_out": held_out}
-    fields["metrics"] = {"mnist-sample": figures}
-    (folder / "run.json").write_text(json.dumps(fields))
+    own_copy(no_own_runs, metrics={"mnist-sample": figures})
     app.query_params["run"] = "mine"
     app.run()
     said = "\n".join(caption.value for caption in app.sidebar.caption)

@@ -35,7 +35,7 @@ _ENTERED = "entered_through_app"
 
 
 def enter() -> st.Page:
-    """Show the navigation and give the page that was asked for; `app.py` alone calls this."""
+    """Show the navigation and give the page that was asked for, for `app.py` to run."""
     st.session_state[_ENTERED] = True
     return st.navigation(list(pages().values()))
 

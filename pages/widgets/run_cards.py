@@ -28,10 +28,8 @@ def _card(run: Run, preset: Preset | None) -> None:
     st.subheader(run.id, anchor=False)
     if preset:
         st.write(preset.about)
-    for dataset, found in run.info.metrics.items():
-        # The sample's figure stands in only where the full test set was not at hand.
-        if dataset == "mnist" or "mnist" not in run.info.metrics:
-            st.markdown(f"**{found}**")
+    if headline := run.info.headline():
+        st.markdown(f"**{headline[1]}**")
     parameters = run.info.recipe.architecture.parameters
     st.caption(f"{parameters:,} parameters, trained in {_duration(run.info.seconds)}")
     if preset and preset.tutorial:

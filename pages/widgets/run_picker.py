@@ -10,9 +10,9 @@ from pages.widgets.predictors import DEFAULT_RUN
 from pages.widgets.words import plain
 
 KEY = "run"
-SEEN = ", some of which it was trained on: this is no test score"
+TRAINED_ON = ", some of which it was trained on: this is no test score"
 NO_RUN = "There is no run to use. Train one with `make train PRESET=fast`."
-_SEEN = "run_in_last_link"
+_LAST_LINK = "run_in_last_link"
 
 
 def pick_run() -> None:
@@ -52,9 +52,9 @@ def _follow_link(asked: str | None, usable: Container[str]) -> None:
     Streamlit reads a bound parameter when its widget first appears; this widget stands on every
     page, so it would keep its value although the address has changed.
     """
-    if asked == st.session_state.get(_SEEN):
+    if asked == st.session_state.get(_LAST_LINK):
         return
-    st.session_state[_SEEN] = asked
+    st.session_state[_LAST_LINK] = asked
     if KEY in st.session_state and asked in usable:
         st.session_state[KEY] = asked
 
@@ -66,15 +66,16 @@ def chosen_run() -> str | None:
 
 
 def figure(run: runs.Run) -> str:
-    """How a run did, in one line: on MNIST's test digits, else on those it was tested on."""
-    for dataset, found in run.info.metrics.items():
-        seen = "" if found.held_out else SEEN
-        if dataset == "mnist":
-            return f"{found} on MNIST's test digits{seen}"
-        low, high = (100 * end for end in wilson_interval(found.n - found.wrong, found.n))
-        interval = f"95 % interval {low:.1f} to {high:.1f} %"
-        return f"{found} on the sample's test digits, {interval}{seen}"
-    return plain(run.info.error) or f"Not tested: its training is {run.info.status}."
+    """How a run did, in one line: on MNIST's test digits, else on the sample's."""
+    headline = run.info.headline()
+    if headline is None:
+        return plain(run.info.error) or f"Not tested: its training is {run.info.status}."
+    dataset, found = headline
+    seen = "" if found.held_out else TRAINED_ON
+    if dataset == "mnist":
+        return f"{found} on MNIST's test digits{seen}"
+    low, high = (100 * end for end in wilson_interval(found.n - found.wrong, found.n))
+    return f"{found} on the sample's test digits, 95 % interval {low:.1f} to {high:.1f} %{seen}"
 
 
 def _unknown(asked: str, broken: list[runs.BrokenRun]) -> str:

@@ -27,3 +27,11 @@ class RecipeError(DigitscopeError):
 
 class RunError(DigitscopeError):
     """A run folder that is missing, half-written, corrupt or of another version."""
+
+
+class SettingError(DigitscopeError):
+    """A setting of the server that cannot be used."""
+
+
+class JobError(DigitscopeError):
+    """A training that cannot be started, changed or stopped as it was asked."""

@@ -88,6 +88,15 @@ class Recipe(_Part):
     validation_split: float = Field(default=0.0, ge=0, le=0.5)
     validate_on_test: bool = False
     augmentation: Augmentation = Augmentation()
+    early_stopping: int = Field(
+        default=0,
+        ge=0,
+        le=20,
+        description="epochs without a lower validation loss that end the training; 0: never",
+    )
+    keep_best: bool = Field(
+        default=False, description="the run keeps the weights of the lowest validation loss"
+    )
     seed: int = Field(default=0, ge=0, le=2**31 - 1)
 
     @model_validator(mode="after")
@@ -101,7 +110,17 @@ class Recipe(_Part):
             raise ValueError(
                 "choose one of validation_split and validate_on_test: a run is validated on one set"
             )
+        if (self.early_stopping or self.keep_best) and not self.validates:
+            raise ValueError(
+                "early_stopping and keep_best go by the validation loss: they need a "
+                "validation_split, or validate_on_test"
+            )
         return self
+
+    @property
+    def validates(self) -> bool:
+        """Whether there are digits to validate on after each epoch."""
+        return self.validate_on_test or self.validation_split > 0
 
     def to_json(self) -> str:
         """The recipe's one JSON form."""

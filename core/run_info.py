@@ -11,6 +11,9 @@ from core.recipes import Recipe
 FORMAT = 1
 
 Status = Literal["queued", "running", "finished", "stopped", "failed"]
+EndedBy = Literal[
+    "", "last epoch", "by hand", "early stopping", "time limit", "pause limit", "diverged", "fault"
+]
 
 
 class Metrics(BaseModel):
@@ -53,6 +56,16 @@ class Provenance(BaseModel):
         return dataset == "mnist" or self.dataset == "mnist-sample" or self.excluded_sample_test
 
 
+class RateChange(BaseModel):
+    """A learning rate that was changed by hand while the run was trained."""
+
+    model_config = ConfigDict(frozen=True)
+
+    epoch: int = Field(ge=1)
+    step: int = Field(ge=0, description="batches of that epoch that were done")
+    learning_rate: float = Field(gt=0, description="the optimizer's, before any schedule")
+
+
 class RunInfo(BaseModel):
     """What `run.json` holds."""
 
@@ -70,6 +83,11 @@ class RunInfo(BaseModel):
     versions: dict[str, str] = {}
     machine: str = ""
     error: str = ""
+    preset: str = Field(default="", description="the preset or run that its recipe came from")
+    ended_by: EndedBy = ""
+    epochs_done: int = Field(default=0, description="whole epochs")
+    best_epoch: int = Field(default=0, description="whose weights were kept; 0: the last ones")
+    rate_changes: tuple[RateChange, ...] = ()
 
     def headline(self) -> tuple[DatasetName, Metrics] | None:
         """The figure that speaks for the run: on MNIST's test digits, else on the sample's."""

@@ -146,7 +146,9 @@ def from_line(line: dict[str, Any]) -> Event | None:
 
     A figure that was not finite comes back as NaN.
     """
-    fields = {key: math.nan if value is None else value for key, value in line.items()}
+    fields: dict[str, Any] = {
+        key: math.nan if value is None else value for key, value in line.items()
+    }
     kind = _KINDS.get(fields.pop("event", ""))
     try:
         return kind(**fields) if kind else None

@@ -28,6 +28,8 @@ class JobCard(BaseModel):
     max_seconds: float = Field(default=0.0, description="of training; 0: no limit")
     max_pause_seconds: float = 600.0
     starts: int = Field(default=0, description="processes started since it was last submitted")
+    started: float = Field(default=0.0, description="when the last of them was, Unix seconds")
+    stop_asked: float = Field(default=0.0, description="when, Unix seconds; 0: it was not")
 
 
 def read_card(folder: Path) -> JobCard:

@@ -17,10 +17,11 @@ EVALUATION_BATCH = 500
 _AUGMENTATION_SEEDS = 1_000_000
 
 
-def training_batches(split: Split, recipe: Recipe) -> tf.data.Dataset:
+def training_batches(split: Split, recipe: Recipe, first_step: int = 0) -> tf.data.Dataset:
     """Batches of all epochs, one after the other: float32 (b, 28, 28, 1) with encoded labels.
 
-    Every epoch has a new order; its last, smaller batch is kept, as Keras does.
+    Every epoch has a new order; its last, smaller batch is kept, as Keras does. The first
+    `first_step` batches are left out, for a training that goes on.
     """
     n, size = len(split), recipe.batch_size
     steps = math.ceil(n / size)
@@ -40,8 +41,9 @@ def training_batches(split: Split, recipe: Recipe) -> tf.data.Dataset:
             digits = augment(digits, recipe.augmentation, seed)
         return scale(digits, recipe.scaling), encode(tf.gather(labels, chosen), recipe)
 
-    epochs = tf.data.Dataset.range(recipe.epochs, output_type=tf.int32)
-    return epochs.flat_map(one_epoch).map(one_batch).prefetch(4)
+    whole, rest = divmod(first_step, steps)
+    epochs = tf.data.Dataset.range(whole, recipe.epochs, output_type=tf.int32)
+    return epochs.flat_map(one_epoch).skip(rest).map(one_batch).prefetch(4)
 
 
 def evaluation_batches(split: Split, recipe: Recipe) -> tf.data.Dataset:

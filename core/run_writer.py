@@ -1,32 +1,39 @@
 """Writing a run folder while its training goes on; `core.runs` says what is in it and reads it."""
 
+import errno
 import hashlib
 import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import pandas as pd
+from filelock import Timeout
 from numpy.typing import NDArray
 
 from core.datasets import DatasetName
 from core.errors import RunError
+from core.locks import worker_lock
 from core.plain_json import to_json
 from core.recipes import Recipe
 from core.run_info import Provenance, RunInfo
-from core.runs import Predictions, Run, epoch_file
+from core.runs import Predictions, Run, epoch_file, read
 
 MAX_EPOCHS_KEPT = 20
 MAX_EPOCH_BYTES = 20 * 1024 * 1024
+# Room that is given back when the disk is full, so that the run can still say so.
+SPARE = ".spare"
+SPARE_BYTES = 64 * 1024
 REPLACING_S = 1.0
 
 
 class RunWriter:
-    """Writes a run folder while its training goes on."""
+    """Writes a run folder while its training goes on, and holds the folder's lock meanwhile."""
 
     def __init__(
         self,
@@ -37,52 +44,81 @@ class RunWriter:
         max_epoch_bytes: int = MAX_EPOCH_BYTES,
         versions: dict[str, str] | None = None,
         machine: str = "",
+        preset: str = "",
     ) -> None:
         """Make the folder. Raises RunError if it cannot be written, or holds a run already."""
-        self.folder = folder
-        self.max_epoch_bytes = max_epoch_bytes
-        self._rows: list[dict[str, float]] = []
-        try:
-            folder.mkdir(parents=True, exist_ok=False)
-            (folder / "epochs").mkdir()
-        except FileExistsError as error:
-            raise RunError(
-                "The run's folder is there already. Choose another name, or delete it first."
-            ).at(folder) from error
-        except OSError as error:
-            raise RunError(
-                f"The run's folder cannot be written ({error.strerror}). "
-                "Choose one that you may write to."
-            ).at(folder) from error
+        make_folder(folder)
+        self._open(folder, max_epoch_bytes)
         self.info = RunInfo(
             id=folder.name,
             status="running",
             recipe=recipe,
             provenance=provenance,
-            created=datetime.now(UTC).replace(microsecond=0),
+            created=now(),
             versions=versions or {},
             machine=machine,
+            preset=preset,
         )
         self.update()
+
+    def _open(self, folder: Path, max_epoch_bytes: int) -> None:
+        self.folder = folder
+        self.max_epoch_bytes = max_epoch_bytes
+        self.rows: list[dict[str, Any]] = []
+        self._lock = worker_lock(folder)
+        try:
+            self._lock.acquire()
+            (folder / "epochs").mkdir(exist_ok=True)
+            _write(folder / SPARE, bytes(SPARE_BYTES))
+        except Timeout as error:
+            raise RunError(
+                f"The run {folder.name!r} is being trained by another process."
+            ) from error
+        except OSError as error:
+            raise _no_room(error) from error
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        with suppress(OSError):
+            (self.folder / SPARE).unlink(missing_ok=True)
+        self._lock.release()
 
     def update(self, **changes: Any) -> None:
         """Change fields of `run.json` and write it."""
         self.info = self.info.model_copy(update=changes)
-        text = self.info.model_dump_json(indent=1) + "\n"
-        write_whole(self.folder / "run.json", lambda file: file.write(text.encode()))
+        write_info(self.folder, self.info)
+
+    def fail(self, reason: str) -> None:
+        """Note that the training failed, on a full disk too: the spare room is for this."""
+        with suppress(OSError):
+            (self.folder / SPARE).unlink(missing_ok=True)
+            self.update(status="failed", ended_by="fault", error=reason)
 
     def event(self, fields: dict[str, Any]) -> None:
         """Append a line to `events.jsonl`; a figure that is not finite is null there."""
-        with (self.folder / "events.jsonl").open("a", encoding="utf-8") as file:
-            file.write(to_json(fields) + "\n")
+        with (self.folder / "events.jsonl").open("ab", buffering=0) as file:
+            file.write(to_json(fields).encode() + b"\n")
 
-    def epoch(self, row: dict[str, float], weights: Sequence[NDArray[np.float32]]) -> None:
-        """Keep an epoch's figures and its weights; thin the older ones if they grow too many."""
-        self._rows.append(row)
-        table = pd.DataFrame(self._rows).to_csv(index=False)
+    def rewind(self, epoch: int, step: int) -> None:
+        """Forget what came after `step` batches of the epoch that follows `epoch` whole ones.
+
+        A training that was broken off goes on from its last checkpoint, which may be older.
+        """
+        self.rows = [row for row in self.rows if row["epoch"] <= epoch]
+        changes = self.info.rate_changes
+        kept = tuple(one for one in changes if (one.epoch, one.step) <= (epoch + 1, step))
+        self.update(rate_changes=kept, epochs_done=epoch)
+
+    def epoch(self, row: dict[str, Any], weights: Sequence[NDArray[np.float32]]) -> None:
+        """Keep an epoch's figures and its weights; thin the older ones if they grow too many.
+
+        An epoch that was begun before, and broken off, is replaced.
+        """
+        self.rows = [old for old in self.rows if old["epoch"] < row["epoch"]] + [row]
+        table = pd.DataFrame(self.rows).to_csv(index=False)
         write_whole(self.folder / "history.csv", lambda file: file.write(table.encode()))
         halves = {f"w{k}": array.astype(np.float16) for k, array in enumerate(weights)}
-        target = epoch_file(self.folder, len(self._rows))
+        target = epoch_file(self.folder, row["epoch"])
         write_whole(target, lambda file: np.savez_compressed(file, **halves))  # type: ignore[arg-type]
         size = target.stat().st_size
         for extra in thin(Run(self.folder, self.info).epochs(), self.max_epoch_bytes // size):
@@ -105,6 +141,55 @@ class RunWriter:
             arrays[f"{name}_probabilities"] = answer.probabilities
         target = self.folder / "test_predictions.npz"
         write_whole(target, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+
+
+class ResumedWriter(RunWriter):
+    """Goes on writing a run that waits for its training, or whose training was broken off."""
+
+    def __init__(self, run: Run, *, max_epoch_bytes: int = MAX_EPOCH_BYTES) -> None:
+        """Take the folder over. Raises RunError if another process trains the run."""
+        self._open(run.folder, max_epoch_bytes)
+        # Read again, now that nobody else writes it.
+        self.info = read(run.folder).info
+        self.update(status="running", ended_by="", error="")
+        with suppress(RunError):
+            rows = Run(run.folder, run.info).history().to_dict("records")
+            self.rows = [{str(name): value for name, value in row.items()} for row in rows]
+
+
+def make_folder(folder: Path) -> None:
+    """Make a new run's folder. Raises RunError if it is there already or cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=False)
+    except FileExistsError as error:
+        raise RunError(
+            "The run's folder is there already. Choose another name, or delete it first."
+        ).at(folder) from error
+    except OSError as error:
+        raise RunError(
+            f"The run's folder cannot be written ({error.strerror}). "
+            "Choose one that you may write to."
+        ).at(folder) from error
+
+
+def write_info(folder: Path, info: RunInfo) -> None:
+    """Write `run.json`."""
+    _write(folder / "run.json", (info.model_dump_json(indent=1) + "\n").encode())
+
+
+def now() -> datetime:
+    """The time that a run is dated by: UTC, whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def why_unwritable(error: OSError) -> str:
+    """A sentence about a file that could not be written."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        return (
+            "The disk is full, so the training ended. Delete runs that are no longer needed; then "
+            "it can be continued from where it was last saved."
+        )
+    return f"The run's folder cannot be written ({error.strerror}), so the training ended."
 
 
 def thin(epochs: Sequence[int], at_most: int) -> Iterator[int]:
@@ -130,6 +215,14 @@ def write_whole(target: Path, write: Callable[[IO[bytes]], Any]) -> None:
     except BaseException:
         Path(draft).unlink(missing_ok=True)
         raise
+
+
+def _write(target: Path, content: bytes) -> None:
+    write_whole(target, lambda file: file.write(content))
+
+
+def _no_room(error: OSError) -> RunError:
+    return RunError(why_unwritable(error))
 
 
 def _replace(draft: Path, target: Path) -> None:

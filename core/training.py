@@ -4,35 +4,38 @@ import math
 import os
 import platform
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import keras
 import tensorflow as tf
 
-from core import __version__, datasets
+from core import __version__, checkpoints, datasets
+from core.checkpoints import TrainingState
 from core.datasets import Split
+from core.download import download_mnist
 from core.errors import RunError
 from core.evaluation import score
-from core.events import Ended, EpochEnded, Event, OnEvent, Progress, Started, as_line
+from core.events import Downloading, Ended, Event, OnEvent, Started, as_line
 from core.inference import Predictor
+from core.looking import Onlooker
 from core.pipeline import evaluation_batches, training_batches
 from core.recipes import Optimizer, Recipe
 from core.run_info import Provenance
-from core.run_writer import MAX_EPOCH_BYTES, RunWriter
+from core.run_writer import MAX_EPOCH_BYTES, RunWriter, why_unwritable
 from core.runs import Predictions, Run
+from core.watcher import Bounds, StopTraining, Watcher
 
-PROGRESS_EVERY_S = 0.3
+__all__ = ["StopTraining", "build", "go_on", "split_validation", "train"]
+
 DIVERGED = (
     "The training diverged: the network answers with numbers that are not finite, so it was not "
     "tested. Train it again with a smaller learning rate."
 )
-
-
-class StopTraining(Exception):  # noqa: N818 - a request, not an error
-    """Raised by an `on_event` function to end the training after the batch at hand."""
+NO_BOUNDS = Bounds()
+DOWNLOAD_TOLD_EVERY_S = 0.5
 
 
 def train(
@@ -41,51 +44,133 @@ def train(
     on_event: OnEvent = lambda event: None,
     *,
     max_epoch_bytes: int = MAX_EPOCH_BYTES,
+    preset: str = "",
 ) -> Run:
     """Train a recipe into a new run folder and return the run.
 
     `on_event` hears of every event; it may raise StopTraining, which keeps what has been learnt so
-    far as a run with the status "stopped". `max_epoch_bytes` bounds what the stored weights of
-    single epochs may take. Raises RunError if the folder cannot be written, DatasetError if the
-    digits are not there; whatever else goes wrong is noted in the run folder before it is raised.
+    far as a run with the status "stopped". So does the order "stop" in the folder: see
+    `core.orders` for what else can be ordered. `max_epoch_bytes` bounds what the stored weights of
+    single epochs may take; `preset` names where the recipe is from. Raises RunError if the folder
+    cannot be written, DatasetError if the digits are not there; whatever else goes wrong is noted
+    in the run folder before it is raised.
     """
-    digits = datasets.training_split(recipe.dataset, exclude_sample_test=recipe.exclude_sample_test)
-    fitted, validation = split_validation(digits, recipe)
+    digits = _digits(recipe)  # before there is a folder: they may be missing
     writer = RunWriter(
         folder,
         recipe,
-        Provenance(
-            dataset=recipe.dataset,
-            excluded_sample_test=recipe.exclude_sample_test,
-            n_train=len(fitted),
-            n_validation=len(validation or ()),
-        ),
+        _provenance(recipe, *digits),
         max_epoch_bytes=max_epoch_bytes,
         versions=_versions(),
-        machine=f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        machine=_machine(),
+        preset=preset,
+    )
+    return _train(writer, digits, on_event, NO_BOUNDS)
+
+
+def go_on(
+    writer: RunWriter, on_event: OnEvent = lambda event: None, bounds: Bounds = NO_BOUNDS
+) -> Run:
+    """Train a run that waits for it, or go on where its last checkpoint is, up to its last epoch.
+
+    An uninterrupted training would have given the same weights, to the last bit. `writer`: a
+    `ResumedWriter`, which is closed at the end. `bounds`: what the training may take. The full
+    MNIST is downloaded if the run needs it and it is missing. Raises like `train`.
+    """
+    recipe = writer.info.recipe
+    try:
+        if recipe.dataset == "mnist" and datasets.mnist_file() is None:
+            download_mnist(_told_now_and_then(writer, on_event))
+        digits = _digits(recipe)
+        writer.update(
+            provenance=_provenance(recipe, *digits), versions=_versions(), machine=_machine()
+        )
+    except BaseException as error:
+        _note_failure(writer, error, 0.0)
+        writer.close()
+        raise
+    return _train(writer, digits, on_event, bounds)
+
+
+def _told_now_and_then(writer: RunWriter, on_event: OnEvent) -> Callable[[int, int], None]:
+    told_at = 0.0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal told_at
+        if time.monotonic() - told_at < DOWNLOAD_TOLD_EVERY_S and done < total:
+            return
+        told_at = time.monotonic()
+        event = Downloading(time.time(), done, total)
+        writer.event(as_line(event))
+        on_event(event)
+
+    return progress
+
+
+Digits = tuple[Split, Split | None]
+
+
+def _digits(recipe: Recipe) -> Digits:
+    digits = datasets.training_split(recipe.dataset, exclude_sample_test=recipe.exclude_sample_test)
+    return split_validation(digits, recipe)
+
+
+def _provenance(recipe: Recipe, fitted: Split, validation: Split | None) -> Provenance:
+    return Provenance(
+        dataset=recipe.dataset,
+        excluded_sample_test=recipe.exclude_sample_test,
+        n_train=len(fitted),
+        n_validation=len(validation or ()),
     )
 
+
+def _train(writer: RunWriter, digits: Digits, on_event: OnEvent, bounds: Bounds) -> Run:
     def report(event: Event) -> None:
         writer.event(as_line(event))
         on_event(event)
 
     began = time.monotonic()
     try:
-        model, status = _fit(recipe, fitted, validation, writer, report)
-        seconds = time.monotonic() - began
-        writer.model(lambda path: _without_optimizer(model, recipe).save(path))
-        _test(model, writer)
+        ended = _train_and_test(writer, digits, report, bounds)
     except BaseException as error:
         # Ctrl-C too leaves a folder that says how it ended; nothing is swallowed.
-        reason = str(error) or type(error).__name__
-        writer.update(status="failed", error=reason)
-        # Only the folder is told: whoever listens is told by the error itself, or is what failed.
-        writer.event(as_line(Ended(time.time(), "failed", time.monotonic() - began, reason)))
+        _note_failure(writer, error, time.monotonic() - began)
+        if isinstance(error, OSError):
+            raise RunError(why_unwritable(error)) from error
         raise
-    writer.update(status=status, seconds=round(seconds, 2))
+    finally:
+        writer.close()
     with suppress(StopTraining):  # too late to stop: it is over
-        report(Ended(time.time(), status, seconds, writer.info.error))
-    return Run(folder, writer.info)
+        report(ended)
+    return Run(writer.folder, writer.info)
+
+
+def _note_failure(writer: RunWriter, error: BaseException, seconds: float) -> None:
+    """Only the folder is told: whoever listens is told by the error itself, or is what failed."""
+    reason = why_unwritable(error) if isinstance(error, OSError) else str(error)
+    reason = reason or type(error).__name__
+    writer.fail(reason)
+    with suppress(OSError):
+        writer.event(as_line(Ended(time.time(), "failed", seconds, reason, "fault")))
+
+
+def _train_and_test(writer: RunWriter, digits: Digits, report: OnEvent, bounds: Bounds) -> Ended:
+    recipe = writer.info.recipe
+    model = build(recipe)
+    state = checkpoints.load(writer.folder, model) or TrainingState(recipe.optimizer.learning_rate)
+    onlooker = Onlooker(model, recipe.scaling)
+    watcher = Watcher(recipe, len(digits[0]), state, writer, report, onlooker.look, bounds)
+    _fit(model, watcher, writer, digits)
+    if recipe.keep_best and state.best_weights:
+        model.set_weights(state.best_weights)
+        writer.update(best_epoch=state.best_epoch)
+    ended_by = watcher.ended_by or "last epoch"
+    status = "finished" if ended_by in {"last epoch", "early stopping"} else "stopped"
+    writer.model(lambda path: _without_optimizer(model, recipe).save(path))
+    _test(onlooker.predictor, writer)
+    seconds = watcher.clock()
+    writer.update(status=status, ended_by=ended_by, seconds=round(seconds, 2))
+    return Ended(time.time(), status, seconds, writer.info.error, ended_by)
 
 
 def split_validation(digits: Split, recipe: Recipe) -> tuple[Split, Split | None]:
@@ -132,16 +217,13 @@ def _optimizer(wanted: Optimizer) -> keras.optimizers.Optimizer:
     return optimizer
 
 
-def _fit(
-    recipe: Recipe,
-    fitted: Split,
-    validation: Split | None,
-    writer: RunWriter,
-    report: OnEvent,
-) -> tuple[keras.Model, str]:
-    model = build(recipe)
+def _fit(model: keras.Model, watcher: Watcher, writer: RunWriter, digits: Digits) -> None:
+    """Train from where the watcher's state is to the last epoch, or until the watcher ends it."""
+    recipe, state = writer.info.recipe, watcher.state
+    fitted, validation = digits
     steps = math.ceil(len(fitted) / recipe.batch_size)
-    watcher = _Watcher(recipe, len(fitted), writer, report)
+    first_step = state.epoch * steps + state.step
+    writer.rewind(state.epoch, state.step)
     watcher.tell(
         Started(
             time.time(),
@@ -150,19 +232,26 @@ def _fit(
             len(fitted),
             len(validation or ()),
             recipe.architecture.parameters,
+            first_step,
         )
     )
-    if not watcher.stopped:
+    watcher.heed()
+    # Keras begins with a whole epoch: the rest of one that was broken off comes by itself.
+    parts = [(steps - state.step, state.epoch + 1)] if state.step else []
+    for count, until in (*parts, (steps, recipe.epochs)):
+        if watcher.ended_by or state.epoch >= until:
+            continue
         model.fit(
-            training_batches(fitted, recipe),
-            epochs=recipe.epochs,
-            steps_per_epoch=steps,
+            training_batches(fitted, recipe, state.epoch * steps + state.step),
+            initial_epoch=state.epoch,
+            epochs=until,
+            steps_per_epoch=count,
             validation_data=evaluation_batches(validation, recipe) if validation else None,
             callbacks=[watcher],
             shuffle=False,  # the pipeline shuffles
             verbose=0,
         )
-    return model, "stopped" if watcher.stopped else "finished"
+    watcher.clock.stop()
 
 
 def _without_optimizer(model: keras.Model, recipe: Recipe) -> keras.Model:
@@ -172,83 +261,8 @@ def _without_optimizer(model: keras.Model, recipe: Recipe) -> keras.Model:
     return bare
 
 
-class _Watcher(keras.callbacks.Callback):
-    """Sets the learning rate before each batch, and turns Keras's callbacks into events."""
-
-    def __init__(self, recipe: Recipe, n: int, writer: RunWriter, report: OnEvent) -> None:
-        super().__init__()
-        self.stopped = False
-        self._recipe, self._n, self._writer, self._report = recipe, n, writer, report
-        self._steps = math.ceil(n / recipe.batch_size)
-        self._epoch = 0
-        self._rate = 0.0
-        self._epoch_began = self._told_at = 0.0
-        self._told_digits, self._sums = 0, (0.0, 0.0)
-
-    def tell(self, event: Event) -> None:
-        try:
-            self._report(event)
-        except StopTraining:
-            self.stopped = True
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._epoch = epoch
-        self._epoch_began = self._told_at = time.monotonic()
-        self._told_digits, self._sums = 0, (0.0, 0.0)
-
-    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        recipe = self._recipe
-        step = self._epoch * self._steps + batch
-        rate = recipe.schedule.at(step, self._steps * recipe.epochs, recipe.optimizer.learning_rate)
-        if rate != self._rate:
-            self.model.optimizer.learning_rate = rate
-            self._rate = rate
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        now, step = time.monotonic(), batch + 1
-        if now - self._told_at < PROGRESS_EVERY_S and step < self._steps:
-            return
-        # Keras reports means over the epoch's digits so far (its last batch may hold fewer than the
-        # others); the difference of two sums is the group's own.
-        digits = min(step * self._recipe.batch_size, self._n)
-        sums = (logs["loss"] * digits, logs["accuracy"] * digits)
-        fresh = digits - self._told_digits
-        self.tell(
-            Progress(
-                time.time(),
-                self._epoch + 1,
-                step,
-                (sums[0] - self._sums[0]) / fresh,
-                min(max((sums[1] - self._sums[1]) / fresh, 0.0), 1.0),
-                self._rate,
-                fresh / max(now - self._told_at, 1e-9),
-            )
-        )
-        self._told_at, self._told_digits, self._sums = now, digits, sums
-        if self.stopped:
-            self.model.stop_training = True
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        ended = EpochEnded(
-            time.time(),
-            epoch + 1,
-            logs["loss"],
-            logs["accuracy"],
-            logs.get("val_loss"),
-            logs.get("val_accuracy"),
-            self._rate,
-            time.monotonic() - self._epoch_began,
-        )
-        row = {key: value for key, value in vars(ended).items() if key != "time"}
-        self._writer.epoch(row, self.model.get_weights())
-        self.tell(ended)
-        if self.stopped:
-            self.model.stop_training = True
-
-
-def _test(model: keras.Model, writer: RunWriter) -> None:
+def _test(predictor: Predictor, writer: RunWriter) -> None:
     """Answer the test digits of every dataset at hand, and keep answers and scores."""
-    predictor = Predictor(model, writer.info.recipe.scaling)
     answers = {}
     metrics = {}
     for name in datasets.available():
@@ -256,12 +270,16 @@ def _test(model: keras.Model, writer: RunWriter) -> None:
         try:
             answer = Predictions(test.labels, predictor.probabilities(test.images))
         except RunError:
-            writer.update(error=DIVERGED)
+            writer.update(error=DIVERGED, metrics={})
             return
         answers[name] = answer
         metrics[name] = score(answer, held_out=writer.info.provenance.held_out(name))
     writer.predictions(answers)
     writer.update(metrics=metrics)
+
+
+def _machine() -> str:
+    return f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
 
 
 def _versions() -> dict[str, str]:

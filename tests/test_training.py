@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
-from core import datasets, runs, training
+from core import datasets, runs, training, watcher
 from core.errors import RunError
-from core.events import Ended, EpochEnded, Event, Progress, Started, as_line
+from core.events import Ended, EpochEnded, Event, Looked, Progress, Started, as_line, from_line
 from core.inference import Predictor, open_model
 from core.pipeline import training_batches
 from core.recipes import Optimizer, Recipe, Schedule
@@ -42,8 +42,8 @@ def test_the_network_learns(trained: Trained) -> None:
 def test_events_come_in_order(trained: Trained) -> None:
     kinds = [type(event).__name__ for event in trained.events]
     assert kinds[0] == "Started"
-    assert kinds[-2:] == ["EpochEnded", "Ended"]
-    assert set(kinds[1:-2]) == {"Progress", "EpochEnded"}
+    assert kinds[-3:] == ["EpochEnded", "Looked", "Ended"]
+    assert set(kinds[1:-3]) == {"Progress", "EpochEnded", "Looked"}
     assert all(one.time <= other.time for one, other in pairwise(trained.events))
     steps = [(event.epoch, event.step) for event in told(trained.events, Progress)]
     assert steps == sorted(set(steps))
@@ -63,7 +63,9 @@ def test_start_says_what_is_coming(trained: Trained) -> None:
 
 def test_the_folder_holds_what_was_told(trained: Trained) -> None:
     lines = (trained.run.folder / "events.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [as_line(event) for event in trained.events]
+    assert [from_line(json.loads(line)) for line in lines] == [
+        from_line(json.loads(json.dumps(as_line(event)))) for event in trained.events
+    ]
     history = trained.run.history()
     for name in ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds"):
         expected = [getattr(event, name) for event in told(trained.events, EpochEnded)]
@@ -150,7 +152,7 @@ def frozen(tmp_path_factory: pytest.TempPathFactory) -> Frozen:
     folder = tmp_path_factory.mktemp("frozen")
     with pytest.MonkeyPatch.context() as patch:
         forget_full_mnist(patch, folder)
-        patch.setattr(training, "PROGRESS_EVERY_S", 0.0)  # tell every single batch
+        patch.setattr(watcher, "PROGRESS_EVERY_S", 0.0)  # tell every single batch
         train(recipe, folder / "run", events.append)
     return Frozen(recipe, events)
 
@@ -188,7 +190,7 @@ def test_group_losses_average_to_the_epochs(frozen: Frozen) -> None:
 
 
 def test_stopping_keeps_what_was_learnt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr(watcher, "PROGRESS_EVERY_S", 0.0)
     events: list[Event] = []
 
     def stop(event: Event) -> None:
@@ -197,9 +199,10 @@ def test_stopping_keeps_what_was_learnt(tmp_path: Path, monkeypatch: pytest.Monk
             raise StopTraining
 
     run = train(dense_recipe(epochs=50), tmp_path / "run", stop)
-    assert [type(event) for event in events] == [Started, Progress, EpochEnded, Ended]
+    assert [type(event) for event in events] == [Started, Progress, EpochEnded, Looked, Ended]
     assert (events[1].step, events[-1].status) == (1, "stopped")
-    assert runs.read(run.folder).info.status == "stopped"
+    info = runs.read(run.folder).info
+    assert (info.status, info.ended_by, info.epochs_done) == ("stopped", "by hand", 0)
     pictures = datasets.load("mnist-sample").test.images[:5]
     assert Predictor(open_model(run), "divide-255").probabilities(pictures).shape == (5, 10)
     assert run.predictions("mnist-sample") is not None
@@ -230,13 +233,24 @@ def test_diverging_training_is_still_a_run(tmp_path: Path) -> None:
     run = train(recipe.changed(architecture={"layers": layers}), tmp_path / "run")
     assert math.isnan(run.history()["loss"].iloc[-1])
     read = runs.read(run.folder)
-    assert (read.info.status, read.info.metrics) == ("finished", {})
+    assert (read.info.status, read.info.metrics) == ("stopped", {})
+    assert read.info.ended_by == "diverged"
     assert "training diverged" in read.info.error
     assert read.predictions("mnist-sample") is None
     lines = (run.folder / "events.jsonl").read_text().splitlines()
     told_lines = [json.loads(line, parse_constant=pytest.fail) for line in lines]
     assert told_lines[-2]["loss"] is None
     assert told_lines[-1]["message"] == read.info.error
+
+
+def test_diverging_training_ends_at_once(tmp_path: Path) -> None:
+    recipe = dense_recipe(
+        epochs=20, optimizer=Optimizer(kind="sgd", learning_rate=1, momentum=0.99)
+    )
+    layers = [{"kind": "flatten"}, *[{"kind": "dense", "units": 64, "activation": "linear"}] * 6]
+    layers += [{"kind": "dense", "units": 10, "activation": "softmax"}]
+    run = train(recipe.changed(architecture={"layers": layers}), tmp_path / "run")
+    assert (run.info.ended_by, len(run.history())) == ("diverged", 1)
 
 
 def test_existing_folder_is_not_trained_into(trained: Trained) -> None:

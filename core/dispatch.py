@@ -1,0 +1,144 @@
+"""The queue of trainings: what waits, what runs, what comes next, what was broken off.
+
+The queue is the set of run folders whose status is "queued", in the order in which they were
+submitted; there is no other list that could disagree with it. A run is being trained while a
+process that is alive holds its lock. Whoever changes any of this holds the queue's lock, so several
+servers, and every training at its end, may look after one folder of runs.
+"""
+
+import time
+
+from core import runs
+from core.engines import LOCAL, Engine
+from core.errors import JobError
+from core.job_card import JobCard, read_card, write_card
+from core.limits import Limits, limits
+from core.locks import is_being_trained, queue_lock
+from core.run_writer import write_info
+from core.runs import Run
+
+START_GRACE_S = 60.0
+"""How long a process may take from its start until it holds the run's lock."""
+MAX_STARTS = 3
+STOP_GRACE_S = 30.0
+
+ENDED_OUTSIDE = (
+    "The training process was ended from outside, perhaps because the machine ran out of memory."
+)
+
+
+def queue() -> list[Run]:
+    """The runs that wait, the next one first."""
+    waiting = [run for run in _own() if run.info.status == "queued"]
+    return sorted(waiting, key=lambda run: (read_card(run.folder).submitted, run.id))
+
+
+def running() -> list[Run]:
+    """The runs that are being trained, or whose process was broken off a moment ago."""
+    return [run for run in _own() if run.info.status == "running"]
+
+
+def look_after(engine: Engine = LOCAL) -> None:
+    """Start what is next in the queue, take up what was broken off, end what does not stop.
+
+    May be called at any time, by anybody, as often as they like.
+    """
+    if queue() or running():
+        with queue_lock():
+            start_next(limits(), engine)
+
+
+def start_next(allowed: Limits, engine: Engine = LOCAL) -> None:
+    """`look_after` for those who hold the queue's lock already."""
+    alive = 0
+    for run in running():
+        card = read_card(run.folder)
+        if not is_being_trained(run.folder):
+            _take_up(run, card)
+        else:
+            alive += 1
+            if card.stop_asked and time.time() - card.stop_asked > STOP_GRACE_S:
+                engine.kill(run.folder)
+    waiting = queue()
+    starting = [run for run in waiting if is_starting(run, read_card(run.folder), engine)]
+    for run in waiting:
+        if alive + len(starting) >= allowed.trainings:
+            return
+        if run not in starting:
+            _start(run, engine)
+            alive += 1
+
+
+def _start(run: Run, engine: Engine) -> None:
+    card = read_card(run.folder)
+    if card.starts >= MAX_STARTS:
+        _give_up(run, card)
+        return
+    keep(run, card.model_copy(update={"starts": card.starts + 1, "started": time.time()}))
+    try:
+        engine.start(run.folder)
+    except OSError as error:
+        reason = f"No training can be started on this machine ({error.strerror})."
+        change(run, card, status="failed", ended_by="fault", error=reason)
+
+
+def _take_up(run: Run, card: JobCard) -> None:
+    """A run that says it is being trained, and is not: its process died."""
+    current = runs.find(run.id)  # it may have ended a moment ago
+    if current.info.status != "running" or is_being_trained(run.folder):
+        return
+    if card.stop_asked or not card.submitted or card.starts >= MAX_STARTS:
+        # Asked to stop and killed, started on the command line, or killed again and again.
+        _give_up(current, card)
+    else:
+        change(current, card, status="queued")
+
+
+def _give_up(run: Run, card: JobCard) -> None:
+    done = run.info.epochs_done
+    kept = (
+        f"What it had learnt by then is kept ({done} whole epochs): it can be continued."
+        if (run.folder / "checkpoint.npz").exists()
+        else "It had not yet learnt anything that could be kept. Train it again."
+    )
+    change(run, card, status="failed", ended_by="fault", error=f"{ENDED_OUTSIDE} {kept}")
+
+
+def is_starting(run: Run, card: JobCard, engine: Engine = LOCAL) -> bool:
+    """Whether a process was started for a run that waits, and is not known to have ended."""
+    if is_being_trained(run.folder):
+        return True
+    fresh = time.time() - card.started < START_GRACE_S
+    return bool(card.started) and fresh and not engine.has_ended(run.folder)
+
+
+def change(run: Run, card: JobCard, **changes: object) -> None:
+    """Write a run's card, and its `run.json` with changes; only while no process trains it.
+
+    Raises JobError if it cannot be written.
+    """
+    keep(run, card)
+    try:
+        write_info(run.folder, run.info.model_copy(update=changes))
+    except OSError as error:
+        raise _unwritable(error) from error
+
+
+def keep(run: Run, card: JobCard) -> None:
+    """Write a run's card. Raises JobError if it cannot be written."""
+    try:
+        write_card(run.folder, card)
+    except OSError as error:
+        raise _unwritable(error) from error
+
+
+def _unwritable(error: OSError) -> JobError:
+    return JobError(
+        f"The run cannot be written ({error.strerror}). Make room on the disk, and try it again."
+    )
+
+
+def _own() -> list[Run]:
+    root = runs.own_folder()
+    found = runs.list_runs()
+    return [run for run in found if isinstance(run, Run) and run.folder.parent == root]

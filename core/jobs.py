@@ -1,0 +1,219 @@
+"""What a visitor can do with a training: submit it, give it orders, stop it, continue it."""
+
+import itertools
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from core import runs
+from core.dispatch import change, is_starting, keep, queue, running, start_next
+from core.errors import JobError
+from core.job_card import JobCard, may_manage, owner_of, read_card
+from core.limits import Limits, check, limits
+from core.locks import is_being_trained, queue_lock
+from core.orders import Order, give
+from core.recipes import Recipe
+from core.run_info import Provenance, RunInfo
+from core.run_keeping import check_room
+from core.run_writer import make_folder, now
+from core.runs import Run
+
+DOUBLE_CLICK_S = 3.0
+
+StateName = Literal[
+    "queued", "starting", "running", "stopping", "interrupted", "finished", "stopped", "failed"
+]
+
+
+@dataclass(frozen=True)
+class State:
+    """What becomes of a run. `place` in the queue: 1 is next; 0: it does not wait."""
+
+    name: StateName
+    place: int = 0
+
+
+def submit(recipe: Recipe, *, token: str, preset: str = "", title: str = "") -> Run:
+    """Put a training into the queue, and start it if nothing is before it.
+
+    `token`: the visitor's secret; `preset`: where the recipe came from. A second click within
+    three seconds gives the run of the first. Raises RecipeError if the recipe passes a limit of
+    this server, JobError if the visitor's part of the queue is full, or the disk.
+    """
+    allowed = limits()
+    check(recipe, allowed)
+    with queue_lock():
+        mine = [run for run in queue() if read_card(run.folder).owner == owner_of(token)]
+        again = _just_submitted(recipe, owner_of(token))
+        if again:
+            return again
+        if len(mine) >= allowed.queued:
+            raise JobError(
+                f"{len(mine)} of your trainings are waiting already, and that is how many may. "
+                "Wait until one has begun, or take one out of the queue."
+            )
+        check_room(room_needed(recipe), allowed)
+        card = JobCard(
+            owner=owner_of(token),
+            title=title,
+            submitted=time.time(),
+            max_seconds=60 * allowed.minutes,
+            max_pause_seconds=60 * allowed.pause_minutes,
+        )
+        run = _new_folder(recipe, preset, card)
+        start_next(allowed)
+    return runs.find(run.id)
+
+
+def go_on(run_id: str, *, token: str, epochs: int) -> Run:
+    """Continue a run that has ended until it has been trained for `epochs` epochs in all.
+
+    Raises JobError if it has not ended, has seen these epochs already, or is another visitor's;
+    RecipeError if the epochs pass a limit.
+    """
+    allowed = limits()
+    run = _managed(run_id, token, allowed)
+    recipe = run.info.recipe.changed(epochs=epochs)
+    check(recipe, allowed)
+    with queue_lock():
+        run = runs.find(run_id)
+        if run.info.status in {"queued", "running"}:
+            raise JobError("This run is waiting or being trained already.")
+        if epochs <= run.info.epochs_done:
+            raise JobError(
+                f"This run has been trained for {run.info.epochs_done} epochs already: "
+                "ask for more in all."
+            )
+        check_room(room_needed(recipe), allowed)
+        card = read_card(run.folder)
+        fresh = {"submitted": time.time(), "starts": 0, "started": 0.0, "stop_asked": 0.0}
+        change(run, card.model_copy(update=fresh), status="queued", recipe=recipe, error="")
+        _give(run, "go-on")
+        start_next(allowed)
+    return runs.find(run_id)
+
+
+def stop(run_id: str, *, token: str) -> None:
+    """End a training and keep what was learnt; take a run that waits out of the queue.
+
+    Raises JobError if it is another visitor's.
+    """
+    run = _managed(run_id, token, limits())
+    with queue_lock():
+        run = runs.find(run_id)
+        card = read_card(run.folder)
+        if run.info.status == "queued" and not is_starting(run, card):
+            change(run, card, status="stopped", ended_by="by hand")
+        elif run.info.status in {"queued", "running"}:
+            _give(run, "stop")
+            keep(run, card.model_copy(update={"stop_asked": time.time()}))
+
+
+def pause(run_id: str, *, token: str) -> None:
+    """Let a training wait after the batch at hand."""
+    _order(run_id, "pause", token)
+
+
+def resume(run_id: str, *, token: str) -> None:
+    """Let a training that waits go on."""
+    _order(run_id, "resume", token)
+
+
+def one_step(run_id: str, *, token: str) -> None:
+    """Let a training do one batch, then wait."""
+    _order(run_id, "step", token)
+
+
+def one_epoch(run_id: str, *, token: str) -> None:
+    """Let a training go on to the end of the epoch, then wait."""
+    _order(run_id, "epoch", token)
+
+
+def set_rate(run_id: str, rate: float, *, token: str) -> None:
+    """Change the optimizer's learning rate while it trains.
+
+    Raises RecipeError if the rate is out of the recipe's bounds.
+    """
+    recipe = runs.find(run_id).info.recipe
+    fields = recipe.optimizer.model_dump()
+    recipe.changed(optimizer={**fields, "learning_rate": rate})
+    _order(run_id, "rate", token, rate)
+
+
+def _just_submitted(recipe: Recipe, owner: str) -> Run | None:
+    since = time.time() - DOUBLE_CLICK_S
+    for run in [*queue(), *running()]:
+        card = read_card(run.folder)
+        if card.owner == owner and card.submitted > since and run.info.recipe == recipe:
+            return run
+    return None
+
+
+def room_needed(recipe: Recipe) -> int:
+    """About how many bytes a run of this recipe takes: network, checkpoint, epochs' weights."""
+    weights = 4 * recipe.architecture.parameters
+    moments = 2 if recipe.optimizer.kind == "adam" else 1
+    epochs = min(20 * 1024 * 1024, weights // 2 * min(recipe.epochs, 20))
+    return weights * (2 + moments + recipe.keep_best) + epochs + 1_000_000
+
+
+def state(run: Run) -> State:
+    """What becomes of the run now. Whether it is paused, its events tell (`core.live`)."""
+    status, card = run.info.status, read_card(run.folder)
+    if status == "queued":
+        if is_starting(run, card):
+            return State("starting")
+        others = (other for other in queue() if not is_starting(other, read_card(other.folder)))
+        ids = [other.id for other in others]
+        return State("queued", ids.index(run.id) + 1 if run.id in ids else 1)
+    if status != "running":
+        return State(status)
+    if not is_being_trained(run.folder):
+        return State("interrupted")
+    return State("stopping" if card.stop_asked else "running")
+
+
+def _order(run_id: str, order: Order, token: str, rate: float | None = None) -> None:
+    run = _managed(run_id, token, limits())
+    if run.info.status not in {"queued", "running"}:
+        raise JobError("This training is over: it takes no more orders.")
+    _give(run, order, rate)
+
+
+def _give(run: Run, order: Order, rate: float | None = None) -> None:
+    try:
+        give(run.folder, order, rate)
+    except OSError as error:
+        raise JobError(f"The training cannot be told ({error.strerror}).") from error
+
+
+def _managed(run_id: str, token: str, allowed: Limits) -> Run:
+    run = runs.find(run_id)
+    if not may_manage(run, token, allowed):
+        raise JobError("Only the browser that started this training may change or stop it.")
+    return run
+
+
+def _new_folder(recipe: Recipe, preset: str, card: JobCard) -> Run:
+    stem = f"{preset[:40] or 'run'}-{datetime.now(UTC).astimezone():%Y%m%d-%H%M%S}"
+    root = runs.own_folder()
+    names = itertools.chain([stem], (f"{stem}-{k}" for k in itertools.count(2)))
+    folder = next(root / name for name in names if not (root / name).exists())
+    make_folder(folder)
+    info = RunInfo(
+        id=folder.name,
+        status="queued",
+        recipe=recipe,
+        provenance=Provenance(
+            dataset=recipe.dataset,
+            excluded_sample_test=recipe.exclude_sample_test,
+            n_train=0,  # counted when it begins
+            n_validation=0,
+        ),
+        created=now(),
+        preset=preset,
+    )
+    run = Run(folder, info)
+    change(run, card)
+    return run

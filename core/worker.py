@@ -1,0 +1,45 @@
+"""The process that trains one queued run: `python -m core.worker FOLDER`.
+
+It hears orders and tells events through the run folder alone, so it outlives the server that
+started it; at its end it starts the next run of the queue itself.
+"""
+
+import logging
+import sys
+from pathlib import Path
+
+from core import runs
+from core.dispatch import look_after
+from core.errors import DigitscopeError
+from core.job_card import read_card
+from core.run_writer import ResumedWriter
+
+
+def main(folder: Path) -> None:
+    """Train the run of this folder, then look after the queue."""
+    try:
+        train_queued(folder)
+    except DigitscopeError as error:
+        # The run's folder says so too; this is for who runs the server.
+        logging.getLogger(__name__).error("%s: %s", folder.name, error)  # noqa: TRY400
+    finally:
+        look_after()
+
+
+def train_queued(folder: Path) -> None:
+    """Train a run that waits. Raises RunError if another process has it already."""
+    card = read_card(folder)
+    # The folder's lock is taken before TensorFlow's seconds, so that nobody starts a second one.
+    writer = ResumedWriter(runs.read(folder))
+    try:
+        from core.training import go_on
+        from core.watcher import Bounds
+    except BaseException:
+        writer.fail("TensorFlow cannot be imported here: the server's log says why.")
+        writer.close()
+        raise
+    go_on(writer, bounds=Bounds(card.max_seconds, card.max_pause_seconds))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

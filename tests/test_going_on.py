@@ -1,0 +1,324 @@
+"""A training that is stopped, killed or paused goes on as if nothing had happened."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import orders, runs, watcher
+from core.events import (
+    Ended,
+    EpochEnded,
+    Event,
+    Paused,
+    Progress,
+    RateChanged,
+    Resumed,
+    Started,
+)
+from core.inference import open_model
+from core.recipes import Optimizer, Recipe
+from core.run_writer import ResumedWriter, RunWriter
+from core.runs import Run
+from core.training import go_on, train
+from core.watcher import Bounds, StopTraining
+from tests.conftest import conv_recipe, dense_recipe, provenance
+
+ROOT = Path(__file__).resolve().parents[1]
+FIGURES = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "steps"]
+pytestmark = pytest.mark.usefixtures("only_sample")
+
+
+def careful_recipe(**changes: object) -> Recipe:
+    """Everything that a checkpoint has to keep: Adam, dropout, batch norm, warps, a schedule."""
+    layers = [
+        {"kind": "flatten"},
+        {"kind": "dense", "units": 16},
+        {"kind": "batch-norm"},
+        {"kind": "dropout", "rate": 0.2},
+        {"kind": "dense", "units": 10, "activation": "softmax"},
+    ]
+    fields = {
+        "architecture": {"layers": layers},
+        "augmentation": {"rotation": 10},
+        "schedule": {"kind": "one-cycle"},
+        "validation_split": 0.1,
+        "epochs": 3,
+        "seed": 5,
+    }
+    return dense_recipe(**{**fields, **changes})
+
+
+def weights(run: Run) -> bytes:
+    return b"".join(array.tobytes() for array in open_model(run).get_weights())
+
+
+def told(events: list[Event], kind: type) -> list:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def stop_at(epoch: int, step: int, events: list[Event] | None = None):
+    def on_event(event: Event) -> None:
+        if events is not None:
+            events.append(event)
+        if isinstance(event, Progress) and (event.epoch, event.step) >= (epoch, step):
+            raise StopTraining
+
+    return on_event
+
+
+@pytest.fixture
+def every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watcher, "PROGRESS_EVERY_S", 0.0)
+
+
+@pytest.mark.usefixtures("every_batch")
+def test_stopped_and_continued_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
+    whole = train(careful_recipe(), tmp_path / "whole")
+    # 3,600 digits are 29 batches: once in the middle of an epoch, once at the end of one.
+    run = train(careful_recipe(), tmp_path / "broken", stop_at(2, 11))
+    assert (run.info.status, run.info.epochs_done) == ("stopped", 1)
+    assert run.history()["steps"].tolist() == [29, 11]
+    run = go_on(ResumedWriter(run), stop_at(2, 29))
+    assert (run.info.status, run.info.epochs_done) == ("stopped", 2)
+    events: list[Event] = []
+    run = go_on(ResumedWriter(run), events.append)
+    assert weights(run) == weights(whole)
+    assert run.history()[FIGURES].round(5).equals(whole.history()[FIGURES].round(5))
+    assert run.info.metrics == whole.info.metrics
+    assert (run.info.status, run.info.ended_by) == ("finished", "last epoch")
+    assert (run.info.epochs_done, run.epochs()) == (3, [1, 2, 3])
+    (started,) = told(events, Started)
+    assert started.first_step == 2 * 29
+    assert [event.step for event in told(events, Progress)][:2] == [1, 2]
+    assert run.info.seconds > 0
+
+
+def test_killed_training_goes_on_from_its_last_checkpoint(tmp_path: Path) -> None:
+    whole = train(careful_recipe(), tmp_path / "whole")
+    script = (
+        "import os, signal, sys; from pathlib import Path; from core import watcher;\n"
+        "from core.events import Progress; from core.training import train;\n"
+        "from tests.test_going_on import careful_recipe;\n"
+        "watcher.PROGRESS_EVERY_S, watcher.CHECKPOINT_EVERY_S = 0.0, 0.0\n"
+        "def die(event):\n"
+        "    if isinstance(event, Progress) and (event.epoch, event.step) == (2, 17):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "train(careful_recipe(), Path(sys.argv[1]), die)"
+    )
+    folder = tmp_path / "killed"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(folder)], cwd=ROOT, check=False, timeout=110
+    )
+    assert done.returncode == -signal.SIGKILL
+    killed = runs.read(folder)
+    assert (killed.info.status, killed.info.model_sha256) == ("running", "")
+    events: list[Event] = []
+    run = go_on(ResumedWriter(killed), events.append)
+    (started,) = told(events, Started)
+    assert started.first_step == 29 + 16  # the batch that it died in comes again
+    assert weights(run) == weights(whole)
+    assert run.history()[FIGURES].round(5).equals(whole.history()[FIGURES].round(5))
+
+
+def test_damaged_checkpoint_means_beginning_anew(tmp_path: Path) -> None:
+    run = train(careful_recipe(epochs=2), tmp_path / "run", stop_at(1, 1))
+    (run.folder / "checkpoint.npz").write_bytes(b"PK\x03\x04 no archive")
+    events: list[Event] = []
+    again = go_on(ResumedWriter(run), events.append)
+    assert told(events, Started)[0].first_step == 0
+    assert (again.info.status, len(again.history())) == ("finished", 2)
+
+
+def test_finished_run_can_be_trained_for_more_epochs(tmp_path: Path) -> None:
+    longer = train(dense_recipe(epochs=3), tmp_path / "longer")
+    run = train(dense_recipe(epochs=1), tmp_path / "run")
+    writer = ResumedWriter(run)
+    writer.update(recipe=dense_recipe(epochs=3))
+    run = go_on(writer)
+    assert weights(run) == weights(longer)  # a constant learning rate: nothing else differs
+    assert run.info.epochs_done == 3
+
+
+def test_one_process_at_a_time_trains_a_run(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run", dense_recipe(), provenance())
+    with pytest.raises(runs.RunError, match="another process"):
+        ResumedWriter(runs.read(tmp_path / "run"))
+    writer.close()
+    ResumedWriter(runs.read(tmp_path / "run")).close()
+
+
+class Hand:
+    """Gives orders when an event comes, as a visitor does who watches."""
+
+    def __init__(self, folder: Path, orders_at: dict[tuple, list[str]]) -> None:
+        self.folder, self.orders_at, self.events = folder, dict(orders_at), []
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+        key = (type(event), getattr(event, "epoch", 0), getattr(event, "step", 0))
+        for order in self.orders_at.pop(key, ()):
+            orders.give(self.folder, order)  # type: ignore[arg-type]
+
+    def kinds(self) -> list[tuple]:
+        wanted = (Paused, Resumed, EpochEnded)
+        return [
+            (type(event).__name__, event.epoch, getattr(event, "step", 0))
+            for event in self.events
+            if isinstance(event, wanted)
+        ]
+
+
+@pytest.mark.usefixtures("every_batch")
+def test_pause_one_step_one_epoch_and_stop(tmp_path: Path) -> None:
+    hand = Hand(
+        tmp_path / "run",
+        {
+            (Progress, 1, 3): ["pause"],
+            (Paused, 1, 4): ["step"],
+            (Paused, 1, 5): ["epoch"],
+            (Paused, 2, 0): ["resume"],
+            (Progress, 2, 9): ["stop"],
+        },
+    )
+    run = train(dense_recipe(epochs=3), tmp_path / "run", hand)
+    assert hand.kinds() == [
+        # An order that comes while a batch is told of is read after the next one.
+        ("Paused", 1, 4),
+        ("Resumed", 1, 4),
+        ("Paused", 1, 5),
+        ("Resumed", 1, 5),
+        ("EpochEnded", 1, 0),
+        ("Paused", 2, 0),
+        ("Resumed", 2, 0),
+        ("EpochEnded", 2, 0),
+    ]
+    assert (run.info.status, run.info.ended_by) == ("stopped", "by hand")
+    assert run.history()["steps"].tolist() == [32, 10]
+
+
+def test_pause_is_no_time_of_training_and_ends_by_itself(tmp_path: Path) -> None:
+    run = train(dense_recipe(), tmp_path / "run", stop_at(1, 1))
+    orders.give(run.folder, "pause")
+    writer = ResumedWriter(run)
+    began = time.monotonic()
+    ended = go_on(writer, bounds=Bounds(pause_seconds=2.0))
+    assert time.monotonic() - began > 2
+    assert (ended.info.status, ended.info.ended_by) == ("stopped", "pause limit")
+    assert ended.info.seconds < run.info.seconds + 1.5
+
+
+def test_time_limit_ends_a_training_and_keeps_it(tmp_path: Path) -> None:
+    run = train(dense_recipe(epochs=50), tmp_path / "run", stop_at(1, 1))
+    ended = go_on(ResumedWriter(run), bounds=Bounds(seconds=run.info.seconds + 1.0))
+    assert (ended.info.status, ended.info.ended_by) == ("stopped", "time limit")
+    assert ended.info.epochs_done < 50
+    assert ended.info.metrics["mnist-sample"].n == 1000
+
+
+@pytest.mark.usefixtures("every_batch")
+def test_learning_rate_can_be_changed_and_the_run_says_so(tmp_path: Path) -> None:
+    events: list[Event] = []
+
+    def on_event(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, Progress) and (event.epoch, event.step) == (1, 5):
+            orders.give(tmp_path / "run", "rate", 0.5)
+
+    recipe = dense_recipe(optimizer=Optimizer(learning_rate=0.001), schedule={"kind": "one-cycle"})
+    run = train(recipe, tmp_path / "run", on_event)
+    (changed,) = told(events, RateChanged)
+    rates = {event.step: event.learning_rate for event in told(events, Progress)}
+    for step in (5, 6, 7, 20, 32):
+        # In batch 6 the old rate still holds: the order is read after it.
+        peak = 0.001 if step <= 6 else 0.5
+        assert rates[step] == pytest.approx(recipe.schedule.at(step - 1, 32, peak))
+    assert (changed.epoch, changed.step) == (1, 6)
+    (kept,) = runs.read(run.folder).info.rate_changes
+    assert (kept.epoch, kept.step, kept.learning_rate) == (1, 6, 0.5)
+
+
+def overfitting_recipe(**changes: object) -> Recipe:
+    """Softmax regression at a high learning rate: its validation loss soon goes up and down."""
+    fields = {
+        "optimizer": Optimizer(learning_rate=0.05),
+        "validation_split": 0.3,
+        "epochs": 12,
+        "batch_size": 256,
+    }
+    return dense_recipe(**{**fields, **changes})
+
+
+def test_early_stopping_ends_after_the_patience_and_the_best_epoch_is_kept(tmp_path: Path) -> None:
+    run = train(overfitting_recipe(early_stopping=2, keep_best=True), tmp_path / "run")
+    losses = run.history()["val_loss"].to_numpy()
+    best = int(np.argmin(losses)) + 1
+    assert (run.info.status, run.info.ended_by) == ("finished", "early stopping")
+    assert len(losses) == best + 2 < 12
+    assert run.info.best_epoch == best
+    kept, wanted = open_model(run).get_weights(), run.epoch_weights(best)
+    last = run.epoch_weights(best + 2)
+    for array, expected in zip(kept, wanted, strict=True):
+        assert array == pytest.approx(expected, abs=2e-3)
+    assert any(not np.allclose(a, b, atol=2e-3) for a, b in zip(kept, last, strict=True))
+
+
+def test_without_keep_best_the_last_weights_stay(tmp_path: Path) -> None:
+    run = train(overfitting_recipe(early_stopping=2), tmp_path / "run")
+    kept, last = open_model(run).get_weights(), run.epoch_weights(run.info.epochs_done)
+    assert run.info.best_epoch == 0
+    for array, expected in zip(kept, last, strict=True):
+        assert array == pytest.approx(expected, abs=2e-3)
+
+
+def test_full_disk_is_told_in_a_sentence_and_the_run_can_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from core import run_writer
+
+    real = os.replace
+    whole = Path.replace
+    full = False
+
+    def replace(self: Path, target: Path) -> Path:
+        if full and target.name != "run.json":
+            raise OSError(28, os.strerror(28))
+        return whole(self, target)
+
+    def fill(event: Event) -> None:
+        nonlocal full
+        full = full or (isinstance(event, EpochEnded) and event.epoch == 2)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(runs.RunError, match="The disk is full"):
+        train(dense_recipe(epochs=3), tmp_path / "run", fill)
+    full = False
+    info = runs.read(tmp_path / "run").info
+    assert (info.status, info.ended_by) == ("failed", "fault")
+    assert "disk is full" in info.error
+    assert not list(tmp_path.glob(f"run/{run_writer.SPARE}"))
+    assert real is os.replace
+    run = go_on(ResumedWriter(runs.read(tmp_path / "run")))
+    assert (run.info.status, run.info.error) == ("finished", "")
+    assert weights(run) == weights(train(dense_recipe(epochs=3), tmp_path / "whole"))
+
+
+def test_run_whose_folder_is_taken_away_ends_the_training(tmp_path: Path) -> None:
+    def take_away(event: Event) -> None:
+        if isinstance(event, Progress) and (tmp_path / "run").exists():
+            (tmp_path / "run").rename(tmp_path / "elsewhere")
+
+    with pytest.raises(runs.RunError):
+        train(conv_recipe(epochs=50), tmp_path / "run", take_away)
+
+
+def test_ended_says_why(tmp_path: Path) -> None:
+    events: list[Event] = []
+    train(dense_recipe(), tmp_path / "run", events.append)
+    assert (events[-1].status, events[-1].ended_by) == ("finished", "last epoch")
+    assert isinstance(events[-1], Ended)

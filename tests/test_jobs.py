@@ -1,0 +1,247 @@
+"""Trainings of visitors, in real processes: queue, ownership, faults."""
+
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from core import dispatch, jobs, runs
+from core.engines import LOCAL
+from core.errors import JobError, RecipeError
+from core.job_card import read_card, write_card
+from core.locks import is_being_trained
+from core.recipes import Recipe
+from core.runs import Run
+from tests.conftest import dense_recipe
+
+pytestmark = [pytest.mark.usefixtures("only_sample"), pytest.mark.timeout(240)]
+ME, OTHER = "my-browser", "another-browser"
+SLOW_S = 90.0
+
+
+class NoEngine:
+    """Starts nothing: for what has to do with the queue alone."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+
+    def start(self, folder: Path) -> None:
+        self.started.append(folder.name)
+
+    def has_ended(self, folder: Path) -> bool:
+        return False
+
+    def kill(self, folder: Path) -> None:
+        raise AssertionError("nothing was started")
+
+
+@pytest.fixture
+def own(run_folders: tuple[Path, Path]) -> Iterator[Path]:
+    """The folder for runs; at the end no process may be left that trains one of them."""
+    yield run_folders[1]
+    for process in workers():
+        process.kill()
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> NoEngine:
+    """No process is started in this test."""
+    fake = NoEngine()
+    for name in ("start", "has_ended", "kill"):
+        monkeypatch.setattr(LOCAL, name, getattr(fake, name))
+    return fake
+
+
+def workers() -> list[psutil.Process]:
+    found = psutil.process_iter(["cmdline", "status"])
+    return [one for one in found if "core.worker" in (one.info["cmdline"] or [])]
+
+
+def wait_for(reached: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + SLOW_S
+    while not reached():
+        assert time.monotonic() < deadline, f"not within {SLOW_S:.0f} s: {what}"
+        time.sleep(0.1)
+
+
+def long_recipe(**changes: object) -> Recipe:
+    """A training that is not over before it is stopped."""
+    return dense_recipe(**{"epochs": 50, "batch_size": 8, **changes})
+
+
+def status(run: Run) -> str:
+    return runs.find(run.id).info.status
+
+
+def log(run: Run) -> str:
+    file = run.folder / "events.jsonl"
+    return file.read_text() if file.exists() else ""
+
+
+@pytest.mark.usefixtures("own")
+def test_a_training_runs_in_a_process_of_its_own_and_the_next_one_follows() -> None:
+    first = jobs.submit(dense_recipe(seed=1), token=ME, preset="fast")
+    second = jobs.submit(dense_recipe(seed=2), token=ME)
+    assert [jobs.state(run).name for run in (first, second)] == ["starting", "queued"]
+    assert jobs.state(second).place == 1
+    # Nobody looks after the queue any more: the first process itself starts the second.
+    wait_for(lambda: status(second) == "finished", "the second training ends")
+    assert status(first) == "finished"
+    found = runs.find(first.id).info
+    assert (found.preset, found.provenance.n_train, found.epochs_done) == ("fast", 4000, 1)
+    assert found.metrics["mnist-sample"].n == 1000
+    wait_for(lambda: not workers(), "no process is left")
+
+
+@pytest.mark.usefixtures("own")
+def test_a_killed_training_goes_on_and_one_that_is_stopped_is_kept() -> None:
+    run = jobs.submit(long_recipe(), token=ME)
+    wait_for(lambda: '"EpochEnded"' in log(run), "an epoch is done")
+    (process,) = workers()
+    process.send_signal(signal.SIGKILL)
+    wait_for(lambda: not is_being_trained(run.folder), "the lock is free")
+    assert jobs.state(runs.find(run.id)).name == "interrupted"
+    dispatch.look_after()
+    wait_for(lambda: log(run).count('"Started"') == 2, "it goes on")
+    assert '"first_step": 0' not in log(run).splitlines()[-1]
+    jobs.stop(run.id, token=ME)
+    assert jobs.state(runs.find(run.id)).name == "stopping"
+    wait_for(lambda: status(run) == "stopped", "it stops")
+    info = runs.find(run.id).info
+    assert (info.ended_by, info.epochs_done >= 1) == ("by hand", True)
+    assert info.model_sha256
+    wait_for(lambda: not workers(), "no process is left")
+    # ... and continued, to an epoch more.
+    total = info.epochs_done + 1
+    jobs.go_on(run.id, token=ME, epochs=total)
+    wait_for(lambda: status(run) == "finished", "the rest is trained")
+    assert runs.find(run.id).info.epochs_done == total
+
+
+@pytest.mark.usefixtures("own")
+def test_pause_is_obeyed_by_the_process() -> None:
+    run = jobs.submit(long_recipe(), token=ME)
+    jobs.pause(run.id, token=ME)
+    wait_for(lambda: '"Paused"' in log(run), "it pauses")
+    jobs.set_rate(run.id, 0.01, token=ME)
+    jobs.one_epoch(run.id, token=ME)
+    wait_for(lambda: log(run).count('"Paused"') == 2, "it pauses after the epoch")
+    assert log(run).count('"EpochEnded"') == 1
+    assert '"RateChanged"' in log(run)
+    jobs.stop(run.id, token=ME)
+    wait_for(lambda: status(run) == "stopped", "it stops out of the pause")
+
+
+@pytest.mark.usefixtures("own")
+def test_thirty_presses_start_one_training_and_let_two_wait(engine: NoEngine) -> None:
+    refused = 0
+    for seed in range(30):
+        try:
+            jobs.submit(dense_recipe(seed=seed), token=ME)
+        except JobError as error:
+            assert "are waiting already" in str(error)  # noqa: PT017
+            refused += 1
+    assert (len(engine.started), len(jobs.queue()), refused) == (1, 2, 28)
+    # What is started counts as waiting only until it runs; others may still queue.
+    assert jobs.submit(dense_recipe(), token=OTHER).info.status == "queued"
+
+
+@pytest.mark.usefixtures("own")
+def test_a_double_click_is_one_training(engine: NoEngine) -> None:
+    one = jobs.submit(dense_recipe(), token=ME)
+    assert jobs.submit(dense_recipe(), token=ME).id == one.id
+    assert jobs.submit(dense_recipe(), token=OTHER).id != one.id
+    assert engine.started == [one.id]
+
+
+@pytest.mark.usefixtures("engine")
+def test_only_the_browser_that_started_a_training_may_change_it(own: Path) -> None:
+    run = jobs.submit(dense_recipe(), token=ME)
+    for call in (jobs.stop, jobs.pause, jobs.resume, jobs.one_step, jobs.one_epoch):
+        with pytest.raises(JobError, match="Only the browser that started"):
+            call(run.id, token=OTHER)
+    with pytest.raises(JobError, match="Only the browser that started"):
+        jobs.set_rate(run.id, 0.1, token=OTHER)
+    with pytest.raises(JobError, match="Only the browser that started"):
+        jobs.go_on(run.id, token=OTHER, epochs=2)
+    assert ME not in (own / run.id / "job.json").read_text()
+    with pytest.raises(RecipeError, match="learning_rate"):
+        jobs.set_rate(run.id, 7.0, token=ME)
+
+
+@pytest.mark.usefixtures("own", "engine")
+def test_a_run_that_waits_can_be_taken_out_of_the_queue() -> None:
+    first, second, third = (jobs.submit(dense_recipe(seed=k), token=f"t{k}") for k in range(3))
+    assert [run.id for run in jobs.queue()] == [first.id, second.id, third.id]
+    jobs.stop(second.id, token="t1")
+    assert status(second) == "stopped"
+    assert jobs.state(runs.find(third.id)).place == 1
+
+
+@pytest.mark.usefixtures("own")
+def test_more_trainings_at_once_where_the_server_allows_it(
+    engine: NoEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITSCOPE_TRAININGS", "2")
+    submitted = [jobs.submit(dense_recipe(seed=k), token=f"t{k}") for k in range(3)]
+    assert engine.started == [run.id for run in submitted[:2]]
+
+
+@pytest.mark.usefixtures("own", "engine")
+def test_limits_of_a_public_server_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITSCOPE_PUBLIC", "1")
+    with pytest.raises(RecipeError, match="at most 10 epochs"):
+        jobs.submit(dense_recipe(epochs=11), token=ME)
+    run = jobs.submit(dense_recipe(epochs=10), token=ME)
+    assert read_card(run.folder).max_seconds == 15 * 60
+
+
+@pytest.mark.usefixtures("own")
+def test_a_process_that_never_gets_going_is_tried_three_times(engine: NoEngine) -> None:
+    run = jobs.submit(dense_recipe(), token=ME)
+    for starts in (2, 3):
+        card = read_card(run.folder)
+        write_card(run.folder, card.model_copy(update={"started": time.time() - 61}))
+        dispatch.look_after()
+        assert len(engine.started) == starts
+    card = read_card(run.folder)
+    write_card(run.folder, card.model_copy(update={"started": time.time() - 61}))
+    dispatch.look_after()
+    info = runs.find(run.id).info
+    assert (info.status, len(engine.started)) == ("failed", 3)
+    assert "ended from outside" in info.error
+
+
+@pytest.mark.usefixtures("own", "engine")
+def test_a_run_of_the_command_line_that_was_killed_is_not_started_by_itself() -> None:
+    run = jobs.submit(dense_recipe(), token=ME)
+    (run.folder / "job.json").unlink()
+    dispatch.change(run, read_card(run.folder), status="running")
+    dispatch.look_after()
+    info = runs.find(run.id).info
+    assert info.status == "failed"
+    assert "ended from outside" in info.error
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_run_deleted_in_another_tab_is_told_in_a_sentence(own: Path) -> None:
+    run = jobs.submit(dense_recipe(), token=ME)
+    (own / run.id).rename(own.parent / "gone")
+    for call in (jobs.stop, jobs.pause):
+        with pytest.raises(runs.RunError, match="There is no run"):
+            call(run.id, token=ME)
+    dispatch.look_after()
+
+
+@pytest.mark.usefixtures("engine")
+def test_a_folder_that_cannot_be_written_is_told_in_a_sentence(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = own.parent / "a-file"
+    file.write_text("")
+    monkeypatch.setenv("DIGITSCOPE_RUNS", str(file))
+    with pytest.raises(JobError, match="folder for runs cannot be written"):
+        jobs.submit(dense_recipe(), token=ME)

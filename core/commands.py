@@ -34,6 +34,10 @@ RunName = Annotated[
     str, typer.Option("--run", help="The run that reads the digits: its name, or its folder.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+EpochOption = Annotated[
+    int | None,
+    typer.Option("--epoch", min=1, help="The network as it was after that epoch, if it is kept."),
+]
 DatasetOption = Annotated[
     str | None, typer.Option("--dataset", help=f"One of: {', '.join(datasets.DATASETS)}.")
 ]
@@ -116,6 +120,7 @@ def evaluate(
         str, typer.Argument(help="The run's name, which `runs` lists, or the path of its folder.")
     ],
     dataset: DatasetOption = None,
+    epoch: EpochOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Let a run read the test digits of a dataset (the full MNIST if it is at hand).
@@ -123,18 +128,20 @@ def evaluate(
     With --dataset mnist the full MNIST is downloaded if it is missing.
     """
     opened = runs.open_path(run)
-    opened.check_model()
+    _check_weights(opened, epoch)
     _fetch_if_missing(dataset)
     name = dataset or datasets.available()[0]
     test = datasets.load(name).test
-    answers = runs.Predictions(test.labels, _read_all(_load(opened), test.images))
+    answers = runs.Predictions(test.labels, _read_all(_load(opened, epoch), test.images))
     held_out = opened.info.provenance.held_out(name)
     found = score(answers, held_out=held_out)
     if as_json:
+        asked = {"run": opened.id} | ({"epoch": epoch} if epoch else {})
         figures = {"accuracy": found.accuracy, "loss": found.loss, "held_out": held_out}
-        print(to_json({"run": opened.id, "dataset": name, "n": found.n, **figures}))
+        print(to_json({**asked, "dataset": name, "n": found.n, **figures}))
     else:
-        print(f"{opened.id} on {name}: {found}, loss {found.loss:.4f}")
+        when = f" after epoch {epoch}" if epoch else ""
+        print(f"{opened.id}{when} on {name}: {found}, loss {found.loss:.4f}")
         if not held_out:
             print("Careful: the run was trained on some of these digits; this is no test score.")
 
@@ -143,10 +150,11 @@ def evaluate(
 def predict(
     files: Annotated[list[Path], typer.Argument(help="Pictures with one digit each.")],
     run: RunName = "best",
+    epoch: EpochOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Read the digit in each picture. A picture that cannot be read does not stop the others."""
-    predictor = _load(runs.open_path(run))
+    predictor = _load(runs.open_path(run), epoch)
     answers = [_answer(file, predictor, as_json=as_json) for file in files]
     if not all(answers):
         raise typer.Exit(1)
@@ -199,11 +207,19 @@ def _fetch_if_missing(dataset: str | None) -> None:
         download_with_bar()
 
 
-def _load(run: Run) -> "Predictor":
-    run.check_model()  # says what is wrong before TensorFlow takes its seconds
+def _check_weights(run: Run, epoch: int | None) -> None:
+    """Say what is wrong before TensorFlow takes its seconds."""
+    if epoch is None:
+        run.check_model()
+    else:
+        run.epoch_weights(epoch)
+
+
+def _load(run: Run, epoch: int | None) -> "Predictor":
+    _check_weights(run, epoch)
     with quiet_tensorflow():
         from core.inference import Predictor, open_model
-    return Predictor(open_model(run), run.info.recipe.scaling)
+    return Predictor(open_model(run, epoch), run.info.recipe.scaling)
 
 
 def _read_all(predictor: "Predictor", images: NDArray[np.uint8]) -> NDArray[np.float32]:

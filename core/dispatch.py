@@ -20,7 +20,7 @@ from core.runs import Run
 START_GRACE_S = 60.0
 """How long a process may take from its start until it holds the run's lock."""
 MAX_STARTS = 3
-STOP_GRACE_S = 30.0
+STOP_GRACE_S = 60.0
 
 ENDED_OUTSIDE = (
     "The training process was ended from outside, perhaps because the machine ran out of memory."
@@ -87,8 +87,10 @@ def _take_up(run: Run, card: JobCard) -> None:
     current = runs.find(run.id)  # it may have ended a moment ago
     if current.info.status != "running" or is_being_trained(run.folder):
         return
-    if card.stop_asked or not card.submitted or card.starts >= MAX_STARTS:
-        # Asked to stop and killed, started on the command line, or killed again and again.
+    if card.stop_asked:  # and it did not end by itself
+        change(current, card, status="stopped", ended_by="by hand")
+    elif not card.submitted or card.starts >= MAX_STARTS:
+        # Started on the command line, or killed again and again.
         _give_up(current, card)
     else:
         change(current, card, status="queued")

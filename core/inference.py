@@ -76,7 +76,7 @@ class Predictor:
         return answer.get_concrete_function()
 
 
-_Key = tuple[Path, str]
+_Key = tuple[Path, str, int | None]
 _ready: dict[_Key, Predictor] = {}
 _keeping = Lock()
 # One lock for each of the runs being opened (some may share one), so that opening a run delays
@@ -84,33 +84,53 @@ _keeping = Lock()
 _opening = tuple(Lock() for _ in range(MAX_LOADED))
 
 
-def load_predictor(run_id: str) -> Predictor:
-    """The network of a run, loaded once per server. Raises RunError if it cannot be opened."""
+def load_predictor(run_id: str, epoch: int | None = None) -> Predictor:
+    """The network of a run, finished or as it was after an epoch, loaded once per server.
+
+    Raises RunError if it cannot be opened, or the weights of that epoch are not kept.
+    """
     run = runs.find(run_id)
-    key = (run.folder, run.info.model_sha256)
-    loaded = _ready.get(key)
+    key = (run.folder, run.info.model_sha256, epoch)
+    loaded = _kept(key)
     if loaded:
         return loaded
     with _opening[hash(key) % len(_opening)]:
-        loaded = _ready.get(key) or Predictor(open_model(run), run.info.recipe.scaling)
-        _keep(key, loaded)
+        loaded = _kept(key)
+        if loaded is None:
+            loaded = Predictor(open_model(run, epoch), run.info.recipe.scaling)
+            _keep(key, loaded)
+        return loaded
+
+
+def _kept(key: _Key) -> Predictor | None:
+    """A network that is loaded already; it counts as the one used last from now on."""
+    with _keeping:
+        loaded = _ready.pop(key, None)
+        if loaded:
+            _ready[key] = loaded
         return loaded
 
 
 def _keep(key: _Key, loaded: Predictor) -> None:
-    """Keep a network, and forget the one that was loaded first where there are too many."""
+    """Keep a network, and forget the one that was not used for longest where there are too many.
+
+    So a visitor who goes through the epochs of one run does not push out what others are using.
+    """
     with _keeping:
         _ready[key] = loaded
         if len(_ready) > MAX_LOADED:
             del _ready[next(iter(_ready))]
 
 
-def open_model(run: runs.Run) -> keras.Model:
-    """Build the run's network from its recipe and fill in the weights of its `model.keras`.
+def open_model(run: runs.Run, epoch: int | None = None) -> keras.Model:
+    """Build the run's network from its recipe and fill in its weights.
 
-    The network description inside a .keras file can carry code; it is never looked at. Raises
-    RunError if the file is missing, damaged, or holds another network's weights.
+    They come from its `model.keras`, or for an epoch from `epochs/`, where they are float16. The
+    network description inside a .keras file can carry code; it is never looked at. Raises RunError
+    if the file is missing, damaged, or holds another network's weights.
     """
+    if epoch is not None:
+        return _at_epoch(run, epoch)
     run.check_model()
     model = run.info.recipe.architecture.to_keras()
     try:
@@ -119,5 +139,18 @@ def open_model(run: runs.Run) -> keras.Model:
         raise RunError(
             f"The file model.keras of the run {run.id!r} does not hold the weights of its recipe's "
             "network. Train the run again."
+        ) from error
+    return model
+
+
+def _at_epoch(run: runs.Run, epoch: int) -> keras.Model:
+    halves = run.epoch_weights(epoch)
+    model = run.info.recipe.architecture.to_keras()
+    try:
+        model.set_weights([half.astype(np.float32) for half in halves])
+    except ValueError as error:
+        raise RunError(
+            f"The weights of epoch {epoch} of the run {run.id!r} are not those of its recipe's "
+            "network. Choose another epoch, or the finished network."
         ) from error
     return model

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from core import runs
 from core.limits import Limits
 from core.run_writer import write_whole
-from core.runs import SHIPPED_FOLDER, Run
+from core.runs import Run
 
 FILE = "job.json"
 MAX_TITLE = 60
@@ -53,7 +54,7 @@ def owner_of(token: str) -> str:
 
 def is_shipped(run: Run) -> bool:
     """Whether the run came with the product: nobody can change or delete it."""
-    return run.folder.parent == SHIPPED_FOLDER
+    return run.folder.parent == runs.SHIPPED_FOLDER
 
 
 def may_manage(run: Run, token: str, allowed: Limits) -> bool:

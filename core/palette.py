@@ -23,6 +23,35 @@ DIGITS: Final = (
 TEXT: Final = {"light": "#10151f", "dark": "#e8ecf1"}
 """The text colour of each theme, as in `config.toml`."""
 
+DIVERGING: Final = {
+    "light": (
+        "#67001f",
+        "#b2182b",
+        "#d6604d",
+        "#f4a582",
+        "#fddbc7",
+        "#d1e5f0",
+        "#92c5de",
+        "#4393c3",
+        "#2166ac",
+        "#053061",
+    ),
+    "dark": (
+        "#ffadad",
+        "#c4756a",
+        "#8c402c",
+        "#501803",
+        "#280d01",
+        "#11191e",
+        "#1a4256",
+        "#2e7699",
+        "#5ba4db",
+        "#9eb0ff",
+    ),
+}
+"""For weights and other numbers around zero, from the most negative (red) to the most positive
+(blue), of each theme; `config.toml` says where they come from."""
+
 ANSWER: Final = "#3f90da"
 """What the network answers."""
 OTHER: Final = "#94a4a2"

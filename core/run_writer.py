@@ -30,6 +30,7 @@ MAX_EPOCH_BYTES = 20 * 1024 * 1024
 SPARE = ".spare"
 SPARE_BYTES = 64 * 1024
 REPLACING_S = 1.0
+LOCK_WAIT_S = 3.0
 
 
 class RunWriter:
@@ -67,7 +68,8 @@ class RunWriter:
         self.rows: list[dict[str, Any]] = []
         self._lock = worker_lock(folder)
         try:
-            self._lock.acquire()
+            # Whoever asks whether a run is being trained holds its lock for a moment.
+            self._lock.acquire(timeout=LOCK_WAIT_S)
             (folder / "epochs").mkdir(exist_ok=True)
             _write(folder / SPARE, bytes(SPARE_BYTES))
         except Timeout as error:

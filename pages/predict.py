@@ -10,7 +10,7 @@ from core.preprocessing import find_digit
 from pages.widgets.answer import show_answer, show_nothing_yet
 from pages.widgets.canvas import PAPER, canvas
 from pages.widgets.navigation import through_app
-from pages.widgets.run_picker import chosen_run
+from pages.widgets.run_picker import chosen_epoch, chosen_run
 from pages.widgets.words import plain
 
 
@@ -44,7 +44,7 @@ def _read_a_digit() -> None:
         except PictureError as error:
             st.warning(plain(str(error)), icon=":material/help:")
             return
-        show_answer(digit, chosen_run())
+        show_answer(digit, chosen_run(), chosen_epoch())
 
 
 def _uploaded() -> NDArray[np.uint8] | None:

@@ -71,6 +71,16 @@ def forget_full_mnist(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.setenv("KERAS_HOME", str(folder / "keras-home"))
 
 
+@pytest.fixture(autouse=True)
+def nothing_in_the_background(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page's test neither measures this machine nor leaves a thread that looks after the queue."""
+    monkeypatch.setattr("pages.widgets.keeper._keep", lambda: None)
+    if "measuring" not in request.keywords:
+        monkeypatch.setattr("core.measuring._start", lambda command, wait_s: False)
+
+
 @pytest.fixture
 def only_sample(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The test runs as if the full MNIST were not on this machine."""

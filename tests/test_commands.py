@@ -86,7 +86,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
     """The runs whose network was asked for; `Sure` answers in its place."""
     asked: list[Run] = []
 
-    def load(run: Run) -> Sure:
+    def load(run: Run, epoch: int | None) -> Sure:
         asked.append(run)
         return Sure()
 

@@ -52,3 +52,9 @@ def test_pages_and_theme_share_the_ten_digit_colours() -> None:
     assert tuple(theme["chartCategoricalColors"]) == palette.DIGITS
     assert len(set(palette.DIGITS)) == 10
     assert {name: theme[name]["textColor"] for name in ("light", "dark")} == palette.TEXT
+
+
+def test_pages_and_theme_share_the_scale_around_zero() -> None:
+    theme = tomllib.loads(CONFIG.read_text())["theme"]
+    for name in ("light", "dark"):
+        assert tuple(theme[name]["chartDivergingColors"]) == palette.DIVERGING[name]

@@ -226,7 +226,7 @@ def test_opening_a_run_does_not_delay_one_that_is_open(
     ready = load_predictor("mine")
     release = threading.Event()
 
-    def slow(run: Run) -> None:
+    def slow(run: Run, epoch: int | None) -> None:
         release.wait(20)
         raise RunError("never mind")
 

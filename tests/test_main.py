@@ -15,7 +15,7 @@ from tests.test_commands import ROOT, is_one_sentence, settings
 def test_a_file_name_that_is_no_text_is_printed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "_load", lambda run: None)
+    monkeypatch.setattr(commands, "_load", lambda run, epoch: None)
     digit = commands.ReadDigit(7, 1.0, [0.1] * 10, (0, 0, 1, 1))
     monkeypatch.setattr(commands, "read_picture", lambda file, predictor: digit)
     assert main(["predict", "caf\udce9.png"]) == 0

@@ -18,15 +18,18 @@ STEP_WIDTH = 120
 CHART_CONFIG = {"displayModeBar": False}
 
 
-def show_answer(digit: Digit, run_id: str | None) -> None:
-    """Let the run read the digit, and show answer, probabilities and the network's input."""
+def show_answer(digit: Digit, run_id: str | None, epoch: int | None = None) -> None:
+    """Let the run read the digit, and show answer, probabilities and the network's input.
+
+    With an epoch, it is the network as it was after that epoch that reads, and the answer says so.
+    """
     if run_id is None:
         st.error(NO_RUN)
         return
     try:
         run = runs.find(run_id)
         with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
-            network = predictor(run_id)
+            network = predictor(run_id, epoch)
         probabilities = network.probabilities(digit.pixels[None])[0]
     except RunError as error:
         st.error(plain(str(error)), icon=":material/broken_image:")
@@ -36,6 +39,9 @@ def show_answer(digit: Digit, run_id: str | None) -> None:
     ):
         with st.container(width="stretch"):
             _headline(probabilities, run.info.recipe.label_smoothing)
+            if epoch is not None:
+                in_all = run.info.epochs_done or run.info.recipe.epochs
+                st.caption(f"after epoch {epoch} of {in_all}: this is not the finished network")
         st.image(
             enlarged(digit.pixels, 4),
             caption="What it saw",

@@ -21,6 +21,13 @@ class Entry:
 
 ENTRIES: dict[str, Entry] = {
     "home": Entry("pages/home.py", "Home", ":material/home:"),
+    "train": Entry(
+        "pages/train.py",
+        "Train",
+        ":material/model_training:",
+        "How does a network learn? Set one up, press Train, and watch its curves, its kernels and "
+        "its mistakes change while it learns.",
+    ),
     "predict": Entry(
         "pages/predict.py",
         "Predict",

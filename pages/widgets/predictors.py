@@ -1,5 +1,6 @@
 """TensorFlow, started in the background, and the loaded networks that all visitors share."""
 
+import gc
 import logging
 import threading
 from typing import TYPE_CHECKING
@@ -34,13 +35,18 @@ def _load_default() -> None:
     except DigitscopeError as error:
         # A visitor who chooses this run is told on the page; this is for who runs the server.
         logging.getLogger(__name__).warning("warm-up: %s", error)
+    # Streamlit collects garbage after every run of a script: looking through TensorFlow's objects
+    # took half a second of a core each time. They stay for good, so it need not look at them.
+    gc.collect()
+    gc.freeze()
 
 
-def predictor(run_id: str) -> "Predictor":
-    """The network of a run, ready to answer. Raises RunError if it cannot be opened.
+def predictor(run_id: str, epoch: int | None = None) -> "Predictor":
+    """The network of a run, finished or after an epoch, ready to answer.
 
+    Raises RunError if it cannot be opened, or the weights of that epoch are not kept.
     The first call on a server takes the seconds that importing TensorFlow takes.
     """
     from core.inference import load_predictor
 
-    return load_predictor(run_id)
+    return load_predictor(run_id, epoch)

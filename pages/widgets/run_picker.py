@@ -1,31 +1,38 @@
-"""The run in use: chosen in the sidebar, the same on every page, carried by the link (`?run=`)."""
+"""The run in use: chosen in the sidebar, the same on every page, carried by the link.
 
-from collections.abc import Container
+`?run=ID` is the finished network of a run, `?run=ID&epoch=3` the same network after epoch 3.
+"""
 
 import streamlit as st
 
 from core import runs
 from core.evaluation import wilson_interval
+from core.job_card import shown_name
 from pages.widgets.predictors import DEFAULT_RUN
 from pages.widgets.words import plain
 
 KEY = "run"
+EPOCH = "epoch"
+FINISHED = "the finished network"
 TRAINED_ON = ", some of which it was trained on: this is no test score"
 NO_RUN = "There is no run to use. Train one with `make train PRESET=fast`."
+_ANOTHER = "another one is in use."
 _LAST_LINK = "run_in_last_link"
+_EPOCH_OF = "run_of_epoch"
 
 
 def pick_run() -> None:
-    """Draw the run picker in the sidebar; `chosen_run` gives what it holds."""
+    """Draw the pickers in the sidebar; `chosen_run` and `chosen_epoch` give what they hold."""
     found = runs.list_runs()
-    usable = {run.id: run for run in found if isinstance(run, runs.Run)}
-    broken = [run for run in found if isinstance(run, runs.BrokenRun)]
-    asked = st.query_params.get(KEY)
+    usable = {run.id: run for run in found if isinstance(run, runs.Run) and run.info.model_sha256}
+    asked, asked_epoch = st.query_params.get(KEY), st.query_params.get(EPOCH)
     with st.sidebar:
         if not usable:
             st.error(NO_RUN)
             return
-        _follow_link(asked, usable)
+        new_link = _is_new(asked, asked_epoch)
+        if new_link and KEY in st.session_state and asked in usable:
+            st.session_state[KEY] = asked
         # The first is the default: a stable sort keeps the others in their order.
         names = sorted(usable, key=lambda name: name != DEFAULT_RUN)
         # What an option shows is also what the link holds, so it is the bare id.
@@ -37,32 +44,72 @@ def pick_run() -> None:
             help="A run is a trained network with its recipe and its results. Every page uses the "
             "run that is chosen here.",
         )
-        st.caption(figure(usable[chosen]))
+        run = usable[chosen]
+        st.caption(f"{_title(run)}{figure(run)}")
+        meant = asked is None or asked == chosen
+        _pick_epoch(run, asked_epoch if meant else None, new_link=new_link)
+        broken = [run for run in found if isinstance(run, runs.BrokenRun)]
         if asked and asked not in usable:
-            st.warning(_unknown(asked, broken), icon=":material/link_off:")
+            st.warning(_why_not(asked, found), icon=":material/link_off:")
         elif broken:
             with st.expander(f"{len(broken)} damaged"):
-                for run in broken:
-                    st.write(plain(run.problem))
+                for damaged in broken:
+                    st.write(plain(damaged.problem))
 
 
-def _follow_link(asked: str | None, usable: Container[str]) -> None:
-    """Take over the run of a link that was followed within the app.
+def _is_new(asked: str | None, asked_epoch: str | None) -> bool:
+    """Whether a link was followed since the last time, that names a run or an epoch.
 
-    Streamlit reads a bound parameter when its widget first appears; this widget stands on every
-    page, so it would keep its value although the address has changed.
+    Streamlit reads a bound parameter when its widget first appears; these widgets stand on every
+    page, so they would keep their values although the address has changed.
     """
-    if asked == st.session_state.get(_LAST_LINK):
-        return
-    st.session_state[_LAST_LINK] = asked
-    if KEY in st.session_state and asked in usable:
-        st.session_state[KEY] = asked
+    link = (asked, asked_epoch)
+    before = st.session_state.get(_LAST_LINK)
+    st.session_state[_LAST_LINK] = link
+    return link not in {before, (None, None)}
+
+
+def _pick_epoch(run: runs.Run, asked: str | None, *, new_link: bool) -> None:
+    kept = [str(epoch) for epoch in run.epochs()]
+    state = st.session_state
+    other_run = state.get(_EPOCH_OF, run.id) != run.id
+    state[_EPOCH_OF] = run.id
+    if EPOCH in state and (new_link or other_run):
+        # Who changes the run, by hand or by a link within the app, takes the address' epoch along.
+        if other_run and asked == state[EPOCH]:
+            asked = None
+        state[EPOCH] = asked if asked in kept else FINISHED
+    chosen = st.selectbox(
+        "At epoch",
+        [FINISHED, *kept],
+        key=EPOCH,
+        bind="query-params",
+        disabled=not kept,  # not left out: a link's epoch would wait for the next run that has it
+        help="The network as it was after that epoch of its training, as far as its weights were "
+        "kept: with rounded numbers (float16), which hardly changes an answer.",
+    )
+    if chosen != FINISHED:
+        st.caption("The figures above are the finished network's.")
+    if asked and asked not in {chosen, FINISHED}:
+        st.warning(_no_epoch(asked, run, kept), icon=":material/link_off:")
 
 
 def chosen_run() -> str | None:
     """The id of the run in use, or None if there is no run at all."""
     chosen: str | None = st.session_state.get(KEY)
     return chosen
+
+
+def chosen_epoch() -> int | None:
+    """The epoch after which the run in use is to be shown, or None: its finished network."""
+    chosen: str = st.session_state.get(EPOCH, FINISHED)
+    return None if chosen == FINISHED else int(chosen)
+
+
+def _title(run: runs.Run) -> str:
+    """What its visitor calls the run, if anything, for Markdown."""
+    name = shown_name(run)
+    return "" if name == run.id else f"“{plain(' '.join(name.split()))}”: "
 
 
 def figure(run: runs.Run) -> str:
@@ -78,10 +125,29 @@ def figure(run: runs.Run) -> str:
     return f"{found} on the sample's test digits, 95 % interval {low:.1f} to {high:.1f} %{seen}"
 
 
-def _unknown(asked: str, broken: list[runs.BrokenRun]) -> str:
-    for run in broken:
-        if run.id == asked:
-            return plain(run.problem)
-    # What a link holds is a stranger's text: plain, and not too long.
-    shown = "".join(char for char in asked[:40] if char.isalnum() or char in "-_")
-    return f"The link asks for a run “{shown}” that does not exist here; another one is in use."
+def _why_not(asked: str, found: list[runs.Run | runs.BrokenRun]) -> str:
+    """Why the run that a link asks for is not the one in use."""
+    known = next((run for run in found if run.id == asked), None)
+    if isinstance(known, runs.BrokenRun):
+        return plain(known.problem)
+    if known is None:
+        return f"The link asks for a run “{_short(asked)}” that does not exist here; {_ANOTHER}"
+    if known.info.status == "queued":
+        return f"The run “{asked}” waits to be trained: watch it on the Train page; {_ANOTHER}"
+    if known.info.status == "running":
+        return f"The run “{asked}” is still being trained: watch it on the Train page; {_ANOTHER}"
+    why = plain(known.info.error) or "Its training ended before there was one."
+    return f"The run “{asked}” has no network; {_ANOTHER} {why}"
+
+
+def _no_epoch(asked: str, run: runs.Run, kept: list[str]) -> str:
+    which = f"It keeps the epochs {', '.join(kept)}" if kept else "It keeps no single epochs"
+    return (
+        f"The link asks for epoch “{_short(asked)}” of the run “{run.id}”, which is not kept. "
+        f"{which}; the finished network is in use."
+    )
+
+
+def _short(asked: str) -> str:
+    """What a link holds is a stranger's text: plain, and not too long."""
+    return "".join(char for char in asked[:40] if char.isalnum() or char in "-_")

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -150,9 +151,33 @@ def test_a_reload_keeps_the_run_of_the_link_and_works_again(page: Page, address:
     drawing_area(page)
     settle(page)
     picker = page.get_by_test_id("stSidebar").get_by_role("combobox")
-    expect(picker).to_have_value("yalcin")
+    expect(picker.first).to_have_value("yalcin")
     draw(page, ZERO, (60, 60, 150))
     expect_answer(page, 0)
+
+
+def test_a_link_shows_the_run_at_an_epoch_and_another_run_is_shown_finished(
+    page: Page, address: str
+) -> None:
+    open_predict(page, address, "?run=yalcin&epoch=2")
+    draw(page, ONE, (60, 60, 150))
+    expect_answer(page, 1)
+    said = page.get_by_text("after epoch 2 of 10")
+    expect(said).to_be_visible()
+    # A look at another page keeps the epoch, in the picker and in the link.
+    sidebar = page.get_by_test_id("stSidebar")
+    sidebar.get_by_role("link", name="Home").click()
+    expect(page.get_by_role("heading", name="Digitscope")).to_be_visible()
+    sidebar.get_by_role("link", name="Predict").click()
+    expect(said).to_be_visible(timeout=SLOW_MS)
+    expect(page).to_have_url(re.compile(r"\?(epoch=2&run=yalcin|run=yalcin&epoch=2)$"))
+    run, epoch = (sidebar.get_by_role("combobox").nth(k) for k in range(2))
+    run.click()
+    page.get_by_role("option", name="soorya", exact=True).click()
+    expect(epoch).to_have_value("the finished network")
+    expect(page).to_have_url(re.compile(r"\?run=soorya$"))
+    expect(said).to_have_count(0)
+    expect_answer(page, 1)
 
 
 def test_a_phone_has_everything_within_its_width(page: Page, address: str) -> None:

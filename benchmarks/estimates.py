@@ -1,0 +1,164 @@
+# bench: heavy
+"""How close is the estimate of a training's time to the training itself?
+
+Claim: for every preset the estimate is within a factor of 1.5 of the real time, an epoch on the
+full MNIST, an epoch on the sample, and a whole training of two epochs on the sample.
+
+How: the machine is measured as the app does it (`python -m core.measure`, once, beforehand). Then
+every preset is really trained by `core.training.train`:
+
+- on the sample for two epochs: the second epoch, and all from the call to the finished run;
+- on the full MNIST for some seconds only, then stopped: an epoch of the heaviest preset takes more
+  than a minute. The seconds of a step come from the events, without the first group, which pays for
+  tracing. An epoch's time is extrapolated: steps, and what `Model.evaluate` takes for 3,000 of its
+  validation digits. What keeping the weights takes is too little to matter there.
+
+The machine should do nothing else: both sides suffer from company, but not at the same moment.
+
+    python -m benchmarks.estimates [--presets fast best]
+
+Writes `benchmarks/results/estimates.json`.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import parser, start, write_result
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from core import datasets
+from core.estimate import Speed, estimate, load_speed
+from core.events import EpochEnded, Event, Progress
+from core.pipeline import evaluation_batches
+from core.presets import PRESETS, preset
+from core.recipes import Recipe
+from core.training import StopTraining, build, split_validation, train
+
+GROUPS_S = 8.0
+VALIDATED = 3000
+
+
+def main() -> None:
+    """Measure the machine, train every preset, print a table, write the result."""
+    made = parser(__doc__)
+    made.add_argument("--presets", nargs="+", default=list(PRESETS))
+    asked = made.parse_args()
+    datasets.load("mnist")  # says what to do if it is not there
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.monotonic()
+        speed = _measured(Path(folder))
+        measuring_s = time.monotonic() - began
+        names = asked.presets[:1] if asked.quick else asked.presets
+        print(f"measuring the machine took {measuring_s:.1f} s")
+        figures = {name: _compare(preset(name).recipe, speed, Path(folder), name) for name in names}
+    ratios = [pair["ratio"] for found in figures.values() for pair in found.values()]
+    largest = max(max(ratio, 1 / ratio) for ratio in ratios)
+    print(f"the largest factor is {largest:.2f}")
+    write_result(
+        "estimates",
+        figures,
+        quick=asked.quick,
+        measuring_s=round(measuring_s, 1),
+        largest_factor=round(largest, 3),
+        speed=speed.model_dump(mode="json", exclude={"machine"}),
+    )
+
+
+def _measured(folder: Path) -> Speed:
+    """The machine's speed, measured now and kept in a folder of its own."""
+    os.environ["DIGITSCOPE_RUNS"] = str(folder)
+    subprocess.run([sys.executable, "-m", "core.measure"], check=True)
+    speed = load_speed()
+    assert speed is not None, "core.measure has left no measurement"
+    return speed
+
+
+def _compare(recipe: Recipe, speed: Speed, folder: Path, name: str) -> dict[str, dict[str, float]]:
+    sample = recipe.changed(dataset="mnist-sample", epochs=2)
+    epoch_s, total_s = _on_sample(sample, folder / f"{name}-sample")
+    guess = estimate(sample, speed)
+    guessed_full = estimate(recipe.changed(dataset="mnist"), speed).epoch
+    found = {
+        "epoch_mnist": _pair(guessed_full, _epoch_on_mnist(recipe, folder / f"{name}-full")),
+        "epoch_sample": _pair(guess.epoch, epoch_s),
+        # This process has imported TensorFlow already.
+        "training_sample": _pair(guess.total - speed.launch, total_s),
+    }
+    texts = [
+        f"{what} {pair['estimated_s']:.2f} for {pair['real_s']:.2f} s ({pair['ratio']:.2f})"
+        for what, pair in found.items()
+    ]
+    print(f"{name:<10}", "; ".join(texts))
+    return found
+
+
+def _pair(estimated: float, real: float) -> dict[str, float]:
+    return {
+        "estimated_s": round(estimated, 3),
+        "real_s": round(real, 3),
+        "ratio": round(estimated / real, 3),
+    }
+
+
+def _on_sample(recipe: Recipe, folder: Path) -> tuple[float, float]:
+    """Seconds of the second epoch, and of the whole training."""
+    ends: list[float] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, EpochEnded):
+            ends.append(time.monotonic())
+
+    began = time.monotonic()
+    train(recipe, folder, note)
+    return ends[1] - ends[0], time.monotonic() - began
+
+
+def _epoch_on_mnist(recipe: Recipe, folder: Path) -> float:
+    """Seconds of an epoch, from some of its steps and validation digits."""
+    recipe = recipe.changed(dataset="mnist")
+    digits = datasets.training_split("mnist", exclude_sample_test=recipe.exclude_sample_test)
+    fitted, validation = split_validation(digits, recipe)
+    steps = math.ceil(len(fitted) / recipe.batch_size)
+    seconds = steps * _step_seconds(recipe, folder)
+    if validation:
+        part = validation.take(slice(VALIDATED))
+        seconds += len(validation) / len(part) * _evaluation_seconds(recipe, part)
+    return seconds
+
+
+def _step_seconds(recipe: Recipe, folder: Path) -> float:
+    told: list[tuple[float, int]] = []
+
+    def note(event: Event) -> None:
+        if isinstance(event, Progress):
+            told.append((time.monotonic(), event.step))
+            if told[-1][0] - told[0][0] > GROUPS_S:
+                raise StopTraining
+
+    train(recipe, folder, note)
+    groups = [(b[0] - a[0], b[1] - a[1]) for a, b in pairwise(told) if b[1] > a[1]]
+    return sum(seconds for seconds, _ in groups) / sum(steps for _, steps in groups)
+
+
+def _evaluation_seconds(recipe: Recipe, split: Any) -> float:
+    """Seconds of `Model.evaluate`, its first time (tracing) left out."""
+    model = build(recipe)
+    batches = evaluation_batches(split, recipe)
+    model.evaluate(batches, verbose=0)
+    began = time.monotonic()
+    model.evaluate(batches, verbose=0)
+    return time.monotonic() - began
+
+
+if __name__ == "__main__":
+    start(main)

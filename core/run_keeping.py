@@ -1,0 +1,270 @@
+"""Renaming and deleting runs, taking that back, and keeping all runs within the disk's quota.
+
+A deleted run is moved, not removed: it lies in `.trash` of the runs folder until its room is needed
+or somebody deletes a run an hour later. Several servers may share the folder, so whoever changes or
+moves a run holds the queue's lock. Emptying the trash needs no lock: a folder is renamed before it
+is removed, and of two who rename it one comes too late.
+"""
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import DigitscopeError, JobError, RunError
+from core.job_card import (
+    MAX_TITLE,
+    is_shipped,
+    may_manage,
+    owner_of,
+    read_card,
+    shown_name,
+    write_card,
+)
+from core.limits import Limits
+from core.locks import is_being_trained, queue_lock
+from core.runs import Run, own_folder, read
+
+TRASH = ".trash"
+MB = 1_000_000
+MIN_FREE_BYTES = 100 * MB
+"""What a training leaves free on the disk, for the system and for others."""
+
+_GONE = ".gone"
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """A run in the trash: what it was called, where it lies now, where it came from."""
+
+    run_id: str
+    name: str
+    folder: Path
+    home: Path
+
+
+def may_not(run: Run, token: str, allowed: Limits) -> str:
+    """Why the visitor with this token may not rename or delete the run; empty if they may."""
+    if may_manage(run, token, allowed):
+        return ""
+    if is_shipped(run):
+        return "This run came with Digitscope: it can be neither renamed nor deleted."
+    return "Only the browser that started this run may rename or delete it."
+
+
+def is_busy(run: Run) -> bool:
+    """Whether the run waits for its training, is in it, or a process still writes its end."""
+    status = read(run.folder).info.status
+    return status in {"queued", "running"} or is_being_trained(run.folder)
+
+
+def rename(run: Run, title: str, *, token: str, allowed: Limits) -> str:
+    """Give the run a title and return it as it is kept: without line breaks and outer spaces.
+
+    An empty title takes the old one away, so that the run is called by its id again. Raises
+    JobError if the visitor may not, the title is longer than 60 characters or the disk is full,
+    RunError if the run is gone.
+    """
+    words = "".join(char if char.isprintable() else " " for char in title)
+    kept = " ".join(words.split())
+    if len(kept) > MAX_TITLE:
+        raise JobError(
+            f"A name has at most {MAX_TITLE} characters, this one has {len(kept)}: shorten it."
+        )
+    with queue_lock():
+        _check(run, token, allowed)
+        try:
+            card = read_card(run.folder).model_copy(
+                update={"title": "" if kept == run.id else kept}
+            )
+            write_card(run.folder, card)
+        except OSError as error:
+            raise _explained(error, run, "renamed") from error
+    return kept
+
+
+def delete(
+    run: Run, *, token: str, allowed: Limits, busy: Callable[[Run], bool] = is_busy
+) -> Deleted:
+    """Move the run into the trash; what has lain there for an hour is removed for good.
+
+    `busy` says whether the run waits for its training or is in it: it is asked under the queue's
+    lock, so that no training starts meanwhile. Raises JobError if the visitor may not or the run
+    is busy, RunError if it is gone.
+    """
+    with queue_lock():
+        _check(run, token, allowed)
+        if busy(run):
+            raise JobError(
+                f"The run {run.id!r} is waiting or being trained. Stop it first, then delete it."
+            )
+        name = shown_name(run)
+        target = own_folder() / TRASH / f"{run.id}.{time.time_ns()}"
+        try:
+            target.parent.mkdir(exist_ok=True)
+            run.folder.rename(target)
+        except OSError as error:
+            raise _explained(error, run, "deleted") from error
+        _remove_older_than(3600)
+    return Deleted(run.id, name, target, run.folder)
+
+
+def undo(deleted: Deleted, *, token: str) -> None:
+    """Put a deleted run back where it was.
+
+    Raises JobError if it is another visitor's, RunError if it is no longer in the trash or another
+    run has its place.
+    """
+    with queue_lock():
+        if not deleted.folder.is_dir():
+            raise RunError(
+                f"The run {deleted.run_id!r} cannot be brought back: it is no longer in the trash."
+            )
+        if read_card(deleted.folder).owner not in {"", owner_of(token)}:
+            raise JobError("Only the browser that started this run may bring it back.")
+        if deleted.home.exists():
+            raise RunError(
+                f"The run {deleted.run_id!r} cannot be brought back: another run is called so "
+                "meanwhile. Delete that one first."
+            )
+        try:
+            deleted.folder.rename(deleted.home)
+        except OSError as error:
+            raise RunError(
+                f"The run {deleted.run_id!r} cannot be brought back ({error.strerror})."
+            ) from error
+
+
+def empty_trash(older_than_s: float = 3600) -> int:
+    """Remove for good what was deleted longer ago than that; returns the bytes that came free."""
+    return _remove_older_than(older_than_s)
+
+
+def size_of(folder: Path) -> int:
+    """The bytes of all files in a folder and those below it; 0 if it is gone."""
+    try:
+        with os.scandir(folder) as entries:
+            return sum(_size_of_entry(entry) for entry in entries)
+    except OSError:
+        return 0
+
+
+def used_bytes() -> int:
+    """What all visitors' runs take on the disk, deleted ones in the trash included."""
+    return size_of(own_folder())
+
+
+def check_room(needed_bytes: int, allowed: Limits) -> None:
+    """Make sure that a run of this size fits: into the quota, and onto the disk.
+
+    Takes it from the trash where that is enough, oldest first. Raises JobError that names what is
+    used and what is allowed, and leaves the trash alone, where it is not.
+    """
+    lacking = _shortage(needed_bytes, allowed)
+    if lacking <= 0:
+        return
+    in_trash = [entry for _, entry in _trash()]
+    if lacking > sum(size_of(entry) for entry in in_trash):
+        raise JobError(_no_room(needed_bytes, allowed))
+    for entry in in_trash:
+        if lacking > 0:
+            lacking -= _remove(entry)
+    if _shortage(needed_bytes, allowed) > 0:
+        raise JobError(_no_room(needed_bytes, allowed))
+
+
+def _shortage(needed: int, allowed: Limits) -> int:
+    over_quota = used_bytes() + needed - allowed.disk_mb * MB
+    return max(over_quota, needed + MIN_FREE_BYTES - _free_bytes())
+
+
+def _free_bytes() -> int:
+    folder = own_folder().absolute()
+    return shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
+
+
+def _no_room(needed: int, allowed: Limits) -> str:
+    used, free = used_bytes(), _free_bytes()
+    if used + needed > allowed.disk_mb * MB:
+        return (
+            f"The runs take {used / MB:,.0f} of the {allowed.disk_mb:,} MB that this server allows "
+            f"for all of them, and this one may need {needed / MB:,.0f} MB. Delete runs that you "
+            "no longer need, or ask who runs the server for more (DIGITSCOPE_DISK_MB)."
+        )
+    return (
+        f"The disk of this server is nearly full: {free / MB:,.0f} MB are free, this run may need "
+        f"{needed / MB:,.0f} MB, and {MIN_FREE_BYTES / MB:,.0f} MB must stay. Delete runs that you "
+        "no longer need."
+    )
+
+
+def _check(run: Run, token: str, allowed: Limits) -> None:
+    """Raise unless the run is still there and the visitor's own."""
+    if not (run.folder / "run.json").is_file():
+        raise _vanished(run)
+    if reason := may_not(run, token, allowed):
+        raise JobError(reason)
+
+
+def _vanished(run: Run) -> RunError:
+    return RunError(
+        f"The run {run.id!r} is no longer there: it was deleted, perhaps in another tab."
+    )
+
+
+def _explained(error: OSError, run: Run, done: str) -> DigitscopeError:
+    if not run.folder.exists():
+        return _vanished(run)
+    if error.errno in _NO_ROOM:
+        return JobError(
+            f"The disk is full, so the run {run.id!r} could not be {done}. Delete other runs first."
+        )
+    return JobError(f"The run {run.id!r} could not be {done} ({error.strerror}). Try it again.")
+
+
+def _trash() -> list[tuple[float, Path]]:
+    """What lies in the trash, oldest first: (when it was deleted in Unix seconds, folder)."""
+    try:
+        entries = list((own_folder() / TRASH).iterdir())
+    except OSError:
+        return []
+    return sorted((_deleted_at(entry), entry) for entry in entries)
+
+
+def _deleted_at(entry: Path) -> float:
+    """Read from the name; 0 for what is half removed already, or was put there by hand."""
+    stamp = entry.name.rpartition(".")[2]
+    return int(stamp) / 1e9 if stamp.isdecimal() else 0.0
+
+
+def _remove_older_than(seconds: float) -> int:
+    before = time.time() - seconds
+    return sum(_remove(entry) for when, entry in _trash() if when < before)
+
+
+def _remove(entry: Path) -> int:
+    """Remove a folder for good and return the bytes that came free.
+
+    It is renamed first, so that nobody can bring back half a run.
+    """
+    size = size_of(entry)
+    gone = entry if entry.name.endswith(_GONE) else entry.with_name(entry.name + _GONE)
+    try:
+        entry.rename(gone)
+    except OSError:
+        return 0
+    shutil.rmtree(gone, ignore_errors=True)
+    return size - size_of(gone)
+
+
+def _size_of_entry(entry: os.DirEntry[str]) -> int:
+    try:
+        if entry.is_dir(follow_symlinks=False):
+            return size_of(Path(entry.path))
+        return entry.stat(follow_symlinks=False).st_size
+    except OSError:  # a file that a training has just renamed or thinned out
+        return 0

@@ -1,0 +1,36 @@
+"""A thread of the server that looks after the queue of trainings, whoever is on which page."""
+
+import logging
+import threading
+import time
+
+import streamlit as st
+
+from core import dispatch
+from core.errors import DigitscopeError
+from core.run_keeping import empty_trash
+
+EVERY_S = 2.0
+
+
+@st.cache_resource(show_spinner=False)
+def keep_trainings_going() -> threading.Thread:
+    """Start the thread, once per server.
+
+    A training starts the next one itself, so this matters when one was killed, or the server was
+    down meanwhile.
+    """
+    thread = threading.Thread(target=_keep, daemon=True, name="trainings")
+    thread.start()
+    return thread
+
+
+def _keep() -> None:
+    while True:
+        try:
+            dispatch.look_after()
+            empty_trash()
+        except (DigitscopeError, OSError) as error:
+            # The page says it when a visitor trains; this is for who runs the server.
+            logging.getLogger(__name__).warning("looking after trainings: %s", error)
+        time.sleep(EVERY_S)

@@ -1,0 +1,67 @@
+"""What to do with a training that is over: use it, continue it, change it."""
+
+import streamlit as st
+
+from core import jobs
+from core.bounds import bounds
+from core.errors import DigitscopeError
+from core.job_card import is_shipped, may_manage
+from core.limits import Limits
+from core.recipes import Recipe
+from core.runs import Run
+from pages.widgets.navigation import pages
+from pages.widgets.words import plain
+
+# Pages that take a run, in the order in which they help.
+_USES = {
+    "confusion": ("See its confusions", ":material/grid_on:"),
+    "filters": ("See what its filters see", ":material/filter_b_and_w:"),
+    "predict": ("Draw with it", ":material/draw:"),
+}
+
+
+def next_steps(run: Run, token: str, allowed: Limits) -> None:
+    """Draw the links and, for the browser that trained it, the continuation."""
+    st.markdown("**What next?**")
+    known = pages()
+    with st.container(horizontal=True):
+        for key, (label, icon) in _USES.items():
+            if key in known and run.info.model_sha256:
+                link = {"run": run.id}
+                st.page_link(known[key], label=label, icon=icon, query_params=link)
+        st.page_link(
+            known["train"],
+            label="Train this again, changed",
+            icon=":material/tune:",
+            query_params={"from": run.id},
+        )
+    if may_manage(run, token, allowed) and not is_shipped(run):
+        _go_on(run, token, allowed)
+
+
+def _go_on(run: Run, token: str, allowed: Limits) -> None:
+    done = run.info.epochs_done
+    most = min(int(bounds(Recipe, "epochs").high), allowed.epochs)
+    if done >= most:
+        return
+    planned = run.info.recipe.epochs
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        total = st.number_input(
+            "Continue it up to epoch",
+            done + 1,
+            most,
+            planned if planned > done else min(done + 2, most),
+            key=f"continue-{run.id}-{done}",
+            width=180,
+            help="It goes on where it was, as if it had never stopped. A learning-rate schedule is "
+            "stretched over all epochs.",
+        )
+        pressed = st.button("Continue", icon=":material/resume:", key="continue")
+    if not pressed:
+        return
+    try:
+        jobs.go_on(run.id, token=token, epochs=total)
+    except DigitscopeError as error:
+        st.error(plain(str(error)), icon=":material/block:")
+    else:
+        st.rerun()

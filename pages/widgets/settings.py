@@ -1,0 +1,200 @@
+"""The settings form: from a preset, a run or a link to a recipe, on two levels."""
+
+import streamlit as st
+
+from core import runs
+from core.errors import DigitscopeError, RecipeError
+from core.job_card import is_shipped, shown_name
+from core.limits import Limits, check, fitted
+from core.presets import PRESETS
+from core.recipes import Recipe
+from pages.widgets.settings_data import augmentation, data
+from pages.widgets.settings_layers import layers
+from pages.widgets.settings_simple import simple
+from pages.widgets.settings_state import (
+    follow_link,
+    recipe_of,
+    start_from,
+    state,
+    undo,
+    write_link,
+)
+from pages.widgets.settings_training import training
+from pages.widgets.words import plain
+
+_LEVELS = ("Simple", "Everything")
+_PRESET, _RUN = "settings-preset", "settings-run"
+
+
+def settings(allowed: Limits) -> Recipe | None:
+    """Draw the form and return the recipe that is set; the page's link holds it too.
+
+    None if the settings do not fit together; then the form says why, and keeps them. A recipe whose
+    network is larger than the server allows is returned, and the form says that too.
+    """
+    current = follow_link(allowed)
+    # Messages have a place of their own: what comes below must not move, or it is drawn anew.
+    message = st.container()
+    if current.problem:
+        message.warning(plain(current.problem), icon=":material/link_off:")
+    _start(allowed)
+    level = st.segmented_control(
+        "How much to set",
+        _LEVELS,
+        default=_LEVELS[0],
+        required=True,
+        key="settings-level",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    with st.container():
+        recipe = _checked(allowed)
+    if level == _LEVELS[0]:
+        simple(allowed)
+    else:
+        _everything(allowed)
+    if recipe:
+        write_link(recipe, allowed)
+    return recipe
+
+
+def origin() -> str:
+    """The preset or run that the settings were started from; empty for those of a link."""
+    return state().origin
+
+
+def _checked(allowed: Limits) -> Recipe | None:
+    """The recipe that is set; says what is wrong with it, if anything is."""
+    try:
+        recipe = state().draft.recipe()
+    except RecipeError as error:
+        st.error(plain(str(error)), icon=":material/block:")
+        st.button("Back to the last settings that worked", icon=":material/undo:", on_click=undo)
+        return None
+    state().valid = recipe
+    try:
+        check(recipe, allowed)
+    except RecipeError as error:
+        st.error(plain(str(error)), icon=":material/block:")
+    return recipe
+
+
+def _start(allowed: Limits) -> None:
+    """Choose what to start from: a preset, or a run that is there."""
+    current = state()
+    others = {run.id: run for run in _runs()}
+    both = st.grid(min_column_width=300, gap=("small", "medium"))
+    _give(_PRESET, current.origin if current.origin in PRESETS else None)
+    if others:
+        _give(_RUN, current.origin if current.origin in others else None)
+    with both:
+        st.pills(
+            "Start from a preset",
+            list(PRESETS),
+            key=_PRESET,
+            wrap=True,
+            on_change=_preset,
+            args=(allowed,),
+        )
+        if others:
+            st.selectbox(
+                "or train a run again, changed",
+                list(others),
+                index=None,
+                format_func=lambda run_id: _name(others[run_id]),
+                placeholder="Choose a run",
+                key=_RUN,
+                on_change=_run,
+                args=(allowed,),
+            )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(_about(current.origin), width="content")
+        if _differs(current.origin, allowed):
+            st.button(
+                f"Back to {plain(current.origin)}",
+                icon=":material/restart_alt:",
+                type="tertiary",
+                key="settings-restart",
+                on_click=_restart,
+                args=(allowed,),
+            )
+
+
+def _name(run: runs.Run) -> str:
+    """What a run is called, in words that no other run has: several may bear one title."""
+    title = shown_name(run)
+    return title if title == run.id else f"{title} ({run.id})"
+
+
+def _runs() -> list[runs.Run]:
+    """The runs that are not presets already, newest first."""
+    found = [run for run in runs.list_runs() if isinstance(run, runs.Run) and not is_shipped(run)]
+    return sorted(found, key=lambda run: run.info.created, reverse=True)
+
+
+def _give(key: str, value: str | None) -> None:
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+
+
+def _preset(allowed: Limits) -> None:
+    """Take over a preset, but for the dataset: how long to wait is another question."""
+    name = st.session_state[_PRESET]
+    if name:
+        dataset = state().draft.get("dataset")
+        start_from(fitted(PRESETS[name].recipe.changed(dataset=dataset), allowed), name)
+
+
+def _run(allowed: Limits) -> None:
+    name = st.session_state[_RUN]
+    if name:
+        _take_over(name, allowed)
+
+
+def _restart(allowed: Limits) -> None:
+    if state().origin in PRESETS:
+        st.session_state[_PRESET] = state().origin
+        _preset(allowed)
+    else:
+        _take_over(state().origin, allowed)
+
+
+def _take_over(run_id: str, allowed: Limits) -> None:
+    try:
+        start_from(fitted(recipe_of(run_id), allowed), run_id)
+    except DigitscopeError as error:  # deleted in another tab
+        state().problem = f"{run_id} can no longer be started from. {error}"
+
+
+def _about(origin: str) -> str:
+    if origin in PRESETS:
+        return PRESETS[origin].about
+    if origin:
+        return f"The settings of the run {plain(origin)}."
+    return "The settings of the link."
+
+
+def _differs(origin: str, allowed: Limits) -> bool:
+    """Whether the settings are no longer those of the preset (on any dataset) or the run."""
+    if not origin:
+        return False
+    try:
+        start = fitted(recipe_of(origin), allowed)
+        recipe = state().draft.recipe()
+    except DigitscopeError:
+        return True
+    return recipe != (start.changed(dataset=recipe.dataset) if origin in PRESETS else start)
+
+
+def _everything(allowed: Limits) -> None:
+    network, learning, digits, changes = st.tabs(
+        ["Network", "Training", "Data and validation", "Augmentation"], key="settings-part"
+    )
+    with network:
+        layers()
+    with learning:
+        training(allowed)
+    with digits:
+        data(allowed)
+    with changes:
+        augmentation()

@@ -1,0 +1,174 @@
+"""The settings that a visitor is changing: one draft in the session, and the link that holds it.
+
+The draft is the only truth. Widgets show it and change it through callbacks, before the page is
+drawn, so whatever is drawn and returned is of one state.
+"""
+
+import time
+from dataclasses import dataclass, field
+
+import streamlit as st
+
+from core import runs
+from core.draft import Draft
+from core.errors import DigitscopeError, RecipeError, RunError
+from core.limits import Limits, check, fitted
+from core.presets import FAST, PRESETS
+from core.recipe_link import from_link, to_link
+from core.recipes import Recipe
+
+RECIPE, PRESET, RUN = "recipe", "preset", "from"
+_KEY = "settings"
+# A browser that is asked to show a new link may send one more message with the link before it.
+_LAG_S = 1.0
+_REMEMBERED = 200
+
+
+@dataclass
+class State:
+    """A visitor's settings, and what is known about where they come from."""
+
+    draft: Draft
+    valid: Recipe
+    """The last settings that fitted together."""
+    origin: str = ""
+    """The preset or run that was started from; empty if a link gave the settings."""
+    problem: str = ""
+    """What is wrong with the link, until something else is chosen."""
+    changed: bool = False
+    """Whether a widget changed the draft just before this drawing."""
+    selected: int = 0
+    """The block that is open for changes."""
+    link: str | None = None
+    link_time: float = 0.0
+    origins: dict[str, str] = field(default_factory=dict)
+    """The links that were written, newest last, and where their settings came from."""
+
+
+def state() -> State:
+    """This visitor's settings, after `follow_link`."""
+    found: State = st.session_state[_KEY]
+    return found
+
+
+def default_recipe(allowed: Limits) -> Recipe:
+    """What a newcomer finds: the fast network on the digits that are always there."""
+    return fitted(FAST.recipe.changed(dataset="mnist-sample"), allowed)
+
+
+def change(draft: Draft) -> None:
+    """Take a changed draft over; for callbacks."""
+    current = state()
+    current.draft, current.changed, current.problem = draft, True, ""
+
+
+def start_from(recipe: Recipe, origin: str) -> None:
+    """Take over all settings of a preset or a run; for callbacks."""
+    change(Draft.of(recipe))
+    state().valid, state().origin, state().selected = recipe, origin, 0
+
+
+def undo() -> None:
+    """Go back to the last settings that fitted together; for callbacks."""
+    change(Draft.of(state().valid))
+
+
+def recipe_of(origin: str) -> Recipe:
+    """The recipe of a preset or a run. Raises RunError if there is neither of that name."""
+    return PRESETS[origin].recipe if origin in PRESETS else runs.find(origin).info.recipe
+
+
+def follow_link(allowed: Limits) -> State:
+    """The visitor's settings, taken from the link if it asks for others than before.
+
+    `?preset=NAME` and `?from=RUN` are taken over once and leave the link; `?recipe=` stays in it
+    and is followed whenever it changes by itself, as with the browser's Back.
+    """
+    if _KEY not in st.session_state:
+        first = default_recipe(allowed)
+        st.session_state[_KEY] = State(Draft.of(first), first, FAST.name)
+    current = state()
+    for name in (PRESET, RUN):
+        if name in st.query_params:
+            _follow_origin(name, st.query_params[name], allowed)
+            del st.query_params[name]
+            st.query_params.pop(RECIPE, None)
+            return current
+    asked = st.query_params.get(RECIPE)
+    if asked is not None and asked != current.link and not current.changed and not _lags(asked):
+        _follow_recipe(asked, allowed)
+    current.changed = False
+    return current
+
+
+def write_link(recipe: Recipe, allowed: Limits) -> None:
+    """Put the recipe into the page's link, unless an empty link means the same."""
+    link, current = to_link(recipe), state()
+    shown = st.query_params.get(RECIPE)
+    if link != shown and (shown is not None or recipe != default_recipe(allowed)):
+        st.query_params[RECIPE] = link
+        current.link_time = time.monotonic()
+    current.link = link
+    current.origins.pop(link, None)
+    current.origins[link] = current.origin
+    while len(current.origins) > _REMEMBERED:
+        del current.origins[next(iter(current.origins))]
+
+
+def _lags(asked: str) -> bool:
+    current = state()
+    return asked in current.origins and time.monotonic() - current.link_time < _LAG_S
+
+
+def _follow_origin(kind: str, name: str, allowed: Limits) -> None:
+    try:
+        if kind == PRESET and name not in PRESETS:
+            raise RecipeError(
+                f"The link asks for a preset “{_harmless(name)}” that does not exist. "
+                f"The presets are: {', '.join(PRESETS)}."
+            )
+        recipe = recipe_of(name) if kind == PRESET else runs.find(name).info.recipe
+    except RunError:
+        state().problem = (
+            f"The link asks for the settings of a run “{_harmless(name)}” that cannot be read: "
+            "it is damaged or not here. Choose another start below."
+        )
+    except DigitscopeError as error:
+        state().problem = str(error)
+    else:
+        _adopt(recipe, name, allowed)
+
+
+def _follow_recipe(asked: str, allowed: Limits) -> None:
+    current = state()
+    try:
+        recipe = from_link(asked)
+    except RecipeError as error:
+        current.problem = (
+            f"{error} Until then, the settings below are what they would be without it."
+        )
+        return
+    _adopt(recipe, current.origins.get(asked, _preset_of(recipe)), allowed)
+
+
+def _adopt(recipe: Recipe, origin: str, allowed: Limits) -> None:
+    possible = fitted(recipe, allowed)
+    start_from(possible, origin)
+    if possible != recipe:
+        try:
+            check(recipe, allowed)
+        except RecipeError as error:
+            state().problem = f"{error} The settings below were brought within the limits."
+
+
+def _preset_of(recipe: Recipe) -> str:
+    """The preset with exactly these settings, on whatever dataset; empty if there is none."""
+    for preset in PRESETS.values():
+        if preset.recipe.changed(dataset=recipe.dataset) == recipe:
+            return preset.name
+    return ""
+
+
+def _harmless(text: str) -> str:
+    """What is left of a stranger's text when only a name's characters are kept, and not many."""
+    return "".join(char for char in text[:40] if char.isalnum() or char in "-_")

@@ -1,0 +1,71 @@
+"""Which part of the training page is shown, and which training it watches (`?training=ID`)."""
+
+import streamlit as st
+
+from core import dispatch, runs
+from core.job_card import owner_of, read_card
+from core.runs import Run
+
+SET_UP, WATCH, ALL_RUNS = "Set up", "Watch", "All runs"
+TRAINING = "training"
+_TO_SET_UP = ("from", "preset")
+_RECIPE = "recipe"
+_VIEW = "train-view"
+_WATCHED = "train-watched"
+_LAST_LINK = "train-last-link"
+
+
+def pick_view(token: str) -> str:
+    """Draw the choice of the view, and give it; a link that was followed decides it anew."""
+    state, link = st.session_state, st.query_params
+    asked = link.get(TRAINING)
+    if asked and asked != state.get(_LAST_LINK):
+        state[_VIEW], state[_WATCHED] = WATCH, asked
+    elif any(name in link for name in _TO_SET_UP):
+        state[_VIEW] = SET_UP
+    state.setdefault(_VIEW, SET_UP)
+    view = st.segmented_control(
+        "View",
+        [SET_UP, WATCH, ALL_RUNS],
+        required=True,
+        key=_VIEW,
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    _write_link(view or SET_UP, watched(token) if view == WATCH else None)
+    return view or SET_UP
+
+
+def watch_next(run_id: str) -> None:
+    """Show this training from the next run of the script on: for a callback, or before a rerun."""
+    st.session_state[_WATCHED] = run_id
+    st.query_params[TRAINING] = run_id
+    st.session_state.pop(_LAST_LINK, None)
+
+
+def watched(token: str) -> str | None:
+    """The id of the training to watch, if it was not chosen: what runs, else the visitor's last."""
+    chosen: str | None = st.session_state.get(_WATCHED)
+    if chosen:
+        return chosen
+    going_on = [*dispatch.running(), *dispatch.queue()]
+    if going_on:
+        return going_on[0].id
+    mine = [run for run in runs.list_runs() if isinstance(run, Run) and _is_mine(run, token)]
+    return max(mine, key=lambda run: run.info.created).id if mine else None
+
+
+def _is_mine(run: Run, token: str) -> bool:
+    return read_card(run.folder).owner == owner_of(token)
+
+
+def _write_link(view: str, run_id: str | None) -> None:
+    link = st.query_params
+    if view != SET_UP:
+        link.pop(_RECIPE, None)
+    if run_id:
+        if link.get(TRAINING) != run_id:
+            link[TRAINING] = run_id
+    else:
+        link.pop(TRAINING, None)
+    st.session_state[_LAST_LINK] = run_id

@@ -1,0 +1,96 @@
+"""What changes with every epoch: the first layer's kernels, hard digits, frequent mistakes."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core import datasets, runs
+from core.digit_cards import cards_html
+from core.errors import DigitscopeError
+from core.events import Looked
+from core.kernel_pictures import Kernels, colour_end, first_layer, kernel_grid
+from core.runs import Run
+from pages.widgets.watch_chart import live_of
+
+KERNEL_COLUMNS = 8
+UNIT_COLUMNS = 5
+LARGE_KERNEL = 8
+
+
+def answers(run: Run, *, live: bool) -> None:
+    """Draw what the network is after its last epoch; nothing before its first."""
+    followed = live_of(run.folder)
+    followed.update()
+    kept = run.epochs()
+    if not kept and not followed.looked:
+        return
+    left, right = st.columns([5, 6], gap="large")
+    with left:
+        _kernels(run, kept)
+    with right:
+        if followed.looked:
+            _hard_digits(followed.looked, live=live)
+
+
+def _kernels(run: Run, kept: list[int]) -> None:
+    st.markdown("**What the first layer looks for**")
+    if not kept:
+        st.caption("Its weights are shown after the first epoch.")
+        return
+    shown = kept[-2:]
+    try:
+        kernels = [_first_layer(run.folder, epoch, _stamp(run, epoch)) for epoch in shown]
+    except DigitscopeError as error:
+        st.caption(str(error))
+        return
+    end = colour_end(*kernels)
+    theme: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
+    for epoch, layer in zip(shown, kernels, strict=True):
+        large = layer.shape[0] > LARGE_KERNEL
+        picture = kernel_grid(
+            layer,
+            UNIT_COLUMNS if large else KERNEL_COLUMNS,
+            end=end,
+            zoom=2 if large else 8,
+            theme=theme,
+        )
+        st.image(picture, caption=f"After epoch {epoch}", alt=f"First-layer weights, epoch {epoch}")
+    st.caption("Blue weights ask for ink, red ones for none; the colours mean the same in both.")
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _first_layer(folder: Path, epoch: int, stamp: int) -> Kernels:  # noqa: ARG001 - part of the key
+    run = runs.read(folder)
+    return first_layer(run.epoch_weights(epoch), run.info.recipe)
+
+
+def _stamp(run: Run, epoch: int) -> int:
+    """An epoch that was broken off is written anew when it is whole."""
+    try:
+        return runs.epoch_file(run.folder, epoch).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _hard_digits(looked: Looked, *, live: bool) -> None:
+    when = "now" if live else f"after epoch {looked.epoch}"
+    st.markdown(f"**Hard digits, and what it reads {when}**")
+    test = datasets.load("mnist-sample").test
+    chosen = np.asarray(looked.digits)
+    images: NDArray[np.uint8] = test.images[chosen]
+    labels = test.labels[chosen].tolist()
+    st.html(cards_html(images, labels, looked.answers, looked.confidences))
+    right = sum(a == b for a, b in zip(labels, looked.answers, strict=True))
+    st.caption(
+        f"{right} of {len(labels)} read rightly: the test digits that our shipped networks find "
+        f"hardest. Of the sample's {looked.n:,} test digits, {looked.wrong} are wrong after epoch "
+        f"{looked.epoch}."
+    )
+    if looked.confusions:
+        worst = ", ".join(
+            f"{truth} read as {answer} ({often}×)" for truth, answer, often in looked.confusions
+        )
+        st.markdown(f"**Most frequent mistakes:** {worst}")

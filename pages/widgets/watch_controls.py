@@ -1,0 +1,92 @@
+"""What the browser that started a training may do with it while it goes on."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from core import jobs
+from core.bounds import bounds
+from core.errors import DigitscopeError
+from core.live import Live
+from core.recipes import Optimizer
+from core.runs import Run
+from pages.widgets.words import plain
+
+
+def controls(run: Run, live: Live, token: str) -> None:
+    """Pause, single steps, stop, and the learning rate."""
+    with st.container(horizontal=True, key="watch-controls"):
+        if live.paused:
+            _button("Go on", "play_arrow", partial(jobs.resume, run.id, token=token))
+        else:
+            _button("Pause", "pause", partial(jobs.pause, run.id, token=token))
+        _button(
+            "One step",
+            "skip_next",
+            partial(jobs.one_step, run.id, token=token),
+            "One batch, then pause.",
+        )
+        _button(
+            "One epoch",
+            "fast_forward",
+            partial(jobs.one_epoch, run.id, token=token),
+            "To the end of this epoch, then pause.",
+        )
+        _button(
+            "Stop",
+            "stop",
+            partial(jobs.stop, run.id, token=token),
+            "Ends the training after this batch. What was learnt is kept and tested, and the "
+            "training can be continued later.",
+        )
+        _rate(run, live, token)
+
+
+def out_of_queue(run: Run, token: str) -> None:
+    """Take back a training that waits."""
+    _button("Take it out of the queue", "close", partial(jobs.stop, run.id, token=token))
+
+
+def _rate(run: Run, live: Live, token: str) -> None:
+    now = live.rate_changes[-1].learning_rate if live.rate_changes else None
+    with st.popover("Learning rate", icon=":material/speed:"):
+        low, high = bounds(Optimizer, "learning_rate")
+        st.number_input(
+            "Learning rate" if run.info.recipe.schedule.kind == "constant" else "Its peak",
+            low,
+            high,
+            now or run.info.recipe.optimizer.learning_rate,
+            format="%.6g",
+            key=f"watch-rate-{run.id}",
+            help="From the next batch on; the run records it. With a schedule, this is its peak.",
+        )
+        st.button(
+            "Change",
+            on_click=lambda: _told(
+                partial(
+                    jobs.set_rate, run.id, st.session_state[f"watch-rate-{run.id}"], token=token
+                )
+            ),
+            key="watch-rate-change",
+        )
+
+
+def _button(label: str, icon: str, call: Callable[[], Any], tip: str | None = None) -> None:
+    st.button(
+        label,
+        icon=f":material/{icon}:",
+        help=tip,
+        on_click=_told,
+        args=(call,),
+        key=f"watch-{icon}",
+    )
+
+
+def _told(call: Callable[[], Any]) -> None:
+    """Give an order; if it cannot be given, say why."""
+    try:
+        call()
+    except DigitscopeError as error:
+        st.toast(plain(str(error)), icon=":material/error:")

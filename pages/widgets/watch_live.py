@@ -1,0 +1,139 @@
+"""What moves while a training goes on: where it is, its controls, its curves, a verdict."""
+
+import streamlit as st
+
+from core.errors import DigitscopeError
+from core.job_card import may_manage, read_card
+from core.jobs import State
+from core.limits import Limits
+from core.live import Live
+from core.runs import Run
+from core.verdicts import verdict
+from core.waiting import seconds_until
+from pages.widgets.durations import about
+from pages.widgets.watch_chart import Drawn, charts, live_of
+from pages.widgets.watch_controls import controls, out_of_queue
+from pages.widgets.words import plain
+
+
+def live_part(run: Run, state: State, token: str, allowed: Limits, options: Drawn) -> None:
+    """Draw the training as it is now."""
+    live = live_of(run.folder)
+    live.update()
+    mine = may_manage(run, token, allowed)
+    if state.name == "queued":
+        _waiting(run, state)
+        if mine:
+            out_of_queue(run, token)
+        return
+    _where_it_is(run, state, live)
+    if state.name in {"starting", "running", "interrupted"}:
+        if mine:
+            controls(run, live, token)
+        else:
+            st.caption("You are watching: the browser that started this training controls it.")
+    if not live.started:
+        return
+    _verdict(run, state, live)
+    charts(run, live, options)
+
+
+def _waiting(run: Run, state: State) -> None:
+    place = "next" if state.place == 1 else f"number {state.place}"
+    words = f"This training waits: it is {place} in the queue."
+    try:
+        seconds = seconds_until(run)
+    except DigitscopeError:
+        seconds = None
+    if seconds:
+        words += f" It begins in about {about(seconds)}."
+    st.info(f"{words} You may leave this page: it begins by itself.", icon=":material/hourglass:")
+
+
+def _where_it_is(run: Run, state: State, live: Live) -> None:
+    if state.name in {"finished", "stopped", "failed"}:
+        _ended(run)
+        return
+    if state.name == "interrupted":
+        st.warning(
+            "Its process ended unexpectedly. It goes on from where it was last saved in a moment.",
+            icon=":material/restart_alt:",
+        )
+        return
+    if not live.started or live.started.time < read_card(run.folder).started:
+        st.progress(live.fraction, text=_before(live))
+        return
+    epoch = max(live.epoch, 1)
+    paused = "Paused in e" if live.paused else "E"
+    if state.name == "stopping":
+        paused = "Stopping in e"
+    st.progress(
+        live.fraction,
+        text=f"{paused}poch {epoch} of {live.started.epochs}, step {live.step} of {live.steps}",
+    )
+    st.caption(" · ".join(_pace(live)))
+
+
+def _before(live: Live) -> str:
+    if live.downloading:
+        done, total = live.downloading.done, live.downloading.total
+        part = f"{100 * done / total:.0f} %" if total else f"{done / 1e6:.1f} MB"
+        return f"Downloading MNIST: {part}"
+    return "Starting: TensorFlow takes a few seconds"
+
+
+def _pace(live: Live) -> list[str]:
+    parts = []
+    if live.images_per_second:
+        parts.append(f"{live.images_per_second:,.0f} images per second")
+    if live.seconds_left is not None and not live.paused:
+        parts.append(f"{about(live.seconds_left)} left")
+    if live.learning_rate is not None:
+        parts.append(f"learning rate {live.learning_rate:.3g}")
+    return parts or ["The first batches are on their way"]
+
+
+def _ended(run: Run) -> None:
+    info = run.info
+    figure = info.headline()
+    how = {
+        "last epoch": "Finished: all epochs are done.",
+        "early stopping": "Finished by early stopping: the validation loss got no better.",
+        "by hand": "Stopped by hand; what was learnt until then is kept.",
+        "time limit": "Stopped by this server's time limit; what was learnt until then is kept.",
+        "pause limit": "Stopped because it was paused for too long; what was learnt is kept.",
+        "diverged": "Stopped because it diverged.",
+        "fault": "Broken off.",
+    }.get(info.ended_by, f"Training is {info.status}.")
+    best = (
+        f" The weights of epoch {info.best_epoch}, the best one, were kept."
+        if info.best_epoch
+        else ""
+    )
+    if info.error:
+        st.error(f"{how} {plain(info.error)}", icon=":material/error:")
+    elif figure:
+        seen = "" if figure[1].held_out else " (some of these digits were trained on)"
+        where = "MNIST's" if figure[0] == "mnist" else "the sample's"
+        st.success(
+            f"{how}{best} **{figure[1]}** of {where} test digits{seen}, "
+            f"trained in {about(info.seconds)}.",
+            icon=":material/check_circle:",
+        )
+    else:
+        st.info(f"{how}{best}")
+
+
+def _verdict(run: Run, state: State, live: Live) -> None:
+    epochs = live.epochs
+    curve = live.curve(10_000)
+    since = len(epochs)
+    fresh = [float(loss) for x, loss in zip(curve.x, curve.loss, strict=True) if x > since]
+    found = verdict(
+        epochs,
+        recipe=run.info.recipe,
+        running=state.name in {"starting", "running", "stopping", "interrupted"},
+        ended_by=run.info.ended_by,
+        batch_losses=fresh,
+    )
+    st.markdown(f"**{plain(found.headline)}** {plain(found.advice)}")

@@ -1,0 +1,193 @@
+"""Training in a real browser: curves that move, stop, continue, reload, a shared link, a phone."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from core.architectures import Architecture, Dense, Flatten
+from core.recipe_link import to_link
+from core.recipes import Recipe
+from tests.browser.app import ROOT, SLOW_MS, free_port, settle, wait_until_up
+
+pytestmark = pytest.mark.timeout(300)
+# Small batches of the cheapest network: an epoch takes a second or two, fifty of them a while.
+LONG = to_link(
+    Recipe(
+        architecture=Architecture(layers=(Flatten(), Dense(units=10, activation="softmax"))),
+        batch_size=8,
+        epochs=50,
+        validation_split=0.1,
+    )
+)
+
+
+def press_train(page: Page, url: str) -> None:
+    page.goto(url)
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
+
+
+def chart(page: Page) -> Locator:
+    return page.get_by_test_id("stEChartsChart").first
+
+
+def stop(page: Page) -> None:
+    page.get_by_role("button", name="Stop", exact=True).last.click()
+    expect(page.get_by_text("Stopped by hand").first).to_be_visible(timeout=SLOW_MS)
+
+
+def workers() -> list[psutil.Process]:
+    found = psutil.process_iter(["cmdline"])
+    return [process for process in found if "core.worker" in (process.info["cmdline"] or [])]
+
+
+def test_two_epochs_are_trained_before_ones_eyes_and_then_two_more(
+    page: Page, address: str
+) -> None:
+    press_train(page, f"{address}/train")
+    canvas = chart(page).locator("canvas").first
+    canvas.wait_for(timeout=SLOW_MS)
+    before = chart(page).screenshot()
+    expect(page.get_by_text("Finished: all epochs are done.")).to_be_visible(timeout=SLOW_MS)
+    settle(page)
+    assert chart(page).screenshot() != before
+    expect(page.get_by_text("After epoch 2", exact=True)).to_be_visible()
+    expect(page.get_by_text(re.compile(r"\d+ wrong of 1,000")).first).to_be_visible()
+    expect(page.get_by_role("link", name="Draw with it")).to_be_visible()
+    page.get_by_role("button", name="Continue", exact=True).click()
+    expect(page.get_by_text(re.compile("Epoch [34] of 4"))).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text("Finished: all epochs are done.")).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text("After epoch 4", exact=True)).to_be_visible(timeout=SLOW_MS)
+    page.get_by_role("link", name="Draw with it").click()
+    picker = page.get_by_test_id("stSidebar").get_by_role("combobox").first
+    expect(picker).to_have_value(re.compile("^fast-"), timeout=SLOW_MS)
+
+
+def test_a_training_is_paused_stepped_reloaded_shared_and_stopped(
+    page: Page, address: str, browser: Browser
+) -> None:
+    press_train(page, f"{address}/train?recipe={LONG}")
+    canvas = chart(page).locator("canvas").first
+    canvas.wait_for(timeout=SLOW_MS)
+    canvas.evaluate("node => { node.dataset.sameAsBefore = 'yes' }")
+    before = chart(page).screenshot()
+    expect(page.get_by_text(re.compile("Epoch [3-9] of 50"))).to_be_visible(timeout=SLOW_MS)
+    assert chart(page).screenshot() != before
+    # The chart was drawn anew in its place, not mounted anew: that would flicker.
+    assert canvas.evaluate("node => node.dataset.sameAsBefore") == "yes"
+    page.get_by_role("button", name="Pause", exact=True).click()
+    paused = page.get_by_text(re.compile(r"Paused in epoch \d+ of 50, step \d+ of 450"))
+    expect(paused).to_be_visible(timeout=SLOW_MS)
+    first = paused.inner_text()
+    page.get_by_role("button", name="One step").click()
+    expect(paused).not_to_have_text(first, timeout=SLOW_MS)
+    stepped = paused.inner_text()
+    assert int(stepped.split("step ")[1].split(" ")[0]) == (
+        int(first.split("step ")[1].split(" ")[0]) + 1
+    )
+    # The same training, where it is, after a reload: and still this browser's.
+    page.reload()
+    expect(page.get_by_text(stepped)).to_be_visible(timeout=SLOW_MS)
+    go_on = page.get_by_role("button", name="Go on", exact=True)
+    expect(go_on).to_be_visible()
+    with browser.new_context(viewport={"width": 390, "height": 844}) as context:
+        guest = context.new_page()
+        guest.set_default_timeout(SLOW_MS)
+        guest.goto(page.url)
+        expect(guest.get_by_text(stepped)).to_be_visible(timeout=SLOW_MS)
+        expect(guest.get_by_text("the browser that started this training")).to_be_visible()
+        expect(guest.get_by_role("button", name="Go on", exact=True)).to_have_count(0)
+        go_on.click()
+        expect(guest.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
+        stop(page)
+        expect(guest.get_by_text("Stopped by hand").first).to_be_visible(timeout=SLOW_MS)
+
+
+def test_a_link_opens_the_same_settings(page: Page, address: str, browser: Browser) -> None:
+    page.goto(f"{address}/train?preset=purawr")
+    expect(page.get_by_text("42,310 parameters")).to_be_visible(timeout=SLOW_MS)
+    settle(page)
+    before = page.url
+    page.get_by_role("slider", name="Epochs").press("ArrowRight")
+    expect(page).not_to_have_url(before, timeout=SLOW_MS)
+    with browser.new_context() as context:
+        other = context.new_page()
+        other.goto(page.url)
+        expect(other.get_by_text("42,310 parameters")).to_be_visible(timeout=SLOW_MS)
+        slider = other.get_by_role("slider", name="Epochs")
+        expect(slider).to_have_value("11", timeout=SLOW_MS)  # purawr's ten, and one
+
+
+def test_code_is_downloaded(page: Page, address: str, tmp_path: Path) -> None:
+    page.goto(f"{address}/train?preset=purawr")
+    page.get_by_text("Take it away as code").click()
+    with page.expect_download(timeout=SLOW_MS) as waiting:
+        page.get_by_role("button", name="Python script").click()
+    file = tmp_path / "train.py"
+    waiting.value.save_as(file)
+    compile(file.read_text(encoding="utf-8"), "train.py", "exec")
+    assert "Dense(50" in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", ["/train", "/train?training=best"])
+def test_nothing_is_wider_than_a_phone(browser: Browser, address: str, path: str) -> None:
+    with browser.new_context(viewport={"width": 390, "height": 844}) as context:
+        page = context.new_page()
+        page.set_default_timeout(SLOW_MS)
+        page.goto(address + path)
+        page.locator("h1").first.wait_for()
+        settle(page)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        main = page.get_by_test_id("stMain")
+        assert main.evaluate("node => node.scrollWidth") <= 390
+
+
+def test_a_training_outlives_its_server_and_goes_on_after_a_kill(
+    page: Page, tmp_path: Path
+) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    address = f"http://localhost:{port}"
+
+    def serve() -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [*command, "--server.headless", "true"],
+            cwd=ROOT,
+            env={**os.environ, "DIGITSCOPE_RUNS": str(tmp_path)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until_up(address, process)
+        return process
+
+    server = serve()
+    try:
+        press_train(page, f"{address}/train?recipe={LONG}")
+        link = page.url
+        (worker,) = [one for one in workers() if str(tmp_path) in " ".join(one.cmdline())]
+        server.send_signal(signal.SIGKILL)
+        server.wait()
+        server = serve()
+        page.goto(link)
+        expect(page.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
+        assert worker.is_running()
+        # ... and now the training process itself.
+        worker.send_signal(signal.SIGKILL)
+        expect(page.get_by_text("images per second")).to_have_count(0, timeout=SLOW_MS)
+        expect(page.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
+        stop(page)
+    finally:
+        server.kill()
+        server.wait()
+    deadline = time.monotonic() + 20
+    while any(str(tmp_path) in " ".join(one.info["cmdline"]) for one in workers()):
+        assert time.monotonic() < deadline, "a training process was left behind"
+        time.sleep(0.2)

@@ -1,0 +1,183 @@
+"""A browser is known again: after a reload, in another tab, after a restart of the server."""
+
+import hashlib
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+
+from benchmarks.common import serving
+from tests.browser.app import ROOT, SLOW_MS, free_port
+
+COOKIE = "digitscope_visitor"
+OTHER = "o" * 32
+PLACE = {"domain": "localhost", "path": "/"}
+
+
+def visitor_app() -> AbstractContextManager[str]:
+    """A server with the page that shows a fingerprint of the token; its address."""
+    port = free_port()
+    command = [sys.executable, "-m", "streamlit", "run", "tests/browser/visitor_app.py"]
+    options = ["--server.port", str(port), "--server.headless", "true"]
+    return serving([*command, *options], ROOT, port)
+
+
+@pytest.fixture(scope="module")
+def who() -> Iterator[str]:
+    with visitor_app() as address:
+        yield address
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser that was never here."""
+    with browser.new_context() as made:
+        made.set_default_timeout(SLOW_MS)
+        yield made
+
+
+def fingerprint_of(token: str) -> str:
+    """What the page shows of this token."""
+    return hashlib.sha256(token.encode()).hexdigest()[:12]
+
+
+def fingerprint(page: Page) -> str:
+    """What the page shows."""
+    return page.get_by_test_id("stCode").inner_text().strip()
+
+
+def cookie(context: BrowserContext) -> dict[str, Any] | None:
+    """The token's cookie, if the browser has it."""
+    return next((dict(one) for one in context.cookies() if one["name"] == COOKIE), None)
+
+
+def opened(context: BrowserContext, address: str) -> Page:
+    """A page that shows a fingerprint, and whose browser keeps a token."""
+    page = context.new_page()
+    page.goto(address)
+    page.get_by_test_id("stCode").wait_for()
+    page.wait_for_function(f"document.cookie.includes('{COOKIE}=')")
+    return page
+
+
+def test_a_browser_is_known_again_after_a_reload_and_in_a_second_tab(
+    context: BrowserContext, who: str
+) -> None:
+    page = opened(context, who)
+    first = fingerprint(page)
+    page.reload()
+    page.get_by_test_id("stCode").wait_for()
+    assert fingerprint(page) == first
+    assert fingerprint(opened(context, who)) == first
+
+
+def test_another_browser_is_another_visitor(
+    browser: Browser, context: BrowserContext, who: str
+) -> None:
+    with browser.new_context() as other:
+        other.set_default_timeout(SLOW_MS)
+        assert fingerprint(opened(other, who)) != fingerprint(opened(context, who))
+
+
+def test_a_browser_is_known_again_after_a_restart_of_the_server(context: BrowserContext) -> None:
+    seen = []
+    for _ in range(2):
+        with visitor_app() as address:
+            seen.append(fingerprint(opened(context, address)))
+    assert seen[0] == seen[1]
+
+
+def test_the_cookie_is_kept_for_a_year_and_sent_to_nobody_else(
+    context: BrowserContext, who: str
+) -> None:
+    page = opened(context, who)
+    kept = cookie(context)
+    assert kept
+    days = (kept["expires"] - page.evaluate("Date.now() / 1000")) / 86_400
+    assert 364 < days < 366
+    assert (kept["path"], kept["sameSite"], kept["secure"]) == ("/", "Lax", False)
+    # The page shows a fingerprint; the token itself stands neither in it nor in its address.
+    assert kept["value"] not in page.content()
+    assert kept["value"] not in page.url
+
+
+@pytest.mark.parametrize("nonsense", ["x", "not%20a%20token%20of%20ours", "a" * 65])
+def test_nonsense_in_the_cookie_is_replaced(
+    context: BrowserContext, who: str, nonsense: str
+) -> None:
+    context.add_cookies([{"name": COOKIE, "value": nonsense, **PLACE}])
+    page = opened(context, who)
+    page.wait_for_function(f"!document.cookie.includes('{COOKIE}={nonsense}')")
+    first = fingerprint(page)
+    page.reload()
+    page.get_by_test_id("stCode").wait_for()
+    assert fingerprint(page) == first
+
+
+def test_of_two_tabs_opened_at_once_the_later_takes_the_token_of_the_earlier(
+    context: BrowserContext, who: str
+) -> None:
+    late = context.new_page()
+    held: list[Route] = []
+    # What sets the cookie does not arrive yet.
+    late.route("**/BidiComponent*.js", lambda route: held.append(route))  # noqa: PLW0108
+    late.goto(who)
+    late.get_by_test_id("stCode").wait_for()
+    own = fingerprint(late)
+    early = fingerprint(opened(context, who))
+    assert own != early
+    assert held, "Streamlit fetches its components in another way now: hold that back"
+    for route in held:
+        route.continue_()
+    expect(late.get_by_test_id("stCode")).to_have_text(early)
+    late.reload()
+    expect(late.get_by_test_id("stCode")).to_have_text(early)
+
+
+def test_a_tab_whose_token_was_overwritten_by_another_takes_over_that_one(
+    context: BrowserContext, who: str
+) -> None:
+    # The other tab has looked before this one wrote, and writes after it.
+    page = context.new_page()
+    page.add_init_script(
+        f"""const all = Object.getOwnPropertyDescriptor(Document.prototype, "cookie");
+        let written = false;
+        Object.defineProperty(document, "cookie", {{
+          get: () => all.get.call(document),
+          set: (text) => {{
+            all.set.call(document, text);
+            if (written || !text.startsWith("{COOKIE}=")) return;
+            written = true;
+            setTimeout(() => all.set.call(document, "{COOKIE}={OTHER}; path=/"), 50);
+          }},
+        }});"""
+    )
+    page.goto(who)
+    page.wait_for_function(f"document.cookie.includes('{COOKIE}={OTHER}')")
+    known = fingerprint_of(OTHER)
+    expect(page.get_by_test_id("stCode")).to_have_text(known)
+    page.reload()
+    expect(page.get_by_test_id("stCode")).to_have_text(known)
+
+
+def test_without_cookies_a_visitor_keeps_the_token_while_the_page_is_open(
+    context: BrowserContext, who: str
+) -> None:
+    context.add_init_script(
+        'Object.defineProperty(document, "cookie", { get: () => "", set: () => {} });'
+    )
+    page = context.new_page()
+    page.goto(who)
+    page.get_by_test_id("stCode").wait_for()
+    first = fingerprint(page)
+    for _ in range(2):
+        page.wait_for_timeout(700)  # longer in all than the component takes to look again
+        page.get_by_role("button", name="Again").click()
+        expect(page.get_by_test_id("stApp")).to_have_attribute(
+            "data-test-script-state", "notRunning"
+        )
+        assert fingerprint(page) == first
+    assert cookie(context) is None

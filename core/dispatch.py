@@ -93,7 +93,8 @@ def _take_up(run: Run, card: JobCard) -> None:
         # Started on the command line, or killed again and again.
         _give_up(current, card)
     else:
-        change(current, card, status="queued")
+        # Another server may have started that process: nobody waits for it any more.
+        change(current, card.model_copy(update={"started": 0.0}), status="queued")
 
 
 def _give_up(run: Run, card: JobCard) -> None:

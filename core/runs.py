@@ -10,8 +10,16 @@ digits. Runs that ship lie in `models/`, a visitor's own in `runs/`; both are fo
     test_predictions.npz   for each dataset: labels, probabilities
     epochs/epoch_07.npz    the weights after epoch 7 as float16
 
-Every file but `events.jsonl` is written whole (to a temporary file, then renamed), so a reader
-never sees half of one. The last line of `events.jsonl` may still be on its way.
+and, for a run that is being trained here, or was:
+
+    worker.lock            held by the process that trains it, for as long as it lives
+    checkpoint.npz         all that a training needs in order to go on (`core.checkpoints`)
+    orders.jsonl           what the training was told: pause, stop ... (`core.orders`)
+    job.json               whose it is, its title, how it was started (`core.job_card`)
+    worker.log             what its process printed
+
+Every file but the `.jsonl` and the log is written whole (to a temporary file, then renamed), so a
+reader never sees half of one. The last line of `events.jsonl` may still be on its way.
 """
 
 import hashlib

@@ -75,7 +75,7 @@ def forget_full_mnist(patch: pytest.MonkeyPatch, folder: Path) -> None:
 def nothing_in_the_background(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page's test neither measures this machine nor leaves a thread that looks after the queue."""
+    """A page's test neither measures this machine nor leaves a thread behind for the queue."""
     monkeypatch.setattr("pages.widgets.keeper._keep", lambda: None)
     if "measuring" not in request.keywords:
         monkeypatch.setattr("core.measuring._start", lambda command, wait_s: False)

@@ -215,6 +215,15 @@ def test_a_process_that_never_gets_going_is_tried_three_times(engine: NoEngine) 
     assert "ended from outside" in info.error
 
 
+@pytest.mark.usefixtures("own")
+def test_another_server_takes_up_at_once_what_was_broken_off(engine: NoEngine) -> None:
+    run = jobs.submit(dense_recipe(), token=ME)
+    dispatch.change(run, read_card(run.folder), status="running")
+    dispatch.look_after()
+    assert engine.started == [run.id, run.id]
+    assert read_card(run.folder).starts == 2
+
+
 @pytest.mark.usefixtures("own", "engine")
 def test_a_run_of_the_command_line_that_was_killed_is_not_started_by_itself() -> None:
     run = jobs.submit(dense_recipe(), token=ME)

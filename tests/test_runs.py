@@ -29,6 +29,7 @@ def write_run(folder: Path, epochs: int = 1, **options: Any) -> RunWriter:
     writer.predictions({"mnist-sample": Predictions(np.arange(3, dtype=np.uint8), np.eye(3, 10))})
     metrics = {"mnist-sample": Metrics(n=1000, wrong=25, loss=0.1, held_out=True)}
     writer.update(status="finished", metrics=metrics, seconds=2.5)
+    writer.close()
     return writer
 
 
@@ -59,6 +60,7 @@ def test_files_are_those_of_the_contract_and_no_draft_is_left(folder: Path) -> N
         "model.keras",
         "run.json",
         "test_predictions.npz",
+        "worker.lock",
     ]
 
 

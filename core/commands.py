@@ -11,11 +11,12 @@ import typer
 from numpy.typing import NDArray
 
 from core import datasets, runs
-from core.errors import PictureError
+from core.errors import PictureError, RecipeError, RunError
 from core.evaluation import score
 from core.plain_json import to_json
 from core.presets import PRESETS, preset
-from core.run_writer import MAX_EPOCH_BYTES
+from core.recipes import Recipe
+from core.run_writer import MAX_EPOCH_BYTES, ResumedWriter
 from core.runs import Run
 from core.terminal import download_with_bar, quiet_tensorflow, shown, training_bar
 
@@ -83,7 +84,12 @@ def list_runs(as_json: AsJson = False) -> None:
 
 @app.command()
 def train(
-    preset_name: Annotated[str, typer.Option("--preset", help=f"One of: {', '.join(PRESETS)}.")],
+    preset_name: Annotated[
+        str | None, typer.Option("--preset", help=f"One of: {', '.join(PRESETS)}.")
+    ] = None,
+    recipe_file: Annotated[
+        Path | None, typer.Option("--recipe", help="A recipe.json, instead of a preset.")
+    ] = None,
     dataset: DatasetOption = None,
     epochs: Annotated[int | None, typer.Option(help="How often each digit is seen.")] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same run.")] = None,
@@ -94,19 +100,70 @@ def train(
         float, typer.Option(min=0, help="Room for the weights of single epochs, in MB.")
     ] = MAX_EPOCH_BYTES / 2**20,
 ) -> None:
-    """Train a preset and keep it as a run. The full MNIST is downloaded if it is missing."""
+    """Train a preset or a recipe and keep it as a run.
+
+    The full MNIST is downloaded if it is missing.
+    """
     asked = {"dataset": dataset, "epochs": epochs, "seed": seed}
     changes = {key: value for key, value in asked.items() if value is not None}
-    recipe = preset(preset_name).recipe.changed(**changes)
+    recipe = _asked_recipe(preset_name, recipe_file).changed(**changes)
     now = datetime.now(UTC).astimezone()
-    folder = out or runs.own_folder() / f"{preset_name}-{now:%Y%m%d-%H%M%S}"
+    folder = out or runs.own_folder() / f"{preset_name or 'run'}-{now:%Y%m%d-%H%M%S}"
     runs.check_name(folder.resolve().name)
     _fetch_if_missing(recipe.dataset)
     print(recipe.architecture.summary())
     with quiet_tensorflow():
         from core.training import train as train_recipe
     with training_bar(recipe) as on_event:
-        run = train_recipe(recipe, folder, on_event, max_epoch_bytes=int(keep_mb * 2**20))
+        room = int(keep_mb * 2**20)
+        run = train_recipe(recipe, folder, on_event, max_epoch_bytes=room, preset=preset_name or "")
+    _tell_result(run)
+
+
+@app.command("continue")
+def go_on(
+    run: Annotated[str, typer.Argument(help="The run's name, or the path of its folder.")],
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs in all [default: as many as it was to have].")
+    ] = None,
+) -> None:
+    """Go on with a training that was stopped or killed, or train a finished run for longer.
+
+    It goes on from its last checkpoint, as if it had never been interrupted.
+    """
+    opened = runs.open_path(run)
+    opened.check_can_go_on()
+    recipe = opened.info.recipe
+    recipe = recipe.changed(epochs=epochs if epochs is not None else recipe.epochs)
+    if recipe.epochs <= opened.info.epochs_done:
+        raise RunError(
+            f"The run {opened.id!r} has been trained for {opened.info.epochs_done} epochs already. "
+            "Ask for more in all with --epochs."
+        )
+    writer = ResumedWriter(opened)
+    writer.update(recipe=recipe)
+    with quiet_tensorflow():
+        from core.training import go_on as train_on
+    with training_bar(recipe) as on_event:
+        trained = train_on(writer, on_event)
+    _tell_result(trained)
+
+
+def _asked_recipe(preset_name: str | None, file: Path | None) -> Recipe:
+    """The recipe of the preset or the file. Raises RecipeError unless there is just one of them."""
+    if (preset_name is None) == (file is None):
+        raise RecipeError("Say what to train: either --preset NAME or --recipe FILE.")
+    if preset_name is not None:
+        return preset(preset_name).recipe
+    try:
+        return Recipe.from_json(Path(str(file)).read_bytes())
+    except OSError as error:
+        raise RecipeError(
+            f"The recipe {str(file)!r} cannot be read ({error.strerror}). Name another file."
+        ) from error
+
+
+def _tell_result(run: Run) -> None:
     print(f"The run {run.id!r} is in {run.folder}, trained in {run.info.seconds:.0f} s.")
     for name, found in run.info.metrics.items():
         print(f"{name}: {found}{'' if found.held_out else ', some of which it was trained on'}")

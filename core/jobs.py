@@ -70,10 +70,11 @@ def go_on(run_id: str, *, token: str, epochs: int) -> Run:
     """Continue a run that has ended until it has been trained for `epochs` epochs in all.
 
     Raises JobError if it has not ended, has seen these epochs already, or is another visitor's;
-    RecipeError if the epochs pass a limit.
+    RunError if the state of its training was not kept; RecipeError if the epochs pass a limit.
     """
     allowed = limits()
     run = _managed(run_id, token, allowed)
+    run.check_can_go_on()
     recipe = run.info.recipe.changed(epochs=epochs)
     check(recipe, allowed)
     with queue_lock():

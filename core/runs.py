@@ -72,6 +72,17 @@ class Run:
         """Where the network and its weights are."""
         return self.folder / "model.keras"
 
+    def check_can_go_on(self) -> None:
+        """Raise RunError if the training cannot go on where it was.
+
+        Without a network yet, it simply begins. With one, beginning anew would throw it away.
+        """
+        if self.info.model_sha256 and not (self.folder / "checkpoint.npz").exists():
+            raise RunError(
+                f"The run {self.id!r} cannot be continued: the state of its training was not kept, "
+                "only its network. Train it again, with more epochs."
+            )
+
     def check_model(self) -> None:
         """Raise RunError unless `model.keras` is there and is the file that training wrote."""
         try:

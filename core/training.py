@@ -34,6 +34,10 @@ DIVERGED = (
     "The training diverged: the network answers with numbers that are not finite, so it was not "
     "tested. Train it again with a smaller learning rate."
 )
+DAMAGED_CHECKPOINT = (
+    "The training cannot go on: its checkpoint is damaged. The network is as it was before; train "
+    "it again if you want more of it."
+)
 NO_BOUNDS = Bounds()
 DOWNLOAD_TOLD_EVERY_S = 0.5
 
@@ -157,7 +161,11 @@ def _note_failure(writer: RunWriter, error: BaseException, seconds: float) -> No
 def _train_and_test(writer: RunWriter, digits: Digits, report: OnEvent, bounds: Bounds) -> Ended:
     recipe = writer.info.recipe
     model = build(recipe)
-    state = checkpoints.load(writer.folder, model) or TrainingState(recipe.optimizer.learning_rate)
+    state = checkpoints.load(writer.folder, model)
+    if state is None:
+        if writer.info.model_sha256:
+            raise RunError(DAMAGED_CHECKPOINT)
+        state = TrainingState(recipe.optimizer.learning_rate)
     onlooker = Onlooker(model, recipe.scaling)
     watcher = Watcher(recipe, len(digits[0]), state, writer, report, onlooker.look, bounds)
     _fit(model, watcher, writer, digits)

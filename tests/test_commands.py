@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 
 from core import commands
 from core.__main__ import main
+from core.presets import preset
 from core.run_info import Metrics
 from core.run_writer import RunWriter
 from core.runs import Run
@@ -141,6 +142,12 @@ def test_datasets_say_what_is_at_hand(here: Here) -> None:
         (["train", "--preset", "fast", "--epochs", "51"], "epochs is 51"),
         (["train", "--preset", "fast", "--epochs", "many"], "--epochs"),
         (["train", "--preset", "fast", "--dataset", "letters"], "letters"),
+        (["train"], "either --preset NAME or --recipe FILE"),
+        (["train", "--preset", "fast", "--recipe", "x.json"], "either --preset NAME"),
+        (["train", "--recipe", "nowhere.json"], "nowhere.json"),
+        (["train", "--recipe", "LICENSE"], "The recipe cannot be used"),
+        (["continue", "nobody"], "nobody"),
+        (["continue", "best", "--epochs", "20"], "Train it again"),
         (["dance"], "dance"),
         (["predict"], "files"),
     ],
@@ -271,13 +278,22 @@ def test_evaluate_counts_like_the_stored_answers() -> None:
 def test_train_makes_a_run_that_the_other_commands_can_use(tmp_path: Path, seven: Path) -> None:
     own = {"DIGITSCOPE_RUNS": str(tmp_path / "runs")}
     options = ["--dataset", "mnist-sample", "--epochs", "1", "--seed", "3"]
+    recipe = tmp_path / "recipe.json"
+    recipe.write_text(preset("purawr").recipe.to_json())
     done = core(
-        "train", "--preset", "purawr", *options, "--out", str(tmp_path / "runs" / "mine"), **own
+        "train", "--recipe", str(recipe), *options, "--out", str(tmp_path / "runs" / "mine"), **own
     )
     assert done.returncode == 0, done.stderr
     assert "42,310" in done.stdout
     assert "wrong of 1,000" in done.stdout
     assert "mine" in core("runs", **own).stdout
+    more = core("continue", "mine", "--epochs", "2", **own)
+    assert more.returncode == 0, more.stderr
+    assert "epoch 2:" in more.stderr
+    assert "epoch 1:" not in more.stderr
+    twice = core("continue", "mine", **own)
+    assert (twice.returncode, is_one_sentence(twice.stderr)) == (1, True)
+    assert "2 epochs already" in twice.stderr
     assert core("predict", "--run", "mine", str(seven), **own).returncode == 0
     again = core(
         "train", "--preset", "purawr", *options, "--out", str(tmp_path / "runs" / "mine"), **own

@@ -126,13 +126,29 @@ def test_killed_training_goes_on_from_its_last_checkpoint(tmp_path: Path) -> Non
     assert run.history()[FIGURES].round(5).equals(whole.history()[FIGURES].round(5))
 
 
-def test_damaged_checkpoint_means_beginning_anew(tmp_path: Path) -> None:
+def test_damaged_checkpoint_of_a_run_with_a_network_leaves_it_as_it_was(tmp_path: Path) -> None:
     run = train(careful_recipe(epochs=2), tmp_path / "run", stop_at(1, 1))
+    before = weights(run)
     (run.folder / "checkpoint.npz").write_bytes(b"PK\x03\x04 no archive")
-    events: list[Event] = []
-    again = go_on(ResumedWriter(run), events.append)
-    assert told(events, Started)[0].first_step == 0
-    assert (again.info.status, len(again.history())) == ("finished", 2)
+    with pytest.raises(runs.RunError, match="checkpoint is damaged"):
+        go_on(ResumedWriter(run))
+    after = runs.read(run.folder)
+    assert weights(after) == before
+    assert "checkpoint is damaged" in after.info.error
+    assert len(after.history()) == 1
+
+
+def test_run_that_was_killed_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "run", dense_recipe(), provenance())
+    (tmp_path / "run" / "checkpoint.npz").write_bytes(b"half")
+    writer.close()
+    run = go_on(ResumedWriter(runs.read(tmp_path / "run")))
+    assert (run.info.status, len(run.history())) == ("finished", 1)
+
+
+def test_run_without_a_checkpoint_is_not_begun_anew_over_its_network() -> None:
+    with pytest.raises(runs.RunError, match="state of its training was not kept"):
+        runs.find("best").check_can_go_on()
 
 
 def test_finished_run_can_be_trained_for_more_epochs(tmp_path: Path) -> None:

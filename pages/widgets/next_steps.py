@@ -4,8 +4,8 @@ import streamlit as st
 
 from core import jobs
 from core.bounds import bounds
-from core.errors import DigitscopeError
-from core.job_card import is_shipped, may_manage
+from core.errors import DigitscopeError, RunError
+from core.job_card import may_manage
 from core.limits import Limits
 from core.recipes import Recipe
 from core.runs import Run
@@ -35,7 +35,11 @@ def next_steps(run: Run, token: str, allowed: Limits) -> None:
             icon=":material/tune:",
             query_params={"from": run.id},
         )
-    if may_manage(run, token, allowed) and not is_shipped(run):
+    if may_manage(run, token, allowed):
+        try:
+            run.check_can_go_on()
+        except RunError:
+            return  # "train this again" is the way, and stands above
         _go_on(run, token, allowed)
 
 

@@ -82,9 +82,32 @@ def png_of_a_five() -> bytes:
     return file.getvalue()
 
 
+def train_and_watch(page: Page) -> None:
+    """Train the default recipe to its end."""
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_text("What next?").wait_for()
+
+
+def all_runs(page: Page) -> None:
+    """The list of runs."""
+    page.get_by_text("All runs", exact=True).click()
+    page.get_by_test_id("stDataFrame").wait_for()
+
+
+def everything(page: Page) -> None:
+    """The settings with every knob."""
+    page.get_by_text("Everything", exact=True).click()
+    page.get_by_role("tab", name="Network").wait_for()
+
+
 # What is done on a page before it is photographed once more, under a name of its own.
 ARRANGED: dict[str, dict[str, Arrange]] = {
-    "predict": {"predict-answer": draw_a_seven, "predict-upload": upload_a_five}
+    "train": {
+        "train-everything": everything,
+        "train-watch": train_and_watch,
+        "train-runs": all_runs,
+    },
+    "predict": {"predict-answer": draw_a_seven, "predict-upload": upload_a_five},
 }
 
 

@@ -8,13 +8,15 @@ from core.drawing import network_html
 from core.errors import DigitscopeError
 from core.estimate import Estimate, estimate, load_speed, size_on_disk
 from core.export import notebook, script
+from core.job_card import shown_name
 from core.limits import Limits, check, in_words
 from core.measuring import measure_in_background
 from core.rates import digits_fitted
 from core.recipes import Recipe
 from pages.widgets.durations import about, megabytes
+from pages.widgets.navigation import pages
 from pages.widgets.settings import origin, settings
-from pages.widgets.train_view import watch_next
+from pages.widgets.train_view import TRAINING, watch_next
 from pages.widgets.words import plain
 
 
@@ -26,6 +28,7 @@ def set_up(token: str, allowed: Limits) -> None:
     with right:
         if recipe:
             _start(recipe, token, allowed)
+            _others()
             _cautions(recipe)
             _take_away(recipe)
         st.caption(in_words(allowed))
@@ -53,6 +56,17 @@ def _start(recipe: Recipe, token: str, allowed: Limits) -> None:
         return
     watch_next(run.id)
     st.rerun()
+
+
+def _others() -> None:
+    """A link to the training that this one would wait for."""
+    for run in dispatch.running():
+        st.page_link(
+            pages()["train"],
+            label=f"Watch what is being trained now: {plain(shown_name(run))}",
+            icon=":material/show_chart:",
+            query_params={TRAINING: run.id},
+        )
 
 
 def _allowed(recipe: Recipe, allowed: Limits) -> bool:

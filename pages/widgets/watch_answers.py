@@ -54,7 +54,7 @@ def _kernels(run: Run, kept: list[int]) -> None:
             layer,
             UNIT_COLUMNS if large else KERNEL_COLUMNS,
             end=end,
-            zoom=2 if large else 8,
+            zoom=2 if large else 10,
             theme=theme,
         )
         st.image(picture, caption=f"After epoch {epoch}", alt=f"First-layer weights, epoch {epoch}")

@@ -10,11 +10,10 @@ from core import runs
 from core.errors import DigitscopeError
 from core.job_card import shown_name
 from core.live import Live
-from core.live_figures import Compared, accuracy_chart, caption, loss_chart
+from core.live_figures import MAX_POINTS, Compared, accuracy_chart, caption, loss_chart
 from core.palette import TEXT
 from core.runs import Run
 
-MAX_POINTS = 240
 MOST_COMPARED = 2
 
 

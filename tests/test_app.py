@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from core import runs
@@ -30,21 +29,6 @@ def no_own_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A visitor without runs of their own."""
     monkeypatch.setenv("DIGITSCOPE_RUNS", str(tmp_path))
     return tmp_path
-
-
-@pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
-    """The app, not yet run, without its warm-up (a test must not leave TensorFlow loading)."""
-    monkeypatch.setattr("pages.widgets.predictors._load_default", lambda: None)
-    first = PagesManager.__init__
-
-    def as_on_a_server_that_has_run(self: PagesManager, *arguments: Any, **named: Any) -> None:
-        # AppTest forgets before every run that the app called st.navigation; a server does not.
-        first(self, *arguments, **named)
-        PagesManager.uses_pages_directory = False
-
-    monkeypatch.setattr(PagesManager, "__init__", as_on_a_server_that_has_run)
-    return AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
 
 
 def predict_page(app: AppTest, picture: bytes | None = None, name: str = "digit.png") -> AppTest:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from core import jobs, runs
@@ -31,25 +30,15 @@ def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     started: list[str] = []
     monkeypatch.setattr(LOCAL, "start", lambda folder: started.append(folder.name))
     monkeypatch.setattr(LOCAL, "has_ended", lambda folder: False)
-    monkeypatch.setattr("pages.widgets.predictors._load_default", lambda: None)
     return tmp_path / "runs"
 
 
 @pytest.fixture
-def app(own: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
+def app(own: Path, app: AppTest) -> Iterator[AppTest]:
     """The app of a visitor whose token is known, not yet run."""
-    first = PagesManager.__init__
-
-    def as_on_a_server_that_has_run(self: PagesManager, *arguments: Any, **named: Any) -> None:
-        # AppTest forgets before every run that the app called st.navigation; a server does not.
-        first(self, *arguments, **named)
-        PagesManager.uses_pages_directory = False
-
-    monkeypatch.setattr(PagesManager, "__init__", as_on_a_server_that_has_run)
-    made = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
-    made.session_state["visitor_token"] = ME
-    yield made
-    assert not made.exception
+    app.session_state["visitor_token"] = ME
+    yield app
+    assert not app.exception
 
 
 def opened(app: AppTest, **link: str) -> AppTest:

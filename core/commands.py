@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core import datasets, runs
 from core.errors import PictureError, RecipeError, RunError
 from core.evaluation import score
+from core.job_card import forget_stop
 from core.plain_json import to_json
 from core.presets import PRESETS, preset
 from core.recipes import Recipe
@@ -142,6 +143,7 @@ def go_on(
         )
     writer = ResumedWriter(opened)
     writer.update(recipe=recipe)
+    forget_stop(opened.folder)
     with quiet_tensorflow():
         from core.training import go_on as train_on
     with training_bar(recipe) as on_event:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core import runs
 from core.limits import Limits
+from core.orders import give
 from core.run_writer import write_whole
 from core.runs import Run
 
@@ -45,6 +46,14 @@ def write_card(folder: Path, card: JobCard) -> None:
     """Keep the card. Raises OSError if the folder is gone or the disk full."""
     text = card.model_dump_json(indent=1) + "\n"
     write_whole(folder / FILE, lambda file: file.write(text.encode()))
+
+
+def forget_stop(folder: Path) -> None:
+    """Take back that a run was asked to stop, for a training that goes on by the command line."""
+    card = read_card(folder)
+    if card.stop_asked:
+        write_card(folder, card.model_copy(update={"stop_asked": 0.0}))
+        give(folder, "go-on")
 
 
 def owner_of(token: str) -> str:

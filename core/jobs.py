@@ -88,7 +88,14 @@ def go_on(run_id: str, *, token: str, epochs: int) -> Run:
             )
         check_room(room_needed(recipe), allowed)
         card = read_card(run.folder)
-        fresh = {"submitted": time.time(), "starts": 0, "started": 0.0, "stop_asked": 0.0}
+        fresh = {
+            "submitted": time.time(),
+            "starts": 0,
+            "started": 0.0,
+            "stop_asked": 0.0,
+            # The limit is on what is asked for now: its clock goes on from where it was.
+            "max_seconds": 60 * allowed.minutes and run.info.seconds + 60 * allowed.minutes,
+        }
         change(run, card.model_copy(update=fresh), status="queued", recipe=recipe, error="")
         _give(run, "go-on")
         start_next(allowed)

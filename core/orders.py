@@ -5,6 +5,7 @@ outlive both sides: a training that is started again reads those that came meanw
 """
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -23,6 +24,20 @@ def give(folder: Path, order: Order, rate: float | None = None) -> None:
     # One short write in append mode: lines of two servers do not mix.
     with (folder / FILE).open("ab", buffering=0) as file:
         file.write(to_json(line).encode() + b"\n")
+
+
+def last(folder: Path) -> Order | None:
+    """The order that was given last, obeyed yet or not; None if there was none."""
+    try:
+        lines = (folder / FILE).read_bytes().splitlines()
+    except OSError:
+        return None
+    for line in reversed(lines):
+        with suppress(ValueError, TypeError, KeyError):
+            order: Order = json.loads(line)["order"]
+            if order != "rate":
+                return order
+    return None
 
 
 class Orders:

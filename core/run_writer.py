@@ -21,7 +21,7 @@ from core.errors import RunError
 from core.locks import worker_lock
 from core.plain_json import to_json
 from core.recipes import Recipe
-from core.run_info import Provenance, RunInfo
+from core.run_info import EndedBy, Provenance, RunInfo
 from core.runs import Predictions, Run, epoch_file, read
 
 MAX_EPOCHS_KEPT = 20
@@ -66,6 +66,7 @@ class RunWriter:
         self.folder = folder
         self.max_epoch_bytes = max_epoch_bytes
         self.rows: list[dict[str, Any]] = []
+        self.ended_before: EndedBy = ""
         self._lock = worker_lock(folder)
         try:
             # Whoever asks whether a run is being trained holds its lock for a moment.
@@ -153,6 +154,7 @@ class ResumedWriter(RunWriter):
         self._open(run.folder, max_epoch_bytes)
         # Read again, now that nobody else writes it.
         self.info = read(run.folder).info
+        self.ended_before = self.info.ended_by
         self.update(status="running", ended_by="", error="")
         with suppress(RunError):
             rows = Run(run.folder, run.info).history().to_dict("records")

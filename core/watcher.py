@@ -76,6 +76,8 @@ class Watcher(keras.callbacks.Callback):
         self._recipe, self._n, self._writer = recipe, n, writer
         self._report, self._look, self._bounds = report, look, bounds
         self._steps = math.ceil(n / recipe.batch_size)
+        # Who lets a training go on that was stopped for want of progress grants it new patience.
+        self._patient_since = state.epoch if writer.ended_before == "early stopping" else 0
         self._rate = 0.0
         self._saved_at = self.clock()
         self._begin_group()
@@ -249,8 +251,9 @@ class Watcher(keras.callbacks.Callback):
                 state.best_weights = self.model.get_weights()
 
     def _patience_is_over(self) -> bool:
-        patience = self._recipe.early_stopping
-        return bool(patience) and self.state.epoch - self.state.best_epoch >= patience
+        patience, state = self._recipe.early_stopping, self.state
+        since = max(state.best_epoch, self._patient_since)
+        return bool(patience) and state.epoch - since >= patience
 
     def _save_is_due(self) -> bool:
         return self.clock() - self._saved_at > CHECKPOINT_EVERY_S

@@ -284,6 +284,15 @@ def test_early_stopping_ends_after_the_patience_and_the_best_epoch_is_kept(tmp_p
     assert any(not np.allclose(a, b, atol=2e-3) for a, b in zip(kept, last, strict=True))
 
 
+def test_continuing_after_early_stopping_grants_new_patience(tmp_path: Path) -> None:
+    run = train(overfitting_recipe(early_stopping=2), tmp_path / "run")
+    ended = run.info.epochs_done
+    run = go_on(ResumedWriter(run))
+    losses = run.history()["val_loss"].to_numpy()
+    best = int(np.argmin(losses)) + 1
+    assert run.info.epochs_done == min(max(best, ended) + 2, 12)
+
+
 def test_without_keep_best_the_last_weights_stay(tmp_path: Path) -> None:
     run = train(overfitting_recipe(early_stopping=2), tmp_path / "run")
     kept, last = open_model(run).get_weights(), run.epoch_weights(run.info.epochs_done)

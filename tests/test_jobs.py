@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -213,6 +214,27 @@ def test_a_process_that_never_gets_going_is_tried_three_times(engine: NoEngine) 
     info = runs.find(run.id).info
     assert (info.status, len(engine.started)) == ("failed", 3)
     assert "ended from outside" in info.error
+
+
+@pytest.mark.usefixtures("own", "engine")
+def test_continuing_has_a_time_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITSCOPE_MAX_MINUTES", "2")
+    run = jobs.submit(dense_recipe(), token=ME)
+    ended = {"status": "stopped", "ended_by": "time limit", "seconds": 120.5}
+    dispatch.change(run, read_card(run.folder), **ended)
+    jobs.go_on(run.id, token=ME, epochs=2)
+    assert read_card(run.folder).max_seconds == 240.5
+
+
+@pytest.mark.usefixtures("own")
+def test_servers_that_share_a_folder_start_a_training_once(engine: NoEngine) -> None:
+    run = jobs.submit(dense_recipe(), token=ME)
+    later = jobs.submit(dense_recipe(seed=1), token=ME)
+    dispatch.change(run, read_card(run.folder), status="finished")
+    with ThreadPoolExecutor(8) as servers:
+        for done in [servers.submit(dispatch.look_after) for _ in range(40)]:
+            done.result()
+    assert engine.started == [run.id, later.id]
 
 
 @pytest.mark.usefixtures("own")

@@ -1,5 +1,7 @@
 """The training page's second view: one training, live or over, for whoever has its link."""
 
+from contextlib import suppress
+
 import streamlit as st
 
 from core import jobs, runs
@@ -10,12 +12,13 @@ from core.runs import Run
 from pages.widgets.next_steps import next_steps
 from pages.widgets.watch_answers import answers
 from pages.widgets.watch_chart import Drawn, chart_options
-from pages.widgets.watch_live import live_part
+from pages.widgets.watch_live import guided_part, live_part
 from pages.widgets.words import plain
 
 ALIVE = {"queued", "starting", "running", "stopping", "interrupted"}
 LIVE_EVERY_S = 1.0
-ANSWERS_EVERY_S = 2.0
+# What changes with an epoch, or by hand: drawing it oftener would take time from the training.
+SELDOM_EVERY_S = 4.0
 
 
 def watch(run_id: str | None, token: str, allowed: Limits) -> None:
@@ -35,13 +38,13 @@ def watch(run_id: str | None, token: str, allowed: Limits) -> None:
     alive = jobs.state(run).name in ALIVE
     st.subheader(plain(shown_name(run)), anchor=False)
     st.caption(_about(run))
+    often, seldom = (LIVE_EVERY_S, SELDOM_EVERY_S) if alive else (None, None)
+    st.fragment(_guided, run_every=seldom)(run_id, token, allowed)
     moving = st.container()
     options = chart_options(run)  # below the curves that they change, but known before
     with moving:
-        live = st.fragment(_live, run_every=LIVE_EVERY_S if alive else None)
-        live(run_id, token, allowed, options, alive)
-    after_each_epoch = st.fragment(_answers, run_every=ANSWERS_EVERY_S if alive else None)
-    after_each_epoch(run_id, alive)
+        st.fragment(_live, run_every=often)(run_id, options, alive)
+    st.fragment(_answers, run_every=seldom)(run_id, alive)
     if not alive:
         next_steps(runs.find(run_id), token, allowed)
 
@@ -55,14 +58,20 @@ def _about(run: Run) -> str:
     )
 
 
-def _live(run_id: str, token: str, allowed: Limits, options: Drawn, was_alive: bool) -> None:
+def _guided(run_id: str, token: str, allowed: Limits) -> None:
+    with suppress(DigitscopeError):  # the part below says it
+        run = runs.find(run_id)
+        guided_part(run, jobs.state(run), token, allowed)
+
+
+def _live(run_id: str, options: Drawn, was_alive: bool) -> None:
     try:
         run = runs.find(run_id)
     except DigitscopeError as error:
         st.error(plain(str(error)), icon=":material/link_off:")
         return
     state = jobs.state(run)
-    live_part(run, state, token, allowed, options)
+    live_part(run, state, options)
     if was_alive and state.name not in ALIVE:
         st.rerun()
 

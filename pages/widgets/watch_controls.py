@@ -10,6 +10,7 @@ from core import jobs
 from core.bounds import bounds
 from core.errors import DigitscopeError
 from core.live import Live
+from core.orders import last
 from core.recipes import Optimizer
 from core.runs import Run
 from pages.widgets.words import plain
@@ -18,7 +19,8 @@ from pages.widgets.words import plain
 def controls(run: Run, live: Live, token: str) -> None:
     """Pause, single steps, stop, and the learning rate."""
     with st.container(horizontal=True, key="watch-controls"):
-        if live.paused:
+        # By what was ordered, not by what has come of it: a click shows at once.
+        if last(run.folder) in {"pause", "step", "epoch"}:
             _button("Go on", "play_arrow", partial(jobs.resume, run.id, token=token))
         else:
             _button("Pause", "pause", partial(jobs.pause, run.id, token=token))

@@ -17,26 +17,32 @@ from pages.widgets.watch_controls import controls, out_of_queue
 from pages.widgets.words import plain
 
 
-def live_part(run: Run, state: State, token: str, allowed: Limits, options: Drawn) -> None:
-    """Draw the training as it is now."""
+def live_part(run: Run, state: State, options: Drawn) -> None:
+    """What changes every second: where the training is, and its curves."""
+    live = live_of(run.folder)
+    live.update()
+    if state.name == "queued":
+        _waiting(run, state)
+        return
+    _where_it_is(run, state, live)
+    if live.started:
+        charts(run, live, options)
+
+
+def guided_part(run: Run, state: State, token: str, allowed: Limits) -> None:
+    """What changes seldom: the controls, and the verdict. Drawing it costs the training time."""
     live = live_of(run.folder)
     live.update()
     mine = may_manage(run, token, allowed)
-    if state.name == "queued":
-        _waiting(run, state)
-        if mine:
-            out_of_queue(run, token)
-        return
-    _where_it_is(run, state, live)
+    if state.name == "queued" and mine:
+        out_of_queue(run, token)
     if state.name in {"starting", "running", "interrupted"}:
         if mine:
             controls(run, live, token)
         else:
             st.caption("You are watching: the browser that started this training controls it.")
-    if not live.started:
-        return
-    _verdict(run, state, live)
-    charts(run, live, options)
+    if live.started:
+        _verdict(run, state, live)
 
 
 def _waiting(run: Run, state: State) -> None:

@@ -43,6 +43,7 @@ def look_after(engine: Engine = LOCAL) -> None:
 
     May be called at any time, by anybody, as often as they like.
     """
+    engine.tidy()
     if queue() or running():
         with queue_lock():
             start_next(limits(), engine)

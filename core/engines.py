@@ -29,6 +29,9 @@ class Engine(Protocol):
     def kill(self, folder: Path) -> None:
         """End what trains this folder at once, however it was started."""
 
+    def tidy(self) -> None:
+        """Let go of what has ended; called every few seconds."""
+
 
 class LocalEngine:
     """Processes on this machine, each of its own session: they outlive the server."""
@@ -37,7 +40,7 @@ class LocalEngine:
         self._started: dict[Path, subprocess.Popen[bytes]] = {}
 
     def start(self, folder: Path) -> None:
-        self._reap()
+        self.tidy()
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
         with (folder / LOG).open("ab") as log:
             self._started[folder] = subprocess.Popen(  # noqa: S603 - our own program
@@ -51,7 +54,7 @@ class LocalEngine:
             )
 
     def has_ended(self, folder: Path) -> bool:
-        self._reap()
+        self.tidy()
         process = self._started.get(folder)
         return process is not None and process.returncode is not None
 
@@ -61,11 +64,11 @@ class LocalEngine:
             if (process.info["cmdline"] or [])[1:] == wanted:
                 process.kill()
                 process.wait(ENDING_S)
-        self._reap()
+        self.tidy()
 
-    def _reap(self) -> None:
-        """Without this, a process that has ended stays in the system's table."""
-        for process in self._started.values():
+    def tidy(self) -> None:
+        # A process that has ended stays in the system's table until its parent asks for it.
+        for process in list(self._started.values()):
             process.poll()
 
 

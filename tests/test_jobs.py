@@ -38,6 +38,9 @@ class NoEngine:
     def kill(self, folder: Path) -> None:
         raise AssertionError("nothing was started")
 
+    def tidy(self) -> None:
+        pass
+
 
 @pytest.fixture
 def own(run_folders: tuple[Path, Path]) -> Iterator[Path]:
@@ -51,14 +54,16 @@ def own(run_folders: tuple[Path, Path]) -> Iterator[Path]:
 def engine(monkeypatch: pytest.MonkeyPatch) -> NoEngine:
     """No process is started in this test."""
     fake = NoEngine()
-    for name in ("start", "has_ended", "kill"):
+    for name in ("start", "has_ended", "kill", "tidy"):
         monkeypatch.setattr(LOCAL, name, getattr(fake, name))
     return fake
 
 
 def workers() -> list[psutil.Process]:
-    found = psutil.process_iter(["cmdline", "status"])
-    return [one for one in found if "core.worker" in (one.info["cmdline"] or [])]
+    """The processes that train runs of this test."""
+    found = psutil.process_iter(["cmdline"])
+    mine = str(runs.own_folder())
+    return [one for one in found if mine in " ".join(one.info["cmdline"] or [])]
 
 
 def wait_for(reached: Callable[[], object], what: str) -> None:
@@ -115,6 +120,9 @@ def test_a_killed_training_goes_on_and_one_that_is_stopped_is_kept() -> None:
     assert (info.ended_by, info.epochs_done >= 1) == ("by hand", True)
     assert info.model_sha256
     wait_for(lambda: not workers(), "no process is left")
+    dispatch.look_after()
+    zombies = [one for one in psutil.Process().children() if one.status() == "zombie"]
+    assert not zombies
     # ... and continued, to an epoch more.
     total = info.epochs_done + 1
     jobs.go_on(run.id, token=ME, epochs=total)

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Lock
 from typing import Protocol
 
 import psutil
@@ -37,13 +38,14 @@ class LocalEngine:
     """Processes on this machine, each of its own session: they outlive the server."""
 
     def __init__(self) -> None:
-        self._started: dict[Path, subprocess.Popen[bytes]] = {}
+        self._alive: list[tuple[Path, subprocess.Popen[bytes]]] = []
+        self._ended: set[Path] = set()
+        self._lock = Lock()  # every visitor's page asks
 
     def start(self, folder: Path) -> None:
-        self.tidy()
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
         with (folder / LOG).open("ab") as log:
-            self._started[folder] = subprocess.Popen(  # noqa: S603 - our own program
+            process = subprocess.Popen(  # noqa: S603 - our own program
                 _command(folder),
                 cwd=ROOT,
                 env=environment,
@@ -52,11 +54,13 @@ class LocalEngine:
                 stderr=log,
                 start_new_session=True,
             )
+        with self._lock:
+            self._alive.append((folder, process))
+            self._ended.discard(folder)
 
     def has_ended(self, folder: Path) -> bool:
         self.tidy()
-        process = self._started.get(folder)
-        return process is not None and process.returncode is not None
+        return folder in self._ended
 
     def kill(self, folder: Path) -> None:
         wanted = _command(folder)[1:]
@@ -68,8 +72,10 @@ class LocalEngine:
 
     def tidy(self) -> None:
         # A process that has ended stays in the system's table until its parent asks for it.
-        for process in list(self._started.values()):
-            process.poll()
+        with self._lock:
+            self._ended |= {folder for folder, one in self._alive if one.poll() is not None}
+            self._alive = [pair for pair in self._alive if pair[1].returncode is None]
+            self._ended -= {folder for folder, _ in self._alive}
 
 
 def _command(folder: Path) -> list[str]:

@@ -14,6 +14,7 @@ from core.errors import JobError
 from core.job_card import JobCard, read_card, write_card
 from core.limits import Limits, limits
 from core.locks import is_being_trained, queue_lock
+from core.measuring import stop_measuring
 from core.run_writer import write_info
 from core.runs import Run
 
@@ -76,6 +77,7 @@ def _start(run: Run, engine: Engine) -> None:
         _give_up(run, card)
         return
     keep(run, card.model_copy(update={"starts": card.starts + 1, "started": time.time()}))
+    stop_measuring()
     try:
         engine.start(run.folder)
     except OSError as error:

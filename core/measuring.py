@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import psutil
 from filelock import FileLock, Timeout
 
 from core.estimate import folder, load_speed
@@ -15,6 +16,7 @@ from core.estimate import folder, load_speed
 ROOT: Final = Path(__file__).resolve().parent.parent
 COMMAND: Final = (sys.executable, "-m", "core.measure")
 RETRY_AFTER_S: Final = 600.0
+PID: Final = "pid"
 _started: list[subprocess.Popen[bytes]] = []
 
 
@@ -41,6 +43,19 @@ def measure_in_background(
         return False
 
 
+def stop_measuring() -> None:
+    """End a measurement that is going on, because a training begins: it is taken again later."""
+    note = folder() / PID
+    try:
+        process = psutil.Process(int(note.read_text()))
+        if "core.measure" in process.cmdline():
+            process.kill()
+            (folder() / "started").unlink(missing_ok=True)
+        note.unlink()
+    except (OSError, ValueError, psutil.Error):  # there is none, or no longer
+        return
+
+
 def _start(command: Sequence[str], wait_s: float) -> bool:
     """Start it if the last start is long ago, and note the time first, whatever comes of it."""
     note = folder() / "started"
@@ -59,6 +74,7 @@ def _start(command: Sequence[str], wait_s: float) -> bool:
                 start_new_session=True,
             )
         )
+    (folder() / PID).write_text(str(_started[-1].pid))
     return True
 
 

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 
 from core import datasets, measuring, runs
@@ -27,7 +28,7 @@ from core.estimate import (
     size_on_disk,
     this_machine,
 )
-from core.measuring import measure_in_background
+from core.measuring import measure_in_background, stop_measuring
 from core.presets import PRESETS
 from core.recipes import Augmentation, Optimizer, Recipe
 from core.runs import Run
@@ -214,7 +215,7 @@ def started(run_folders: object, tmp_path: Path) -> Iterator[Callable[[int], int
 
 def test_thirty_visitors_of_three_servers_start_one(started: Callable[[int], int]) -> None:
     ask = (
-        "import sys; from core.measuring import measure_in_background; "
+        "import sys; from core.measuring import measure_in_background, stop_measuring; "
         "print(measure_in_background(sys.argv[1:]))"
     )
     servers = [
@@ -292,3 +293,16 @@ def test_the_measurement_itself(run_folders: tuple[Path, Path]) -> None:
     seconds = {name: estimate(preset.recipe, found).epoch for name, preset in PRESETS.items()}
     assert 0.3 < seconds["purawr"] < seconds["kundathil"] < seconds["best"] < 3600
     assert found.launch > 0.5
+
+
+def test_a_measurement_makes_way_for_a_training(run_folders: tuple[Path, Path]) -> None:
+    # Sleeps, and is called as the real one is.
+    script = "import sys, time; time.sleep(60)"
+    assert measure_in_background([sys.executable, "-c", script, "-m", "core.measure"])
+    (process,) = [one for one in psutil.Process().children() if "core.measure" in one.cmdline()]
+    stop_measuring()
+    process.wait(10)
+    assert not psutil.pid_exists(process.pid) or process.status() == "zombie"
+    # ... and is started again when it is asked for.
+    assert measure_in_background([sys.executable, "-c", "", "-m", "core.measure"])
+    stop_measuring()

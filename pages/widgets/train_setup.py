@@ -13,16 +13,18 @@ from core.limits import Limits, check, in_words
 from core.measuring import measure_in_background
 from core.rates import digits_fitted
 from core.recipes import Recipe
-from pages.widgets.durations import about, megabytes
+from pages.widgets.durations import about, bytes_in_words
 from pages.widgets.navigation import pages
 from pages.widgets.settings import origin, settings
 from pages.widgets.train_view import TRAINING, watch_next
 from pages.widgets.words import plain
 
+MEASURED_EVERY_S = 2.0
+
 
 def set_up(token: str, allowed: Limits) -> None:
     """Draw the settings, the network that they describe, its cost, and the button that trains."""
-    left, right = st.columns([6, 5], gap="large")
+    left, right = st.columns(2, gap="large")
     with left:
         recipe = settings(allowed)
     with right:
@@ -30,23 +32,18 @@ def set_up(token: str, allowed: Limits) -> None:
             _start(recipe, token, allowed)
             _others()
             _cautions(recipe)
+            st.html(network_html(recipe.architecture))
             _take_away(recipe)
+        else:
+            _train_button(possible=False)
+            st.caption("This network cannot be trained as it is: the message says why.")
         st.caption(in_words(allowed))
-    if recipe:
-        st.subheader("The network", anchor=False)
-        st.html(network_html(recipe.architecture))
 
 
 def _start(recipe: Recipe, token: str, allowed: Limits) -> None:
-    pressed = st.button(
-        "Train",
-        type="primary",
-        icon=":material/play_arrow:",
-        width="stretch",
-        disabled=not _allowed(recipe, allowed),
-        key="train",
-    )
-    st.markdown(_cost(recipe))
+    pressed = _train_button(possible=_allowed(recipe, allowed))
+    waiting = load_speed() is None
+    st.fragment(_cost, run_every=MEASURED_EVERY_S if waiting else None)(recipe, waiting=waiting)
     if not pressed:
         return
     try:
@@ -77,11 +74,24 @@ def _allowed(recipe: Recipe, allowed: Limits) -> bool:
     return True
 
 
-def _cost(recipe: Recipe) -> str:
-    """Parameters, size and time, in one line."""
+def _train_button(*, possible: bool) -> bool:
+    return st.button(
+        "Train",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        disabled=not possible,
+        key="train",
+    )
+
+
+def _cost(recipe: Recipe, *, waiting: bool) -> None:
+    """Parameters, size and time. It draws itself anew until the machine's speed is known."""
     parameters = f"**{recipe.architecture.parameters:,} parameters**"
-    size = megabytes(size_on_disk(recipe))
-    return f"{parameters}, {size} on disk. {_time(recipe)}"
+    size = bytes_in_words(size_on_disk(recipe))
+    st.markdown(f"{parameters}, {size} on disk. {_time(recipe)}")
+    if waiting and load_speed():
+        st.rerun()
 
 
 def _time(recipe: Recipe) -> str:
@@ -92,16 +102,20 @@ def _time(recipe: Recipe) -> str:
     if speed is None:
         if busy:
             return "How long it takes is measured when no training is running."
-        return "How fast this machine is, is being measured: half a minute or more."
+        return "How long it takes here is being measured: half a minute or more."
     found = estimate(recipe, speed)
-    words = f"About **{about(found.total)}** on this machine{_parts(found)}."
-    return f"{words} Another training is running: this one waits for it." if busy else words
+    roughly = "Roughly" if speed.is_disturbed() else "About"
+    words = f"{roughly} **{about(found.total)}** on this machine: {_parts(found)}."
+    if speed.is_disturbed():
+        words += " The machine was busy when its speed was measured; that is done again."
+    return f"{words} Another training runs now: this one waits for it." if busy else words
 
 
 def _parts(found: Estimate) -> str:
-    if found.epochs == 1:
-        return ""
-    return f", {about(found.epoch)} an epoch"
+    epochs = "one epoch" if found.epochs == 1 else f"{found.epochs} epochs"
+    each = "" if found.epochs == 1 else " each"
+    around = about(found.start + found.test)
+    return f"{around} to start and test, {epochs} of {about(found.epoch)}{each}"
 
 
 def _cautions(recipe: Recipe) -> None:

@@ -60,12 +60,13 @@ def _is_mine(run: Run, token: str) -> bool:
 
 
 def _write_link(view: str, run_id: str | None) -> None:
-    link = st.query_params
+    before = st.query_params.to_dict()
+    # All at once: each change of the link is a step of the browser's Back.
+    link = {name: value for name, value in before.items() if name != TRAINING}
     if view != SET_UP:
         link.pop(_RECIPE, None)
     if run_id:
-        if link.get(TRAINING) != run_id:
-            link[TRAINING] = run_id
-    else:
-        link.pop(TRAINING, None)
+        link[TRAINING] = run_id
+    if link != before:
+        st.query_params.from_dict(link)
     st.session_state[_LAST_LINK] = run_id

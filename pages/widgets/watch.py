@@ -34,6 +34,7 @@ def watch(run_id: str | None, token: str, allowed: Limits) -> None:
         run = runs.find(run_id)
     except DigitscopeError as error:
         st.error(plain(str(error)), icon=":material/link_off:")
+        st.write("Choose “All runs” above for those that are here, or “Set up” to train one.")
         return
     alive = jobs.state(run).name in ALIVE
     st.subheader(plain(shown_name(run)), anchor=False)

@@ -11,7 +11,7 @@ from core.live_figures import MAX_POINTS
 from core.runs import Run
 from core.verdicts import verdict
 from core.waiting import seconds_until
-from pages.widgets.durations import about
+from pages.widgets.durations import about, whole
 from pages.widgets.watch_chart import Drawn, charts, live_of
 from pages.widgets.watch_controls import controls, out_of_queue
 from pages.widgets.words import plain
@@ -53,7 +53,7 @@ def _waiting(run: Run, state: State) -> None:
     except DigitscopeError:
         seconds = None
     if seconds:
-        words += f" It begins in about {about(seconds)}."
+        words += f" It begins in about {whole(seconds)}."
     st.info(f"{words} You may leave this page: it begins by itself.", icon=":material/hourglass:")
 
 
@@ -94,7 +94,7 @@ def _pace(live: Live) -> list[str]:
     if live.images_per_second:
         parts.append(f"{live.images_per_second:,.0f} images per second")
     if live.seconds_left is not None and not live.paused:
-        parts.append(f"{about(live.seconds_left)} left")
+        parts.append(f"{whole(live.seconds_left)} left")
     if live.learning_rate is not None:
         parts.append(f"learning rate {live.learning_rate:.3g}")
     return parts or ["The first batches are on their way"]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from core.datasets import CLASSES
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 INPUT_SHAPE = (28, 28, 1)
 MAX_PARAMETERS = 5_000_000
+MAX_LAYERS = 40
 
 Shape = tuple[int, ...]
 ActivationName = Literal["linear", "relu", "sigmoid", "softmax", "tanh", "elu", "gelu"]
@@ -184,7 +185,18 @@ class Architecture(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    layers: tuple[Layer, ...] = Field(min_length=2, max_length=40)
+    layers: tuple[Layer, ...] = Field(min_length=2, max_length=MAX_LAYERS)
+
+    @field_validator("layers", mode="before")
+    @classmethod
+    def _few_or_many(cls, layers: object) -> object:
+        count = len(layers) if isinstance(layers, list | tuple) else 2
+        if count < 2:
+            add = "add a flatten layer or a conv block before its output"
+            raise ValueError(f"a network needs at least 2 layers: {add}")
+        if count > MAX_LAYERS:
+            raise ValueError(f"at most {MAX_LAYERS} layers are allowed, not {count}: take some out")
+        return layers
 
     @model_validator(mode="after")
     def _can_be_built(self) -> "Architecture":

@@ -41,6 +41,8 @@ class TrainingState:
     orders_read: int = 0
     """Bytes of the run's orders that were obeyed."""
     paused: bool = False
+    until: str = ""
+    """After what it is to pause: "step", "epoch", or nothing."""
     best_epoch: int = 0
     best_loss: float = float("inf")
     best_weights: Arrays = field(default_factory=list)

@@ -6,11 +6,14 @@ process that is alive holds its lock. Whoever changes any of this holds the queu
 servers, and every training at its end, may look after one folder of runs.
 """
 
+import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from core import runs
 from core.engines import LOCAL, Engine
-from core.errors import JobError
+from core.errors import DigitscopeError, JobError
 from core.job_card import JobCard, read_card, write_card
 from core.limits import Limits, limits
 from core.locks import is_being_trained, queue_lock
@@ -51,38 +54,65 @@ def look_after(engine: Engine = LOCAL) -> None:
 
 
 def start_next(allowed: Limits, engine: Engine = LOCAL) -> None:
-    """`look_after` for those who hold the queue's lock already."""
-    alive = 0
-    for run in running():
-        card = read_card(run.folder)
-        if not is_being_trained(run.folder):
-            _take_up(run, card)
-        else:
-            alive += 1
-            if card.stop_asked and time.time() - card.stop_asked > STOP_GRACE_S:
-                engine.kill(run.folder)
+    """`look_after` for those who hold the queue's lock already.
+
+    A run that cannot be read or written is left out: it must not keep the others waiting.
+    """
+    alive = sum(_tended(run, engine) for run in running())
     waiting = queue()
-    starting = [run for run in waiting if is_starting(run, read_card(run.folder), engine)]
+    starting = {run.id for run in waiting if is_starting(run, read_card(run.folder), engine)}
+    alive += len(starting)
     for run in waiting:
-        if alive + len(starting) >= allowed.trainings:
+        if alive >= allowed.trainings:
             return
-        if run not in starting:
-            _start(run, engine)
-            alive += 1
+        if run.id not in starting:
+            with _on_its_own(run):
+                alive += _start(run, engine)
 
 
-def _start(run: Run, engine: Engine) -> None:
+def _tended(run: Run, engine: Engine) -> bool:
+    """Look after a run that is being trained, or says so; whether it is."""
+    card = read_card(run.folder)
+    if not is_being_trained(run.folder):
+        with _on_its_own(run):
+            _take_up(run, card)
+        return False
+    if card.stop_asked and time.time() - max(card.stop_asked, _last_sign(run)) > STOP_GRACE_S:
+        engine.kill(run.folder)
+    return True
+
+
+@contextmanager
+def _on_its_own(run: Run) -> Iterator[None]:
+    try:
+        yield
+    except (DigitscopeError, OSError) as error:
+        logging.getLogger(__name__).warning("%s: %s", run.id, error)
+
+
+def _last_sign(run: Run) -> float:
+    """When the training last wrote anything, Unix seconds: testing can take a while."""
+    files = (run.folder / name for name in ("events.jsonl", "model.keras", "run.json"))
+    return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
+
+
+def _start(run: Run, engine: Engine) -> bool:
+    """Start a run's training; whether a process was started."""
     card = read_card(run.folder)
     if card.starts >= MAX_STARTS:
         _give_up(run, card)
-        return
-    keep(run, card.model_copy(update={"starts": card.starts + 1, "started": time.time()}))
+        return False
+    card = card.model_copy(update={"starts": card.starts + 1, "started": time.time(), "start": 0})
+    keep(run, card)
     stop_measuring()
     try:
-        engine.start(run.folder)
+        number = engine.start(run.folder)
     except OSError as error:
         reason = f"No training can be started on this machine ({error.strerror})."
         change(run, card, status="failed", ended_by="fault", error=reason)
+        return False
+    keep(run, card.model_copy(update={"start": number}))
+    return True
 
 
 def _take_up(run: Run, card: JobCard) -> None:
@@ -92,12 +122,21 @@ def _take_up(run: Run, card: JobCard) -> None:
         return
     if card.stop_asked:  # and it did not end by itself
         change(current, card, status="stopped", ended_by="by hand")
-    elif not card.submitted or card.starts >= MAX_STARTS:
-        # Started on the command line, or killed again and again.
+    elif not card.submitted:  # on the command line: who started it may continue it
         _give_up(current, card)
     else:
-        # Another server may have started that process: nobody waits for it any more.
-        change(current, card.model_copy(update={"started": 0.0}), status="queued")
+        # Another server may have started that process: nobody waits for it any more. One that got
+        # further than the one before it is worth any number of starts.
+        starts = 0 if _has_got_on(run, card) else card.starts
+        fresh = {"started": 0.0, "start": 0, "starts": starts}
+        change(current, card.model_copy(update=fresh), status="queued")
+
+
+def _has_got_on(run: Run, card: JobCard) -> bool:
+    try:
+        return (run.folder / "checkpoint.npz").stat().st_mtime > card.started
+    except OSError:
+        return False
 
 
 def _give_up(run: Run, card: JobCard) -> None:
@@ -115,7 +154,7 @@ def is_starting(run: Run, card: JobCard, engine: Engine = LOCAL) -> bool:
     if is_being_trained(run.folder):
         return True
     fresh = time.time() - card.started < START_GRACE_S
-    return bool(card.started) and fresh and not engine.has_ended(run.folder)
+    return bool(card.started) and fresh and not engine.has_ended(card.start)
 
 
 def change(run: Run, card: JobCard, **changes: object) -> None:

@@ -11,21 +11,25 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from core.architectures import (
+    INPUT_SHAPE,
     Activation,
     BatchNorm,
     Dropout,
     Flatten,
     GlobalAverage,
     Pool,
+    Shape,
 )
 from core.blocks import (
     Block,
     ConvBlock,
     DenseBlock,
     Single,
+    layers_of,
     to_architecture,
     to_blocks,
 )
+from core.errors import RecipeError
 from core.presets import BEST
 from core.recipes import Augmentation, Recipe
 from core.simple import first_conv, with_filters, with_kernel_size
@@ -43,6 +47,8 @@ NEW_BLOCKS: Mapping[str, Block] = {
 """What can be added, by name."""
 
 _ON_MAPS = ("conv block", "max pooling")
+_POOLED_FROM = 8
+"""The smallest side of the maps that a new conv block pools."""
 _SPLIT = 0.1
 
 
@@ -155,7 +161,8 @@ class Draft:
         """With a new block of NEW_BLOCKS behind that one, and its number.
 
         A convolution or a pooling goes in front of the layer that makes one vector of the maps, a
-        dense layer behind it, and nothing behind the output.
+        dense layer behind it, and nothing behind the output. A new conv block pools only large
+        maps, and only if the layers behind it still have room.
         """
         number = 1 + max(own for own, _ in self.blocks)
         new = NEW_BLOCKS[name]
@@ -165,8 +172,11 @@ class Draft:
         if self._joint is not None and isinstance(new, DenseBlock):
             place = max(place, self._joint + 1)
         blocks = list(self.blocks)
-        blocks.insert(min(place, len(blocks) - 1), Placed(number, new))
-        return self._rebuilt(blocks), number
+        place = min(place, len(blocks) - 1)
+        draft = self._rebuilt([*blocks[:place], Placed(number, new), *blocks[place:]])
+        if isinstance(new, ConvBlock) and not _room_to_pool(draft.base, place):
+            draft = draft.with_block(number, dataclasses.replace(new, pool="none"))
+        return draft, number
 
     def removed(self, number: int) -> "Draft":
         """Without that block. The output, which is last, stays."""
@@ -214,3 +224,20 @@ class Draft:
     def _rebuilt(self, blocks: Sequence[Placed]) -> "Draft":
         base = tuple(block for _, block in blocks)
         return dataclasses.replace(self, blocks=tuple(blocks), base=base)
+
+
+def _room_to_pool(blocks: Sequence[Block], place: int) -> bool:
+    """Whether the new block there has large maps to pool, and leaves enough for those behind it."""
+    try:
+        to_architecture(blocks)
+    except RecipeError:
+        return False
+    return _side(blocks[:place]) >= _POOLED_FROM
+
+
+def _side(blocks: Sequence[Block]) -> int:
+    """Height and width of the maps behind these blocks, which can be built; 0: one vector."""
+    shape: Shape = INPUT_SHAPE
+    for layer in layers_of(blocks):
+        shape = layer.output_shape(shape)
+    return shape[0] if len(shape) == len(INPUT_SHAPE) else 0

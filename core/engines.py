@@ -5,8 +5,11 @@ other machines needs these three calls and a folder that they share.
 """
 
 import os
+import secrets
 import subprocess
 import sys
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Protocol
@@ -16,16 +19,20 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 LOG = "worker.log"
 ENDING_S = 5.0
+REMEMBERED = 1000
 
 
 class Engine(Protocol):
     """What `core.jobs` asks of an engine."""
 
-    def start(self, folder: Path) -> None:
-        """Begin to train the run of this folder. Raises OSError if that is impossible."""
+    def start(self, folder: Path) -> int:
+        """Begin to train the run of this folder; a number by which this start is known.
 
-    def has_ended(self, folder: Path) -> bool:
-        """Whether what was started for this folder is known to be over."""
+        Raises OSError if that is impossible.
+        """
+
+    def has_ended(self, start: int) -> bool:
+        """Whether what was started then is known to be over; False for another server's."""
 
     def kill(self, folder: Path) -> None:
         """End what trains this folder at once, however it was started."""
@@ -38,11 +45,11 @@ class LocalEngine:
     """Processes on this machine, each of its own session: they outlive the server."""
 
     def __init__(self) -> None:
-        self._alive: list[tuple[Path, subprocess.Popen[bytes]]] = []
-        self._ended: set[Path] = set()
+        self._started: dict[int, subprocess.Popen[bytes]] = {}
+        self._ended: deque[int] = deque(maxlen=REMEMBERED)
         self._lock = Lock()  # every visitor's page asks
 
-    def start(self, folder: Path) -> None:
+    def start(self, folder: Path) -> int:
         environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
         with (folder / LOG).open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - our own program
@@ -54,28 +61,31 @@ class LocalEngine:
                 stderr=log,
                 start_new_session=True,
             )
+        number = secrets.randbits(52)  # a process's own number may come again
         with self._lock:
-            self._alive.append((folder, process))
-            self._ended.discard(folder)
+            self._started[number] = process
+        return number
 
-    def has_ended(self, folder: Path) -> bool:
+    def has_ended(self, start: int) -> bool:
         self.tidy()
-        return folder in self._ended
+        return start in self._ended
 
     def kill(self, folder: Path) -> None:
         wanted = _command(folder)[1:]
         for process in psutil.process_iter(["cmdline"]):
             if (process.info["cmdline"] or [])[1:] == wanted:
-                process.kill()
-                process.wait(ENDING_S)
+                with suppress(psutil.Error):  # it ended by itself, or will in a moment
+                    process.kill()
+                    process.wait(ENDING_S)
         self.tidy()
 
     def tidy(self) -> None:
         # A process that has ended stays in the system's table until its parent asks for it.
         with self._lock:
-            self._ended |= {folder for folder, one in self._alive if one.poll() is not None}
-            self._alive = [pair for pair in self._alive if pair[1].returncode is None]
-            self._ended -= {folder for folder, _ in self._alive}
+            over = [number for number, one in self._started.items() if one.poll() is not None]
+            for number in over:
+                del self._started[number]
+            self._ended.extend(over)
 
 
 def _command(folder: Path) -> list[str]:

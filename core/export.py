@@ -24,6 +24,7 @@ _MODULES = (
     ("base64", ""),
     ("hashlib", ""),
     ("math", ""),
+    ("os", ""),
     ("zlib", ""),
     ("dataclasses", "from dataclass"),
     ("importlib", "from resources"),
@@ -57,7 +58,8 @@ def script(recipe: Recipe, run: Run | None = None) -> str:
 
 def _script(sections: list[Section], recipe: Recipe, run: Run | None) -> str:
     proved = _is_proved(sections)
-    usage = "    python train.py            trains the network anew and tests it\n"
+    usage = _installing(recipe, run)
+    usage += "    python train.py            trains the network anew and tests it\n"
     if proved:
         usage += "    python train.py --check    proves that it answers as in Digitscope\n"
     told = "\n\n".join(_wrapped(text) for text in header(recipe, run, proved=proved))
@@ -82,7 +84,11 @@ def _notebook(sections: list[Section], recipe: Recipe, run: Run | None) -> bytes
     nbformat: Any = import_module("nbformat")  # it has no types
     v4 = nbformat.v4
     told = "\n\n".join(header(recipe, run, proved=_is_proved(sections)))
-    cells = [v4.new_markdown_cell(f"# {TITLE}\n\n{told}", id="title")]
+    packages = " ".join(requirements(recipe, run).split())
+    cells = [
+        v4.new_markdown_cell(f"# {TITLE}\n\n{told}", id="title"),
+        v4.new_code_cell(f"{_NOT_INSTALLED}# %pip install {packages}", id="requirements"),
+    ]
     needed = imports(
         "\n".join(section.code + "\n" + _cell(section) for section in sections), _MODULES
     )
@@ -141,6 +147,19 @@ _README_PROOF = """\
 probabilities for a few test digits, and the same pixels and answer for a picture that has to be \
 prepared first. If a version, the scaling or a file is not the same, it says which of these differs.
 """
+
+
+_NOT_INSTALLED = """\
+# What the code needs. Is it not installed? Take the # and the blank away from the next line.
+"""
+
+
+def _installing(recipe: Recipe, run: Run | None) -> str:
+    """The commands that install what the code needs, as lines of the header.
+
+    More than one where a line would be too long: no continuation mark is the same in all shells.
+    """
+    return _wrapped(requirements(recipe, run), "    pip install ") + "\n"
 
 
 def _sections(recipe: Recipe, run: Run | None) -> list[Section]:
@@ -202,6 +221,13 @@ def _main(sections: list[Section]) -> str:
     parser.add_argument("--check", action="store_true", help="only compare with Digitscope")
 """
     lines = "\n".join(f"    {step.format(epochs='options.epochs')}" for step in steps)
+    started = "    main()"
+    if any("class NoDigitsError" in section.code for section in sections):
+        started = """\
+    try:
+        main()
+    except NoDigitsError as error:
+        raise SystemExit(str(error)) from None"""
     return f'''# %% From the command line
 
 
@@ -217,4 +243,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()'''
+{started}'''

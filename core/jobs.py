@@ -15,7 +15,7 @@ from core.locks import is_being_trained, queue_lock
 from core.orders import Order, give
 from core.recipes import Recipe
 from core.run_info import Provenance, RunInfo
-from core.run_keeping import check_room
+from core.run_keeping import check_room, size_of
 from core.run_writer import make_folder, now
 from core.runs import Run
 
@@ -53,7 +53,12 @@ def submit(recipe: Recipe, *, token: str, preset: str = "", title: str = "") -> 
                 f"{len(mine)} of your trainings are waiting already, and that is how many may. "
                 "Wait until one has begun, or take one out of the queue."
             )
-        check_room(room_needed(recipe), allowed)
+        if len(queue()) >= allowed.waiting:
+            raise JobError(
+                f"{len(queue())} trainings are waiting on this server, and that is how many may. "
+                "Try it again when one has begun."
+            )
+        check_room(room_needed(recipe) + _promised(), allowed)
         card = JobCard(
             owner=owner_of(token),
             title=title,
@@ -86,7 +91,8 @@ def go_on(run_id: str, *, token: str, epochs: int) -> Run:
                 f"This run has been trained for {run.info.epochs_done} epochs already: "
                 "ask for more in all."
             )
-        check_room(room_needed(recipe), allowed)
+        more = max(room_needed(recipe) - size_of(run.folder), 0)
+        check_room(more + _promised(), allowed)
         card = read_card(run.folder)
         fresh = {
             "submitted": time.time(),
@@ -164,6 +170,12 @@ def room_needed(recipe: Recipe) -> int:
     moments = 2 if recipe.optimizer.kind == "adam" else 1
     epochs = min(20 * 1024 * 1024, weights // 2 * min(recipe.epochs, 20))
     return weights * (2 + moments + recipe.keep_best) + epochs + 1_000_000
+
+
+def _promised() -> int:
+    """Bytes that runs which wait or are being trained have yet to write."""
+    going_on = [*queue(), *running()]
+    return sum(max(room_needed(one.info.recipe) - size_of(one.folder), 0) for one in going_on)
 
 
 def state(run: Run) -> State:

@@ -29,6 +29,9 @@ class Limits(BaseModel):
     queued: int = Field(
         default=2, ge=1, le=50, alias="DIGITSCOPE_MAX_QUEUED", description="waiting, of one visitor"
     )
+    waiting: int = Field(
+        default=20, ge=1, le=500, alias="DIGITSCOPE_MAX_WAITING", description="of all visitors"
+    )
     epochs: int = Field(default=50, ge=1, le=50, alias="DIGITSCOPE_MAX_EPOCHS")
     parameters: int = Field(
         default=MAX_PARAMETERS, ge=1000, le=MAX_PARAMETERS, alias="DIGITSCOPE_MAX_PARAMETERS"
@@ -105,7 +108,12 @@ def in_words(allowed: Limits) -> str:
         f"{allowed.parameters:,} parameters",
     ]
     if allowed.minutes:
-        parts.append(f"{allowed.minutes:g} minutes")
+        parts.append(_minutes(allowed.minutes))
+    parts.append(f"a pause of at most {_minutes(allowed.pause_minutes)}")
     if set(allowed.datasets) != set(DATASETS):
         parts.append(f"on {' or '.join(allowed.datasets)} only")
     return f"This server: {', '.join(parts)}; all runs together may take {allowed.disk_mb:,} MB."
+
+
+def _minutes(count: float) -> str:
+    return f"{count:g} minute{'s' * (count != 1)}"

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final, get_args
@@ -263,6 +264,12 @@ class Live:
     def _end(self, epoch: EpochEnded) -> int:
         """The batches that were done at an epoch's end."""
         return (epoch.epoch - 1) * self.steps + (epoch.steps or self.steps)
+
+
+@lru_cache(maxsize=64)
+def follow(folder: Path) -> Live:
+    """The one Live of a run folder that all in this process share; `update` it before use."""
+    return Live(folder)
 
 
 def _event(line: str) -> Event | None:

@@ -104,21 +104,20 @@ def learning_rate_chart(
     return chart
 
 
-def caption(recipe: Recipe) -> str:
-    """What each curve contains, for a student: why validation can look better than training."""
+def caption(
+    recipe: Recipe, curve: Curve | None = None, steps: int = 1, *, smooth: bool = False
+) -> str:
+    """What each curve contains, for a student: why validation can look better than training.
+
+    `curve` is the thin line, of epochs of `steps` batches; `smooth`: it was smoothed.
+    """
     has_dropout = any(layer.kind == "dropout" for layer in recipe.architecture.layers)
     moving = recipe.augmentation.active
-    during = [
-        *(["with dropout on"] if has_dropout else []),
-        *(["on digits that were changed at random"] if moving else []),
-    ]
-    after = [
-        *(["with dropout off"] if has_dropout else []),
-        *(["on unchanged digits"] if moving else []),
-    ]
+    during = ["with dropout on"] * has_dropout + ["on digits that were changed at random"] * moving
+    after = ["with dropout off"] * has_dropout + ["on unchanged digits"] * moving
     training = (
-        "Thin line: training, averaged over groups of batches. Dots: training, averaged over the "
-        f"epoch while the network was still changing{_listed(during)}."
+        f"Thin line: training, {_grouped(curve, steps)}{', smoothed' * smooth}. Dots: training, "
+        f"averaged over the epoch while the network was still changing{_listed(during)}."
     )
     if not recipe.validates:
         return (
@@ -134,6 +133,14 @@ def caption(recipe: Recipe) -> str:
         f"{training} Diamonds: validation on {digits}, measured when the epoch is over"
         f"{_listed(after)}. That is why validation can look better than training."
     )
+
+
+def _grouped(curve: Curve | None, steps: int) -> str:
+    """How many batches a point stands for, to two digits; where points were merged, all of them."""
+    if curve is None or len(curve.x) < 2:
+        return "averaged over groups of batches"
+    batches = int(float(f"{np.median(np.diff(curve.x)) * steps:.2g}"))
+    return f"averaged over groups of about {batches} batches" if batches > 1 else "batch by batch"
 
 
 def _listed(parts: Sequence[str]) -> str:

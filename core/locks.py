@@ -3,13 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from filelock import FileLock, Timeout
 
 from core.errors import JobError
 from core.runs import own_folder
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 QUEUE_WAIT_S = 20.0
+LOCK_FILE = "worker.lock"
 
 
 @contextmanager
@@ -41,17 +48,28 @@ def queue_lock() -> Iterator[None]:
 
 def worker_lock(folder: Path) -> FileLock:
     """The lock that a process holds for as long as it trains the run of this folder."""
-    return FileLock(folder / "worker.lock", timeout=0)
+    return FileLock(folder / LOCK_FILE, timeout=0)
 
 
 def is_being_trained(folder: Path) -> bool:
     """Whether a process that is alive trains the run of this folder."""
-    if not (folder / "worker.lock").exists():
-        return False
     try:
-        with worker_lock(folder):
-            return False
-    except Timeout:
-        return True
-    except OSError:  # the folder is just being deleted
+        with (folder / LOCK_FILE).open("rb") as file:
+            return _is_locked(file)
+    except OSError:  # never trained here, or the folder is just being deleted
         return False
+
+
+def _is_locked(file: IO[bytes]) -> bool:
+    """Ask for a share of the lock: any number may ask at a time, and nobody is kept out by that."""
+    if fcntl is None:
+        try:
+            with FileLock(file.name, timeout=0):
+                return False
+        except Timeout:
+            return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False

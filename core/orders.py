@@ -43,14 +43,19 @@ def last(folder: Path) -> Order | None:
 class Orders:
     """The orders of a run folder, read as they come, and what is in force because of them."""
 
-    def __init__(self, folder: Path, *, position: int = 0, paused: bool = False) -> None:
-        """`position`: bytes of the file that were read, and obeyed, by an earlier process."""
+    def __init__(
+        self, folder: Path, *, position: int = 0, paused: bool = False, until: str = ""
+    ) -> None:
+        """`position`: bytes of the file that were read, and obeyed, by an earlier process.
+
+        `paused`, `until`: what was in force then; it pauses after the "step" or "epoch" at hand.
+        """
         self.folder = folder
         self.position = position
         self.paused = paused
         self.stop = False
         self.rate: float | None = None
-        self._until: Literal["", "step", "epoch"] = ""
+        self.until = until
 
     def read(self) -> None:
         """Take note of the orders that have come since the last call. Takes microseconds."""
@@ -72,13 +77,13 @@ class Orders:
 
     def step_done(self) -> None:
         """A batch is done: pause again if only one was asked for."""
-        if self._until == "step":
-            self._until, self.paused = "", True
+        if self.until == "step":
+            self.until, self.paused = "", True
 
     def epoch_done(self) -> None:
         """An epoch is done: pause again if the rest of it, or one step, was asked for."""
-        if self._until:
-            self._until, self.paused = "", True
+        if self.until:
+            self.until, self.paused = "", True
 
     def _obey(self, line: bytes) -> None:
         try:
@@ -89,8 +94,8 @@ class Orders:
         if order == "rate":
             self.rate = float(rate) if isinstance(rate, int | float) else self.rate
         elif order in {"step", "epoch"}:
-            self._until, self.paused = order, False
+            self.until, self.paused = order, False
         elif order in get_args(Order):
-            self._until, self.paused = "", order == "pause"
+            self.until, self.paused = "", order == "pause"
             # After a stop, only a training that is asked for anew goes on.
             self.stop = order == "stop" or (self.stop and order != "go-on")

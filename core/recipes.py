@@ -9,6 +9,7 @@ import reprlib
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from core.architectures import Architecture
 from core.datasets import DatasetName
@@ -149,8 +150,47 @@ def explain(error: ValidationError) -> str:
     """The first fault that pydantic found, as a sentence: where, what is wrong, what was given."""
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "recipe"
-    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        return f"The recipe cannot be used: {where} is no setting of a recipe."
+    message = _in_words(first)
     if first["type"] in {"value_error", "missing"} or isinstance(first["input"], dict):
         return f"The recipe cannot be used: {where}: {message}."
     given = reprlib.repr(first["input"])
     return f"The recipe cannot be used: {where} is {given}: {message[:1].lower()}{message[1:]}."
+
+
+_MUST_BE = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "model_attributes_type": "a group of settings with their names",
+    "model_type": "a group of settings with their names",
+    "tuple_type": "a list",
+    "greater_than_equal": "at least {ge}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+}
+"""What a value has to be, by pydantic's name of the fault."""
+
+
+def _in_words(fault: ErrorDetails) -> str:
+    """What is wrong, in words of this subject where pydantic's are for programmers."""
+    if fault["type"] == "missing":
+        return "this setting is missing"
+    if fault["type"] == "union_tag_not_found":
+        return "a layer needs its kind"
+    context, given = fault.get("ctx", {}), fault["input"]
+    if fault["type"] == "union_tag_invalid":
+        return (
+            f"there is no layer of the kind {context['tag']!r}; the kinds are "
+            f"{context['expected_tags']}"
+        )
+    if isinstance(given, float) and math.isnan(given):
+        return "it must be a number"
+    if fault["type"] in _MUST_BE:
+        return f"it must be {_MUST_BE[fault['type']].format_map(context)}"
+    return fault["msg"].removeprefix("Value error, ")

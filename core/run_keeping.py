@@ -13,7 +13,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
+from core import runs
 from core.errors import DigitscopeError, JobError, RunError
 from core.job_card import (
     MAX_TITLE,
@@ -21,12 +23,11 @@ from core.job_card import (
     may_manage,
     owner_of,
     read_card,
-    shown_name,
     write_card,
 )
 from core.limits import Limits
 from core.locks import is_being_trained, queue_lock
-from core.runs import Run, own_folder, read
+from core.runs import BrokenRun, Run, own_folder, read
 
 TRASH = ".trash"
 MB = 1_000_000
@@ -47,11 +48,14 @@ class Deleted:
     home: Path
 
 
-def may_not(run: Run, token: str, allowed: Limits) -> str:
+def may_not(run: Run | BrokenRun, token: str, allowed: Limits) -> str:
     """Why the visitor with this token may not rename or delete the run; empty if they may."""
-    if may_manage(run, token, allowed):
+    if isinstance(run, BrokenRun) and run.folder in {own_folder(), runs.SHIPPED_FOLDER}:
+        return "This is the folder of all runs: it cannot be deleted here."
+    known = cast(Run, run)  # these ask about the folder alone, and a damaged run has one
+    if may_manage(known, token, allowed):
         return ""
-    if is_shipped(run):
+    if is_shipped(known):
         return "This run came with Digitscope: it can be neither renamed nor deleted."
     return "Only the browser that started this run may rename or delete it."
 
@@ -88,21 +92,27 @@ def rename(run: Run, title: str, *, token: str, allowed: Limits) -> str:
 
 
 def delete(
-    run: Run, *, token: str, allowed: Limits, busy: Callable[[Run], bool] = is_busy
+    run: Run | BrokenRun,
+    *,
+    token: str,
+    allowed: Limits,
+    busy: Callable[[Run], bool] = is_busy,
 ) -> Deleted:
     """Move the run into the trash; what has lain there for an hour is removed for good.
 
     `busy` says whether the run waits for its training or is in it: it is asked under the queue's
-    lock, so that no training starts meanwhile. Raises JobError if the visitor may not or the run
+    lock, of the run as it is now, so that no training starts meanwhile. A damaged run is busy
+    only while a process still trains it. Raises JobError if the visitor may not or the run
     is busy, RunError if it is gone.
     """
     with queue_lock():
         _check(run, token, allowed)
-        if busy(run):
+        now = _as_it_is_now(run)
+        if is_being_trained(run.folder) or (now and busy(now)):
             raise JobError(
                 f"The run {run.id!r} is waiting or being trained. Stop it first, then delete it."
             )
-        name = shown_name(run)
+        name = read_card(run.folder).title or run.id
         target = own_folder() / TRASH / f"{run.id}.{time.time_ns()}"
         try:
             target.parent.mkdir(exist_ok=True)
@@ -202,21 +212,30 @@ def _no_room(needed: int, allowed: Limits) -> str:
     )
 
 
-def _check(run: Run, token: str, allowed: Limits) -> None:
+def _as_it_is_now(run: Run | BrokenRun) -> Run | None:
+    """The run read again: the page may have drawn it before a training began. None if damaged."""
+    try:
+        return read(run.folder)
+    except RunError:
+        return None
+
+
+def _check(run: Run | BrokenRun, token: str, allowed: Limits) -> None:
     """Raise unless the run is still there and the visitor's own."""
-    if not (run.folder / "run.json").is_file():
+    there = run.folder if isinstance(run, BrokenRun) else run.folder / "run.json"
+    if not there.exists():
         raise _vanished(run)
     if reason := may_not(run, token, allowed):
         raise JobError(reason)
 
 
-def _vanished(run: Run) -> RunError:
+def _vanished(run: Run | BrokenRun) -> RunError:
     return RunError(
         f"The run {run.id!r} is no longer there: it was deleted, perhaps in another tab."
     )
 
 
-def _explained(error: OSError, run: Run, done: str) -> DigitscopeError:
+def _explained(error: OSError, run: Run | BrokenRun, done: str) -> DigitscopeError:
     if not run.folder.exists():
         return _vanished(run)
     if error.errno in _NO_ROOM:

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -78,7 +79,7 @@ class RunWriter:
                 f"The run {folder.name!r} is being trained by another process."
             ) from error
         except OSError as error:
-            raise _no_room(error) from error
+            raise RunError(why_unwritable(error, folder)) from error
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -129,7 +130,7 @@ class RunWriter:
 
     def model(self, save: Callable[[Path], None]) -> None:
         """Keep the network: `save` writes it to the path it is given (which ends in .keras)."""
-        with tempfile.TemporaryDirectory(dir=self.folder) as place:
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".model.") as place:
             draft = Path(place) / "model.keras"
             save(draft)
             digest = hashlib.sha256(draft.read_bytes()).hexdigest()
@@ -152,6 +153,7 @@ class ResumedWriter(RunWriter):
     def __init__(self, run: Run, *, max_epoch_bytes: int = MAX_EPOCH_BYTES) -> None:
         """Take the folder over. Raises RunError if another process trains the run."""
         self._open(run.folder, max_epoch_bytes)
+        _remove_drafts(run.folder)
         # Read again, now that nobody else writes it.
         self.info = read(run.folder).info
         self.ended_before = self.info.ended_by
@@ -186,12 +188,14 @@ def now() -> datetime:
     return datetime.now(UTC).replace(microsecond=0)
 
 
-def why_unwritable(error: OSError) -> str:
-    """A sentence about a file that could not be written."""
+def why_unwritable(error: OSError, folder: Path) -> str:
+    """A sentence about a file of this run's folder that could not be written."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        saved = (folder / "checkpoint.npz").exists()
+        then = "it can be continued from where it was last saved" if saved else "train it again"
         return (
-            "The disk is full, so the training ended. Delete runs that are no longer needed; then "
-            "it can be continued from where it was last saved."
+            "The disk is full, so the training ended. Delete runs that are no longer needed; "
+            f"then {then}."
         )
     return f"The run's folder cannot be written ({error.strerror}), so the training ended."
 
@@ -199,12 +203,15 @@ def why_unwritable(error: OSError) -> str:
 def thin(epochs: Sequence[int], at_most: int) -> Iterator[int]:
     """Which epochs to drop so that at most `at_most` (never fewer than 2) and 20 stay.
 
-    The first and the last always stay; each time the one goes whose neighbours are closest
-    together as a ratio, because a network changes most in its first epochs.
+    The first and the last always stay, and the last but one if there is room for three; each time
+    the one goes whose neighbours are closest together as a ratio, because a network changes most
+    in its first epochs.
     """
     kept = sorted(epochs)
     while len(kept) > max(2, min(at_most, MAX_EPOCHS_KEPT)):
-        ratios = [kept[k + 1] / kept[k - 1] for k in range(1, len(kept) - 1)]
+        # The last but one stays where it can: pages show what the last epoch changed.
+        free = range(1, max(len(kept) - 2, 2))
+        ratios = [kept[k + 1] / kept[k - 1] for k in free]
         yield kept.pop(1 + ratios.index(min(ratios)))
 
 
@@ -225,8 +232,13 @@ def _write(target: Path, content: bytes) -> None:
     write_whole(target, lambda file: file.write(content))
 
 
-def _no_room(error: OSError) -> RunError:
-    return RunError(why_unwritable(error))
+def _remove_drafts(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote has left; only with the lock held."""
+    for draft in [*folder.glob(".*.*"), *folder.glob("epochs/.*.*")]:
+        if draft.is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
+            draft.unlink(missing_ok=True)
 
 
 def _replace(draft: Path, target: Path) -> None:

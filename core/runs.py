@@ -165,9 +165,9 @@ def read(folder: Path) -> Run:
         text = (folder / "run.json").read_text(encoding="utf-8")
         fields = json.loads(text)
     except FileNotFoundError as error:
-        raise RunError(
-            f"There is no run {name!r}: its folder has no run.json. Choose another run."
-        ) from error
+        if _is_folder(folder):
+            raise RunError(f"The folder {name!r} holds no run: it has no run.json.") from error
+        raise RunError(f"There is no run {name!r}. Choose another run.") from error
     except (OSError, ValueError, RecursionError) as error:
         raise RunError(
             f"The run {name!r} cannot be opened: its run.json is damaged. Train it again."
@@ -186,8 +186,12 @@ def read(folder: Path) -> Run:
         ) from error
 
 
-def find(run_id: str) -> Run:
-    """The run of that id, shipped or own. Raises RunError naming what exists if there is none."""
+def find(run_id: str, *, name_own: bool = False) -> Run:
+    """The run of that id, shipped or own.
+
+    Raises RunError if there is none. It names the runs that shipped and counts the others, which
+    may be many and strangers'; with `name_own` it names them all.
+    """
     for root in (SHIPPED_FOLDER, own_folder()):
         # The pattern keeps an id from a link inside the two folders: no "..", no "/".
         if _ID.fullmatch(run_id) and _is_folder(root / run_id):
@@ -195,8 +199,8 @@ def find(run_id: str) -> Run:
             if isinstance(found, BrokenRun):
                 raise RunError(found.problem)
             return found
-    names = ", ".join(run.id for run in list_runs() if isinstance(run, Run))
-    raise RunError(f"There is no run {run_id!r}. The runs are: {names or 'none yet'}.")
+    asked = run_id if len(run_id) <= 40 else run_id[:39] + "…"
+    raise RunError(f"There is no run {asked!r}. The runs are: {_all_runs(name_own)}.")
 
 
 def open_path(text: str) -> Run:
@@ -207,7 +211,7 @@ def open_path(text: str) -> Run:
     path = Path(text)
     if ("/" in text or os.sep in text) and _is_folder(path):
         return read(path.resolve())
-    return find(text)
+    return find(text, name_own=True)
 
 
 def check_name(name: str) -> None:
@@ -245,6 +249,14 @@ def _list_in(root: Path) -> list[Run | BrokenRun]:
     return [_read_or_broken(folder) for folder in folders if not folder.name.startswith(".")]
 
 
+def _all_runs(name_own: bool) -> str:
+    usable = [run for run in list_runs() if isinstance(run, Run)]
+    named = [run.id for run in usable if name_own or run.folder.parent == SHIPPED_FOLDER]
+    counted = len(usable) - len(named)
+    others = [f"{counted} of this server's own"] if counted else []
+    return " and ".join([", ".join(named), *others] if named else others) or "none yet"
+
+
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
@@ -266,7 +278,7 @@ def _read_or_broken(folder: Path) -> Run | BrokenRun:
     return _read_once(folder, (file.st_mtime_ns, file.st_ctime_ns, file.st_size, file.st_ino))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=8192)  # a list longer than this would be read anew each time
 def _read_once(folder: Path, _stamp: tuple[int, ...]) -> Run | BrokenRun:
     """The run, read again only when its run.json has changed: pages list and find runs often."""
     return _read_anew(folder)

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from core import __version__, checkpoints, datasets
@@ -23,10 +24,11 @@ from core.inference import Predictor
 from core.looking import Onlooker
 from core.pipeline import evaluation_batches, training_batches
 from core.recipes import Optimizer, Recipe
+from core.run_faults import note_failure
 from core.run_info import Provenance
 from core.run_writer import MAX_EPOCH_BYTES, RunWriter, why_unwritable
 from core.runs import Predictions, Run
-from core.watcher import Bounds, StopTraining, Watcher
+from core.watcher import Bounds, EndedEarly, StopTraining, Watcher
 
 __all__ = ["StopTraining", "build", "go_on", "split_validation", "train"]
 
@@ -90,7 +92,7 @@ def go_on(
             provenance=_provenance(recipe, *digits), versions=_versions(), machine=_machine()
         )
     except BaseException as error:
-        _note_failure(writer, error, 0.0)
+        note_failure(writer, error, 0.0)
         writer.close()
         raise
     return _train(writer, digits, on_event, bounds)
@@ -138,24 +140,15 @@ def _train(writer: RunWriter, digits: Digits, on_event: OnEvent, bounds: Bounds)
         ended = _train_and_test(writer, digits, report, bounds)
     except BaseException as error:
         # Ctrl-C too leaves a folder that says how it ended; nothing is swallowed.
-        _note_failure(writer, error, time.monotonic() - began)
+        note_failure(writer, error, time.monotonic() - began)
         if isinstance(error, OSError):
-            raise RunError(why_unwritable(error)) from error
+            raise RunError(why_unwritable(error, writer.folder)) from error
         raise
     finally:
         writer.close()
     with suppress(StopTraining):  # too late to stop: it is over
         report(ended)
     return Run(writer.folder, writer.info)
-
-
-def _note_failure(writer: RunWriter, error: BaseException, seconds: float) -> None:
-    """Only the folder is told: whoever listens is told by the error itself, or is what failed."""
-    reason = why_unwritable(error) if isinstance(error, OSError) else str(error)
-    reason = reason or type(error).__name__
-    writer.fail(reason)
-    with suppress(OSError):
-        writer.event(as_line(Ended(time.time(), "failed", seconds, reason, "fault")))
 
 
 def _train_and_test(writer: RunWriter, digits: Digits, report: OnEvent, bounds: Bounds) -> Ended:
@@ -174,7 +167,8 @@ def _train_and_test(writer: RunWriter, digits: Digits, report: OnEvent, bounds: 
         writer.update(best_epoch=state.best_epoch)
     ended_by = watcher.ended_by or "last epoch"
     status = "finished" if ended_by in {"last epoch", "early stopping"} else "stopped"
-    writer.model(lambda path: _without_optimizer(model, recipe).save(path))
+    if all(np.isfinite(array).all() for array in model.get_weights()):
+        writer.model(lambda path: _without_optimizer(model, recipe).save(path))
     _test(onlooker.predictor, writer)
     seconds = watcher.clock()
     writer.update(status=status, ended_by=ended_by, seconds=round(seconds, 2))
@@ -249,16 +243,17 @@ def _fit(model: keras.Model, watcher: Watcher, writer: RunWriter, digits: Digits
     for count, until in (*parts, (steps, recipe.epochs)):
         if watcher.ended_by or state.epoch >= until:
             continue
-        model.fit(
-            training_batches(fitted, recipe, state.epoch * steps + state.step),
-            initial_epoch=state.epoch,
-            epochs=until,
-            steps_per_epoch=count,
-            validation_data=evaluation_batches(validation, recipe) if validation else None,
-            callbacks=[watcher],
-            shuffle=False,  # the pipeline shuffles
-            verbose=0,
-        )
+        with suppress(EndedEarly):
+            model.fit(
+                training_batches(fitted, recipe, state.epoch * steps + state.step),
+                initial_epoch=state.epoch,
+                epochs=until,
+                steps_per_epoch=count,
+                validation_data=evaluation_batches(validation, recipe) if validation else None,
+                callbacks=[watcher],
+                shuffle=False,  # the pipeline shuffles
+                verbose=0,
+            )
     watcher.clock.stop()
 
 

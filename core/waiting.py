@@ -3,7 +3,7 @@
 from core.dispatch import queue, running
 from core.estimate import estimate, load_speed
 from core.limits import limits
-from core.live import Live
+from core.live import follow
 from core.recipes import Recipe
 from core.runs import Run
 
@@ -13,7 +13,7 @@ def seconds_until(run: Run) -> float | None:
 
     With several trainings at once, what is before it is shared among them.
     """
-    before: list[float | None] = [Live.of_finished(other).seconds_left for other in running()]
+    before = [_seconds_left(other) for other in running()]
     for other in queue():
         if other.id == run.id:
             break
@@ -22,6 +22,12 @@ def seconds_until(run: Run) -> float | None:
     if len(known) < len(before):
         return None
     return sum(known) / limits().trainings
+
+
+def _seconds_left(run: Run) -> float | None:
+    live = follow(run.folder)
+    live.update()
+    return live.seconds_left
 
 
 def seconds_of(recipe: Recipe) -> float | None:

@@ -27,6 +27,10 @@ class StopTraining(Exception):  # noqa: N818 - a request, not an error
     """Raised by an `on_event` function to end the training after the batch at hand."""
 
 
+class EndedEarly(Exception):  # noqa: N818 - no error
+    """Raised out of Keras's `fit` when the training is to end without another validation."""
+
+
 @dataclass(frozen=True)
 class Bounds:
     """What a training may take: seconds of training (0: no limit) and of one pause."""
@@ -36,22 +40,23 @@ class Bounds:
 
 
 class Clock:
-    """Seconds of training, with pauses left out."""
+    """Seconds of training; while it is stopped, in a pause, they stand still."""
 
     def __init__(self, seconds: float) -> None:
-        self._zero = time.monotonic() - seconds
-        self._stopped_at: float | None = None
+        self._seconds = seconds
+        self._since: float | None = time.monotonic()
 
     def __call__(self) -> float:
-        if self._stopped_at is not None:
-            return self._stopped_at
-        return time.monotonic() - self._zero
-
-    def leave_out(self, seconds: float) -> None:
-        self._zero += seconds
+        passed = 0.0 if self._since is None else time.monotonic() - self._since
+        return self._seconds + passed
 
     def stop(self) -> None:
-        self._stopped_at = self()
+        """Let it stand still; it may already."""
+        self._seconds, self._since = self(), None
+
+    def go_on(self) -> None:
+        """Let it go on from where it stands."""
+        self._since = time.monotonic()
 
 
 class Watcher(keras.callbacks.Callback):
@@ -71,7 +76,12 @@ class Watcher(keras.callbacks.Callback):
         super().__init__()
         self.ended_by: EndedBy = ""
         self.state = state
-        self.orders = Orders(writer.folder, position=state.orders_read, paused=state.paused)
+        self.orders = Orders(
+            writer.folder,
+            position=state.orders_read,
+            paused=state.paused,
+            until=state.until,
+        )
         self.clock = Clock(state.seconds)
         self._recipe, self._n, self._writer = recipe, n, writer
         self._report, self._look, self._bounds = report, look, bounds
@@ -95,13 +105,14 @@ class Watcher(keras.callbacks.Callback):
         if not self._waits():
             return
         began = time.monotonic()
+        self.clock.stop()
         self.tell(Paused(time.time(), self.state.epoch + 1, self.state.step))
         while self._waits():
             time.sleep(POLL_S)
             self._read_orders()
             if time.monotonic() - began > self._bounds.pause_seconds:
                 self._end("pause limit")
-        self.clock.leave_out(time.monotonic() - began)
+        self.clock.go_on()
         if not self.ended_by:
             self.tell(Resumed(time.time(), self.state.epoch + 1, self.state.step))
         self._begin_group()
@@ -123,7 +134,7 @@ class Watcher(keras.callbacks.Callback):
             self._rate = rate
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        state = self.state
+        state, self._logs = self.state, logs
         state.step = self._before + batch + 1
         last = state.step == self._steps
         self.orders.step_done()
@@ -137,6 +148,13 @@ class Watcher(keras.callbacks.Callback):
             self._save()
             self.heed()
             self.model.stop_training = bool(self.ended_by)
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        # Who stops a training does not want to wait for thousands of validation digits; but an
+        # epoch that is whole stays in the history, and gets its figures.
+        if self.ended_by and self.state.step < self._steps:
+            self.on_epoch_end(self.state.epoch, self._logs)
+            raise EndedEarly
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         state, whole = self.state, self.state.step == self._steps
@@ -261,5 +279,6 @@ class Watcher(keras.callbacks.Callback):
     def _save(self) -> None:
         state = self.state
         state.seconds, self._saved_at = self.clock(), self.clock()
-        state.orders_read, state.paused = self.orders.position, self.orders.paused
+        orders = self.orders
+        state.orders_read, state.paused, state.until = orders.position, orders.paused, orders.until
         checkpoints.save(self._writer.folder, state, self.model)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from core import runs
 from core.dispatch import look_after
-from core.errors import DigitscopeError
+from core.errors import DigitscopeError, RunError
 from core.job_card import read_card
-from core.run_writer import ResumedWriter
+from core.locks import is_being_trained
+from core.run_writer import ResumedWriter, write_info
 
 
 def main(folder: Path) -> None:
@@ -29,8 +30,15 @@ def main(folder: Path) -> None:
 def train_queued(folder: Path) -> None:
     """Train a run that waits. Raises RunError if another process has it already."""
     card = read_card(folder)
-    # The folder's lock is taken before TensorFlow's seconds, so that nobody starts a second one.
-    writer = ResumedWriter(runs.read(folder))
+    run = runs.read(folder)
+    try:
+        # The lock is taken before TensorFlow's seconds, so that nobody starts a second process.
+        writer = ResumedWriter(run)
+    except RunError as error:
+        if isinstance(error.__cause__, OSError) and not is_being_trained(folder):
+            failed = {"status": "failed", "ended_by": "fault", "error": str(error)}
+            write_info(folder, run.info.model_copy(update=failed))
+        raise
     try:
         from core.training import go_on
         from core.watcher import Bounds

@@ -92,8 +92,12 @@ def test_an_impossible_shape_names_the_layer() -> None:
 def test_values_out_of_bounds_are_a_sentence() -> None:
     with pytest.raises(RecipeError, match=r"filters is 500: .*128"):
         layers_of([ConvBlock(500)])
-    with pytest.raises(RecipeError, match="at most 40"):
+    with pytest.raises(
+        RecipeError, match=r"at most 40 layers are allowed, not 50: take some out\.$"
+    ):
         to_architecture([Single(BatchNorm())] * 50)
+    with pytest.raises(RecipeError, match=r"^This network .* at least 2 layers: add a flatten"):
+        to_architecture([OUTPUT])
 
 
 def filters_of(blocks: tuple[Block, ...]) -> list[int]:

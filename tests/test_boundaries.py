@@ -31,7 +31,7 @@ FLOORS = [
     | {"live", "live_figures"}
     | {"export", "export_digits", "export_header", "export_network", "export_proof"}
     | {"export_source", "export_training", "digit_cards"},
-    {"engines", "checkpoints", "watcher", "looking"},
+    {"engines", "checkpoints", "watcher", "looking", "run_faults"},
     {"training", "dispatch", "jobs", "waiting"},
     {"measure"},
     {"terminal"},
@@ -95,6 +95,7 @@ WITHOUT_TENSORFLOW = [
     "recipe_words",
     "recipes",
     "remedies",
+    "run_faults",
     "run_info",
     "run_keeping",
     "run_report",

@@ -135,6 +135,34 @@ def test_additions_go_to_their_side_of_the_flatten() -> None:
     assert kinds(twice.added("dropout", number)[0])[:3] == ["Conv", "Conv", "Dropout"]
 
 
+@pytest.mark.parametrize("name", [name for name in PRESETS if name != "purawr"])
+def test_conv_blocks_can_be_added_again_and_again(name: str) -> None:
+    draft = Draft.of(PRESETS[name].recipe)
+    for _ in range(8):
+        draft, number = draft.added("conv block", 0)
+        assert draft.recipe()
+        new = draft.block(number)
+        assert isinstance(new, ConvBlock)
+        assert new.padding == "same"
+
+
+def test_new_conv_blocks_pool_only_large_maps() -> None:
+    # 28 - 2 = 26, 26 / 2 = 13; the first new block makes 6 of it, which the second leaves.
+    once, first = Draft.of(conv_recipe()).added("conv block", 0)
+    twice, second = once.added("conv block", first)
+    pools = [block.pool for _, block in twice.blocks if isinstance(block, ConvBlock)]
+    assert pools == ["max", "max", "none"]
+    assert second == twice.blocks[2].number
+
+
+def test_a_new_conv_block_leaves_room_for_those_behind_it() -> None:
+    # In soorya 13 is left after the first block: 6 after pooling, 4, 2, and then no kernel fits.
+    draft, number = Draft.of(PRESETS["soorya"].recipe).added("conv block", 0)
+    new = draft.block(number)
+    assert isinstance(new, ConvBlock)
+    assert new.pool == "none"
+
+
 def test_a_network_that_cannot_be_is_kept_and_named() -> None:
     draft, _ = Draft.of(dense_recipe()).added("flatten", 0)
     with pytest.raises(RecipeError, match=r"^This network cannot be built: layer 2 \(Flatten\)"):

@@ -1,6 +1,7 @@
 """Exported code: it runs by itself, trains the same network, and answers as the run did."""
 
 import json
+import os
 import re
 import runpy
 import shutil
@@ -102,14 +103,14 @@ JUDGE = """
 import contextlib, io, json, runpy, sys
 from pathlib import Path
 
-def run(folder, *arguments):
+def run(script, *arguments):
     sys.argv = ["train.py", *arguments]
     told = io.StringIO()
     with contextlib.redirect_stdout(told):
         try:
-            runpy.run_path(str(folder / "train.py"), run_name="__main__")
-        except AssertionError as error:
-            return f"AssertionError: {error}"
+            runpy.run_path(str(script), run_name="__main__")
+        except (AssertionError, SystemExit) as error:
+            return f"{type(error).__name__}: {error}"
     return told.getvalue()
 
 def summary(script):
@@ -119,10 +120,13 @@ def summary(script):
 
 place = Path(sys.argv[1])
 assert not any("core" in path for path in sys.path)
-first_epoch = run(place / "own", "--epochs", "1")
-checks = {folder.name: run(folder, "--check") for folder in sorted(place.iterdir())}
+first_epoch = run(place / "own/train.py", "--epochs", "1")
+checks = {
+    folder.name: run(folder / "train.py", "--check") for folder in sorted(place.iterdir())
+}
 summaries = {script.stem: summary(script) for script in place.glob("own/presets/*.py")}
-(place / "told.json").write_text(json.dumps([first_epoch, checks, summaries]))
+offline = run(place / "own/presets/fast.py", "--epochs", "1")
+(place / "told.json").write_text(json.dumps([first_epoch, checks, summaries, offline]))
 """
 
 
@@ -135,6 +139,7 @@ class Told:
     first_epoch: str
     checks: dict[str, str]
     summaries: dict[str, str]
+    offline: str
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +157,14 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     lay(own / "presets", {})
     for name, preset in PRESETS.items():
         (own / "presets" / f"{name}.py").write_text(export.script(preset.recipe), "utf-8")
+    # Offline, as nothing answers on the proxy, and without a copy of the full MNIST.
+    offline = {"https_proxy": "http://127.0.0.1:9", "no_proxy": "", "KERAS_HOME": str(place.parent)}
     subprocess.run(
-        [sys.executable, "-I", "-c", JUDGE, str(place)], cwd=place, check=True, timeout=110
+        [sys.executable, "-I", "-c", JUDGE, str(place)],
+        cwd=place,
+        check=True,
+        timeout=110,
+        env={**os.environ, **offline, "MNIST_NPZ": ""},
     )
     return Told(run, own, *json.loads((place / "told.json").read_text("utf-8")))
 
@@ -203,6 +214,13 @@ def test_networks_are_those_of_the_recipes(told: Told, name: str) -> None:
     assert told.summaries[name] == "\n".join(lines)
 
 
+def test_script_ends_with_a_sentence_where_mnist_cannot_be_had(told: Told) -> None:
+    assert PRESETS["fast"].recipe.dataset == "mnist"
+    assert told.offline.startswith("SystemExit: MNIST cannot be downloaded (")
+    assert "Put the file mnist.npz at ~/.keras/datasets/mnist.npz" in told.offline
+    assert "set MNIST_NPZ to where the file is" in told.offline
+
+
 def test_notebook_trains_and_answers_as_the_run(told: Told) -> None:
     notebook = nbformat.reads((told.folder / "train.ipynb").read_text("utf-8"), as_version=4)
     NotebookClient(
@@ -237,13 +255,16 @@ def test_digits_of_the_sample_are_split_as_here(tmp_path: Path) -> None:
 
 
 @pytest.mark.full_mnist
-def test_sample_test_digits_are_left_out_of_the_full_mnist(tmp_path: Path) -> None:
+def test_sample_test_digits_are_left_out_of_the_full_mnist(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = names_of(export.script(dense_recipe(dataset="mnist")), tmp_path)
-    all_of_them = datasets.load("mnist").train
-    images, labels = names["without_sample_test"](all_of_them.images, all_of_them.labels)
+    monkeypatch.setenv("MNIST_NPZ", str(datasets.mnist_file()))
+    (images, labels), test = names["load_digits"]()
     ours = datasets.training_split("mnist")
     assert np.array_equal(images, ours.images)
     assert np.array_equal(labels, ours.labels)
+    assert np.array_equal(test[0], datasets.load("mnist").test.images)
 
 
 @pytest.mark.parametrize(

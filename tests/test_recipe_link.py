@@ -152,7 +152,7 @@ def test_a_short_link_that_unpacks_to_megabytes_is_refused() -> None:
     ("link", "sentence"),
     [
         (dense_with(epochs=51), "epochs is 51: .*50"),
-        (dense_with(nodes=8), "nodes is 8: extra"),
+        (dense_with(nodes=8), "nodes is no setting of a recipe"),
         (dense_with(optimizer={"kind": "adam", "learning_rate": "NaN"}), "learning_rate"),
         (dense_with(architecture={"layers": [{"kind": "flatten"}] * 2}), "layer 2 "),
         (made_by_hand([]), "cannot be used"),

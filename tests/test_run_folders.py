@@ -27,7 +27,35 @@ def test_odd_names_are_no_runs(name: str, run_folders: tuple[Path, Path]) -> Non
     make_run(own.parent / "secret")
     with pytest.raises(RunError, match="There is no run") as caught:
         runs.find(name)
-    assert "The runs are: own." in str(caught.value)
+    assert str(caught.value).endswith("The runs are: 1 of this server's own.")
+
+
+def test_a_link_to_no_run_learns_no_visitors_runs(run_folders: tuple[Path, Path]) -> None:
+    shipped, own = run_folders
+    for folder in (shipped / "best", shipped / "fast", own / "secret-1", own / "secret-2"):
+        make_run(folder)
+    with pytest.raises(RunError) as caught:
+        runs.find("x" * 300)
+    sentence = str(caught.value)
+    assert sentence.count("x") == 39
+    assert sentence.endswith("The runs are: best, fast and 2 of this server's own.")
+    with pytest.raises(RunError, match=r"The runs are: best, fast, secret-1, secret-2\.$"):
+        runs.open_path("nowhere")  # the command line's user may see them all
+
+
+def test_a_long_list_is_not_read_anew_each_time(
+    run_folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, own = run_folders
+    text = (make_run(own / "first").folder / "run.json").read_bytes()
+    for number in range(1100):
+        (own / f"copy-{number}").mkdir()
+        (own / f"copy-{number}" / "run.json").write_bytes(text)
+    assert len(runs.list_runs()) == 1101
+    read: list[Path] = []
+    monkeypatch.setattr(runs, "read", read.append)
+    assert len(runs.list_runs()) == 1101
+    assert read == []
 
 
 def test_absolute_path_is_no_run(run_folders: tuple[Path, Path]) -> None:

@@ -1,5 +1,6 @@
 """Renaming, deleting and bringing back runs, and the disk's quota: nobody else's, nothing lost."""
 
+import json
 import os
 import shutil
 import threading
@@ -24,7 +25,7 @@ from core.run_keeping import (
     used_bytes,
 )
 from core.run_writer import RunWriter
-from core.runs import Run
+from core.runs import BrokenRun, Run
 from tests.conftest import dense_recipe, provenance
 
 MINE = "my-secret-token-of-this-browser"
@@ -46,6 +47,12 @@ def make(folder: Path, *, owner: str = MINE, status: str = "finished", size: int
     (folder / "model.keras").write_bytes(bytes(size))
     write_card(folder, JobCard(owner=owner_of(owner) if owner else "", title=""))
     return runs.read(folder)
+
+
+def make_status(folder: Path, status: str) -> None:
+    """Change a run as a training in another process does."""
+    fields = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({**fields, "status": status}))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -133,6 +140,67 @@ def test_a_run_whose_end_is_still_being_written_stays(own: Path) -> None:
         delete(run, token=MINE, allowed=HERE)
     delete(run, token=MINE, allowed=HERE)
     assert not run.folder.exists()
+
+
+def test_a_run_continued_in_another_tab_is_judged_as_it_is_now(own: Path) -> None:
+    # This tab drew the run when it was finished, and its own rule looks at what it is given.
+    drawn = make(own / "one")
+
+    def in_work(run: Run) -> bool:
+        return run.info.status in {"queued", "running"}
+
+    for status in ("queued", "running"):
+        make_status(own / "one", status)
+        with pytest.raises(JobError, match="Stop it first"):
+            delete(drawn, token=MINE, allowed=HERE, busy=in_work)
+    make_status(own / "one", "finished")
+    with worker_lock(drawn.folder), pytest.raises(JobError, match="Stop it first"):
+        delete(drawn, token=MINE, allowed=HERE, busy=lambda run: False)
+    assert (own / "one").is_dir()
+
+
+def damaged(folder: Path, *, owner: str = MINE) -> BrokenRun:
+    make(folder, owner=owner)
+    (folder / "run.json").write_text("damaged")
+    (found,) = [run for run in runs.list_runs() if run.folder == folder]
+    assert isinstance(found, BrokenRun)
+    return found
+
+
+def test_a_damaged_run_is_deleted_by_its_owner_and_brought_back(own: Path) -> None:
+    broken = damaged(own / "one")
+    with pytest.raises(JobError, match="Only the browser that started this run"):
+        delete(broken, token=THEIRS, allowed=HERE)
+    before = contents(broken.folder)
+    deleted = delete(broken, token=MINE, allowed=PUBLIC)
+    assert runs.list_runs() == []
+    with pytest.raises(RunError, match="no longer there"):
+        delete(broken, token=MINE, allowed=PUBLIC)
+    undo(deleted, token=MINE)
+    assert contents(broken.folder) == before
+
+
+def test_nobodys_damaged_run_goes_only_where_the_server_is_not_public(own: Path) -> None:
+    (own / "empty").mkdir()
+    (empty,) = runs.list_runs()
+    with pytest.raises(JobError, match="Only the browser that started this run"):
+        delete(empty, token=MINE, allowed=PUBLIC)
+    delete(empty, token=MINE, allowed=HERE)
+    assert not (own / "empty").exists()
+
+
+def test_a_damaged_run_that_is_being_trained_stays(own: Path) -> None:
+    broken = damaged(own / "one")
+    with worker_lock(broken.folder), pytest.raises(JobError, match="Stop it first"):
+        delete(broken, token=MINE, allowed=HERE)
+    assert broken.folder.is_dir()
+
+
+def test_the_folder_of_all_runs_is_never_deleted(own: Path) -> None:
+    unreadable = BrokenRun("runs", own, "The folder 'runs' cannot be read.")
+    with pytest.raises(JobError, match="folder of all runs"):
+        delete(unreadable, token=MINE, allowed=HERE)
+    assert own.is_dir()
 
 
 def test_whether_it_is_in_work_is_asked_while_nothing_can_be_started(own: Path) -> None:

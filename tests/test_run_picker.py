@@ -16,7 +16,6 @@ from core.scaling import scale
 from tests import test_app
 from tests.test_app import SEVEN, everything_said, own_copy, png, predict_page
 
-app = test_app.app
 no_own_runs = test_app.no_own_runs
 
 FINISHED = "the finished network"

@@ -120,7 +120,7 @@ def test_each_run_is_told_in_figures(copy: Copy, page: Any) -> None:
     assert (first["preset"], first["dataset"]) == ("fast", "mnist")
     assert (first["parameters"], first["seconds"]) == (46_938, 22.5)
     assert first["date"] == pd.Timestamp("2026-11-21T10:11:12Z")
-    assert first["status"] == "finished: early stopping"
+    assert first["status"] == "finished early"
 
 
 def test_errors_sorted_as_texts_are_sorted_as_numbers(copy: Copy, page: Any) -> None:
@@ -140,7 +140,7 @@ def test_a_run_in_work_has_no_figures_yet(copy: Copy, page: Any) -> None:
 
 def test_figures_on_digits_that_were_trained_on_are_marked(copy: Copy, page: Any) -> None:
     copy("a", metrics={"mnist-sample": {"n": 1000, "wrong": 2, "loss": 0.1, "held_out": False}})
-    assert table(page()).iloc[0]["errors"].strip() == "2 of 1,000, some seen"
+    assert table(page()).iloc[0]["errors"].strip() == "2 of 1,000 *"
 
 
 @pytest.fixture
@@ -293,12 +293,39 @@ def test_damaged_folders_are_listed_with_a_sentence(copy: Copy, page: Any) -> No
     for sentence in (
         "The run 'truncated' cannot be opened: its run.json is damaged",
         "The run 'future' was written by another version of Digitscope",
-        "There is no run 'empty': its folder has no run.json",
+        "The folder 'empty' holds no run: it has no run.json.",
     ):
         assert sentence in said(app)
     tick(app, "future", "good")
     assert "another version" in app.warning[0].value
     assert [head.value for head in app.subheader] == ["good"]
+
+
+def test_a_damaged_run_is_deleted_and_brought_back(copy: Copy, page: Any) -> None:
+    (copy("mine") / "run.json").write_text("damaged")
+    copy("good")
+    app = tick(page(), "mine")
+    button(app, "Delete").click().run()
+    assert names(app) == ["good"]
+    assert not (runs.own_folder() / "mine").exists()
+    button(app, "Undo").click().run()
+    assert names(app) == ["good", "mine"]
+    assert (runs.own_folder() / "mine" / "run.json").read_text() == "damaged"
+
+
+def test_anothers_damaged_run_is_read_only(copy: Copy, page: Any) -> None:
+    (copy("theirs", owner=THEIRS) / "run.json").write_text("damaged")
+    app = tick(page(), "theirs")
+    assert button(app, "Delete").disabled
+    assert "Only the browser that started this run" in button(app, "Delete").help
+    app.segmented_control(key="runs_whose").set_value("Mine").run()
+    assert "No run fits this filter" in said(app)
+
+
+def test_the_result_stands_beside_the_name(copy: Copy, page: Any) -> None:
+    # What a narrow window shows without scrolling.
+    copy("mine")
+    assert list(table(page()).columns)[:4] == ["name", "accuracy", "errors", "status"]
 
 
 @pytest.mark.parametrize("act", ["Delete", "Save"])

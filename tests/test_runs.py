@@ -96,13 +96,13 @@ def test_events_are_appended_line_by_line(folder: Path) -> None:
     ("epochs", "at_most", "dropped"),
     [
         ([1, 2, 3, 4, 5], 5, []),
-        # neighbours as a ratio: 3/1, 4/2, 5/3: the smallest is around 4
-        ([1, 2, 3, 4, 5], 4, [4]),
-        # then [1, 2, 3, 5]: 3/1, 5/2: 3 goes; then 2
-        ([1, 2, 3, 4, 5], 3, [4, 3]),
-        ([5, 3, 1, 2, 4], 2, [4, 3, 2]),
+        # neighbours as a ratio: 3/1, 4/2 (the last but one stays): the smaller is around 3
+        ([1, 2, 3, 4, 5], 4, [3]),
+        # then [1, 2, 4, 5]: only 2 may go; of [1, 4, 5] only 4
+        ([1, 2, 3, 4, 5], 3, [3, 2]),
+        ([5, 3, 1, 2, 4], 2, [3, 2, 4]),
         ([1, 2, 3], 0, [2]),  # never fewer than the first and the last
-        (list(range(1, 22)), 100, [20]),  # never more than 20; 21/19 is the smallest ratio
+        (list(range(1, 22)), 100, [19]),  # never more than 20; 20/18 is the smallest ratio
         ([1], 0, []),
         ([], 0, []),
     ],
@@ -161,7 +161,7 @@ def run_json(**changes: object) -> Any:
 
 
 DAMAGES = {
-    "missing": (Path.unlink, "There is no run 'mine'"),
+    "missing": (Path.unlink, "The folder 'mine' holds no run: it has no run.json"),
     "empty": (lambda path: path.write_bytes(b""), "run.json is damaged"),
     "cut off": (lambda path: path.write_bytes(path.read_bytes()[:-20]), "run.json is damaged"),
     "junk behind": (

@@ -138,20 +138,22 @@ def test_a_preset_resets_everything_but_the_dataset(form: AppTest) -> None:
     assert PRESETS["katariya"].about in [caption.value for caption in form.caption]
 
 
-def test_pressing_the_chosen_preset_again_keeps_it(form: AppTest) -> None:
+def test_pressing_the_chosen_preset_again_brings_its_settings_back(form: AppTest) -> None:
     opened(form)
     form.slider(key=EPOCHS).set_value(30).run()
     form.pills(key="settings-preset").set_value(None).run()
     assert form.pills(key="settings-preset").value == "fast"
-    assert got(form).epochs == 30
+    assert got(form) == FAST_ON_SAMPLE
+    assert form.slider(key=EPOCHS).value == FAST_ON_SAMPLE.epochs
 
 
 def test_back_to_the_start_is_offered_once_something_differs(form: AppTest) -> None:
     opened(form)
-    assert "settings-restart" not in [button.key for button in form.button]
+    assert form.button(key="settings-restart").disabled
     form.radio(key="settings-dataset").set_value("mnist").run()
-    assert "settings-restart" not in [button.key for button in form.button]
+    assert form.button(key="settings-restart").disabled
     form.slider(key=EPOCHS).set_value(30).run()
+    assert not form.button(key="settings-restart").disabled
     form.button(key="settings-restart").click().run()
     assert got(form) == PRESETS["fast"].recipe
 
@@ -168,9 +170,11 @@ def test_a_link_opens_with_the_same_settings(form: AppTest, name: str) -> None:
     assert form.number_input(key=f"{RATE}-number").value == recipe.optimizer.learning_rate
 
 
-def test_a_preset_in_the_link_is_taken_over_as_it_was_published(form: AppTest) -> None:
+def test_a_preset_in_the_link_is_taken_over_as_if_it_were_chosen(form: AppTest) -> None:
     opened(form, preset="soorya", training="xyz")
-    assert got(form) == PRESETS["soorya"].recipe == in_link(form)
+    # On the digits that were chosen: what is in a link shall not cost a download.
+    wanted = PRESETS["soorya"].recipe.changed(dataset="mnist-sample")
+    assert got(form) == wanted == in_link(form)
     assert "preset" not in form.query_params
     assert in_address(form, "training") == "xyz"
     # Once: what is changed afterwards stays.
@@ -197,6 +201,8 @@ def test_nonsense_in_the_link_is_a_sentence_above_the_default(
     assert sentence in form.warning[0].value
     assert len(form.warning[0].value) < 400
     assert got(form) == FAST_ON_SAMPLE
+    if "recipe" in link:
+        assert "The settings below are the usual ones." in form.warning[0].value
     # Gone as soon as something is set.
     form.slider(key=EPOCHS).set_value(5).run()
     assert not form.warning
@@ -207,7 +213,7 @@ def test_nonsense_in_the_link_takes_no_settings_away(form: AppTest) -> None:
     opened(form)
     form.slider(key=EPOCHS).set_value(13).run()
     opened(form, recipe="nonsense")
-    assert form.warning
+    assert "The settings below are those from before." in form.warning[0].value
     assert got(form).epochs == 13
     assert form.slider(key=EPOCHS).value == 13
 
@@ -328,10 +334,11 @@ def test_every_setting_of_training_reaches_the_recipe(form: AppTest) -> None:
     form.slider(key="settings-validation_split").set_value(0.2).run()
     form.slider(key="settings-early_stopping").set_value(3).run()
     form.toggle(key="settings-keep_best").set_value(True).run()
+    form.radio(key="settings-dataset").set_value("mnist").run()
     form.toggle(key="settings-exclude_sample_test").set_value(False).run()
     form.slider(key="settings-augmentation.rotation").set_value(9.0).run()
     form.slider(key="settings-augmentation.zoom").set_value(0.1).run()
-    assert got(form) == FAST_ON_SAMPLE.changed(
+    assert got(form) == PRESETS["fast"].recipe.changed(
         optimizer={
             "kind": "sgd",
             "learning_rate": 0.01,
@@ -423,21 +430,110 @@ def test_an_impossible_network_is_named_kept_and_taken_back(form: AppTest) -> No
     assert form.select_slider(key=KERNEL).value == 5
     # Other settings can be changed meanwhile, and count once the network fits again.
     form.slider(key=EPOCHS).set_value(9).run()
-    assert in_link(form) == PRESETS["soorya"].recipe
+    soorya = PRESETS["soorya"].recipe.changed(dataset="mnist-sample")
+    assert in_link(form) == soorya
     form.select_slider(key=KERNEL).set_value(3).run()
-    assert got(form) == PRESETS["soorya"].recipe.changed(epochs=9)
+    assert got(form) == soorya.changed(epochs=9)
     form.select_slider(key=KERNEL).set_value(7).run()
     next(b for b in form.button if b.label.startswith("Back to the last settings")).click().run()
-    assert got(form) == PRESETS["soorya"].recipe.changed(epochs=9)
+    assert got(form) == soorya.changed(epochs=9)
     assert form.select_slider(key=KERNEL).value == 3
 
 
-def test_a_network_without_convolutions_shuts_their_sliders_with_a_reason(form: AppTest) -> None:
+def test_a_network_without_convolutions_has_a_sentence_for_their_sliders(form: AppTest) -> None:
     opened(form, preset="purawr")
-    for slider in (form.slider(key=FILTERS), form.select_slider(key=KERNEL)):
-        assert slider.disabled
-        assert "no convolution" in slider.help
-    assert got(form) == PRESETS["purawr"].recipe
+    keys = [slider.key for slider in [*form.slider, *form.select_slider]]
+    assert keys == [EPOCHS, RATE]
+    assert any("no convolution" in caption.value for caption in form.caption)
+    assert got(form) == PRESETS["purawr"].recipe.changed(dataset="mnist-sample")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [(f"{RATE}-number", 0.0035), ("settings-optimizer.beta_2-number", 0.95)],
+)
+def test_an_emptied_number_comes_back(form: AppTest, key: str, value: float) -> None:
+    everything(opened(form))
+    form.number_input(key=key).set_value(value).run()
+    form.number_input(key="settings-seed-number").set_value(77).run()
+    before = got(form)
+    form.number_input(key=key).set_value(None).run()
+    form.number_input(key="settings-seed-number").set_value(None).run()
+    assert got(form) == before
+    assert form.number_input(key=key).value == value
+    assert form.number_input(key="settings-seed-number").value == 77
+
+
+def test_a_link_with_both_a_preset_and_a_run_is_followed_once(form: AppTest) -> None:
+    opened(form, preset="yalcin", **{"from": "best"})
+    assert form.session_state["origin"] == "yalcin"
+    assert not {"preset", "from"} & set(form.query_params)
+    form.run()
+    assert form.session_state["origin"] == "yalcin"
+
+
+def test_a_run_that_is_taken_out_gives_way_to_the_usual_start(
+    form: AppTest, no_own_runs: Path
+) -> None:
+    keep_run(no_own_runs, "mine", conv_recipe(epochs=3))
+    opened(form)
+    form.selectbox(key="settings-run").set_value("mine").run()
+    form.selectbox(key="settings-run").set_value(None).run()
+    assert got(form) == FAST_ON_SAMPLE
+    assert form.pills(key="settings-preset").value == "fast"
+
+
+def test_back_to_before_the_first_change_takes_it_back(form: AppTest) -> None:
+    opened(form)
+    form.slider(key=EPOCHS).set_value(13).run()
+    del form.query_params["recipe"]
+    form.run()
+    assert got(form) == FAST_ON_SAMPLE
+    assert form.slider(key=EPOCHS).value == FAST_ON_SAMPLE.epochs
+    assert "recipe" not in form.query_params
+
+
+def test_a_run_of_before_the_first_link_takes_nothing_back(
+    form: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pages.widgets.settings_state._LAG_S", 60.0)
+    opened(form)
+    form.slider(key=EPOCHS).set_value(13).run()
+    del form.query_params["recipe"]
+    form.run()
+    assert got(form).epochs == 13 == in_link(form).epochs
+
+
+def test_a_link_beyond_two_limits_promises_nothing_for_both(
+    form: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITSCOPE_MAX_EPOCHS", "10")
+    monkeypatch.setenv("DIGITSCOPE_MAX_PARAMETERS", "50000")
+    opened(form, recipe=to_link(PRESETS["best"].recipe.changed(dataset="mnist-sample")))
+    assert "The settings below were" not in form.warning[0].value
+    assert "at most 10 epochs" in form.warning[0].value
+    assert "at most 50,000 parameters" in form.error[0].value
+
+
+def test_what_has_no_effect_is_shut_and_shows_none(form: AppTest) -> None:
+    everything(opened(form, preset="best"))
+    smoothing = "settings-label_smoothing"
+    assert form.slider(key=smoothing).value == 0.05
+    form.selectbox(key="settings-loss").set_value("sparse_categorical_crossentropy").run()
+    assert (form.slider(key=smoothing).value, form.slider(key=smoothing).disabled) == (0, True)
+    form.selectbox(key="settings-loss").set_value("categorical_crossentropy").run()
+    assert form.slider(key=smoothing).value == 0.05
+    assert form.toggle(key="settings-exclude_sample_test").disabled
+    form.radio(key="settings-dataset").set_value("mnist").run()
+    assert not form.toggle(key="settings-exclude_sample_test").disabled
+
+
+def test_the_steps_of_numbers_fit_their_usual_values(form: AppTest) -> None:
+    everything(opened(form, preset="yalcin"))
+    rate = form.number_input(key=f"{RATE}-number")
+    assert rate.min <= rate.value - rate.step  # one step down is possible
+    beta = form.number_input(key="settings-optimizer.beta_2-number")
+    assert beta.value - beta.step == pytest.approx(0.998)
 
 
 def test_a_servers_limits_hold_for_sliders_presets_and_links(

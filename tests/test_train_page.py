@@ -28,8 +28,8 @@ def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A server on which nothing was trained, and which starts no process."""
     monkeypatch.setenv("DIGITSCOPE_RUNS", str(tmp_path / "runs"))
     started: list[str] = []
-    monkeypatch.setattr(LOCAL, "start", lambda folder: started.append(folder.name))
-    monkeypatch.setattr(LOCAL, "has_ended", lambda folder: False)
+    monkeypatch.setattr(LOCAL, "start", lambda folder: started.append(folder.name) or 1)
+    monkeypatch.setattr(LOCAL, "has_ended", lambda start: False)
     return tmp_path / "runs"
 
 
@@ -115,6 +115,7 @@ def test_controls_give_orders(app: AppTest, own: Path) -> None:
         app.button(key=key).click().run()
     app.number_input(key=f"watch-rate-{run.id}").set_value(0.02).run()
     app.button(key="watch-rate-change").click().run()
+    assert [toast.value for toast in app.toast] == ["From the next batch on: 0.02"]
     app.button(key="watch-stop").click().run()
     lines = [json.loads(line) for line in (own / run.id / ORDERS).read_text().splitlines()]
     told = [line["order"] for line in lines]
@@ -159,7 +160,7 @@ def test_a_shipped_run_shows_how_it_learnt(app: AppTest) -> None:
         ({"status": "stopped", "ended_by": "pause limit"}, "paused for too long"),
         ({"status": "finished", "ended_by": "last epoch", "best_epoch": 1}, "weights of epoch 1"),
         ({"status": "failed", "ended_by": "fault", "error": "The disk is full."}, "disk is full"),
-        ({"status": "stopped", "ended_by": "diverged", "error": "It diverged."}, "diverged"),
+        ({"status": "stopped", "ended_by": "diverged", "error": "It diverged."}, "Diverged"),
     ],
 )
 def test_why_a_training_ended_is_said(
@@ -190,6 +191,11 @@ def test_a_run_deleted_in_another_tab_is_told(app: AppTest, own: Path, trained: 
     shutil.rmtree(own / "mine")
     app.run()
     assert "There is no run" in said(app)
+    app.button(key="watch-all-runs").click().run()
+    assert "best" in list(app.dataframe[0].value["name"])
+    app.segmented_control(key="train-view").set_value("Watch").run()
+    assert "There is no run" not in said(app)
+    assert "you have trained nothing yet" in said(app)
 
 
 def test_nothing_trained_yet_says_what_to_do(app: AppTest) -> None:

@@ -30,7 +30,9 @@ def _keep() -> None:
         try:
             dispatch.look_after()
             empty_trash()
-        except (DigitscopeError, OSError) as error:
+        except DigitscopeError as error:
             # The page says it when a visitor trains; this is for who runs the server.
             logging.getLogger(__name__).warning("looking after trainings: %s", error)
+        except Exception:  # without this thread, nothing that was killed would ever go on
+            logging.getLogger(__name__).exception("looking after trainings")
         time.sleep(EVERY_S)

@@ -26,7 +26,7 @@ def next_steps(run: Run, token: str, allowed: Limits) -> None:
     known = pages()
     with st.container(horizontal=True):
         for key, (label, icon) in _USES.items():
-            if key in known and run.info.model_sha256:
+            if key in known and _is_usable(run):
                 link = {"run": run.id}
                 st.page_link(known[key], label=label, icon=icon, query_params=link)
         st.page_link(
@@ -41,6 +41,12 @@ def next_steps(run: Run, token: str, allowed: Limits) -> None:
         except RunError:
             return  # "train this again" is the way, and stands above
         _go_on(run, token, allowed)
+
+
+def _is_usable(run: Run) -> bool:
+    """Whether its network can read digits: one that diverged and was not tested cannot."""
+    info = run.info
+    return bool(info.model_sha256) and (info.ended_by != "diverged" or bool(info.metrics))
 
 
 def _go_on(run: Run, token: str, allowed: Limits) -> None:

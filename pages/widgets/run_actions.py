@@ -10,7 +10,7 @@ from core.job_card import MAX_TITLE, shown_name
 from core.limits import Limits
 from core.run_keeping import delete, may_not, rename
 from core.run_report import ending, zip_of
-from core.runs import Run
+from core.runs import BrokenRun, Run
 from pages.widgets.navigation import pages
 from pages.widgets.run_notice import just_deleted, tell
 from pages.widgets.run_picker import figure
@@ -36,6 +36,25 @@ def run_actions(
             _links(run)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             _buttons(run, name, token, allowed, busy, zipped)
+
+
+def damaged_actions(
+    run: BrokenRun, token: str, allowed: Limits, busy: Callable[[Run], bool]
+) -> None:
+    """Draw what is wrong with a damaged run, and a button that deletes it: it takes room too."""
+    with st.container(border=True):
+        st.warning(plain(run.problem), icon=":material/broken_image:")
+        reason = may_not(run, token, allowed)
+        st.button(
+            "Delete",
+            icon=":material/delete:",
+            disabled=bool(reason),
+            help=reason or "You can take it back.",
+            # A shipped one may be called the same.
+            key=f"delete-damaged-{run.folder.parent.name}-{run.id}",
+            on_click=_delete,
+            args=(run, token, allowed, busy),
+        )
 
 
 def _links(run: Run) -> None:
@@ -127,7 +146,7 @@ def _rename(run: Run, key: str, token: str, allowed: Limits) -> None:
         tell(f"{before} is now called {after or run.id}.")
 
 
-def _delete(run: Run, token: str, allowed: Limits, busy: Callable[[Run], bool]) -> None:
+def _delete(run: Run | BrokenRun, token: str, allowed: Limits, busy: Callable[[Run], bool]) -> None:
     done = just_deleted()
     if done and done.home == run.folder and not run.folder.exists():
         return  # the second half of a double click

@@ -8,6 +8,7 @@ import pandas as pd
 
 from core.job_card import is_shipped, may_manage, shown_name
 from core.limits import Limits
+from core.run_keeping import may_not
 from core.runs import BrokenRun, Run
 
 DAMAGED = "damaged"
@@ -64,6 +65,8 @@ def status_in_words(run: Run) -> str:
     words = STATUSES[info.status]
     if info.status == "running":
         return f"{words}, {info.epochs_done} of {info.recipe.epochs} epochs done"
+    if info.ended_by == "early stopping":
+        return f"{words} early"
     why = {"fault": "", "last epoch": ""}.get(info.ended_by, info.ended_by)
     return f"{words}: {why}" if why else words
 
@@ -86,7 +89,7 @@ def table_of(rows: Sequence[Row]) -> pd.DataFrame:
 
 def _row(run: Run | BrokenRun, token: str, allowed: Limits, in_words: Callable[[Run], str]) -> Row:
     if isinstance(run, BrokenRun):
-        return Row(run, run.id, DAMAGED, DAMAGED, "")
+        return Row(run, run.id, DAMAGED, DAMAGED, "" if may_not(run, token, allowed) else "yours")
     whose = "yours" if may_manage(run, token, allowed) else "another's"
     whose = "shipped" if is_shipped(run) else whose
     return Row(run, shown_name(run), STATUSES[run.info.status], in_words(run), whose)
@@ -100,15 +103,15 @@ def _newest_first(row: Row) -> tuple[bool, float, str]:
 
 _COLUMNS = (
     "name",
-    "preset",
-    "dataset",
     "accuracy",
     "errors",
+    "status",
+    "dataset",
     "parameters",
     "seconds",
     "date",
-    "status",
     "whose",
+    "preset",
 )
 
 
@@ -125,7 +128,7 @@ def _figures(run: Run) -> dict[str, object]:
         found = headline[1]
         accuracy = 100 * found.accuracy
         # Texts are sorted by their characters: leading blanks bring 9 before 28.
-        errors = f"{found.wrong:>6,} of {found.n:,}" + ("" if found.held_out else ", some seen")
+        errors = f"{found.wrong:>6,} of {found.n:,}" + ("" if found.held_out else " *")
     return {
         # A preset is called like the shipped run that was made from it.
         "preset": info.preset or (run.id if is_shipped(run) else None),

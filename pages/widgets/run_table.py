@@ -12,7 +12,7 @@ from core.limits import Limits
 from core.run_keeping import is_busy
 from core.run_report import zip_of
 from core.runs import BrokenRun, Run
-from pages.widgets.run_actions import run_actions
+from pages.widgets.run_actions import damaged_actions, run_actions
 from pages.widgets.run_compare import run_compare
 from pages.widgets.run_notice import just_deleted, show_notice, tell
 from pages.widgets.run_picker import NO_RUN
@@ -146,22 +146,33 @@ def _table(rows: Sequence[Row], chosen: Sequence[Path]) -> list[Row]:
 
 
 def _columns() -> dict[str, Any]:
+    """How the columns look; what is asked for most stands first, for narrow windows."""
     column = st.column_config
     return {
-        "name": column.TextColumn("Name", pinned=True, width=150),
-        "preset": column.TextColumn("Preset", help="The preset or run that its recipe came from"),
-        "dataset": column.TextColumn("Dataset", help="What it was trained on"),
+        "name": column.TextColumn("Name", pinned=True, width=115),
         "accuracy": column.NumberColumn(
-            "Accuracy", format="%.2f %%", help="On MNIST's test digits, else on the sample's"
+            "Accuracy",
+            format="%.2f %%",
+            width=72,
+            help="On MNIST's test digits, else on the sample's",
         ),
-        "errors": column.TextColumn("Errors", alignment="right"),
-        "parameters": column.NumberColumn("Parameters", format="localized"),
-        "seconds": column.NumberColumn("Time", format="%d s", help="Of training, in seconds"),
+        "errors": column.TextColumn(
+            "Errors",
+            alignment="right",
+            width=100,
+            help="* : some of these digits were among those it was trained on",
+        ),
+        "status": column.TextColumn("Status", width=120),
+        "dataset": column.TextColumn("Dataset", width=74, help="What it was trained on"),
+        "parameters": column.NumberColumn("Parameters", format="localized", width=84),
+        "seconds": column.NumberColumn(
+            "Time", format="%d s", width=58, help="Of training, in seconds"
+        ),
         "date": column.DatetimeColumn(
-            "Date", format="YYYY-MM-DD HH:mm", timezone=st.context.timezone
+            "Date", format="D MMM HH:mm", timezone=st.context.timezone, width=92
         ),
-        "status": column.TextColumn("Status"),
-        "whose": column.TextColumn("Whose"),
+        "whose": column.TextColumn("Whose", width=72),
+        "preset": column.TextColumn("Preset", help="The preset or run that its recipe came from"),
     }
 
 
@@ -183,7 +194,7 @@ def _what_fits(
     usable = [row.run for row in chosen if isinstance(row.run, Run)]
     for row in chosen:
         if isinstance(row.run, BrokenRun):
-            st.warning(plain(row.run.problem), icon=":material/broken_image:")
+            damaged_actions(row.run, token, allowed, busy)
     if len(usable) == 1:
         run_actions(usable[0], token, allowed, busy, zipped)
     elif len(usable) > MOST_COMPARED:

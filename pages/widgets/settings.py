@@ -6,7 +6,7 @@ from core import runs
 from core.errors import DigitscopeError, RecipeError
 from core.job_card import is_shipped, shown_name
 from core.limits import Limits, check, fitted
-from core.presets import PRESETS
+from core.presets import FAST, PRESETS
 from core.recipes import Recipe
 from pages.widgets.settings_data import augmentation, data
 from pages.widgets.settings_layers import layers
@@ -15,6 +15,7 @@ from pages.widgets.settings_state import (
     follow_link,
     recipe_of,
     start_from,
+    start_from_preset,
     state,
     undo,
     write_link,
@@ -32,7 +33,8 @@ def settings(allowed: Limits) -> Recipe | None:
     None if the settings do not fit together; then the form says why, and keeps them. A recipe whose
     network is larger than the server allows is returned, and the form says that too.
     """
-    current = follow_link(allowed)
+    # Streamlit forgets the widgets that a run does not draw.
+    current = follow_link(allowed, was_shown=_PRESET in st.session_state)
     # Messages have a place of their own: what comes below must not move, or it is drawn anew.
     message = st.container()
     if current.problem:
@@ -107,14 +109,17 @@ def _start(allowed: Limits) -> None:
                 on_change=_run,
                 args=(allowed,),
             )
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(_about(current.origin), width="content")
-        if _differs(current.origin, allowed):
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
+        st.caption(_about(current.origin), width="stretch")
+        if current.origin:
+            # Always there: what is below must not move when the first setting is changed.
             st.button(
-                f"Back to {plain(current.origin)}",
+                # A run's name stands in the caption; here it could be too long for one line.
+                f"Back to {current.origin if current.origin in PRESETS else 'this run'}",
                 icon=":material/restart_alt:",
                 type="tertiary",
                 key="settings-restart",
+                disabled=not _differs(current.origin, allowed),
                 on_click=_restart,
                 args=(allowed,),
             )
@@ -138,23 +143,22 @@ def _give(key: str, value: str | None) -> None:
 
 
 def _preset(allowed: Limits) -> None:
-    """Take over a preset, but for the dataset: how long to wait is another question."""
-    name = st.session_state[_PRESET]
-    if name:
-        dataset = state().draft.get("dataset")
-        start_from(fitted(PRESETS[name].recipe.changed(dataset=dataset), allowed), name)
+    """A preset was pressed; the pressed one again is none, and means: as it was."""
+    start_from_preset(st.session_state[_PRESET] or state().origin, allowed)
 
 
 def _run(allowed: Limits) -> None:
+    """A run was chosen, or taken out: then from what a newcomer starts from."""
     name = st.session_state[_RUN]
     if name:
         _take_over(name, allowed)
+    else:
+        start_from_preset(FAST.name, allowed)
 
 
 def _restart(allowed: Limits) -> None:
     if state().origin in PRESETS:
-        st.session_state[_PRESET] = state().origin
-        _preset(allowed)
+        start_from_preset(state().origin, allowed)
     else:
         _take_over(state().origin, allowed)
 
@@ -176,8 +180,6 @@ def _about(origin: str) -> str:
 
 def _differs(origin: str, allowed: Limits) -> bool:
     """Whether the settings are no longer those of the preset (on any dataset) or the run."""
-    if not origin:
-        return False
     try:
         start = fitted(recipe_of(origin), allowed)
         recipe = state().draft.recipe()

@@ -15,6 +15,7 @@ from pages.widgets.settings_state import state
 from pages.widgets.words import plain
 
 _NEEDS_VALIDATION = "Goes by the validation loss: choose something to validate on."
+_NEVER_IN = "The sample's training digits are others than its test digits anyway."
 _VALIDATION = {
     "none": "Nothing",
     "split": "A part of the training digits",
@@ -33,7 +34,11 @@ _SEED = "settings-preview-seed"
 def data(allowed: Limits) -> None:
     """Draw dataset, scaling, validation, and what goes by it."""
     dataset(allowed)
-    switch(setting("exclude_sample_test"), "Keep the sample's test digits out of training")
+    switch(
+        setting("exclude_sample_test"),
+        "Keep the sample's test digits out of training",
+        reason=_NEVER_IN if state().draft.get("dataset") == "mnist-sample" else "",
+    )
     with st.grid(min_column_width=COLUMN_WIDTH, gap=("small", "medium")):
         choice(setting("scaling"), "Pixels", choices(Recipe, "scaling"), words=_SCALINGS)
         _validation()
@@ -49,7 +54,7 @@ def _validation() -> None:
         "Part kept for validation",
         bounds(Recipe, "validation_split"),
         step=0.01,
-        form="%.2f",
+        form="percent",
         reason="" if split else "Only when a part of the training digits is validated on.",
     )
     reason = "" if draft.validates else _NEEDS_VALIDATION
@@ -69,14 +74,14 @@ def augmentation() -> None:
     with st.grid(min_column_width=COLUMN_WIDTH, gap=("small", "medium")):
         _strength("rotation", "Rotation (degrees)", 1)
         _strength("shear", "Shear (degrees)", 1)
-        _strength("width_shift", "Shift left or right (part)", 0.01)
-        _strength("height_shift", "Shift up or down (part)", 0.01)
-        _strength("zoom", "Zoom (part)", 0.01)
+        _strength("width_shift", "Shift left or right", 0.01)
+        _strength("height_shift", "Shift up or down", 0.01)
+        _strength("zoom", "Zoom", 0.01)
 
 
 def _strength(name: str, label: str, step: float) -> None:
     it = setting(f"augmentation.{name}")
-    form = "%g" if step == 1 else "%.2f"
+    form = "%g" if step == 1 else "percent"
     slider(it, label, bounds(Augmentation, name), step=float(step), form=form)
 
 

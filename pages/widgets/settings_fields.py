@@ -126,7 +126,11 @@ def number(it: Setting, label: str, limits: Bounds, *, step: float, form: str) -
     # On the simple level the same setting may be a slider: two widgets, two keys.
     typed = replace(it, key=f"{it.key}-number")
     low, high = limits
-    st.number_input(label, low, high, step=step, format=form, help=it.tip, **_show(typed))
+    # With None as its default, an emptied field is None, and the draft's value comes back; any
+    # other default would be taken for something that was typed.
+    st.number_input(
+        label, low, high, value=None, step=step, format=form, help=it.tip, **_show(typed)
+    )
 
 
 def choice(

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from core.architectures import Conv
+from core.blocks import ConvBlock
 from core.bounds import Bounds, bounds, choices
 from core.datasets import available
 from core.draft import Draft
@@ -17,7 +18,10 @@ from pages.widgets.settings_state import state
 from pages.widgets.words import plain
 
 COLUMN_WIDTH = 200
-_NO_CONVOLUTION = "This network has no convolution. Start from another preset, or add a conv block."
+_NO_CONVOLUTION = (
+    "This network has no convolution, so there are no filters and no kernels to set. Start from "
+    "another preset, or add a conv block under Everything."
+)
 _ABOUT = {
     "mnist-sample": "4,000 digits to learn from, 1,000 to test. Always there, and soon done.",
     "mnist": "60,000 digits to learn from, 10,000 to test. An epoch takes some 15 times as long.",
@@ -34,8 +38,12 @@ def simple(allowed: Limits) -> None:
     with st.grid(2, min_column_width=COLUMN_WIDTH, gap=("small", "medium")):
         epochs(allowed)
         scale(setting("optimizer.learning_rate"), "Learning rate", rates(), words=decimal)
-        _filters()
-        _kernel_size()
+        first = state().draft.first_conv
+        if first:
+            _filters(first)
+            _kernel_size(first)
+        else:
+            st.caption(_NO_CONVOLUTION)
     augmentation_switch()
     dataset(allowed)
 
@@ -63,29 +71,25 @@ def square(size: int) -> str:
     return f"{size}×{size}"
 
 
-def _filters() -> None:
-    first = state().draft.first_conv
+def _filters(first: ConvBlock) -> None:
     it = Setting(
         "settings-filters",
-        first.filters if first else bounds(Conv, "filters").low,
+        first.filters,
         lambda draft, value: _turned(draft, filters=value),
         GLOSSARY["conv.filters"] + " The other convolutions follow in proportion.",
     )
-    reason = "" if first else _NO_CONVOLUTION
-    slider(it, "Filters of the first layer", bounds(Conv, "filters"), reason=reason)
+    slider(it, "Filters of the first layer", bounds(Conv, "filters"))
 
 
-def _kernel_size() -> None:
-    first = state().draft.first_conv
+def _kernel_size(first: ConvBlock) -> None:
     low, high = (int(end) for end in bounds(Conv, "kernel_size"))
     it = Setting(
         "settings-kernel-size",
-        first.kernel_size if first else low,
+        first.kernel_size,
         lambda draft, value: _turned(draft, kernel_size=value),
         GLOSSARY["conv.kernel_size"] + " This sets those of all layers.",
     )
-    reason = "" if first else _NO_CONVOLUTION
-    scale(it, "Kernel size", range(low, high + 1), words=square, reason=reason)
+    scale(it, "Kernel size", range(low, high + 1), words=square)
 
 
 def _turned(draft: Draft, filters: int | None = None, kernel_size: int | None = None) -> Draft:

@@ -41,6 +41,8 @@ class State:
     """The block that is open for changes."""
     link: str | None = None
     link_time: float = 0.0
+    in_link: bool = False
+    """Whether the link held the settings when the form was last drawn."""
     origins: dict[str, str] = field(default_factory=dict)
     """The links that were written, newest last, and where their settings came from."""
 
@@ -68,6 +70,12 @@ def start_from(recipe: Recipe, origin: str) -> None:
     state().valid, state().origin, state().selected = recipe, origin, 0
 
 
+def start_from_preset(name: str, allowed: Limits) -> None:
+    """Take over a preset, but for the dataset: how long to wait is another question."""
+    dataset = state().draft.get("dataset")
+    start_from(fitted(PRESETS[name].recipe.changed(dataset=dataset), allowed), name)
+
+
 def undo() -> None:
     """Go back to the last settings that fitted together; for callbacks."""
     change(Draft.of(state().valid))
@@ -78,11 +86,13 @@ def recipe_of(origin: str) -> Recipe:
     return PRESETS[origin].recipe if origin in PRESETS else runs.find(origin).info.recipe
 
 
-def follow_link(allowed: Limits) -> State:
+def follow_link(allowed: Limits, *, was_shown: bool) -> State:
     """The visitor's settings, taken from the link if it asks for others than before.
 
     `?preset=NAME` and `?from=RUN` are taken over once and leave the link; `?recipe=` stays in it
-    and is followed whenever it changes by itself, as with the browser's Back.
+    and is followed whenever it changes by itself, as with the browser's Back. It also changes when
+    it goes, if the form was there to be seen just before (`was_shown`): then the first change was
+    taken back. Other pages and views have links without settings, which mean nothing.
     """
     if _KEY not in st.session_state:
         first = default_recipe(allowed)
@@ -91,12 +101,15 @@ def follow_link(allowed: Limits) -> State:
     for name in (PRESET, RUN):
         if name in st.query_params:
             _follow_origin(name, st.query_params[name], allowed)
-            del st.query_params[name]
-            st.query_params.pop(RECIPE, None)
+            for followed in (PRESET, RUN, RECIPE):
+                st.query_params.pop(followed, None)
             return current
     asked = st.query_params.get(RECIPE)
-    if asked is not None and asked != current.link and not current.changed and not _lags(asked):
-        _follow_recipe(asked, allowed)
+    if asked != current.link and not current.changed and not _lags(asked):
+        if asked is not None:
+            _follow_recipe(asked, allowed)
+        elif current.in_link and was_shown:
+            start_from(default_recipe(allowed), FAST.name)
     current.changed = False
     return current
 
@@ -109,15 +122,17 @@ def write_link(recipe: Recipe, allowed: Limits) -> None:
         st.query_params[RECIPE] = link
         current.link_time = time.monotonic()
     current.link = link
+    current.in_link = RECIPE in st.query_params
     current.origins.pop(link, None)
     current.origins[link] = current.origin
     while len(current.origins) > _REMEMBERED:
         del current.origins[next(iter(current.origins))]
 
 
-def _lags(asked: str) -> bool:
+def _lags(asked: str | None) -> bool:
     current = state()
-    return asked in current.origins and time.monotonic() - current.link_time < _LAG_S
+    known = asked is None or asked in current.origins
+    return known and time.monotonic() - current.link_time < _LAG_S
 
 
 def _follow_origin(kind: str, name: str, allowed: Limits) -> None:
@@ -127,7 +142,10 @@ def _follow_origin(kind: str, name: str, allowed: Limits) -> None:
                 f"The link asks for a preset “{_harmless(name)}” that does not exist. "
                 f"The presets are: {', '.join(PRESETS)}."
             )
-        recipe = recipe_of(name) if kind == PRESET else runs.find(name).info.recipe
+        if kind == PRESET:
+            start_from_preset(name, allowed)
+        else:
+            _adopt(runs.find(name).info.recipe, name, allowed)
     except RunError:
         state().problem = (
             f"The link asks for the settings of a run “{_harmless(name)}” that cannot be read: "
@@ -135,8 +153,6 @@ def _follow_origin(kind: str, name: str, allowed: Limits) -> None:
         )
     except DigitscopeError as error:
         state().problem = str(error)
-    else:
-        _adopt(recipe, name, allowed)
 
 
 def _follow_recipe(asked: str, allowed: Limits) -> None:
@@ -144,9 +160,9 @@ def _follow_recipe(asked: str, allowed: Limits) -> None:
     try:
         recipe = from_link(asked)
     except RecipeError as error:
-        current.problem = (
-            f"{error} Until then, the settings below are what they would be without it."
-        )
+        usual = current.valid == default_recipe(allowed)
+        ours = "are the usual ones" if usual else "are those from before"
+        current.problem = f"{error} The settings below {ours}."
         return
     _adopt(recipe, current.origins.get(asked, _preset_of(recipe)), allowed)
 
@@ -154,11 +170,21 @@ def _follow_recipe(asked: str, allowed: Limits) -> None:
 def _adopt(recipe: Recipe, origin: str, allowed: Limits) -> None:
     possible = fitted(recipe, allowed)
     start_from(possible, origin)
-    if possible != recipe:
-        try:
-            check(recipe, allowed)
-        except RecipeError as error:
-            state().problem = f"{error} The settings below were brought within the limits."
+    beyond = _beyond(recipe, allowed)
+    if possible != recipe and beyond:
+        # What is still beyond them, the form says by itself.
+        left = _beyond(possible, allowed)
+        what = "This setting was" if left else "The settings below were"
+        state().problem = f"{beyond} {what} brought within the limits."
+
+
+def _beyond(recipe: Recipe, allowed: Limits) -> str:
+    """The sentence about the first limit that a recipe passes; empty if there is none."""
+    try:
+        check(recipe, allowed)
+    except RecipeError as error:
+        return str(error)
+    return ""
 
 
 def _preset_of(recipe: Recipe) -> str:

@@ -1,5 +1,7 @@
 """The full level: how the network is trained."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core.bounds import bounds, choices
@@ -23,15 +25,22 @@ def training(allowed: Limits) -> None:
         _optimizer()
         _schedule()
         choice(setting("loss"), "Loss", choices(Recipe, "loss"))
-        slider(
-            setting("label_smoothing"),
-            "Label smoothing",
-            bounds(Recipe, "label_smoothing"),
-            step=0.01,
-            form="%.2f",
-            reason="" if state().draft.smooths else _NEEDS_ONE_HOT,
-        )
+        _label_smoothing()
         number(setting("seed"), "Seed", bounds(Recipe, "seed"), step=1, form="%d")
+
+
+def _label_smoothing() -> None:
+    smooths = state().draft.smooths
+    it = setting("label_smoothing")
+    slider(
+        # Without effect it is none; the draft keeps what was set.
+        it if smooths else replace(it, value=0.0),
+        "Label smoothing",
+        bounds(Recipe, "label_smoothing"),
+        step=0.01,
+        form="%.2f",
+        reason="" if smooths else _NEEDS_ONE_HOT,
+    )
 
 
 def _batch_size() -> None:
@@ -43,10 +52,10 @@ def _batch_size() -> None:
 def _optimizer() -> None:
     choice(setting("optimizer.kind"), "Optimizer", choices(Optimizer, "kind"))
     rate = bounds(Optimizer, "learning_rate")
-    number(setting("optimizer.learning_rate"), "Learning rate", rate, step=0.001, form="%g")
-    name, label = ("beta_2", "Beta 2") if _adam() else ("momentum", "Momentum")
+    number(setting("optimizer.learning_rate"), "Learning rate", rate, step=0.0001, form="%g")
+    name, label, step = ("beta_2", "Beta 2", 0.001) if _adam() else ("momentum", "Momentum", 0.01)
     limits = bounds(Optimizer, name)
-    number(setting(f"optimizer.{name}"), label, limits, step=0.01, form="%g")
+    number(setting(f"optimizer.{name}"), label, limits, step=step, form="%g")
     decay = bounds(Optimizer, "weight_decay")
     slider(setting("optimizer.weight_decay"), "Weight decay", decay, step=0.005, form="%.3f")
 
@@ -63,6 +72,6 @@ def _schedule() -> None:
         "Warm-up, part of all steps",
         bounds(Schedule, "warmup"),
         step=0.05,
-        form="%.2f",
+        form="percent",
         reason="Only with one-cycle: a constant learning rate does not climb." if constant else "",
     )

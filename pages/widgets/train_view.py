@@ -43,6 +43,17 @@ def watch_next(run_id: str) -> None:
     st.session_state.pop(_LAST_LINK, None)
 
 
+def show_all_runs() -> None:
+    """Show the list of runs: for a callback."""
+    st.session_state[_VIEW] = ALL_RUNS
+
+
+def forget(run_id: str) -> None:
+    """Watch this training no longer, because it is gone."""
+    if st.session_state.get(_WATCHED) == run_id:
+        del st.session_state[_WATCHED]
+
+
 def watched(token: str) -> str | None:
     """The id of the training to watch, if it was not chosen: what runs, else the visitor's last."""
     chosen: str | None = st.session_state.get(_WATCHED)

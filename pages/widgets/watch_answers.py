@@ -11,9 +11,10 @@ from core import datasets, runs
 from core.digit_cards import cards_html
 from core.errors import DigitscopeError
 from core.events import Looked
+from core.job_card import read_card
 from core.kernel_pictures import Kernels, colour_end, first_layer, kernel_grid
+from core.live import follow
 from core.runs import Run
-from pages.widgets.watch_chart import live_of
 
 KERNEL_COLUMNS = 8
 UNIT_COLUMNS = 5
@@ -21,8 +22,11 @@ LARGE_KERNEL = 8
 
 
 def answers(run: Run, *, live: bool) -> None:
-    """Draw what the network is after its last epoch; nothing before its first."""
-    followed = live_of(run.folder)
+    """Draw what the network is after its last epoch; nothing before its first.
+
+    `live`: a process trains it now.
+    """
+    followed = follow(run.folder)
     followed.update()
     kept = run.epochs()
     if not kept and not followed.looked:
@@ -32,7 +36,9 @@ def answers(run: Run, *, live: bool) -> None:
         _kernels(run, kept)
     with right:
         if followed.looked:
-            _hard_digits(followed.looked, live=live)
+            # A process that goes on with a run is seconds later as far as that run was.
+            begun = followed.started and followed.started.time >= read_card(run.folder).started
+            _hard_digits(followed.looked, live=live and bool(begun))
 
 
 def _kernels(run: Run, kept: list[int]) -> None:

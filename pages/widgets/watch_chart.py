@@ -1,15 +1,14 @@
 """The curves of a training, and how a visitor wants them drawn."""
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import streamlit as st
 
 from core import runs
 from core.errors import DigitscopeError
 from core.job_card import shown_name
-from core.live import Live
+from core.live import Live, follow
 from core.live_figures import MAX_POINTS, Compared, accuracy_chart, caption, loss_chart
 from core.palette import TEXT
 from core.runs import Run
@@ -27,10 +26,7 @@ class Drawn:
     compare: tuple[str, ...]
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def live_of(folder: Path) -> Live:
-    """What is known of the training in this folder, shared by all who watch it."""
-    return Live(folder)
+PLAINLY: Final = Drawn(log=False, zoom_top=False, smooth=False, compare=())
 
 
 def chart_options(run: Run) -> Drawn:
@@ -85,7 +81,7 @@ def charts(run: Run, live: Live, options: Drawn) -> None:
             key="watch-accuracy",
             alt="The accuracy over the epochs, of training and validation",
         )
-    st.caption(caption(run.info.recipe))
+    st.caption(caption(run.info.recipe, curve, live.steps, smooth=options.smooth))
 
 
 def _others(run: Run) -> dict[str, str]:
@@ -104,7 +100,7 @@ def _compared(names: tuple[str, ...]) -> list[Compared]:
             other = runs.find(name)
         except DigitscopeError:  # deleted meanwhile: its line goes
             continue
-        live = live_of(other.folder)
+        live = follow(other.folder)
         live.update()
         found.append(Compared(shown_name(other), live.epochs))
     return found

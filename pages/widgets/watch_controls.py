@@ -66,13 +66,15 @@ def _rate(run: Run, live: Live, token: str) -> None:
         )
         st.button(
             "Change",
-            on_click=lambda: _told(
-                partial(
-                    jobs.set_rate, run.id, st.session_state[f"watch-rate-{run.id}"], token=token
-                )
-            ),
+            on_click=_change_rate,
+            args=(run.id, token),
             key="watch-rate-change",
         )
+
+
+def _change_rate(run_id: str, token: str) -> None:
+    rate = st.session_state[f"watch-rate-{run_id}"]
+    _told(partial(jobs.set_rate, run_id, rate, token=token), f"From the next batch on: {rate:.6g}")
 
 
 def _button(label: str, icon: str, call: Callable[[], Any], tip: str | None = None) -> None:
@@ -86,9 +88,12 @@ def _button(label: str, icon: str, call: Callable[[], Any], tip: str | None = No
     )
 
 
-def _told(call: Callable[[], Any]) -> None:
-    """Give an order; if it cannot be given, say why."""
+def _told(call: Callable[[], Any], done: str = "") -> None:
+    """Give an order and say `done`; if it cannot be given, say why."""
     try:
         call()
     except DigitscopeError as error:
         st.toast(plain(str(error)), icon=":material/error:")
+    else:
+        if done:
+            st.toast(done, icon=":material/check:")

@@ -6,20 +6,21 @@ from core.errors import DigitscopeError
 from core.job_card import may_manage, read_card
 from core.jobs import State
 from core.limits import Limits
-from core.live import Live
+from core.live import Live, follow
 from core.live_figures import MAX_POINTS
 from core.runs import Run
+from core.verdict_words import Verdict
 from core.verdicts import verdict
 from core.waiting import seconds_until
 from pages.widgets.durations import about, whole
-from pages.widgets.watch_chart import Drawn, charts, live_of
+from pages.widgets.watch_chart import Drawn, charts
 from pages.widgets.watch_controls import controls, out_of_queue
 from pages.widgets.words import plain
 
 
 def live_part(run: Run, state: State, options: Drawn) -> None:
     """What changes every second: where the training is, and its curves."""
-    live = live_of(run.folder)
+    live = follow(run.folder)
     live.update()
     if state.name == "queued":
         _waiting(run, state)
@@ -31,7 +32,7 @@ def live_part(run: Run, state: State, options: Drawn) -> None:
 
 def guided_part(run: Run, state: State, token: str, allowed: Limits) -> None:
     """What changes seldom: the controls, and the verdict. Drawing it costs the training time."""
-    live = live_of(run.folder)
+    live = follow(run.folder)
     live.update()
     mine = may_manage(run, token, allowed)
     if state.name == "queued" and mine:
@@ -41,8 +42,9 @@ def guided_part(run: Run, state: State, token: str, allowed: Limits) -> None:
             controls(run, live, token)
         else:
             st.caption("You are watching: the browser that started this training controls it.")
-    if live.started:
-        _verdict(run, state, live)
+    if live.started and run.info.ended_by != "diverged":  # of one that did, the result says it
+        found = _found(run, state, live)
+        st.markdown(f"**{plain(found.headline)}** {plain(found.advice)}")
 
 
 def _waiting(run: Run, state: State) -> None:
@@ -59,7 +61,7 @@ def _waiting(run: Run, state: State) -> None:
 
 def _where_it_is(run: Run, state: State, live: Live) -> None:
     if state.name in {"finished", "stopped", "failed"}:
-        _ended(run)
+        _ended(run, state, live)
         return
     if state.name == "interrupted":
         st.warning(
@@ -79,6 +81,9 @@ def _where_it_is(run: Run, state: State, live: Live) -> None:
         text=f"{paused}poch {epoch} of {live.started.epochs}, step {live.step} of {live.steps}",
     )
     st.caption(" · ".join(_pace(live)))
+    if live.paused:
+        limit = about(read_card(run.folder).max_pause_seconds)
+        st.caption(f"Paused. After {limit} of pause it ends by itself, and keeps what was learnt.")
 
 
 def _before(live: Live) -> str:
@@ -100,8 +105,14 @@ def _pace(live: Live) -> list[str]:
     return parts or ["The first batches are on their way"]
 
 
-def _ended(run: Run) -> None:
+def _ended(run: Run, state: State, live: Live) -> None:
     info = run.info
+    if info.ended_by == "diverged":
+        found = _found(run, state, live)
+        untested = "" if info.metrics else " It was not tested."
+        words = f"**{plain(found.headline)}**{untested} {plain(found.advice)}"
+        st.error(words, icon=":material/error:")
+        return
     figure = info.headline()
     how = {
         "last epoch": "Finished: all epochs are done.",
@@ -109,7 +120,6 @@ def _ended(run: Run) -> None:
         "by hand": "Stopped by hand; what was learnt until then is kept.",
         "time limit": "Stopped by this server's time limit; what was learnt until then is kept.",
         "pause limit": "Stopped because it was paused for too long; what was learnt is kept.",
-        "diverged": "Stopped because it diverged.",
         "fault": "Broken off.",
     }.get(info.ended_by, f"Training is {info.status}.")
     best = (
@@ -131,16 +141,15 @@ def _ended(run: Run) -> None:
         st.info(f"{how}{best}")
 
 
-def _verdict(run: Run, state: State, live: Live) -> None:
+def _found(run: Run, state: State, live: Live) -> Verdict:
     epochs = live.epochs
     curve = live.curve(MAX_POINTS)
     since = len(epochs)
     fresh = [float(loss) for x, loss in zip(curve.x, curve.loss, strict=True) if x > since]
-    found = verdict(
+    return verdict(
         epochs,
         recipe=run.info.recipe,
         running=state.name in {"starting", "running", "stopping", "interrupted"},
         ended_by=run.info.ended_by,
         batch_losses=fresh,
     )
-    st.markdown(f"**{plain(found.headline)}** {plain(found.advice)}")

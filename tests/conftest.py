@@ -1,5 +1,7 @@
 """What several test files share: small recipes, one trained run, a place without the full MNIST."""
 
+import gc
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,6 +74,13 @@ def forget_full_mnist(patch: pytest.MonkeyPatch, folder: Path) -> None:
     """Make this a machine on which the full MNIST was never downloaded."""
     patch.delenv("MNIST_NPZ", raising=False)
     patch.setenv("KERAS_HOME", str(folder / "keras-home"))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def tensorflow_out_of_the_collectors_way() -> None:
+    """Streamlit collects garbage after each script run: half a second, with TensorFlow loaded."""
+    if "tensorflow" in sys.modules:
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)

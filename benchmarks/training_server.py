@@ -48,7 +48,7 @@ from benchmarks.common import (
 )
 from core.presets import preset
 from core.recipe_link import to_link
-from tests.browser.app import SLOW_MS, chromium, running_app, settle
+from tests.browser.app import SLOW_MS, chromium, running_app, settle, without_measurement
 
 PAGES = {"Train": "Train", "Predict": "Predict", "Home": "Digitscope"}
 LONG = preset("best").recipe.changed(dataset="mnist-sample", epochs=50)
@@ -110,9 +110,7 @@ def main() -> None:
     first_points: list[float] = []
     memory: list[float] = []
     with tempfile.TemporaryDirectory() as place, chromium() as browser:
-        own_runs = Path(place)
-        (own_runs / ".machine").mkdir()
-        (own_runs / ".machine" / "started").touch()  # or the page would measure the machine now
+        own_runs = without_measurement(Path(place))
         with running_app(own_runs) as address:
             process = server(own_runs)
             for turn in range(trainings):

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.app import SLOW_MS, chromium, running_app
+from tests.browser.app import SLOW_MS, chromium, running_app, without_measurement
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -21,7 +21,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the app runs; at the end of all tests, its log must be free of tracebacks."""
     log = tmp_path_factory.mktemp("server") / "log.txt"
-    with running_app(tmp_path_factory.mktemp("runs"), log) as url:
+    own_runs = without_measurement(tmp_path_factory.mktemp("runs"))
+    with running_app(own_runs, log) as url:
         yield url
     _, found, rest = log.read_text(encoding="utf-8", errors="replace").partition("Traceback")
     assert not found, f"the server's log has a traceback:\n{found}{rest[:4000]}"

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from core.architectures import Architecture, Dense, Flatten
 from core.recipe_link import to_link
 from core.recipes import Recipe
-from tests.browser.app import ROOT, SLOW_MS, free_port, settle, wait_until_up
+from tests.browser.app import ROOT, SLOW_MS, free_port, settle, wait_until_up, without_measurement
 
 pytestmark = pytest.mark.timeout(300)
 # Small batches of the cheapest network: an epoch takes a second or two, fifty of them a while.
@@ -153,6 +153,7 @@ def test_nothing_is_wider_than_a_phone(browser: Browser, address: str, path: str
 def test_a_training_outlives_its_server_and_goes_on_after_a_kill(
     page: Page, tmp_path: Path
 ) -> None:
+    without_measurement(tmp_path)
     port = free_port()
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
     address = f"http://localhost:{port}"

@@ -115,6 +115,7 @@ def test_a_killed_training_goes_on_and_one_that_is_stopped_is_kept() -> None:
     wait_for(lambda: '"EpochEnded"' in log(run), "an epoch is done")
     (process,) = workers()
     pids = {process.pid}
+    assert process.nice() > psutil.Process().nice()  # pages go first
     process.send_signal(signal.SIGKILL)
     wait_for(lambda: not is_being_trained(run.folder), "the lock is free")
     assert jobs.state(runs.find(run.id)).name == "interrupted"

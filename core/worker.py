@@ -38,8 +38,10 @@ def give_way() -> None:
     A training uses all cores; without this, changing pages took nine times as long meanwhile. What
     they leave is nearly all, so it costs the training next to nothing.
     """
-    low = psutil.BELOW_NORMAL_PRIORITY_CLASS if sys.platform == "win32" else NICENESS
-    psutil.Process().nice(low)
+    if sys.platform == "win32":
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        psutil.Process().nice(NICENESS)
 
 
 def train_queued(folder: Path) -> None:

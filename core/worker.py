@@ -35,8 +35,8 @@ def main(folder: Path) -> None:
 def give_way() -> None:
     """Let the server and the browser on this machine go first.
 
-    A training uses all cores; without this, changing pages took nine times as long meanwhile. What
-    they leave is nearly all, so it costs the training next to nothing.
+    A training uses all cores, and what is left to pages then is a matter of luck. What they need is
+    little, so it costs the training little.
     """
     if sys.platform == "win32":
         psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.run_writer import write_whole
+from core.runs import CHECKPOINT
 
-FILE = "checkpoint.npz"
 Arrays = list[NDArray[Any]]
 
 
@@ -55,7 +55,7 @@ def save(folder: Path, state: TrainingState, model: keras.Model) -> None:
         arrays |= {f"{name}_{k}": np.asarray(value) for k, value in enumerate(variables)}
     told = {key: value for key, value in asdict(state).items() if key != "best_weights"}
     arrays["state"] = np.frombuffer(json.dumps(told).encode(), np.uint8)
-    write_whole(folder / FILE, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
+    write_whole(folder / CHECKPOINT, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
 
 
 def load(folder: Path, model: keras.Model) -> TrainingState | None:
@@ -65,7 +65,7 @@ def load(folder: Path, model: keras.Model) -> TrainingState | None:
     network: then the training begins anew.
     """
     try:
-        with (folder / FILE).open("rb") as file, np.load(file, allow_pickle=False) as archive:
+        with (folder / CHECKPOINT).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = dict(archive)
         state = TrainingState(**json.loads(arrays.pop("state").tobytes()))
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):

@@ -134,7 +134,7 @@ def _take_up(run: Run, card: JobCard) -> None:
 
 def _has_got_on(run: Run, card: JobCard) -> bool:
     try:
-        return (run.folder / "checkpoint.npz").stat().st_mtime > card.started
+        return (run.folder / runs.CHECKPOINT).stat().st_mtime > card.started
     except OSError:
         return False
 
@@ -143,7 +143,7 @@ def _give_up(run: Run, card: JobCard) -> None:
     done = run.info.epochs_done
     kept = (
         f"What it had learnt by then is kept ({done} whole epochs): it can be continued."
-        if (run.folder / "checkpoint.npz").exists()
+        if (run.folder / runs.CHECKPOINT).exists()
         else "It had not yet learnt anything that could be kept. Train it again."
     )
     change(run, card, status="failed", ended_by="fault", error=f"{ENDED_OUTSIDE} {kept}")

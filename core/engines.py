@@ -1,7 +1,7 @@
 """Where trainings run. An engine starts the training of a queued run, and can end it by force.
 
 Everything else between the product and a training goes through the run folder, so an engine for
-other machines needs these three calls and a folder that they share.
+other machines needs these four calls and a folder that they share.
 """
 
 import os
@@ -9,10 +9,11 @@ import secrets
 import subprocess
 import sys
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import Protocol
+from typing import IO, Protocol
 
 import psutil
 
@@ -50,17 +51,8 @@ class LocalEngine:
         self._lock = Lock()  # every visitor's page asks
 
     def start(self, folder: Path) -> int:
-        environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"}
         with (folder / LOG).open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603 - our own program
-                _command(folder),
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+            process = start_apart(_command(folder), log)
         number = secrets.randbits(52)  # a process's own number may come again
         with self._lock:
             self._started[number] = process
@@ -86,6 +78,22 @@ class LocalEngine:
             for number in over:
                 del self._started[number]
             self._ended.extend(over)
+
+
+def start_apart(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    """Start a program of ours in a session of its own, so that it outlives the server.
+
+    Raises OSError if that is impossible.
+    """
+    return subprocess.Popen(  # noqa: S603 - our own program
+        command,
+        cwd=ROOT,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
 
 
 def _command(folder: Path) -> list[str]:

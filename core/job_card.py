@@ -13,7 +13,7 @@ from core import runs
 from core.limits import Limits
 from core.orders import give
 from core.run_writer import write_whole
-from core.runs import Run
+from core.runs import BrokenRun, Run
 
 FILE = "job.json"
 MAX_TITLE = 60
@@ -62,12 +62,17 @@ def owner_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def is_shipped(run: Run) -> bool:
+def is_mine(run: Run, token: str) -> bool:
+    """Whether the visitor with this token started the run."""
+    return read_card(run.folder).owner == owner_of(token)
+
+
+def is_shipped(run: Run | BrokenRun) -> bool:
     """Whether the run came with the product: nobody can change or delete it."""
     return run.folder.parent == runs.SHIPPED_FOLDER
 
 
-def may_manage(run: Run, token: str, allowed: Limits) -> bool:
+def may_manage(run: Run | BrokenRun, token: str, allowed: Limits) -> bool:
     """Whether the visitor with this token may stop, rename and delete the run.
 
     Runs that were made on the command line are nobody's: whoever sits at a machine that is not

@@ -1,19 +1,17 @@
 """Starts the measurement of this machine (`core.measure`) in a process of its own, once."""
 
-import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import psutil
 from filelock import FileLock, Timeout
 
+from core.engines import start_apart
 from core.estimate import folder, load_speed
 
-ROOT: Final = Path(__file__).resolve().parent.parent
 COMMAND: Final = (sys.executable, "-m", "core.measure")
 RETRY_AFTER_S: Final = 600.0
 PID: Final = "pid"
@@ -63,17 +61,7 @@ def _start(command: Sequence[str], wait_s: float) -> bool:
         return False
     note.touch()
     with (folder() / "measure.log").open("wb") as log:
-        _started.append(
-            subprocess.Popen(  # noqa: S603 - our own program
-                command,
-                cwd=ROOT,
-                env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        )
+        _started.append(start_apart(command, log))
     (folder() / PID).write_text(str(_started[-1].pid))
     return True
 

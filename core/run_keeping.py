@@ -6,14 +6,12 @@ moves a run holds the queue's lock. Emptying the trash needs no lock: a folder i
 is removed, and of two who rename it one comes too late.
 """
 
-import errno
 import os
 import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from core import runs
 from core.errors import DigitscopeError, JobError, RunError
@@ -27,6 +25,7 @@ from core.job_card import (
 )
 from core.limits import Limits
 from core.locks import is_being_trained, queue_lock
+from core.run_writer import DISK_FULL
 from core.runs import BrokenRun, Run, own_folder, read
 
 TRASH = ".trash"
@@ -35,7 +34,6 @@ MIN_FREE_BYTES = 100 * MB
 """What a training leaves free on the disk, for the system and for others."""
 
 _GONE = ".gone"
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True)
@@ -52,10 +50,9 @@ def may_not(run: Run | BrokenRun, token: str, allowed: Limits) -> str:
     """Why the visitor with this token may not rename or delete the run; empty if they may."""
     if isinstance(run, BrokenRun) and run.folder in {own_folder(), runs.SHIPPED_FOLDER}:
         return "This is the folder of all runs: it cannot be deleted here."
-    known = cast(Run, run)  # these ask about the folder alone, and a damaged run has one
-    if may_manage(known, token, allowed):
+    if may_manage(run, token, allowed):
         return ""
-    if is_shipped(known):
+    if is_shipped(run):
         return "This run came with Digitscope: it can be neither renamed nor deleted."
     return "Only the browser that started this run may rename or delete it."
 
@@ -119,7 +116,7 @@ def delete(
             run.folder.rename(target)
         except OSError as error:
             raise _explained(error, run, "deleted") from error
-        _remove_older_than(3600)
+        empty_trash()
     return Deleted(run.id, name, target, run.folder)
 
 
@@ -151,7 +148,8 @@ def undo(deleted: Deleted, *, token: str) -> None:
 
 def empty_trash(older_than_s: float = 3600) -> int:
     """Remove for good what was deleted longer ago than that; returns the bytes that came free."""
-    return _remove_older_than(older_than_s)
+    before = time.time() - older_than_s
+    return sum(_remove(entry) for when, entry in _trash() if when < before)
 
 
 def size_of(folder: Path) -> int:
@@ -238,7 +236,7 @@ def _vanished(run: Run | BrokenRun) -> RunError:
 def _explained(error: OSError, run: Run | BrokenRun, done: str) -> DigitscopeError:
     if not run.folder.exists():
         return _vanished(run)
-    if error.errno in _NO_ROOM:
+    if error.errno in DISK_FULL:
         return JobError(
             f"The disk is full, so the run {run.id!r} could not be {done}. Delete other runs first."
         )
@@ -258,11 +256,6 @@ def _deleted_at(entry: Path) -> float:
     """Read from the name; 0 for what is half removed already, or was put there by hand."""
     stamp = entry.name.rpartition(".")[2]
     return int(stamp) / 1e9 if stamp.isdecimal() else 0.0
-
-
-def _remove_older_than(seconds: float) -> int:
-    before = time.time() - seconds
-    return sum(_remove(entry) for when, entry in _trash() if when < before)
 
 
 def _remove(entry: Path) -> int:

@@ -23,13 +23,14 @@ from core.locks import worker_lock
 from core.plain_json import to_json
 from core.recipes import Recipe
 from core.run_info import EndedBy, Provenance, RunInfo
-from core.runs import Predictions, Run, epoch_file, read
+from core.runs import CHECKPOINT, Predictions, Run, epoch_file, read
 
 MAX_EPOCHS_KEPT = 20
 MAX_EPOCH_BYTES = 20 * 1024 * 1024
 # Room that is given back when the disk is full, so that the run can still say so.
 SPARE = ".spare"
 SPARE_BYTES = 64 * 1024
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 REPLACING_S = 1.0
 LOCK_WAIT_S = 3.0
 
@@ -190,8 +191,8 @@ def now() -> datetime:
 
 def why_unwritable(error: OSError, folder: Path) -> str:
     """A sentence about a file of this run's folder that could not be written."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        saved = (folder / "checkpoint.npz").exists()
+    if error.errno in DISK_FULL:
+        saved = (folder / CHECKPOINT).exists()
         then = "it can be continued from where it was last saved" if saved else "train it again"
         return (
             "The disk is full, so the training ended. Delete runs that are no longer needed; "

@@ -41,6 +41,7 @@ from core.errors import RunError
 from core.run_info import FORMAT, RunInfo
 
 SHIPPED_FOLDER = Path(__file__).resolve().parent.parent / "models"
+CHECKPOINT = "checkpoint.npz"
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 _EPOCH_FILE = re.compile(r"epoch_([0-9]{2})\.npz")
 # What numpy raises for a file that is missing, cut off, damaged, or (TypeError) no archive at all.
@@ -77,26 +78,27 @@ class Run:
 
         Without a network yet, it simply begins. With one, beginning anew would throw it away.
         """
-        if self.info.model_sha256 and not (self.folder / "checkpoint.npz").exists():
+        if self.info.model_sha256 and not (self.folder / CHECKPOINT).exists():
             raise RunError(
                 f"The run {self.id!r} cannot be continued: the state of its training was not kept, "
                 "only its network. Train it again, with more epochs."
             )
 
-    def check_model(self) -> None:
-        """Raise RunError unless `model.keras` is there and is the file that training wrote."""
+    def check_model(self) -> bytes:
+        """What is in `model.keras`. Raises RunError unless it is the file that training wrote."""
         try:
-            found = hashlib.sha256(self.model_file.read_bytes()).hexdigest()
+            content = self.model_file.read_bytes()
         except OSError as error:
             raise RunError(
                 f"The run {self.id!r} has no readable model.keras. "
                 "Choose another run, or train this one again."
             ).at(self.folder) from error
-        if found != self.info.model_sha256:
+        if hashlib.sha256(content).hexdigest() != self.info.model_sha256:
             raise RunError(
                 f"The file model.keras of the run {self.id!r} is damaged or not the one that its "
                 "training wrote, so it is not opened. Restore it, or train the run again."
             )
+        return content
 
     def history(self) -> pd.DataFrame:
         """A row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.

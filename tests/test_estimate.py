@@ -299,7 +299,7 @@ def test_a_measurement_makes_way_for_a_training(run_folders: tuple[Path, Path]) 
     # Sleeps, and is called as the real one is.
     script = "import sys, time; time.sleep(60)"
     assert measure_in_background([sys.executable, "-c", script, "-m", "core.measure"])
-    (process,) = [one for one in psutil.Process().children() if "core.measure" in one.cmdline()]
+    process = psutil.Process(measuring._started[-1].pid)
     stop_measuring()
     process.wait(10)
     assert not psutil.pid_exists(process.pid) or process.status() == "zombie"

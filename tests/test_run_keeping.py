@@ -1,5 +1,6 @@
 """Renaming, deleting and bringing back runs, and the disk's quota: nobody else's, nothing lost."""
 
+import errno
 import json
 import os
 import shutil
@@ -352,12 +353,15 @@ def test_room_is_judged_before_there_is_any_run(
         check_room(11 * MB, Limits(disk_mb=10))
 
 
-def test_a_full_disk_keeps_the_old_name(own: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_full_disk_keeps_the_old_name(
+    own: Path, monkeypatch: pytest.MonkeyPatch, fault: int
+) -> None:
     run = make(own / "one")
     rename(run, "old", token=MINE, allowed=HERE)
 
     def full(*arguments: object, **named: object) -> None:
-        raise OSError(28, os.strerror(28))
+        raise OSError(fault, os.strerror(fault))
 
     monkeypatch.setattr(run_keeping, "write_card", full)
     with pytest.raises(JobError, match="The disk is full"):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from core.durations import about
 from core.presets import PRESETS, Preset
 from core.runs import BrokenRun, Run
 from pages.widgets.navigation import pages
@@ -31,7 +32,7 @@ def _card(run: Run, preset: Preset | None) -> None:
     if headline := run.info.headline():
         st.markdown(f"**{headline[1]}**")
     parameters = run.info.recipe.architecture.parameters
-    st.caption(f"{parameters:,} parameters, trained in {_duration(run.info.seconds)}")
+    st.caption(f"{parameters:,} parameters, trained in {about(run.info.seconds)}")
     if preset and preset.tutorial:
         tutorial = preset.tutorial
         year = f", {tutorial.year}" if tutorial.year else ""
@@ -45,7 +46,3 @@ def _card(run: Run, preset: Preset | None) -> None:
         icon=":material/arrow_forward:",
         query_params={"run": run.id},
     )
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 180 else f"{seconds / 60:.0f} min"

@@ -8,6 +8,7 @@ import streamlit as st
 from core import runs
 from core.evaluation import wilson_interval
 from core.job_card import shown_name
+from core.run_report import TEST_DIGITS
 from pages.widgets.predictors import DEFAULT_RUN
 from pages.widgets.words import plain
 
@@ -120,9 +121,9 @@ def figure(run: runs.Run) -> str:
     dataset, found = headline
     seen = "" if found.held_out else TRAINED_ON
     if dataset == "mnist":
-        return f"{found} on MNIST's test digits{seen}"
+        return f"{found} on {TEST_DIGITS[dataset]}{seen}"
     low, high = (100 * end for end in wilson_interval(found.n - found.wrong, found.n))
-    return f"{found} on the sample's test digits, 95 % interval {low:.1f} to {high:.1f} %{seen}"
+    return f"{found} on {TEST_DIGITS[dataset]}, 95 % interval {low:.1f} to {high:.1f} %{seen}"
 
 
 def _why_not(asked: str, found: list[runs.Run | runs.BrokenRun]) -> str:

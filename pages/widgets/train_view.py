@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import dispatch, runs
-from core.job_card import owner_of, read_card
+from core.job_card import is_mine
 from core.runs import Run
 
 SET_UP, WATCH, ALL_RUNS = "Set up", "Watch", "All runs"
@@ -62,12 +62,8 @@ def watched(token: str) -> str | None:
     going_on = [*dispatch.running(), *dispatch.queue()]
     if going_on:
         return going_on[0].id
-    mine = [run for run in runs.list_runs() if isinstance(run, Run) and _is_mine(run, token)]
+    mine = [run for run in runs.list_runs() if isinstance(run, Run) and is_mine(run, token)]
     return max(mine, key=lambda run: run.info.created).id if mine else None
-
-
-def _is_mine(run: Run, token: str) -> bool:
-    return read_card(run.folder).owner == owner_of(token)
 
 
 def _write_link(view: str, run_id: str | None) -> None:

@@ -4,6 +4,7 @@ What cannot be trained at all is refused by the recipe itself; all that is said 
 `core.layer_advice` looks at the network, this module at how it is trained.
 """
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -82,11 +83,17 @@ def _steps(recipe: Recipe, n_train: int) -> Iterator[Caution]:
     elif steps < NORM_STEPS and has(recipe, BatchNorm):
         yield Caution(
             "batch_size",
-            f"Batch normalisation answers by averages that it gathers while training, and {steps} "
-            "steps can be too few for them: take smaller batches or more epochs if the validation "
-            "lags behind.",
+            "Good to know: batch normalisation answers by averages that it gathers over some "
+            f"{NORM_STEPS} steps, and this training has {steps}. If the validation looks worse "
+            f"than the training, that may be why; {_enough_epochs(recipe, n_train)} epochs, or "
+            "smaller batches, give it time.",
             mild=True,
         )
+
+
+def _enough_epochs(recipe: Recipe, n_train: int) -> int:
+    """The epochs in which there are the steps that batch norm needs."""
+    return math.ceil(NORM_STEPS / rates.steps(recipe, n_train))
 
 
 def _parameters(recipe: Recipe, n_train: int) -> Iterator[Caution]:

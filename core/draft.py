@@ -17,6 +17,7 @@ from core.architectures import (
     Dropout,
     Flatten,
     GlobalAverage,
+    Layer,
     Pool,
     Shape,
 )
@@ -99,6 +100,11 @@ class Draft:
             fields |= {"early_stopping": 0, "keep_best": False}
         architecture = to_architecture(self._plain_blocks())
         return Recipe(architecture=architecture).changed(**fields)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """All layers, whether they can be built or not."""
+        return layers_of(self._plain_blocks())
 
     @property
     def smooths(self) -> bool:

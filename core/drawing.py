@@ -5,7 +5,7 @@ be read in either theme; the blocks stand beside each other and wrap where the p
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import Final
@@ -17,10 +17,11 @@ from core.architectures import (
     Dense,
     Flatten,
     GlobalAverage,
+    Layer,
     Pool,
     Shape,
 )
-from core.palette import DIGITS
+from core.palette import DIGITS, FAULT
 
 COLOURS: Final = {
     "input": DIGITS[8],
@@ -66,9 +67,37 @@ def network_html(architecture: Architecture) -> str:
     there are, the more sheets; a bar stands for a vector, the higher the longer. A layer that keeps
     the shape (batch norm, activation, dropout) stands in the block before it.
     """
+    return _grid(list(map(_html, _blocks(architecture))))
+
+
+def unfinished_html(layers: Sequence[Layer]) -> str:
+    """A network that may not be possible: as far as it can be built, then the layer that fails."""
+    shape: Shape = INPUT_SHAPE
+    for place, layer in enumerate(layers):
+        if not _can_follow(layer, shape):
+            # Nothing is checked: these layers are no whole network.
+            there = Architecture.model_construct(layers=tuple(layers[:place]))
+            cards = [_html(block) for block in _blocks(there)]
+            return _grid([*cards, _failing_html(layers, place, shape)])
+        shape = layer.output_shape(shape)
+    return network_html(Architecture.model_construct(layers=tuple(layers)))
+
+
+def _can_follow(layer: Layer, shape: Shape) -> bool:
+    """Whether a layer can take this shape, and leaves something of it."""
+    is_map = len(shape) == len(INPUT_SHAPE)
+    if (layer.needs_map() and not is_map) or (isinstance(layer, Dense) and is_map):
+        return False
+    return 0 not in layer.output_shape(shape)
+
+
+def _grid(cards: Sequence[str]) -> str:
+    return f'<div style="{_GRID}">{"".join(cards)}</div>'
+
+
+def _blocks(architecture: Architecture) -> list[_Block]:
     first = _Block("input", "input", INPUT_SHAPE, ["A digit in grey"])
-    blocks = [first, *_grouped(architecture)]
-    return f'<div style="{_GRID}">{"".join(map(_html, blocks))}</div>'
+    return [first, *_grouped(architecture)]
 
 
 def _grouped(architecture: Architecture) -> list[_Block]:
@@ -92,6 +121,23 @@ def _html(block: _Block) -> str:
         f"{_picture(block.shape, colour)}"
         f'<div style="font-weight:600">{"×".join(map(str, block.shape))}</div>'
         f'{words}<div style="{_SMALL}">{held}</div></div>'
+    )
+
+
+def _failing_html(layers: Sequence[Layer], place: int, shape: Shape) -> str:
+    """The card of the layer that cannot be built on what comes to it; words say what red means."""
+    behind = len(layers) - place - 1
+    rest = f"{behind} more layer{'s' * (behind != 1)} behind it, not drawn" if behind else ""
+    border = f"border:2px dashed {FAULT};border-top:4px solid {FAULT}"
+    return (
+        f'<div style="{_CARD};{border}">'
+        f'<div style="{_SMALL}">→ layer {place + 1}</div>'
+        f'<div aria-hidden="true" style="height:{HEIGHT_PX}px;line-height:{HEIGHT_PX}px;'
+        'font-size:40px;margin:4px 0">✕</div>'
+        '<div style="font-weight:600">Cannot be built</div>'
+        f"<div>{escape(str(layers[place]))}</div>"
+        f"<div>It gets {'×'.join(map(str, shape))}</div>"
+        f'<div style="{_SMALL}">{rest}</div></div>'
     )
 
 

@@ -80,14 +80,17 @@ GLOSSARY: Final[dict[str, str]] = {
     ),
     "augmentation.rotation": "Turns each digit by a random angle of up to so many degrees.",
     "augmentation.width_shift": (
-        "Moves each digit to the left or right by up to this part of the 28 pixels."
+        "Moves each digit to the left or right, at random and at most this far; 10 % of the "
+        "picture's width are about 3 of its 28 pixels."
     ),
     "augmentation.height_shift": (
-        "Moves each digit up or down by up to this part of the 28 pixels."
+        "Moves each digit up or down, at random and at most this far; 10 % of the picture's "
+        "height are about 3 of its 28 pixels."
     ),
     "augmentation.shear": "Slants each digit, as italics are, by up to so many degrees.",
     "augmentation.zoom": (
-        "Stretches or shrinks each digit by up to this part, its height and width each by itself."
+        "Makes each digit larger or smaller, at random: at 10 %, height and width become about 90 "
+        "to 110 % of what they were, each by itself."
     ),
     "conv": (
         "Slides small kernels over the picture; each answers where it finds its own pattern, and "

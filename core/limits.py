@@ -77,7 +77,7 @@ def check(recipe: Recipe, allowed: Limits) -> None:
     """Raise RecipeError with a sentence about the first limit that a recipe passes."""
     if recipe.epochs > allowed.epochs:
         raise RecipeError(
-            f"This server trains for at most {allowed.epochs} epochs, not {recipe.epochs}: "
+            f"This server trains for at most {_epochs(allowed.epochs)}, not {recipe.epochs}: "
             "choose fewer."
         )
     parameters = recipe.architecture.parameters
@@ -104,7 +104,7 @@ def in_words(allowed: Limits) -> str:
     at_once = "one training" if allowed.trainings == 1 else f"{allowed.trainings} trainings"
     parts = [
         f"{at_once} at a time, {allowed.queued} of yours may wait",
-        f"at most {allowed.epochs} epochs",
+        f"at most {_epochs(allowed.epochs)}",
         f"{allowed.parameters:,} parameters",
     ]
     if allowed.minutes:
@@ -113,6 +113,10 @@ def in_words(allowed: Limits) -> str:
     if set(allowed.datasets) != set(DATASETS):
         parts.append(f"on {' or '.join(allowed.datasets)} only")
     return f"This server: {', '.join(parts)}; all runs together may take {allowed.disk_mb:,} MB."
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count != 1)}"
 
 
 def _minutes(count: float) -> str:

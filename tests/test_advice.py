@@ -18,6 +18,15 @@ def test_our_own_presets_get_no_caution_on_mnist(name: str):
     assert cautions(preset(name).recipe) == {}
 
 
+def test_what_a_newcomer_reads_is_advice_that_silences_it() -> None:
+    start = preset("fast").recipe.changed(dataset="mnist-sample")
+    (found,) = cautions(start, 3800).values()
+    assert found.mild
+    assert "7 epochs" in found.sentence
+    assert cautions(start.changed(epochs=6), 3800)
+    assert cautions(start.changed(epochs=7), 3800) == {}
+
+
 @pytest.mark.parametrize(
     ("name", "about"),
     [
@@ -66,7 +75,10 @@ def test_few_steps(changes: dict[str, object], n_train: int, word: str):
 
 def test_batch_norm_needs_more_steps_than_others():
     # 3,600 digits in batches of 64 are 57 steps an epoch.
-    assert "171 steps" in cautions(recipe(*NORMED, epochs=3))["batch_size"].sentence
+    found = cautions(recipe(*NORMED, epochs=3))["batch_size"]
+    assert "some 200 steps, and this training has 171" in found.sentence
+    assert "4 epochs, or smaller batches" in found.sentence
+    assert found.mild
     assert cautions(recipe(*NORMED, epochs=4)) == {}
     assert cautions(recipe(epochs=3)) == {}
 

@@ -168,6 +168,7 @@ def test_a_network_that_cannot_be_is_kept_and_named() -> None:
     with pytest.raises(RecipeError, match=r"^This network cannot be built: layer 2 \(Flatten\)"):
         draft.recipe()
     assert kinds(draft) == ["Flatten", "Flatten", "Dense"]
+    assert [str(layer) for layer in draft.layers[:2]] == ["Flatten", "Flatten"]
 
 
 def test_blocks_know_the_numbers_of_their_layers() -> None:

@@ -120,6 +120,7 @@ def test_a_recipe_at_the_limits_passes() -> None:
     ("allowed", "sentence"),
     [
         (Limits(epochs=2), "at most 2 epochs, not 3: choose fewer"),
+        (Limits(epochs=1), "at most 1 epoch, not 3: choose fewer"),
         (
             Limits(parameters=CONV_PARAMETERS - 1),
             "at most 13,609 parameters; this one has 13,610: pool more",
@@ -160,6 +161,10 @@ def test_the_limits_in_words() -> None:
         assert part in words
     assert words.count("minute") == 1  # a training may take as long as it likes
     assert "only" not in words
+
+
+def test_one_epoch_is_one_in_words() -> None:
+    assert "at most 1 epoch," in in_words(Limits(epochs=1))
 
 
 def test_the_limits_of_a_tight_server_in_words() -> None:

@@ -1,4 +1,4 @@
-"""A recipe in a link: the same recipe comes out, and a damaged or greedy link is one sentence."""
+"""A recipe in a link or a file: the same one comes out; damaged or greedy, it is one sentence."""
 
 import base64
 import json
@@ -10,7 +10,7 @@ from hypothesis import given
 
 from core.errors import RecipeError
 from core.presets import PRESETS
-from core.recipe_link import MAX_LINK, from_link, to_link
+from core.recipe_link import MAX_FILE, MAX_LINK, from_file, from_link, to_link
 from core.recipes import Recipe
 from tests.any_recipes import recipes
 from tests.conftest import dense_recipe
@@ -165,4 +165,46 @@ def test_a_short_link_that_unpacks_to_megabytes_is_refused() -> None:
 def test_what_no_slider_can_ask_for_no_link_can(link: str, sentence: str) -> None:
     with pytest.raises(RecipeError, match=sentence) as caught:
         from_link(link)
+    assert len(str(caught.value)) < 400
+
+
+@given(recipes())
+def test_any_recipe_comes_back_from_the_file_that_was_taken_away(recipe: Recipe) -> None:
+    content = recipe.to_json().encode()
+    assert from_file(content) == recipe
+    assert from_file(b"\xef\xbb\xbf" + content) == recipe  # as some editors save it
+    assert len(content) < MAX_FILE
+
+
+def file_with(**changes: object) -> bytes:
+    return json.dumps({**json.loads(dense_recipe().to_json()), **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "it is empty"),
+        (b" \n", "it is empty"),
+        (b"no JSON at all", "it is no JSON, or was cut off"),
+        (dense_recipe().to_json().encode()[:-20], "it is no JSON, or was cut off"),
+        (b"[" * 15_000, "it is no JSON, or was cut off"),
+        (b'{"architecture": ' + b"9" * 5_000 + b"}", "it is no JSON, or was cut off"),
+        (dense_recipe().to_json().encode("utf-16"), "it is no text in UTF-8"),
+        (b"\x89PNG\r\n\x1a\n", "it is no text in UTF-8"),
+        (b"[1, 2]", "it describes no network"),
+        (b'"architecture"', "it describes no network"),
+        (b'{"id": "fast", "recipe": {}}', "it describes no network"),
+        (file_with() + b" " * MAX_FILE, "none needs more than 50,000"),
+        (file_with(epochs=51), "epochs is 51: it must be at most 50"),
+        (file_with(batch_size="many"), "batch_size is 'many': it must be a whole number"),
+        (file_with(nodes=8), "nodes is no setting of a recipe"),
+        (file_with(architecture={"layers": [{"kind": "flatten"}] * 2}), r"layer 2 \(Flatten\)"),
+        (file_with(architecture=None), "architecture is None"),
+        (file_with(label_smoothing=0.1), "label_smoothing needs the loss"),
+        (file_with(optimizer={"learning_rate": float("nan")}), "learning_rate is nan"),
+    ],
+)
+def test_a_bad_file_is_one_sentence(content: bytes, sentence: str) -> None:
+    with pytest.raises(RecipeError, match=sentence) as caught:
+        from_file(content)
     assert len(str(caught.value)) < 400

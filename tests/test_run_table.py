@@ -133,9 +133,29 @@ def test_errors_sorted_as_texts_are_sorted_as_numbers(copy: Copy, page: Any) -> 
 def test_a_run_in_work_has_no_figures_yet(copy: Copy, page: Any) -> None:
     copy("mine", metrics={}, status="running", epochs_done=3, seconds=0, model_sha256="")
     shown = table(page()).iloc[0]
-    assert shown["status"] == "running, 3 of 10 epochs done"
+    assert shown["status"] == "running, 3 of 10"
     assert pd.isna(shown["accuracy"])
     assert pd.isna(shown["errors"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"status": "stopped", "ended_by": "by hand"}, "stopped: by hand"),
+        ({"status": "stopped", "ended_by": "time limit"}, "stopped: time up"),
+        ({"status": "stopped", "ended_by": "pause limit"}, "paused too long"),
+        ({"status": "stopped", "ended_by": "diverged"}, "diverged"),
+        ({"status": "failed", "ended_by": "fault"}, "failed"),
+        ({"status": "queued", "ended_by": "by hand"}, "waiting"),
+        ({"status": "running", "ended_by": "", "epochs_done": 9}, "running, 9 of 10"),
+    ],
+)
+def test_how_a_training_stands_is_told_as_shortly_as_the_column_is_narrow(
+    copy: Copy, page: Any, fields: dict[str, Any], status: str
+) -> None:
+    copy("mine", **fields)
+    assert table(page()).iloc[0]["status"] == status
+    assert len(status) <= 17  # of the table's letters, in 120 pixels
 
 
 def test_figures_on_digits_that_were_trained_on_are_marked(copy: Copy, page: Any) -> None:

@@ -515,6 +515,154 @@ def test_a_link_beyond_two_limits_promises_nothing_for_both(
     assert "at most 50,000 parameters" in form.error[0].value
 
 
+def uploaded(form: AppTest, content: bytes, name: str = "recipe.json") -> AppTest:
+    """Choose a file, as in the browser's dialog."""
+    (uploader,) = form.file_uploader
+    uploader.upload(name, content, "application/json").run()
+    assert not form.exception
+    return form
+
+
+def test_a_recipe_that_was_taken_away_is_brought_back(form: AppTest) -> None:
+    recipe = conv_recipe(epochs=3, seed=9)
+    opened(form)
+    form.slider(key=EPOCHS).set_value(30).run()
+    uploaded(form, recipe.to_json().encode(), "my *net*.json")
+    assert got(form) == recipe == in_link(form)
+    assert form.slider(key=EPOCHS).value == 3
+    assert form.session_state["origin"] == ""
+    assert form.pills(key="settings-preset").value is None
+    assert r"The settings of the file my \*net\*.json." in [each.value for each in form.caption]
+    assert not form.warning
+
+
+def test_a_file_is_taken_over_once_and_later_changes_stay(form: AppTest) -> None:
+    recipe = conv_recipe(epochs=3)
+    uploaded(opened(form), recipe.to_json().encode())
+    form.slider(key=EPOCHS).set_value(8).run()
+    form.run()
+    assert got(form) == recipe.changed(epochs=8) == in_link(form)
+    form.session_state["elsewhere"] = True
+    form.run()
+    form.session_state["elsewhere"] = False
+    form.run()
+    assert got(form).epochs == 8
+    # Unless it is opened again.
+    assert got(uploaded(form, recipe.to_json().encode())) == recipe
+    form.pills(key="settings-preset").set_value("fast").run()
+    assert "The settings of the file" not in "".join(each.value for each in form.caption)
+
+
+def test_the_file_of_a_preset_is_known_as_it(form: AppTest) -> None:
+    best = PRESETS["best"].recipe.changed(dataset="mnist-sample")
+    uploaded(opened(form), best.to_json().encode())
+    assert got(form) == best
+    assert form.session_state["origin"] == "best"
+
+
+IMPOSSIBLE = PRESETS["soorya"].recipe.to_json().replace('"kernel_size": 3', '"kernel_size": 5')
+UNKNOWN = FAST_ON_SAMPLE.to_json().removesuffix("}") + f', "{"x" * 40_000}": 1}}'
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"\x00\xff no text", "no text in UTF-8"),
+        (b"no JSON", "no JSON, or was cut off"),
+        (b'{"cells": [], "nbformat": 4}', "it describes no network"),
+        (b"[" + b"1," * 30_000 + b"1]", "it has 60,003 bytes"),
+        (FAST_ON_SAMPLE.to_json().replace('"epochs": 2', '"epochs": 99').encode(), "at most 50"),
+        (IMPOSSIBLE.encode(), "layer 5 (Conv2D 64 kernels 5×5, relu) leaves nothing"),
+        (UNKNOWN.encode(), "The recipe cannot be used: xxx"),
+    ],
+)
+def test_a_bad_file_is_a_sentence_and_loses_no_settings(
+    form: AppTest, content: bytes, sentence: str
+) -> None:
+    opened(form)
+    form.slider(key=EPOCHS).set_value(13).run()
+    uploaded(form, content)
+    (warning,) = [each.value.replace("\\", "") for each in form.warning]
+    assert sentence in warning
+    assert "The settings below are those from before." in warning
+    assert len(warning) < 400
+    assert got(form) == FAST_ON_SAMPLE.changed(epochs=13) == in_link(form)
+    # Gone as soon as something is set, and not there again with the next drawing.
+    form.slider(key=EPOCHS).set_value(5).run()
+    form.run()
+    assert not form.warning
+    assert got(form).epochs == 5
+
+
+def test_a_bad_file_leaves_a_network_alone_that_cannot_be_built_either(form: AppTest) -> None:
+    opened(form, preset="soorya")
+    form.select_slider(key=KERNEL).set_value(5).run()
+    uploaded(form, b"no JSON")
+    assert form.select_slider(key=KERNEL).value == 5
+    assert form.session_state["got"] is None
+    uploaded(form, conv_recipe().to_json().encode())
+    assert got(form) == conv_recipe()
+
+
+def test_a_servers_limits_hold_for_files(form: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITSCOPE_MAX_EPOCHS", "1")
+    monkeypatch.setenv("DIGITSCOPE_DATASETS", "mnist-sample")
+    uploaded(opened(form), PRESETS["best"].recipe.to_json().encode())
+    assert "at most 1 epoch, not 16" in form.warning[0].value
+    assert got(form) == PRESETS["best"].recipe.changed(epochs=1, dataset="mnist-sample")
+
+
+def test_an_impossible_network_is_drawn_up_to_the_layer_that_fails() -> None:
+    def view() -> None:
+        from core.limits import limits
+        from pages.widgets.train_setup import set_up
+
+        set_up("a-visitor", limits())
+
+    form = opened(AppTest.from_function(view, default_timeout=60), preset="soorya")
+    assert "Cannot be built" not in form.get("html")[0].proto.body
+    form.select_slider(key=KERNEL).set_value(5).run()
+    (drawing,) = form.get("html")
+    assert "layer 5" in drawing.proto.body
+    assert "Cannot be built" in drawing.proto.body
+    assert form.button(key="train").disabled
+
+
+def test_nothing_is_shown_as_if_it_counted_that_does_not(form: AppTest) -> None:
+    recipe = FAST_ON_SAMPLE.changed(
+        validation_split=0.2, early_stopping=3, keep_best=True, exclude_sample_test=False
+    )
+    everything(opened(form, recipe=to_link(recipe)))
+    split = "settings-validation_split"
+    patience, best = "settings-early_stopping", "settings-keep_best"
+    # The sample's test digits are never trained on.
+    assert form.toggle(key="settings-exclude_sample_test").value is True
+    assert got(form) == recipe
+    form.selectbox(key="settings-validation").set_value("test").run()
+    assert (form.slider(key=split).value, form.slider(key=split).disabled) == (0, True)
+    assert (form.slider(key=patience).value, form.toggle(key=best).value) == (3, True)
+    form.selectbox(key="settings-validation").set_value("none").run()
+    assert (form.slider(key=split).value, form.slider(key=patience).value) == (0, 0)
+    assert form.toggle(key=best).value is False
+    form.selectbox(key="settings-schedule.kind").set_value("constant").run()
+    assert form.slider(key="settings-schedule.warmup").value == 0
+    # All of it comes back.
+    form.selectbox(key="settings-schedule.kind").set_value("one-cycle").run()
+    form.selectbox(key="settings-validation").set_value("split").run()
+    assert (form.slider(key=split).value, form.slider(key=patience).value) == (0.2, 3)
+    assert got(form) == recipe
+
+
+def test_a_size_is_asked_for_only_where_something_is_pooled(form: AppTest) -> None:
+    everything(opened(form, preset="yalcin"))
+    size = "settings-block-0-pool_size"
+    form.select_slider(key=size).set_value(3).run()
+    form.selectbox(key="settings-block-0-pool").set_value("none").run()
+    assert size not in [each.key for each in form.select_slider]
+    form.selectbox(key="settings-block-0-pool").set_value("max").run()
+    assert form.select_slider(key=size).value == 3
+
+
 def test_what_has_no_effect_is_shut_and_shows_none(form: AppTest) -> None:
     everything(opened(form, preset="best"))
     smoothing = "settings-label_smoothing"

@@ -19,6 +19,14 @@ STATUSES = {
     "running": "running",
     "queued": "waiting",
 }
+_ENDED = {
+    "by hand": "stopped: by hand",
+    "early stopping": "finished early",
+    "time limit": "stopped: time up",
+    "pause limit": "paused too long",
+    "diverged": "diverged",
+}
+"""Why a training ended, in no more words than the table's column shows."""
 WHOSE = ("All", "Mine", "Shipped")
 
 
@@ -60,15 +68,13 @@ class Wanted:
 
 
 def status_in_words(run: Run) -> str:
-    """How the run's training stands, by its `run.json`."""
+    """How the run's training stands, by its `run.json`; short, for a column of the table."""
     info = run.info
     words = STATUSES[info.status]
     if info.status == "running":
-        return f"{words}, {info.epochs_done} of {info.recipe.epochs} epochs done"
-    if info.ended_by == "early stopping":
-        return f"{words} early"
-    why = {"fault": "", "last epoch": ""}.get(info.ended_by, info.ended_by)
-    return f"{words}: {why}" if why else words
+        return f"{words}, {info.epochs_done} of {info.recipe.epochs}"
+    # One that waits to be continued still says how it ended before.
+    return words if info.status == "queued" else _ENDED.get(info.ended_by, words)
 
 
 def rows_of(

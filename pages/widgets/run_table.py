@@ -162,7 +162,9 @@ def _columns() -> dict[str, Any]:
             width=100,
             help="* : some of these digits were among those it was trained on",
         ),
-        "status": column.TextColumn("Status", width=120),
+        "status": column.TextColumn(
+            "Status", width=120, help="How its training ended, or how many epochs are done"
+        ),
         "dataset": column.TextColumn("Dataset", width=74, help="What it was trained on"),
         "parameters": column.NumberColumn("Parameters", format="localized", width=84),
         "seconds": column.NumberColumn(

@@ -13,6 +13,7 @@ from pages.widgets.settings_layers import layers
 from pages.widgets.settings_simple import simple
 from pages.widgets.settings_state import (
     follow_link,
+    open_file,
     recipe_of,
     start_from,
     start_from_preset,
@@ -25,6 +26,7 @@ from pages.widgets.words import plain
 
 _LEVELS = ("Simple", "Everything")
 _PRESET, _RUN = "settings-preset", "settings-run"
+_FILES = "settings-files"
 
 
 def settings(allowed: Limits) -> Recipe | None:
@@ -38,17 +40,21 @@ def settings(allowed: Limits) -> Recipe | None:
     # Messages have a place of their own: what comes below must not move, or it is drawn anew.
     message = st.container()
     if current.problem:
-        message.warning(plain(current.problem), icon=":material/link_off:")
+        message.warning(plain(current.problem), icon=":material/warning:")
     _start(allowed)
-    level = st.segmented_control(
-        "How much to set",
-        _LEVELS,
-        default=_LEVELS[0],
-        required=True,
-        key="settings-level",
-        persist_state="session",
-        label_visibility="collapsed",
-    )
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
+    ):
+        level = st.segmented_control(
+            "How much to set",
+            _LEVELS,
+            default=_LEVELS[0],
+            required=True,
+            key="settings-level",
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+        _from_file(allowed)
     with st.container():
         recipe = _checked(allowed)
     if level == _LEVELS[0]:
@@ -61,7 +67,7 @@ def settings(allowed: Limits) -> Recipe | None:
 
 
 def origin() -> str:
-    """The preset or run that the settings were started from; empty for those of a link."""
+    """The preset or run that the settings were started from; empty for a link's or a file's."""
     return state().origin
 
 
@@ -110,7 +116,7 @@ def _start(allowed: Limits) -> None:
                 args=(allowed,),
             )
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
-        st.caption(_about(current.origin), width="stretch")
+        st.caption(_about(current.origin, current.file), width="stretch")
         if current.origin:
             # Always there: what is below must not move when the first setting is changed.
             st.button(
@@ -123,6 +129,36 @@ def _start(allowed: Limits) -> None:
                 on_click=_restart,
                 args=(allowed,),
             )
+
+
+def _from_file(allowed: Limits) -> None:
+    """Open a recipe that was taken away.
+
+    The file is taken over once, and the uploader that held it replaced by an empty one, or it
+    would be there still when the settings are no longer those of the file.
+    """
+    opened: int = st.session_state.setdefault(_FILES, 0)
+    key = f"{_FILES}-{opened}"
+    with st.popover(
+        "Open a recipe", icon=":material/file_open:", type="tertiary", key=f"{key}-folded"
+    ):
+        st.file_uploader(
+            "A recipe that was taken away",
+            type="json",
+            max_upload_size=1,
+            help="The file recipe.json, of a downloaded run or from “Take it away as code”. All "
+            "settings become those of the file.",
+            key=key,
+            on_change=_open,
+            args=(key, allowed),
+        )
+
+
+def _open(key: str, allowed: Limits) -> None:
+    file = st.session_state[key]
+    if file is not None:
+        open_file(file.name, file.getvalue(), allowed)
+        st.session_state[_FILES] += 1
 
 
 def _name(run: runs.Run) -> str:
@@ -170,12 +206,12 @@ def _take_over(run_id: str, allowed: Limits) -> None:
         state().problem = f"{run_id} can no longer be started from. {error}"
 
 
-def _about(origin: str) -> str:
+def _about(origin: str, file: str) -> str:
     if origin in PRESETS:
         return PRESETS[origin].about
     if origin:
         return f"The settings of the run {plain(origin)}."
-    return "The settings of the link."
+    return f"The settings of the file {plain(file)}." if file else "The settings of the link."
 
 
 def _differs(origin: str, allowed: Limits) -> bool:

@@ -9,7 +9,7 @@ from core.errors import DatasetError
 from core.glossary import GLOSSARY
 from core.limits import Limits
 from core.recipes import Augmentation, Recipe
-from pages.widgets.settings_fields import choice, setting, slider, switch
+from pages.widgets.settings_fields import choice, in_force, setting, slider, switch
 from pages.widgets.settings_simple import COLUMN_WIDTH, augmentation_switch, dataset
 from pages.widgets.settings_state import state
 from pages.widgets.words import plain
@@ -34,10 +34,11 @@ _SEED = "settings-preview-seed"
 def data(allowed: Limits) -> None:
     """Draw dataset, scaling, validation, and what goes by it."""
     dataset(allowed)
+    sample = state().draft.get("dataset") == "mnist-sample"
     switch(
-        setting("exclude_sample_test"),
+        in_force(setting("exclude_sample_test"), True, used=not sample),
         "Keep the sample's test digits out of training",
-        reason=_NEVER_IN if state().draft.get("dataset") == "mnist-sample" else "",
+        reason=_NEVER_IN if sample else "",
     )
     with st.grid(min_column_width=COLUMN_WIDTH, gap=("small", "medium")):
         choice(setting("scaling"), "Pixels", choices(Recipe, "scaling"), words=_SCALINGS)
@@ -50,21 +51,23 @@ def _validation() -> None:
     choice(how, "Validate on", tuple(_VALIDATION), words=_VALIDATION)
     split = draft.get("validation") == "split"
     slider(
-        setting("validation_split"),
+        in_force(setting("validation_split"), 0.0, used=split),
         "Part kept for validation",
         bounds(Recipe, "validation_split"),
         step=0.01,
         form="percent",
         reason="" if split else "Only when a part of the training digits is validated on.",
     )
-    reason = "" if draft.validates else _NEEDS_VALIDATION
+    used = draft.validates
+    reason = "" if used else _NEEDS_VALIDATION
     slider(
-        setting("early_stopping"),
+        in_force(setting("early_stopping"), 0, used=used),
         "Early stopping: patience (0: off)",
         bounds(Recipe, "early_stopping"),
         reason=reason,
     )
-    switch(setting("keep_best"), "Keep the best epoch", reason=reason)
+    best = in_force(setting("keep_best"), False, used=used)
+    switch(best, "Keep the best epoch", reason=reason)
 
 
 def augmentation() -> None:

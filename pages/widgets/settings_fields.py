@@ -61,6 +61,11 @@ def _holder(block: Block | None) -> Any:
     return block.layer if isinstance(block, Single) else block
 
 
+def in_force(it: Setting, value: Any, *, used: bool) -> Setting:
+    """The setting, or the `value` that it amounts to while it is not used; the draft keeps it."""
+    return it if used else replace(it, value=value)
+
+
 def _show(it: Setting) -> dict[str, Any]:
     """Give the widget its value, and what every widget is called with."""
     if st.session_state.get(it.key, _NO_VALUE) != it.value:
@@ -107,18 +112,10 @@ def scale(
     values: Sequence[Any],
     *,
     words: Callable[[Any], str] = str,
-    reason: str = "",
 ) -> None:
     """A slider over listed numbers; the draft's own value joins them if it is none of them."""
     options = sorted({*values, it.value})
-    st.select_slider(
-        label,
-        options,
-        format_func=words,
-        help=_tip(it, reason),
-        disabled=bool(reason),
-        **_show(it),
-    )
+    st.select_slider(label, options, format_func=words, help=it.tip, **_show(it))
 
 
 def number(it: Setting, label: str, limits: Bounds, *, step: float, form: str) -> None:

@@ -165,13 +165,9 @@ def _conv(number: int, block: ConvBlock) -> None:
     choice(of("activation"), "Activation", choices(Conv, "activation"))
     choice(of("batch_norm", "batch-norm"), "Batch norm", NORMS)
     choice(of("pool", "pool"), "Pooling", POOLINGS)
-    scale(
-        of("pool_size", "pool.size"),
-        "Pooling size",
-        _whole(bounds(Pool, "size")),
-        words=square,
-        reason="Choose a kind of pooling first." if block.pool == "none" else "",
-    )
+    if block.pool != "none":
+        sizes = _whole(bounds(Pool, "size"))
+        scale(of("pool_size", "pool.size"), "Pooling size", sizes, words=square)
     _dropout(of("dropout", "dropout"))
     choice(of("padding"), "Padding", choices(Conv, "padding"))
     switch(of("use_bias"), "Bias")

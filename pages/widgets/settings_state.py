@@ -14,7 +14,7 @@ from core.draft import Draft
 from core.errors import DigitscopeError, RecipeError, RunError
 from core.limits import Limits, check, fitted
 from core.presets import FAST, PRESETS
-from core.recipe_link import from_link, to_link
+from core.recipe_link import from_file, from_link, to_link
 from core.recipes import Recipe
 
 RECIPE, PRESET, RUN = "recipe", "preset", "from"
@@ -22,6 +22,9 @@ _KEY = "settings"
 # A browser that is asked to show a new link may send one more message with the link before it.
 _LAG_S = 1.0
 _REMEMBERED = 200
+_LONGEST = 300
+"""Characters of a sentence that repeats what a stranger wrote."""
+_LONGEST_NAME = 60
 
 
 @dataclass
@@ -32,9 +35,11 @@ class State:
     valid: Recipe
     """The last settings that fitted together."""
     origin: str = ""
-    """The preset or run that was started from; empty if a link gave the settings."""
+    """The preset or run that was started from; empty if a link or a file gave the settings."""
+    file: str = ""
+    """The name of the file that gave the settings, if one did."""
     problem: str = ""
-    """What is wrong with the link, until something else is chosen."""
+    """What is wrong with the link or the file, until something else is chosen."""
     changed: bool = False
     """Whether a widget changed the draft just before this drawing."""
     selected: int = 0
@@ -67,13 +72,25 @@ def change(draft: Draft) -> None:
 def start_from(recipe: Recipe, origin: str) -> None:
     """Take over all settings of a preset or a run; for callbacks."""
     change(Draft.of(recipe))
-    state().valid, state().origin, state().selected = recipe, origin, 0
+    current = state()
+    current.valid, current.origin, current.file, current.selected = recipe, origin, "", 0
 
 
 def start_from_preset(name: str, allowed: Limits) -> None:
     """Take over a preset, but for the dataset: how long to wait is another question."""
     dataset = state().draft.get("dataset")
     start_from(fitted(PRESETS[name].recipe.changed(dataset=dataset), allowed), name)
+
+
+def open_file(name: str, content: bytes, allowed: Limits) -> None:
+    """Take over the recipe in a file, or say what is wrong with it; for callbacks."""
+    try:
+        recipe = from_file(content)
+    except RecipeError as error:
+        state().problem = f"{_cut(error, _LONGEST)} {_kept(allowed)}"
+        return
+    _adopt(recipe, _preset_of(recipe), allowed)
+    state().file = _cut(name, _LONGEST_NAME)
 
 
 def undo() -> None:
@@ -160,11 +177,15 @@ def _follow_recipe(asked: str, allowed: Limits) -> None:
     try:
         recipe = from_link(asked)
     except RecipeError as error:
-        usual = current.valid == default_recipe(allowed)
-        ours = "are the usual ones" if usual else "are those from before"
-        current.problem = f"{error} The settings below {ours}."
+        current.problem = f"{_cut(error, _LONGEST)} {_kept(allowed)}"
         return
     _adopt(recipe, current.origins.get(asked, _preset_of(recipe)), allowed)
+
+
+def _kept(allowed: Limits) -> str:
+    """What holds instead of settings that could not be taken."""
+    usual = state().valid == default_recipe(allowed)
+    return f"The settings below are {'the usual ones' if usual else 'those from before'}."
 
 
 def _adopt(recipe: Recipe, origin: str, allowed: Limits) -> None:
@@ -193,6 +214,12 @@ def _preset_of(recipe: Recipe) -> str:
         if preset.recipe.changed(dataset=recipe.dataset) == recipe:
             return preset.name
     return ""
+
+
+def _cut(what: object, longest: int) -> str:
+    """What is said, and no more of it than can be read."""
+    text = str(what)
+    return text if len(text) <= longest else f"{text[:longest]} …"
 
 
 def _harmless(text: str) -> str:

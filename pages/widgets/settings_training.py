@@ -1,13 +1,11 @@
 """The full level: how the network is trained."""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from core.bounds import bounds, choices
 from core.limits import Limits
 from core.recipes import Optimizer, Recipe, Schedule
-from pages.widgets.settings_fields import choice, number, scale, setting, slider
+from pages.widgets.settings_fields import choice, in_force, number, scale, setting, slider
 from pages.widgets.settings_simple import COLUMN_WIDTH, epochs
 from pages.widgets.settings_state import state
 
@@ -31,10 +29,8 @@ def training(allowed: Limits) -> None:
 
 def _label_smoothing() -> None:
     smooths = state().draft.smooths
-    it = setting("label_smoothing")
     slider(
-        # Without effect it is none; the draft keeps what was set.
-        it if smooths else replace(it, value=0.0),
+        in_force(setting("label_smoothing"), 0.0, used=smooths),
         "Label smoothing",
         bounds(Recipe, "label_smoothing"),
         step=0.01,
@@ -68,7 +64,7 @@ def _schedule() -> None:
     choice(setting("schedule.kind"), "Learning rate over time", choices(Schedule, "kind"))
     constant = state().draft.get("schedule.kind") == "constant"
     slider(
-        setting("schedule.warmup"),
+        in_force(setting("schedule.warmup"), 0.0, used=not constant),
         "Warm-up, part of all steps",
         bounds(Schedule, "warmup"),
         step=0.05,

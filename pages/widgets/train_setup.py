@@ -4,7 +4,8 @@ import streamlit as st
 
 from core import dispatch, jobs
 from core.advice import warnings
-from core.drawing import network_html
+from core.drawing import network_html, unfinished_html
+from core.durations import about, bytes_in_words
 from core.errors import DigitscopeError
 from core.estimate import Estimate, estimate, load_speed, size_on_disk
 from core.export import notebook, script
@@ -13,9 +14,9 @@ from core.limits import Limits, check, in_words
 from core.measuring import measure_in_background
 from core.rates import digits_fitted
 from core.recipes import Recipe
-from pages.widgets.durations import about, bytes_in_words
 from pages.widgets.navigation import pages
 from pages.widgets.settings import origin, settings
+from pages.widgets.settings_state import state
 from pages.widgets.train_view import TRAINING, watch_next
 from pages.widgets.words import plain
 
@@ -37,6 +38,7 @@ def set_up(token: str, allowed: Limits) -> None:
         else:
             _train_button(possible=False)
             st.caption("This network cannot be trained as it is: the message says why.")
+            st.html(unfinished_html(state().draft.layers))
         st.caption(in_words(allowed))
 
 
@@ -130,7 +132,8 @@ def _take_away(recipe: Recipe) -> None:
     with st.expander("Take it away as code"):
         st.caption(
             "The same training in plain Keras, without Digitscope. A finished run is taken away "
-            "with its weights and a proof that they answer as they do here."
+            "with its weights and a proof that they answer as they do here. “Open a recipe” brings "
+            "the recipe back."
         )
         with st.container(horizontal=True):
             st.download_button(

@@ -97,50 +97,67 @@ def switches(page: Page, count: int) -> list[float]:
     return spent
 
 
-def main() -> None:
-    """Measure, print a table, write the result."""
-    quick: bool = parser(__doc__).parse_args().quick
-    trainings, count = (2, 6) if quick else (10, 30)
+def trainings(
+    browser: Browser, address: str, process: psutil.Process, count: int
+) -> tuple[list[float], list[float]]:
+    """(a) and (c): seconds to the first point, and the server's memory in MB, of each training."""
+    first_points: list[float] = []
+    memory: list[float] = []
+    for turn in range(count):
+        train_and_watch(browser, address, first_points)
+        memory.append(memory_mb(process))
+        print(f"{turn + 1}: {first_points[-1]:.1f} s, {memory[-1]:.0f} MB")
+    return first_points, memory
+
+
+def idle_and_busy(browser: Browser, address: str, count: int) -> tuple[list[float], list[float]]:
+    """(b) Seconds of changes of page on an idle server, before and after, and during a training."""
+    with browser.new_context(viewport={"width": 1280, "height": 1000}) as context:
+        context.set_default_timeout(SLOW_MS)
+        page = context.new_page()
+        page.goto(address)
+        settle(page)
+        switches(page, len(PAGES))  # what each page loads once
+        idle = switches(page, count // 2)
+        trainer = context.new_page()
+        trainer.goto(f"{address}/train?recipe={to_link(LONG)}")
+        trainer.get_by_role("button", name="Train", exact=True).click()
+        trainer.get_by_text(re.compile(r"step [1-9]\d* of")).wait_for()
+        link = trainer.url
+        # Nobody watches: it is about the other pages. And a tab behind another one is slow.
+        trainer.close()
+        page.bring_to_front()
+        busy = switches(page, count)
+        trainer = context.new_page()
+        trainer.goto(link)
+        trainer.get_by_role("button", name="Stop", exact=True).last.click()
+        trainer.get_by_text("What next?").wait_for()
+        trainer.close()
+        page.bring_to_front()
+        return idle + switches(page, count // 2), busy
+
+
+def seconds_to_import(times: int) -> list[float]:
+    """What importing TensorFlow and Keras alone takes."""
     importing: list[float] = []
-    for _ in range(1 if quick else 3):
+    for _ in range(times):
         with timed(importing):
             subprocess.run(
                 [sys.executable, "-c", "import keras, tensorflow"], check=True, capture_output=True
             )
-    first_points: list[float] = []
-    memory: list[float] = []
+    return importing
+
+
+def main() -> None:
+    """Measure, print a table, write the result."""
+    quick: bool = parser(__doc__).parse_args().quick
+    importing = seconds_to_import(1 if quick else 3)
     with tempfile.TemporaryDirectory() as place, chromium() as browser:
         own_runs = without_measurement(Path(place))
         with running_app(own_runs) as address:
-            process = server(own_runs)
-            for turn in range(trainings):
-                train_and_watch(browser, address, first_points)
-                memory.append(memory_mb(process))
-                print(f"{turn + 1}: {first_points[-1]:.1f} s, {memory[-1]:.0f} MB")
-            context = browser.new_context(viewport={"width": 1280, "height": 1000})
-            context.set_default_timeout(SLOW_MS)
-            page = context.new_page()
-            page.goto(address)
-            settle(page)
-            switches(page, 3)  # what each page loads once
-            idle = switches(page, count // 2)
-            trainer = context.new_page()
-            trainer.goto(f"{address}/train?recipe={to_link(LONG)}")
-            trainer.get_by_role("button", name="Train", exact=True).click()
-            trainer.get_by_text(re.compile(r"step [1-9]\d* of")).wait_for()
-            link = trainer.url
-            # Nobody watches: it is about the other pages. And a tab behind another one is slow.
-            trainer.close()
-            page.bring_to_front()
-            busy = switches(page, count)
-            trainer = context.new_page()
-            trainer.goto(link)
-            trainer.get_by_role("button", name="Stop", exact=True).last.click()
-            trainer.get_by_text("What next?").wait_for()
-            trainer.close()
-            page.bring_to_front()
-            idle += switches(page, count // 2)
-            context.close()
+            count = 2 if quick else 10
+            first_points, memory = trainings(browser, address, server(own_runs), count)
+            idle, busy = idle_and_busy(browser, address, 6 if quick else 30)
         chrome = browser.version
     figures = {
         "a first point, seconds": median_and_p95(first_points, 2),

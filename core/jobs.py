@@ -9,7 +9,7 @@ from typing import Literal
 from core import runs
 from core.dispatch import change, is_starting, keep, queue, running, start_next
 from core.errors import JobError
-from core.job_card import JobCard, may_manage, owner_of, read_card
+from core.job_card import JobCard, is_mine, may_manage, owner_of, read_card
 from core.limits import Limits, check, limits
 from core.locks import is_being_trained, queue_lock
 from core.orders import Order, give
@@ -33,6 +33,11 @@ class State:
     name: StateName
     place: int = 0
 
+    @property
+    def alive(self) -> bool:
+        """Whether it waits or is being trained, so that it may still change."""
+        return self.name in {"queued", "starting", "running", "stopping", "interrupted"}
+
 
 def submit(recipe: Recipe, *, token: str, preset: str = "", title: str = "") -> Run:
     """Put a training into the queue, and start it if nothing is before it.
@@ -44,7 +49,8 @@ def submit(recipe: Recipe, *, token: str, preset: str = "", title: str = "") -> 
     allowed = limits()
     check(recipe, allowed)
     with queue_lock():
-        mine = [run for run in queue() if read_card(run.folder).owner == owner_of(token)]
+        waiting = queue()
+        mine = [run for run in waiting if is_mine(run, token)]
         again = _just_submitted(recipe, owner_of(token))
         if again:
             return again
@@ -53,9 +59,9 @@ def submit(recipe: Recipe, *, token: str, preset: str = "", title: str = "") -> 
                 f"{len(mine)} of your trainings are waiting already, and that is how many may. "
                 "Wait until one has begun, or take one out of the queue."
             )
-        if len(queue()) >= allowed.waiting:
+        if len(waiting) >= allowed.waiting:
             raise JobError(
-                f"{len(queue())} trainings are waiting on this server, and that is how many may. "
+                f"{len(waiting)} trainings are waiting on this server, and that is how many may. "
                 "Try it again when one has begun."
             )
         check_room(room_needed(recipe) + _promised(), allowed)

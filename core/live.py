@@ -126,6 +126,11 @@ class Live:
         return self.started.steps * self.started.epochs if self.started else 0
 
     @property
+    def epochs_done(self) -> int:
+        """How many epochs have ended."""
+        return len(self._epochs)
+
+    @property
     def fraction(self) -> float:
         """How much of the training is done, 0 to 1."""
         return min(self.steps_done / self.steps_in_all, 1.0) if self.steps_in_all else 0.0

@@ -1,12 +1,11 @@
-"""The curves of a training as ECharts options: plain data, cheap enough to be sent every second.
+"""The curves of a training as plain data, small enough to be sent every second.
 
-Streamlit gives a chart that stands on the page its new options as a whole: nothing flickers, but
-what a visitor did to it, a zoom or a line switched off, would be undone every second. So there is
-nothing of that kind here, and no animation.
+The browser only draws what is here (`pages/widgets/live_chart.js`): lines, their looks, the ends
+and the ticks of both axes. What it draws once a second beside a training must cost next to nothing.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,7 +20,7 @@ from core.recipes import Recipe
 
 TRAINING: Final = DIGITS[0]
 VALIDATION: Final = DIGITS[6]
-EARLIER: Final = ((DIGITS[8], [6, 4], "triangle"), (DIGITS[3], [2, 3], "rect"))
+EARLIER: Final = ((DIGITS[8], [6, 4], "triangle"), (DIGITS[3], [2, 3], "square"))
 """Colour, dashes and symbol of the runs underneath."""
 
 MAX_POINTS: Final = 200
@@ -29,10 +28,20 @@ MAX_POINTS: Final = 200
 MAX_NAME: Final = 24
 TOPS: Final = (99, 95, 90, 50)
 """Where the accuracy's axis may begin, in percent, when only its top is wanted."""
-TITLE_PX: Final = 24
-LEGEND_PX: Final = 20
+TICKS: Final = 5
+"""About as many on a y axis."""
+MAX_EPOCH_TICKS: Final = 8
+BATCHES: Final = "batches"
+"""The name of the line by batch groups."""
 
-Spec = dict[str, Any]
+Chart = dict[str, Any]
+"""`title`, `unit` and `decimals` of the values, `lines`, `marks`, and the axes `x` and `y`.
+
+An axis has `low`, `high` and `ticks`; `y` also has `log`. A line has `name`, `colour`, `width`,
+`opacity`, `dashes` (px, may be empty), `symbol` ("" for none) and `points`, pairs of x and y, where
+y is None in a gap; later lines lie above earlier ones. A mark has `x` and `name`, which is empty
+where there is no room for it.
+"""
 
 
 @dataclass(frozen=True)
@@ -51,22 +60,20 @@ def loss_chart(
     log: bool = False,
     compare: Sequence[Compared] = (),
     marks: Sequence[Mark] = (),
-    text_colour: str | None = None,
-) -> Spec:
+) -> Chart:
     """The loss over the epochs: by batch groups, by epoch, and in validation.
 
     `epochs` are those of a Live; `total` is where the x axis ends. `log`: a logarithmic y axis, on
     which a loss of 0 has no place. The first two of `compare` are drawn. `marks` are upright lines
-    with the new learning rate, written in `text_colour`.
+    with the new learning rate.
     """
-    lines = _own(curve.x, curve.loss, epochs, "loss") + _earlier(compare, "loss", total)
-    axis: Spec = {"type": "value", "min": 0}
+    lines = _earlier(compare, "loss", total) + _own(curve.x, curve.loss, epochs, "loss")
     if log:
         for line in lines:
-            line["data"] = [[x, y if y and y > 0 else None] for x, y in line["data"]]
-        axis = {"type": "log", **_log_range(lines)}
-    _mark(lines[0], marks, total, text_colour)
-    return _chart("Loss", lines, axis, total, "%.4f")
+            line["points"] = [[x, y if y and y > 0 else None] for x, y in line["points"]]
+    values = [y for line in lines for _, y in line["points"] if y is not None]
+    axis = _log_axis(values) if log else _axis(0, max(values, default=1) or 1)
+    return _chart("Loss", lines, axis, total, marks) | {"unit": "", "decimals": 4}
 
 
 def accuracy_chart(
@@ -77,31 +84,16 @@ def accuracy_chart(
     zoom_top: bool = False,
     compare: Sequence[Compared] = (),
     marks: Sequence[Mark] = (),
-    text_colour: str | None = None,
-) -> Spec:
+) -> Chart:
     """The accuracy in percent, drawn like the loss.
 
     With `zoom_top` the y axis begins at 99, 95, 90 or 50 %: the highest that leaves the newer half
     of the epochs in sight.
     """
-    lines = _own(curve.x, curve.accuracy, epochs, "accuracy", 100)
-    lines += _earlier(compare, "accuracy", total, 100)
-    _mark(lines[0], marks, total, text_colour)
-    low = _top(curve, epochs) if zoom_top else 0
-    axis = {"type": "value", "min": low, "max": 100}
-    return _chart("Accuracy, %", lines, axis, total, "%.2f %%")
-
-
-def learning_rate_chart(
-    curve: Curve, *, total: int, marks: Sequence[Mark] = (), text_colour: str | None = None
-) -> Spec:
-    """The learning rate over the epochs as it was, with what was changed by hand."""
-    line = _line("learning rate", _points(curve.x, curve.learning_rate), TRAINING)
-    _mark(line, marks, total, text_colour)
-    chart = _chart("Learning rate", [line], {"type": "value", "min": 0}, total, "%.3g")
-    chart["legend"] = []
-    chart["grid"]["top"] = TITLE_PX + 8
-    return chart
+    lines = _earlier(compare, "accuracy", total, 100)
+    lines += _own(curve.x, curve.accuracy, epochs, "accuracy", 100)
+    axis = _axis(_top(curve, epochs) if zoom_top else 0, 100)
+    return _chart("Accuracy, %", lines, axis, total, marks) | {"unit": " %", "decimals": 2}
 
 
 def caption(
@@ -149,14 +141,11 @@ def _listed(parts: Sequence[str]) -> str:
 
 def _own(
     x: ArrayLike, values: ArrayLike, epochs: pd.DataFrame, measure: str, factor: int = 1
-) -> list[Spec]:
+) -> list[Chart]:
     ends, training = epochs["x"], epochs[measure]
     validation = epochs[f"val_{measure}"]
-    # A tooltip speaks of the nearest point only, and batches are always nearer than epochs.
-    tooltip = {"show": not len(epochs)}
     lines = [
-        _line("batches", _points(x, np.multiply(values, factor)), TRAINING, width=1, opacity=0.6)
-        | {"tooltip": tooltip},
+        _line(BATCHES, _points(x, np.multiply(values, factor)), TRAINING, width=1, opacity=0.6),
         _line("training", _points(ends, training * factor), TRAINING, symbol="circle"),
     ]
     if validation.notna().any():
@@ -165,8 +154,8 @@ def _own(
     return lines
 
 
-def _earlier(compare: Sequence[Compared], measure: str, total: int, factor: int = 1) -> list[Spec]:
-    lines: list[Spec] = []
+def _earlier(compare: Sequence[Compared], measure: str, total: int, factor: int = 1) -> list[Chart]:
+    lines: list[Chart] = []
     for run, (colour, dashes, symbol) in zip(compare, EARLIER, strict=False):
         validated = run.epochs[f"val_{measure}"].notna().any()
         kind, column = ("validation", f"val_{measure}") if validated else ("training", measure)
@@ -176,32 +165,28 @@ def _earlier(compare: Sequence[Compared], measure: str, total: int, factor: int 
         if any(name == line["name"] for line in lines):  # the legend knows lines by their names
             name += " (2)"
         points = _points(seen["x"], seen[column] * factor)
-        lines.append(_line(name, points, colour, symbol=symbol, dashes=dashes, z=1))
+        lines.append(_line(name, points, colour, symbol=symbol, dashes=dashes))
     return lines
 
 
 def _line(
     name: str,
-    data: list[list[float | None]],
+    points: list[list[float | None]],
     colour: str,
     *,
-    symbol: str = "none",
+    symbol: str = "",
     width: float = 2,
     opacity: float = 1,
-    dashes: list[int] | None = None,
-    z: int = 2,
-) -> Spec:
+    dashes: Sequence[int] = (),
+) -> Chart:
     return {
-        "type": "line",
         "name": name,
-        "data": data,
+        "points": points,
+        "colour": colour,
         "symbol": symbol,
-        "symbolSize": 9 if symbol == "diamond" else 6,
-        "showSymbol": symbol != "none",
-        "color": colour,
-        "lineStyle": {"width": width, "opacity": opacity, "type": dashes or "solid"},
-        "emphasis": {"disabled": True},
-        "z": z,
+        "width": width,
+        "opacity": opacity,
+        "dashes": list(dashes),
     }
 
 
@@ -211,83 +196,68 @@ def _points(x: ArrayLike, y: ArrayLike) -> list[list[float | None]]:
     return [[float(f"{a:.4g}"), float(f"{b:.4g}") if math.isfinite(b) else None] for a, b in pairs]
 
 
-def _chart(title: str, lines: list[Spec], y_axis: Spec, total: int, value: str) -> Spec:
-    names = [line["name"] for line in lines]
-    own = [name for name in names if name in {"batches", "training", "validation"}]
-    rows = [own, *([name] for name in names if name not in own)]
+def _chart(
+    title: str, lines: list[Chart], y_axis: Chart, total: int, marks: Sequence[Mark]
+) -> Chart:
     return {
-        "animation": False,
-        "title": {"text": title, "left": 0, "top": 2},
-        "legend": [
-            {
-                # A line without symbols would get one here.
-                "data": [
-                    {"name": name, "itemStyle": {"opacity": int(name != "batches")}} for name in row
-                ],
-                "left": 0,
-                "top": TITLE_PX + k * LEGEND_PX,
-                "itemWidth": 26,
-                "itemHeight": 8,
-                "selectedMode": False,
-            }
-            for k, row in enumerate(rows)
-        ],
-        "grid": {
-            "left": 4,
-            "right": 28,
-            "top": TITLE_PX + len(rows) * LEGEND_PX + 20,
-            "bottom": 4,
-        },
-        "tooltip": {"trigger": "axis", "confine": True, "valueFormatter": value},
-        "xAxis": {
-            "type": "value",
-            "min": 0,
-            "max": total,
-            "minInterval": 1,
-            "name": "epochs",
-            "nameLocation": "middle",
-            "nameGap": 24,
-            "splitLine": {"show": False},
-            "axisPointer": {"snap": True, "label": {"formatter": "after {value} epochs"}},
-        },
-        "yAxis": y_axis,
-        "series": lines,
+        "title": title,
+        "lines": lines,
+        "marks": _named(marks, total),
+        "x": {"low": 0, "high": total, "ticks": _epoch_ticks(total)},
+        "y": y_axis,
     }
 
 
-def _mark(line: Spec, marks: Sequence[Mark], total: int, text_colour: str | None) -> None:
-    """Upright lines where the learning rate was changed; of those close together, one is named."""
-    data: list[Spec] = []
-    named = math.inf
+def _named(marks: Sequence[Mark], total: int) -> list[Chart]:
+    """Where the learning rate was changed; of marks that are close together, the last is named."""
+    data: list[Chart] = []
+    before = math.inf
     for mark in reversed(marks):
-        room = named - mark.x > total / 3.5  # for the words
-        named = mark.x if room else named
-        name = f"rate {mark.learning_rate:.3g}"
-        data.append({"xAxis": mark.x, "name": name, "label": {"show": room}})
-    if data:
-        line["markLine"] = {
-            "silent": True,
-            "symbol": "none",
-            "lineStyle": {"color": EARLIER[0][0], "type": "dotted", "width": 1.5, "opacity": 1},
-            "label": {"formatter": "{b}", "color": text_colour, "position": "end"},
-            "data": data,
-        }
+        room = before - mark.x > total / 3.5  # for the words
+        before = mark.x if room else before
+        data.insert(0, {"x": mark.x, "name": f"rate {mark.learning_rate:.3g}" if room else ""})
+    return data
 
 
-def _log_range(lines: Iterable[Spec]) -> dict[str, float]:
-    """Ends for a logarithmic axis close around the data: 1, 2 or 5 times a power of ten."""
-    values = [y for line in lines for _, y in line["data"] if y is not None]
-    if not values:
-        return {"min": 0.01, "max": 5}
-    return {"min": _nice(min(values), up=False), "max": _nice(max(values), up=True)}
+def _epoch_ticks(total: int) -> list[int]:
+    step = next(
+        k * 10**power
+        for power in range(5)
+        for k in (1, 2, 5)
+        if total / (k * 10**power) <= MAX_EPOCH_TICKS
+    )
+    return list(range(0, total + 1, step))
+
+
+def _axis(low: float, high: float) -> Chart:
+    """A linear axis that ends on a tick, with ticks at 1, 2 or 5 times a power of ten."""
+    step = _nice((high - low) / TICKS, up=True)
+    count = math.ceil(round((high - low) / step, 6))
+    ticks = [float(f"{low + k * step:.6g}") for k in range(count + 1)]
+    return {"low": low, "high": ticks[-1], "ticks": ticks, "log": False}
+
+
+def _log_axis(values: Sequence[float]) -> Chart:
+    """A logarithmic axis close around the values, with ends like its ticks.
+
+    The ticks are at 1, 2 and 5 times the powers of ten, or, if these are too many, at the powers.
+    """
+    low = _nice(min(values), up=False) if values else 0.01
+    high = _nice(max(values), up=True) if values else 5.0
+    powers = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
+    every = [float(f"{k}e{power}") for power in powers for k in (1, 2, 5)]
+    ticks = [tick for tick in every if low <= tick <= high]
+    if len(ticks) > 2 * TICKS:
+        ticks = [tick for tick in ticks if f"{tick:e}".startswith("1.0")]
+    return {"low": low, "high": max(high, 2 * low), "ticks": ticks, "log": True}
 
 
 def _nice(value: float, *, up: bool) -> float:
     power = math.floor(math.log10(value))
     steps = [float(f"{k}e{power}") for k in (1, 2, 5, 10)]
-    return (
-        next(k for k in steps if k >= value) if up else next(k for k in steps[::-1] if k <= value)
-    )
+    if up:
+        return next(k for k in steps if k >= value * (1 - 1e-9))  # a fifth of 1e30 is above 2e29
+    return next(k for k in steps[::-1] if k <= value)
 
 
 def _top(curve: Curve, epochs: pd.DataFrame) -> int:

@@ -3,34 +3,48 @@
 from core.dispatch import queue, running
 from core.estimate import estimate, load_speed
 from core.limits import limits
-from core.live import follow
-from core.recipes import Recipe
+from core.live import Live, follow
 from core.runs import Run
 
 
 def seconds_until(run: Run) -> float | None:
     """Seconds until a run of the queue is started, if nothing is stopped; None if unknown.
 
-    With several trainings at once, what is before it is shared among them.
+    With several trainings at once, what is before it is shared among them. While all of them are
+    paused, nobody knows.
     """
-    before = [_seconds_left(other) for other in running()]
+    now = running()
+    if now and all(_followed(other).paused for other in now):
+        return None
+    before = [_seconds_left(other) for other in now]
     for other in queue():
         if other.id == run.id:
             break
-        before.append(seconds_of(other.info.recipe))
+        before.append(seconds_of(other))
     known = [seconds for seconds in before if seconds is not None]
     if len(known) < len(before):
         return None
     return sum(known) / limits().trainings
 
 
+def seconds_of(run: Run) -> float | None:
+    """Seconds that a run which waits will take here; None before this machine was measured.
+
+    Of one that goes on, only the epochs that are left count.
+    """
+    speed = load_speed()
+    if speed is None:
+        return None
+    it = estimate(run.info.recipe, speed)
+    return it.total - min(run.info.epochs_done, it.epochs) * it.epoch
+
+
 def _seconds_left(run: Run) -> float | None:
+    seconds = _followed(run).seconds_left
+    return seconds_of(run) if seconds is None else seconds  # it has only just begun
+
+
+def _followed(run: Run) -> Live:
     live = follow(run.folder)
     live.update()
-    return live.seconds_left
-
-
-def seconds_of(recipe: Recipe) -> float | None:
-    """Seconds that a training of this recipe takes on this machine; None before it was measured."""
-    speed = load_speed()
-    return estimate(recipe, speed).total if speed else None
+    return live

@@ -17,7 +17,7 @@ MODULES = sorted(file.stem for file in CORE.glob("*.py") if file.stem != "__init
 # A module may import those of its own floor and of the floors below (no circles: see below). A new
 # module has to be given its floor here.
 FLOORS = [
-    {"errors", "glossary", "palette", "plain_json", "curve", "pace", "tail", "bounds"},
+    {"errors", "durations", "glossary", "palette", "plain_json", "curve", "pace", "tail", "bounds"},
     {"datasets", "scaling", "architectures", "pictures", "figures", "comparing_figures"}
     | {"drawing"},
     {"paper", "strokes", "preprocessing", "download", "recipes", "presets", "recipe_words"}
@@ -26,14 +26,14 @@ FLOORS = [
     {"rates", "remedies", "layer_advice", "advice", "workload", "cost_fit"}
     | {"learning_curves", "verdict_words", "faulty_curves", "verdicts"},
     {"run_info", "runs", "run_writer", "limits", "job_card", "locks", "orders", "run_keeping"}
-    | {"hard_digits", "estimate", "measuring"},
+    | {"hard_digits", "estimate"},
     {"evaluation", "events", "pipeline", "inference", "comparing", "run_report"}
     | {"live", "live_figures"}
     | {"export", "export_digits", "export_header", "export_network", "export_proof"}
     | {"export_source", "export_training", "digit_cards"},
-    {"engines", "checkpoints", "watcher", "looking", "run_faults"},
+    {"engines", "measuring", "checkpoints", "watcher", "looking", "run_faults"},
     {"training", "dispatch", "jobs", "waiting"},
-    {"measure"},
+    {"measure", "watching"},
     {"terminal"},
     {"commands", "worker", "__main__"},
 ]
@@ -56,6 +56,7 @@ WITHOUT_TENSORFLOW = [
     "download",
     "draft",
     "drawing",
+    "durations",
     "engines",
     "errors",
     "estimate",
@@ -109,6 +110,7 @@ WITHOUT_TENSORFLOW = [
     "verdict_words",
     "verdicts",
     "waiting",
+    "watching",
     "worker",
     "workload",
 ]

@@ -51,7 +51,20 @@ def opened(app: AppTest, **link: str) -> AppTest:
 
 def said(app: AppTest) -> str:
     kinds = (app.markdown, app.caption, app.error, app.warning, app.info, app.success)
-    return "\n".join(str(element.value) for kind in kinds for element in kind).replace("\\", "")
+    words = [str(element.value) for kind in kinds for element in kind]
+    for seen in shown_live(app):
+        words += [*seen["verdict"], *seen["words"], seen["caption"]]
+    return "\n".join(words).replace("\\", "")
+
+
+def shown_live(app: AppTest) -> list[dict[str, Any]]:
+    """What the component that follows a training was given to show."""
+    components = [element.proto for element in app.get("bidi_component")]
+    return [
+        json.loads(one.json)["seen"]
+        for one in components
+        if one.component_name == "digitscope_live"
+    ]
 
 
 def put(own: Path, trained: Trained, name: str = "mine", token: str = ME, **changes: Any) -> Run:

@@ -16,7 +16,6 @@ _IN_WORDS = {
     "stopping": "stopping",
     "interrupted": "interrupted",
 }
-_BUSY = {"queued", "starting", "running", "stopping", "interrupted"}
 
 
 def all_runs(token: str, allowed: Limits) -> None:
@@ -29,7 +28,7 @@ def _in_words(run: Run) -> str:
 
 
 def _busy(run: Run) -> bool:
-    return jobs.state(run).name in _BUSY
+    return jobs.state(run).alive
 
 
 def _zipped(run: Run) -> bytes:

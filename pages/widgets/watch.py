@@ -1,28 +1,22 @@
 """The training page's second view: one training, live or over, for whoever has its link."""
 
-from contextlib import suppress
-
 import streamlit as st
 
 from core import jobs, runs
 from core.errors import DigitscopeError, RunError
 from core.job_card import shown_name
 from core.limits import Limits
-from core.live import follow
 from core.runs import Run
+from core.watching import Drawn, has_curves, seen
+from pages.widgets.live_chart import live_chart
 from pages.widgets.next_steps import next_steps
 from pages.widgets.train_view import forget, show_all_runs
 from pages.widgets.watch_answers import answers
-from pages.widgets.watch_chart import PLAINLY, Drawn, chart_options
-from pages.widgets.watch_live import guided_part, live_part
+from pages.widgets.watch_chart import chart_options
+from pages.widgets.watch_live import standing, steering
 from pages.widgets.watch_queue import queue_part
 from pages.widgets.words import plain
 
-ALIVE = {"queued", "starting", "running", "stopping", "interrupted"}
-# A little less than a second: drawing takes time too, and one update a second is to hold.
-LIVE_EVERY_S = 0.8
-# What changes with an epoch, or by hand: drawing it oftener would take time from the training.
-SELDOM_EVERY_S = 4.0
 # Somebody may continue a training that is over, in another tab.
 ENDED_EVERY_S = 5.0
 
@@ -41,23 +35,14 @@ def watch(run_id: str | None, token: str, allowed: Limits) -> None:
     except DigitscopeError as error:
         _gone(run_id, error)
         return
-    state = jobs.state(run).name
-    alive, drawn = state in ALIVE, _has_curves(run, state)
+    alive = jobs.state(run).alive
     st.subheader(plain(shown_name(run)), anchor=False)
     st.caption(_about(run))
-    often, seldom = (LIVE_EVERY_S, SELDOM_EVERY_S) if alive else (None, None)
-    st.fragment(_guided, run_every=seldom)(run_id, token, allowed)
-    moving = st.container()
-    # Below the curves that they change, but known before.
-    options = chart_options(run) if drawn else PLAINLY
-    with moving:
-        st.fragment(_live, run_every=often)(run_id, options, alive, drawn)
-    if alive:
-        st.fragment(_queue, run_every=seldom)(run_id, token)
-    st.fragment(_answers, run_every=seldom)(run_id)
+    # It is drawn anew when the component in it has seen more change than it draws itself.
+    st.fragment(_moving)(run_id, token, allowed, alive)
     if not alive:
         next_steps(run, token, allowed)
-        st.fragment(_taken_up, run_every=ENDED_EVERY_S)(run_id, state)
+        st.fragment(_taken_up, run_every=ENDED_EVERY_S)(run_id, jobs.state(run).name)
 
 
 def _gone(run_id: str, error: DigitscopeError) -> None:
@@ -66,13 +51,6 @@ def _gone(run_id: str, error: DigitscopeError) -> None:
     st.button("All runs", icon=":material/list:", on_click=show_all_runs, key="watch-all-runs")
     if isinstance(error, RunError):
         forget(run_id)
-
-
-def _has_curves(run: Run, state: str) -> bool:
-    """Whether there are curves, which a visitor may want drawn in another way."""
-    live = follow(run.folder)
-    live.update()
-    return live.started is not None and state != "queued"
 
 
 def _about(run: Run) -> str:
@@ -84,32 +62,30 @@ def _about(run: Run) -> str:
     )
 
 
-def _guided(run_id: str, token: str, allowed: Limits) -> None:
-    with suppress(DigitscopeError):  # the part below says it
-        run = runs.find(run_id)
-        guided_part(run, jobs.state(run), token, allowed)
-
-
-def _live(run_id: str, options: Drawn, was_alive: bool, had_curves: bool) -> None:
+def _moving(run_id: str, token: str, allowed: Limits, was_alive: bool) -> None:
     try:
         run = runs.find(run_id)
     except DigitscopeError:
         st.rerun()  # the page says what became of it
     state = jobs.state(run)
-    live_part(run, state, options)
-    if (state.name in ALIVE, _has_curves(run, state.name)) != (was_alive, had_curves):
+    if state.alive != was_alive:
         st.rerun()
+    # Places of their own, so that the curves stay the same element whatever comes and goes above.
+    above, curves, below = st.container(), st.container(), st.container()
+    with above:
+        steering(run, state, token, allowed)
+        standing(run, state)
+    with below:
+        drawn = chart_options(run) if has_curves(run, state) else Drawn()
+        queue_part(state, token)
+        _answers(run_id, live=state.name in {"running", "stopping"})
+    with curves:
+        live_chart(run, drawn, seen(run, drawn))
 
 
-def _queue(run_id: str, token: str) -> None:
-    with suppress(DigitscopeError):
-        queue_part(jobs.state(runs.find(run_id)), token)
-
-
-def _answers(run_id: str) -> None:
+def _answers(run_id: str, *, live: bool) -> None:
     try:
-        run = runs.find(run_id)
-        answers(run, live=jobs.state(run).name in {"running", "stopping"})
+        answers(runs.find(run_id), live=live)
     except DigitscopeError as error:
         st.caption(plain(str(error)))
 

@@ -4,12 +4,12 @@ import streamlit as st
 
 from core import dispatch
 from core.dispatch import is_starting
-from core.job_card import owner_of, read_card, shown_name
+from core.durations import about, whole
+from core.job_card import is_mine, read_card, shown_name
 from core.jobs import State
 from core.live import follow
 from core.runs import Run
 from core.waiting import seconds_of
-from pages.widgets.durations import about, whole
 from pages.widgets.words import plain
 
 
@@ -34,7 +34,7 @@ def _table(waiting: list[Run], token: str) -> None:
             "place": place,
             "training": plain(shown_name(run)),
             "takes about": _time_of(run),
-            "whose": "yours" if read_card(run.folder).owner == owner_of(token) else "another's",
+            "whose": "yours" if is_mine(run, token) else "another's",
         }
         for place, run in enumerate(waiting, 1)
     ]
@@ -49,7 +49,7 @@ def _table(waiting: list[Run], token: str) -> None:
 
 
 def _time_of(run: Run) -> str:
-    seconds = seconds_of(run.info.recipe)
+    seconds = seconds_of(run)
     return "not known yet" if seconds is None else whole(seconds)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
 
 from core.architectures import Architecture, Dense, Flatten
 from core.recipe_link import to_link
@@ -36,7 +36,7 @@ def press_train(page: Page, url: str) -> None:
 
 
 def chart(page: Page) -> Locator:
-    return page.get_by_test_id("stEChartsChart").first
+    return page.get_by_role("img", name=re.compile("^Loss")).first
 
 
 def stop(page: Page) -> None:
@@ -53,7 +53,7 @@ def test_two_epochs_are_trained_before_ones_eyes_and_then_two_more(
     page: Page, address: str
 ) -> None:
     press_train(page, f"{address}/train")
-    canvas = chart(page).locator("canvas").first
+    canvas = chart(page)
     canvas.wait_for(timeout=SLOW_MS)
     before = chart(page).screenshot()
     expect(page.get_by_text("Finished: all epochs are done.")).to_be_visible(timeout=SLOW_MS)
@@ -75,7 +75,7 @@ def test_a_training_is_paused_stepped_reloaded_shared_and_stopped(
     page: Page, address: str, browser: Browser
 ) -> None:
     press_train(page, f"{address}/train?recipe={LONG}")
-    canvas = chart(page).locator("canvas").first
+    canvas = chart(page)
     canvas.wait_for(timeout=SLOW_MS)
     canvas.evaluate("node => { node.dataset.sameAsBefore = 'yes' }")
     before = chart(page).screenshot()
@@ -109,6 +109,59 @@ def test_a_training_is_paused_stepped_reloaded_shared_and_stopped(
         expect(guest.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
         stop(page)
         expect(guest.get_by_text("Stopped by hand").first).to_be_visible(timeout=SLOW_MS)
+
+
+def test_the_curves_move_without_the_pages_script(page: Page, address: str) -> None:
+    reruns: list[object] = []
+    asked: list[str] = []
+
+    def on_socket(socket: WebSocket) -> None:
+        # A listener has to be a function of Python's.
+        socket.on("framesent", lambda frame: reruns.append(frame))  # noqa: PLW0108
+
+    page.on("websocket", on_socket)
+    page.on("request", lambda one: asked.append(one.url) if "/live/" in one.url else None)
+    press_train(page, f"{address}/train?recipe={LONG}")
+    assert reruns  # the page itself, and the press
+    page.wait_for_timeout(4000)
+    pictures = set()
+    reruns.clear()
+    asked.clear()
+    since = time.monotonic()
+    for _ in range(6):
+        pictures.add(chart(page).screenshot())
+        page.wait_for_timeout(1000)
+    # Nearly each second another picture, and of these hardly any by a rerun of the script.
+    assert len(pictures) >= 5
+    assert len(reruns) <= 3
+    assert len(asked) >= 0.8 * (time.monotonic() - since)
+    stop(page)
+
+
+def test_without_that_address_the_curves_move_all_the_same(page: Page, address: str) -> None:
+    html = {"content_type": "text/html", "body": "<!doctype html><title>a page</title>"}
+    page.route("**/live/**", lambda route: route.fulfill(**html))
+    press_train(page, f"{address}/train?recipe={LONG}")
+    before = chart(page).screenshot()
+    expect(page.get_by_text(re.compile("Epoch [3-9] of 50"))).to_be_visible(timeout=SLOW_MS)
+    assert chart(page).screenshot() != before
+    stop(page)
+
+
+def test_a_reader_points_at_an_epoch_and_is_told_its_figures(page: Page, address: str) -> None:
+    page.goto(f"{address}/train?training=katariya")  # five epochs
+    canvas = chart(page)
+    canvas.wait_for(timeout=SLOW_MS)
+    box = canvas.bounding_box()
+    assert box
+    history = (ROOT / "models" / "katariya" / "history.csv").read_text().splitlines()
+    column = history[0].split(",").index("val_loss")
+    last = float(history[-1].split(",")[column])
+    canvas.hover(position={"x": box["width"] - 16, "y": box["height"] / 2})
+    expect(page.get_by_text("After 5 epochs")).to_be_visible()
+    expect(page.get_by_text(f"validation: {last:.4f}")).to_be_visible()
+    # ... and who cannot see the chart is told by its name.
+    assert f"validation {last:.4f}" in (canvas.get_attribute("aria-label") or "")
 
 
 def test_a_link_opens_the_same_settings(page: Page, address: str, browser: Browser) -> None:

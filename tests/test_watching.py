@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,9 @@ def asked(address: str) -> tuple[int, dict[str, Any]]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(Router(ROUTES)(scope, receive, send))
+    # In a thread of its own: beside browser tests, this one has an event loop running.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, Router(ROUTES)(scope, receive, send)).result()
     assert dict(sent[0]["headers"])[b"content-type"] == b"application/json"
     return sent[0]["status"], json.loads(sent[1]["body"])
 

@@ -87,7 +87,7 @@ GLOSSARY: Final[dict[str, str]] = {
         "Moves each digit up or down, at random and at most this far; 10 % of the picture's "
         "height are about 3 of its 28 pixels."
     ),
-    "augmentation.shear": "Slants each digit, as italics are, by up to so many degrees.",
+    "augmentation.shear": "Slants each digit by up to so many degrees: one side rises.",
     "augmentation.zoom": (
         "Makes each digit larger or smaller, at random: at 10 %, height and width become about 90 "
         "to 110 % of what they were, each by itself."

@@ -22,12 +22,16 @@ FLOORS = [
     | {"drawing"},
     {"paper", "strokes", "preprocessing", "download", "recipes", "presets", "recipe_words"}
     | {"kernel_pictures"}
-    | {"augmentation_preview", "blocks", "draft", "recipe_link", "simple"},
+    | {"augment_play", "augmentation_preview", "blocks", "draft", "elastic", "recipe_link"}
+    | {"simple"}
+    | {"convolution", "dataset_figures", "digit_numbers", "digit_sheet", "digit_stats", "fetching"}
+    | {"digit_map", "human_verdicts", "map_figures", "neighbours", "playground_pictures"},
     {"rates", "remedies", "layer_advice", "advice", "workload", "cost_fit"}
     | {"learning_curves", "verdict_words", "faulty_curves", "verdicts"},
     {"run_info", "runs", "run_writer", "limits", "job_card", "locks", "orders", "run_keeping"}
-    | {"hard_digits", "estimate"},
-    {"evaluation", "events", "pipeline", "inference", "comparing", "run_report"}
+    | {"hard_digits", "estimate", "suspects"},
+    {"evaluation", "browse", "augment_hints"},
+    {"events", "pipeline", "inference", "comparing", "run_report"}
     | {"live", "live_figures"}
     | {"export", "export_digits", "export_header", "export_network", "export_proof"}
     | {"export_source", "export_training", "digit_cards"},
@@ -42,21 +46,31 @@ FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in name
 WITHOUT_TENSORFLOW = [
     "advice",
     "architectures",
+    "augment_hints",
+    "augment_play",
     "augmentation_preview",
     "blocks",
     "bounds",
+    "browse",
     "commands",
     "comparing",
     "comparing_figures",
+    "convolution",
     "cost_fit",
     "curve",
+    "dataset_figures",
     "datasets",
     "digit_cards",
+    "digit_map",
+    "digit_numbers",
+    "digit_sheet",
+    "digit_stats",
     "dispatch",
     "download",
     "draft",
     "drawing",
     "durations",
+    "elastic",
     "engines",
     "errors",
     "estimate",
@@ -70,9 +84,11 @@ WITHOUT_TENSORFLOW = [
     "export_source",
     "export_training",
     "faulty_curves",
+    "fetching",
     "figures",
     "glossary",
     "hard_digits",
+    "human_verdicts",
     "job_card",
     "jobs",
     "kernel_pictures",
@@ -82,13 +98,16 @@ WITHOUT_TENSORFLOW = [
     "live",
     "live_figures",
     "locks",
+    "map_figures",
     "measuring",
+    "neighbours",
     "orders",
     "pace",
     "palette",
     "paper",
     "pictures",
     "plain_json",
+    "playground_pictures",
     "preprocessing",
     "presets",
     "rates",
@@ -105,6 +124,7 @@ WITHOUT_TENSORFLOW = [
     "scaling",
     "simple",
     "strokes",
+    "suspects",
     "tail",
     "terminal",
     "verdict_words",

@@ -21,6 +21,13 @@ class Entry:
 
 ENTRIES: dict[str, Entry] = {
     "home": Entry("pages/home.py", "Home", ":material/home:"),
+    "dataset": Entry(
+        "pages/dataset.py",
+        "Dataset",
+        ":material/grid_on:",
+        "What does a network learn from? Look at all the digits, at the numbers in one of them, "
+        "and slide a kernel over it.",
+    ),
     "train": Entry(
         "pages/train.py",
         "Train",

@@ -100,8 +100,26 @@ def everything(page: Page) -> None:
     page.get_by_role("tab", name="Network").wait_for()
 
 
+def view(name: str) -> Arrange:
+    """A view of the dataset page."""
+
+    def choose(page: Page) -> None:
+        page.get_by_test_id("stMain").get_by_role("radio", name=name, exact=True).click()
+        settle(page)
+
+    return choose
+
+
 # What is done on a page before it is photographed once more, under a name of its own.
 ARRANGED: dict[str, dict[str, Arrange]] = {
+    "dataset": {
+        "dataset-browse": view("Browse"),
+        "dataset-digit": view("One digit"),
+        "dataset-kernel": view("Kernel"),
+        "dataset-augmentation": view("Augmentation"),
+        "dataset-map": view("Map"),
+        "dataset-suspects": view("Suspects"),
+    },
     "train": {
         "train-everything": everything,
         "train-watch": train_and_watch,

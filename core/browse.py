@@ -1,0 +1,128 @@
+"""Which digits are shown, and in which order: filters and orders over a whole split, at once."""
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import runs
+from core.datasets import CLASSES
+from core.digit_stats import SplitName, ink, likeness, split_of
+from core.errors import DatasetError
+from core.evaluation import UNSURE_BELOW
+
+Answer = Literal["any", "right", "wrong", "unsure"]
+ANSWERS: Final[tuple[Answer, ...]] = get_args(Answer)
+Order = Literal["index", "ink", "likeness", "confidence"]
+ORDERS: Final[tuple[Order, ...]] = get_args(Order)
+MOST_INK: Final = 100.0
+
+
+@dataclass(frozen=True)
+class Query:
+    """What a visitor wants to see of a split; the defaults leave nothing out.
+
+    `labels` and `predicted`: digits 0 to 9, empty for all. `least_ink` and `most_ink` in percent.
+    `answer`, `predicted` and the order "confidence" are about the answers of the run `run`.
+    """
+
+    dataset: str = "mnist-sample"
+    split: SplitName = "train"
+    labels: tuple[int, ...] = ()
+    least_ink: float = 0.0
+    most_ink: float = MOST_INK
+    run: str = ""
+    answer: Answer = "any"
+    predicted: tuple[int, ...] = ()
+    order: Order = "index"
+    descending: bool = False
+
+    @property
+    def asks_a_run(self) -> bool:
+        """Whether a run's answers are needed."""
+        return self.answer != "any" or bool(self.predicted) or self.order == "confidence"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a run answers on a split: digits uint8 (n,); how sure it is, float32 (n,), 0 to 1."""
+
+    digits: NDArray[np.uint8]
+    confidences: NDArray[np.float32]
+
+
+def find(query: Query) -> NDArray[np.intp]:
+    """The indices within the split of the digits that are asked for, in their order.
+
+    Of equals, the lower index comes first, also in a descending order. Raises DatasetError if the
+    dataset cannot be loaded or a run's answers are asked for that were not kept, RunError if there
+    is no such run.
+    """
+    split = split_of(query.dataset, query.split)
+    chosen = np.ones(len(split), np.bool_)
+    if query.labels:
+        chosen &= _one_of(split.labels, query.labels)
+    if (query.least_ink, query.most_ink) != (0.0, MOST_INK):
+        amount = ink(query.dataset, query.split)
+        chosen &= (amount >= query.least_ink) & (amount <= query.most_ink)
+    answers = answers_of(query.run, query.dataset, query.split) if query.asks_a_run else None
+    if answers:
+        chosen &= _answered(query, answers, split.labels)
+    return _ordered(query, np.flatnonzero(chosen), answers)
+
+
+def answers_of(run_id: str, dataset: str, split: SplitName) -> Answers:
+    """What a run answered on the test digits when its training was over.
+
+    Raises RunError if there is no such run, DatasetError if it has no answers for this split: those
+    on training digits would flatter it, and are not kept.
+    """
+    if split == "train":
+        raise DatasetError(
+            "A run's answers are kept for the test digits only: on digits that it has learnt from "
+            "they would say little. Choose the test split."
+        )
+    stored = runs.find(run_id).predictions(dataset)
+    if stored is None or len(stored.labels) != len(split_of(dataset, split)):
+        raise DatasetError(
+            f"The run {run_id!r} has no answers on these test digits. Choose another run."
+        )
+    return Answers(
+        stored.probabilities.argmax(axis=1).astype(np.uint8), stored.probabilities.max(axis=1)
+    )
+
+
+def page_with(found: NDArray[np.intp], index: int, page_size: int) -> int | None:
+    """The page, from 1, on which the digit with this index stands; None if it is not among them."""
+    places = np.flatnonzero(found == index)
+    return int(places[0]) // page_size + 1 if len(places) else None
+
+
+def _one_of(values: NDArray[np.uint8], wanted: tuple[int, ...]) -> NDArray[np.bool_]:
+    table = np.zeros(CLASSES, np.bool_)
+    table[list(wanted)] = True
+    return table[values]
+
+
+def _answered(query: Query, answers: Answers, labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    chosen = np.ones(len(labels), np.bool_)
+    if query.answer in {"right", "wrong"}:
+        chosen &= (answers.digits == labels) == (query.answer == "right")
+    elif query.answer == "unsure":
+        chosen &= answers.confidences < UNSURE_BELOW
+    if query.predicted:
+        chosen &= _one_of(answers.digits, query.predicted)
+    return chosen
+
+
+def _ordered(query: Query, found: NDArray[np.intp], answers: Answers | None) -> NDArray[np.intp]:
+    if query.order == "index":
+        return found[::-1] if query.descending else found
+    if query.order == "confidence" and answers:
+        values = answers.confidences
+    else:
+        table = ink if query.order == "ink" else likeness
+        values = table(query.dataset, query.split)
+    sign = -1 if query.descending else 1
+    return found[np.argsort(sign * values[found], kind="stable")]

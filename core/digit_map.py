@@ -1,0 +1,252 @@
+"""Digits as points in the plane, alike ones near each other: the dataset page's map.
+
+Two ways from the 784 numbers of a digit to two:
+
+- `pca`, principal component analysis: the straight projection that keeps the most variance. It is
+  computed by scikit-learn when it is first asked for.
+- `tsne`, t-distributed stochastic neighbour embedding (van der Maaten and Hinton, "Visualizing Data
+  using t-SNE", 2008): digits that are neighbours stay neighbours, whatever becomes of the rest. It
+  takes a minute, so `benchmarks/digit_map.py` computed it once, and `STORE` keeps where each digit
+  came to lie.
+
+On the map are all digits of the sample, and of the full MNIST its 10,000 test digits. They stand in
+the order of the splits in `splits_of`, and within a split in that of their index.
+"""
+
+import hashlib
+import zipfile
+import zlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.datasets import CLASSES, Split
+from core.digit_stats import SplitName, split_of
+from core.errors import DatasetError
+
+Way = Literal["pca", "tsne"]
+WAYS: Final[tuple[Way, ...]] = get_args(Way)
+STORE: Final = Path(__file__).resolve().parent / "data" / "digit_map.npz"
+"""For each dataset: where its digits lie, float32 (n, 2), and `fingerprint` of those digits."""
+NEAREST: Final = 5
+"""As many digits say where a drawing belongs on a map that cannot place a new point by itself."""
+
+_AT_ONCE: Final = 4096
+_FAULTS = (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+
+Places = NDArray[np.float32]
+_Array = TypeVar("_Array", bound=NDArray[Any])
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A digit that is on the map, by its split and its index in it, and its label."""
+
+    split: SplitName
+    index: int
+    label: int
+
+
+@dataclass(frozen=True)
+class Dots:
+    """The digits of one split with one label: indices int (n,), and their places float32 (n, 2)."""
+
+    split: SplitName
+    label: int
+    indices: NDArray[np.intp]
+    places: Places
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where a drawing belongs on the map, and the digits most alike it, the nearest first."""
+
+    place: tuple[float, float]
+    nearest: tuple[Spot, ...]
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A PCA of the digits on the map, their pixels divided by 255.
+
+    `mean`: float32 (784,). `directions`: float32 (2, 784), each of length 1. `shares`: of the whole
+    variance, what each direction holds, 0 to 1.
+    """
+
+    mean: NDArray[np.float32]
+    directions: NDArray[np.float32]
+    shares: tuple[float, float]
+
+    def of(self, images: NDArray[np.uint8]) -> Places:
+        """Where images uint8 (n, 28, 28) lie: float32 (n, 2)."""
+        found = np.empty((len(images), 2), np.float32)
+        for start in range(0, len(images), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            found[part] = (flat(images[part]) - self.mean) @ self.directions.T
+        return found
+
+
+def splits_of(dataset: str) -> tuple[SplitName, ...]:
+    """The splits whose digits are on the map, in their order.
+
+    10,000 points move smoothly in a browser; 70,000 would not, and would hide each other.
+    """
+    return ("test",) if dataset == "mnist" else ("train", "test")
+
+
+@lru_cache(maxsize=2)
+def shown(dataset: str) -> Split:
+    """The digits on the map. Raises DatasetError if the dataset cannot be loaded."""
+    parts = [split_of(dataset, split) for split in splits_of(dataset)]
+    if len(parts) == 1:
+        return parts[0]
+    return Split(
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+    )
+
+
+def spot(dataset: str, position: int) -> Spot:
+    """The digit at a position of `shown`. Raises IndexError if there is none."""
+    if position < 0:
+        raise IndexError(f"positions count from 0, not {position}")
+    start = 0
+    for split in splits_of(dataset):
+        labels = split_of(dataset, split).labels
+        if position < start + len(labels):
+            index = position - start
+            return Spot(split, index, int(labels[index]))
+        start += len(labels)
+    raise IndexError(f"there are {start} digits on the map, and none at {position}")
+
+
+def position_of(dataset: str, split: SplitName, index: int) -> int | None:
+    """Where in `shown` a digit stands, or None if it is not on the map."""
+    start = 0
+    for name in splits_of(dataset):
+        count = len(split_of(dataset, name))
+        if name == split:
+            return start + index if 0 <= index < count else None
+        start += count
+    return None
+
+
+def flat(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Images uint8 (n, 28, 28) as rows float32 (n, 784), 0 to 1."""
+    return images.reshape(len(images), -1).astype(np.float32) / np.float32(255)
+
+
+@lru_cache(maxsize=2)
+def projection(dataset: str) -> Projection:
+    """The PCA of the digits on the map, computed once per process."""
+    from sklearn.decomposition import PCA  # takes a second to import: not before it is needed
+
+    # By the covariance, 784 × 784: exact, the same every time, and fast for so many digits.
+    fitted = PCA(n_components=2, svd_solver="covariance_eigh").fit(flat(shown(dataset).images))
+    first, second = fitted.explained_variance_ratio_.tolist()
+    return Projection(
+        _kept(fitted.mean_.astype(np.float32)),
+        _kept(fitted.components_.astype(np.float32)),
+        (first, second),
+    )
+
+
+@lru_cache(maxsize=2 * len(WAYS))
+def places(dataset: str, way: Way) -> Places:
+    """Where the digits of `shown` lie, float32 (n, 2), read-only.
+
+    Raises DatasetError if the dataset cannot be loaded, or `STORE` does not fit to its digits.
+    """
+    if way == "pca":
+        return _kept(projection(dataset).of(shown(dataset).images))
+    return _kept(_stored(dataset))
+
+
+@lru_cache(maxsize=2 * len(WAYS))
+def dots(dataset: str, way: Way) -> tuple[Dots, ...]:
+    """The digits on the map, by split and label: for each split the labels 0 to 9."""
+    everywhere = places(dataset, way)
+    found, start = [], 0
+    for split in splits_of(dataset):
+        labels = split_of(dataset, split).labels
+        for label in range(CLASSES):
+            indices = np.flatnonzero(labels == label)
+            found.append(Dots(split, label, _kept(indices), _kept(everywhere[start + indices])))
+        start += len(labels)
+    return tuple(found)
+
+
+@lru_cache(maxsize=2 * len(WAYS))
+def agreement(dataset: str, way: Way) -> float:
+    """The share of digits, 0 to 1, whose nearest point on the map has the same label."""
+    from sklearn.neighbors import NearestNeighbors
+
+    labels = shown(dataset).labels
+    # Without a question, each point is asked for, and does not count as its own neighbour.
+    nearest = NearestNeighbors(n_neighbors=1).fit(places(dataset, way)).kneighbors()[1][:, 0]
+    return float(np.mean(labels[nearest] == labels))
+
+
+def place(image: NDArray[np.uint8], dataset: str, way: Way) -> Placed:
+    """Where an image uint8 (28, 28), light ink on 0, belongs on the map.
+
+    `pca` projects it as it did all others. t-SNE has no rule for a new point: there it is put at
+    the mean place of the `NEAREST` digits most alike it (Euclidean distance of their pixels), each
+    weighted by 1 / distance; the very image of a digit lies where that digit lies.
+    """
+    positions, distances = _most_alike(image, shown(dataset).images)
+    if way == "pca":
+        where = projection(dataset).of(image[None])[0]
+    else:
+        weights = 1 / distances if distances.all() else (distances == 0).astype(np.float64)
+        where = np.average(places(dataset, way)[positions], axis=0, weights=weights)
+    x, y = where.tolist()
+    return Placed((x, y), tuple(spot(dataset, int(k)) for k in positions))
+
+
+def fingerprint(dataset: str) -> str:
+    """SHA-256 of the pixels, then the labels, of the digits on the map, as hexadecimal digits."""
+    digits = shown(dataset)
+    found = hashlib.sha256(np.ascontiguousarray(digits.images).data)
+    found.update(np.ascontiguousarray(digits.labels).data)
+    return found.hexdigest()
+
+
+def _most_alike(
+    image: NDArray[np.uint8], images: NDArray[np.uint8]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The positions of the `NEAREST` images and their distances, the nearest first."""
+    one = image.reshape(-1).astype(np.float32)
+    squares = np.empty(len(images), np.float64)
+    for start in range(0, len(images), _AT_ONCE):
+        part = images[start : start + _AT_ONCE]
+        apart = part.reshape(len(part), -1).astype(np.float32) - one
+        squares[start : start + _AT_ONCE] = np.einsum("ij,ij->i", apart, apart)
+    nearest = np.argsort(squares, kind="stable")[:NEAREST]
+    return nearest, np.sqrt(squares[nearest])
+
+
+def _stored(dataset: str) -> Places:
+    try:
+        with STORE.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            found = archive[f"{dataset}_places"]
+            of = str(archive[f"{dataset}_digits"])
+    except _FAULTS as error:
+        raise DatasetError(
+            "The stored t-SNE map cannot be read. Choose PCA, or restore the file digit_map.npz."
+        ).at(STORE) from error
+    if found.shape != (len(shown(dataset)), 2) or of != fingerprint(dataset):
+        raise DatasetError(
+            "The stored t-SNE map was made of other digits than these. Choose PCA, or compute it "
+            "anew with `python -m benchmarks.digit_map --store`."
+        ).at(STORE)
+    return found.astype(np.float32)
+
+
+def _kept(array: _Array) -> _Array:
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,47 @@
+"""Dataset: look at all the digits, and at one of them, before a network is trained on them."""
+
+import streamlit as st
+
+from core.errors import DigitscopeError
+from pages.widgets.dataset_augment import augment_playground
+from pages.widgets.dataset_browse import browse
+from pages.widgets.dataset_choice import (
+    AUGMENT,
+    BROWSE,
+    FACTS,
+    KERNEL,
+    MAP,
+    ONE,
+    SUSPECTS,
+    choose_digits,
+    choose_view,
+)
+from pages.widgets.dataset_digit import one_digit
+from pages.widgets.dataset_facts import facts
+from pages.widgets.dataset_kernel import kernel_playground
+from pages.widgets.dataset_map import map_view
+from pages.widgets.dataset_suspects import suspects
+from pages.widgets.navigation import through_app
+from pages.widgets.words import plain
+
+DRAW = {
+    FACTS: facts,
+    BROWSE: browse,
+    ONE: one_digit,
+    KERNEL: kernel_playground,
+    AUGMENT: augment_playground,
+    MAP: map_view,
+    SUSPECTS: suspects,
+}
+
+through_app()
+st.set_page_config(layout="wide")  # a grid has room for more digits
+
+st.title("Dataset")
+st.write("Know the digits before a network learns from them: how many, how they look, what is odd.")
+try:
+    dataset, split = choose_digits()
+    view = choose_view()
+    DRAW[view](dataset, split)
+except DigitscopeError as error:
+    st.error(plain(str(error)), icon=":material/error:")

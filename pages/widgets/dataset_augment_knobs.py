@@ -1,0 +1,182 @@
+"""The augmentation playground's sliders: how far a digit is changed, and what training can do."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from core.augment_hints import in_words
+from core.augment_play import MOST, Change, beyond_training, starts
+from core.elastic import PAPER_ALPHA, PAPER_SIGMA
+
+_FIRST = "katariya"
+_COLUMN = 220
+
+
+@dataclass(frozen=True)
+class _Knob:
+    """A slider: what it changes, its name, its range, how its number is written, what it means."""
+
+    name: str
+    label: str
+    low: float
+    high: float
+    step: float
+    form: str
+    tip: str
+
+
+_OFFERED = (
+    _Knob(
+        "rotation",
+        "Rotation",
+        -180,
+        180,
+        1,
+        "%.0f°",
+        "+ is clockwise.",
+    ),
+    _Knob(
+        "right",
+        "Shift right",
+        -MOST["width_shift"],
+        MOST["width_shift"],
+        0.01,
+        "percent",
+        "Of the picture's width; − is left.",
+    ),
+    _Knob(
+        "down",
+        "Shift down",
+        -MOST["height_shift"],
+        MOST["height_shift"],
+        0.01,
+        "percent",
+        "Of the picture's height; − is up.",
+    ),
+    _Knob(
+        "shear",
+        "Shear",
+        -MOST["shear"],
+        MOST["shear"],
+        0.1,
+        "%.1f°",
+        "+: the right-hand side goes down, the left-hand side up, and the digit grows wider.",
+    ),
+    _Knob(
+        "zoom",
+        "Zoom",
+        -MOST["zoom"],
+        MOST["zoom"],
+        0.01,
+        "percent",
+        "+ is larger: at 20 % the middle 80 % fill the picture. In the grid, as in training, "
+        "height and width are drawn each by itself.",
+    ),
+)
+_TO_PLAY = (
+    _Knob(
+        "warp",
+        "Elastic warp, α",
+        0,
+        100,
+        1,
+        "%.0f",
+        "Every pixel is moved, near ones together, as on rubber: random moves, smoothed over σ "
+        f"pixels, times α. Simard, Steinkraus and Platt (2003) took σ = {PAPER_SIGMA:g} and "
+        f"α = {PAPER_ALPHA:g} for MNIST.",
+    ),
+    _Knob(
+        "smoothness",
+        "Elastic warp, σ",
+        2,
+        8,
+        0.5,
+        "%.1f px",
+        "Small: crumpled. Large: bent as a whole, and less, since random moves cancel out. Without "
+        "α it does nothing.",
+    ),
+    _Knob("blur", "Blur", 0, 3, 0.1, "%.1f px", "The standard deviation of a Gaussian."),
+    _Knob(
+        "noise",
+        "Noise",
+        0,
+        128,
+        1,
+        "%.0f",
+        "The standard deviation of what is added to each pixel, in grey levels of 255.",
+    ),
+)
+
+
+def augment_knobs() -> Change:
+    """Draw the strengths, and give them; they begin at a tutorial's."""
+    _start_buttons()
+    values: dict[str, float] = {}
+    st.markdown(
+        "**Training offers these too** (Train page, level “Everything”), with rotation up to "
+        f"{MOST['rotation']:g}°"
+    )
+    with st.grid(min_column_width=_COLUMN, gap=("small", "medium")):
+        values |= {knob.name: _slider(knob) for knob in _OFFERED}
+    st.markdown("**To play with only**: no training here uses these")
+    with st.grid(min_column_width=_COLUMN, gap=("small", "medium")):
+        for knob in _TO_PLAY:
+            shut = knob.name == "smoothness" and not values["warp"]
+            values[knob.name] = _slider(knob, shut=shut)
+    zoom = values.pop("zoom")
+    most = Change(**values, taller=zoom, wider=zoom)
+    _what_training_can_do(most)
+    return most
+
+
+def _start_buttons() -> None:
+    st.markdown("**Start from**")
+    with st.container(horizontal=True, gap="small"):
+        for start in starts():
+            st.button(
+                start.name,
+                key=f"augment-start-{start.name}",
+                help=f"{start.source}: {in_words(start.change)}.",
+                on_click=_set,
+                args=(start.change,),
+            )
+
+
+def _set(change: Change) -> None:
+    for knob in (*_OFFERED, *_TO_PLAY):
+        st.session_state[_key(knob)] = _position(knob, change)
+
+
+def _position(knob: _Knob, change: Change) -> float:
+    """Where a slider stands for a change that zooms height and width alike."""
+    return float(getattr(change, "taller" if knob.name == "zoom" else knob.name))
+
+
+def _key(knob: _Knob) -> str:
+    return f"augment-{knob.name}"
+
+
+def _slider(knob: _Knob, *, shut: bool = False) -> float:
+    if _key(knob) not in st.session_state:
+        first = next(start for start in starts() if start.name == _FIRST)
+        st.session_state[_key(knob)] = _position(knob, first.change)
+    value: float = st.slider(
+        knob.label,
+        float(knob.low),
+        float(knob.high),
+        step=float(knob.step),
+        format=knob.form,
+        key=_key(knob),
+        persist_state="session",
+        help=knob.tip,
+        disabled=shut,
+    )
+    return value
+
+
+def _what_training_can_do(most: Change) -> None:
+    beyond = beyond_training(most)
+    if beyond:
+        st.caption(f"No training here can do this: {', '.join(beyond)}.")
+    else:
+        st.caption("A training can be given exactly these strengths, as the most it may do.")

@@ -1,0 +1,188 @@
+"""The dataset page's grid: filters, an order, pages, and a click that opens a digit."""
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.browse import ANSWERS, MOST_INK, ORDERS, Answers, Query, answers_of, find
+from core.digit_stats import SplitName, split_of
+from core.errors import DigitscopeError
+from core.evaluation import UNSURE_BELOW
+from core.figures import percent
+from pages.widgets.dataset_choice import INDEX, open_digit
+from pages.widgets.digit_grid import Cell, digit_grid
+from pages.widgets.run_picker import chosen_run
+from pages.widgets.words import plain
+
+PAGE_SIZE = 120
+LABEL, ANSWER, READ_AS, INK, ORDER, DOWN = "label", "answer", "read_as", "ink", "sort", "descending"
+_ASKED = "dataset_asked"
+_TURNED = "dataset_turned"
+
+
+def browse(dataset: str, split: SplitName) -> None:
+    """Draw the filters and a page of the digits that they leave."""
+    query = _filters(dataset, split)
+    try:
+        found = find(query)
+        answers = answers_of(query.run, dataset, split) if split == "test" and query.run else None
+    except DigitscopeError as error:
+        st.warning(plain(str(error)), icon=":material/filter_alt_off:")
+        if not query.asks_a_run:
+            return
+        found, answers = find(_without_run(query)), None
+    if not len(found):
+        st.info("No digit is like that. Take a filter back.", icon=":material/filter_alt_off:")
+        _clear_button()
+        return
+    _grid(query, found, answers)
+
+
+def _filters(dataset: str, split: SplitName) -> Query:
+    run = chosen_run() or ""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        labels = st.pills(
+            "Label",
+            range(10),
+            selection_mode="multi",
+            wrap=True,
+            key=LABEL,
+            bind="query-params",
+            persist_state="session",
+            help="What its writer meant. None chosen: all.",
+        )
+        order = st.selectbox(
+            "Sort by",
+            ORDERS,
+            key=ORDER,
+            bind="query-params",
+            persist_state="session",
+            width=220,
+            help="Ink: how much of the picture is black. Likeness: how close a digit is to the "
+            "mean image of all digits with its label. Confidence: how sure the run in use is.",
+        )
+        descending = st.toggle(
+            "Largest first", key=DOWN, bind="query-params", persist_state="session"
+        )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        answer = st.selectbox(
+            f"Answer of {run or 'the run'}",
+            ANSWERS,
+            key=ANSWER,
+            bind="query-params",
+            persist_state="session",
+            width=220,
+            help="What the run in use (in the sidebar) answers on the test digits. Unsure: it "
+            f"gives its answer a probability below {100 * UNSURE_BELOW:.0f} %.",
+        )
+        read_as = st.pills(
+            "Read as",
+            range(10),
+            selection_mode="multi",
+            wrap=True,
+            key=READ_AS,
+            bind="query-params",
+            persist_state="session",
+        )
+        low, high = st.slider(
+            "Ink, % of the picture",
+            0.0,
+            MOST_INK,
+            (0.0, MOST_INK),
+            step=0.5,
+            key=INK,
+            bind="query-params",
+            persist_state="session",
+            width=260,
+        )
+    return Query(
+        dataset=dataset,
+        split=split,
+        labels=tuple(labels),
+        least_ink=low,
+        most_ink=high,
+        run=run,
+        answer=answer,
+        predicted=tuple(read_as),
+        order=order,
+        descending=descending,
+    )
+
+
+def _without_run(query: Query) -> Query:
+    order = "index" if query.order == "confidence" else query.order
+    return Query(
+        query.dataset,
+        query.split,
+        query.labels,
+        query.least_ink,
+        query.most_ink,
+        order=order,
+        descending=query.descending,
+    )
+
+
+def _clear_button() -> None:
+    def clear() -> None:
+        for key in (LABEL, READ_AS):
+            st.session_state[key] = []
+        st.session_state[ANSWER] = "any"
+        st.session_state[INK] = (0.0, MOST_INK)
+
+    st.button("Show all", icon=":material/filter_alt_off:", on_click=clear, key="dataset-clear")
+
+
+def _grid(query: Query, found: NDArray[np.intp], answers: Answers | None) -> None:
+    pages = -(-len(found) // PAGE_SIZE)
+    # Another question begins at its first page.
+    if st.session_state.get(_ASKED) not in {None, query}:
+        _go_to(1)
+    st.session_state[_ASKED] = query
+    left, right = st.columns([3, 2], vertical_alignment="center")
+    with left:
+        st.caption(f"{len(found):,} of {len(split_of(query.dataset, query.split)):,} digits")
+    with right:
+        page = _page(pages)
+
+    def turn(step: int) -> None:
+        _go_to(min(max(page + step, 1), pages))
+
+    shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    split = split_of(query.dataset, query.split)
+    digit_grid(
+        split.images[shown],
+        [_cell(int(k), int(split.labels[k]), answers) for k in shown],
+        key="dataset-grid",
+        on_open=open_digit,
+        on_turn=turn,
+        chosen=st.session_state.get(INDEX),
+    )
+    st.caption(
+        "Click on a digit to open it; the arrow keys move between them. A dashed frame: the run in "
+        "use misreads it, as the digit below says."
+        if answers
+        else "Click on a digit to open it; the arrow keys move between them."
+    )
+
+
+def _page(pages: int) -> int:
+    """Draw the choice of a page, and give it."""
+    if pages == 1:
+        return 1
+    count, wanted = st.session_state.get(_TURNED, (0, 1))
+    # A page that we turn to is a new widget's default: Streamlit warns of a default and a state.
+    return st.pagination(pages, default=min(wanted, pages), key=f"dataset-page-{count}")
+
+
+def _go_to(page: int) -> None:
+    count, _ = st.session_state.get(_TURNED, (0, 1))
+    st.session_state[_TURNED] = (count + 1, page)
+
+
+def _cell(index: int, label: int, answers: Answers | None) -> Cell:
+    words = f"Number {index}, label {label}"
+    if answers is None:
+        return Cell(index, words)
+    read, sure = int(answers.digits[index]), float(answers.confidences[index])
+    words += f", read as {read} ({percent(sure)})"
+    return Cell(index, words, f"{label} → {read}" if read != label else "", read != label)

@@ -1,0 +1,133 @@
+"""Which digits the dataset page shows, and which of its views: kept in the page's address."""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from core import datasets
+from core.datasets import DatasetName
+from core.digit_stats import SPLITS, SplitName, split_of
+
+FACTS, BROWSE, ONE, KERNEL = "Facts", "Browse", "One digit", "Kernel"
+AUGMENT, MAP, SUSPECTS = "Augmentation", "Map", "Suspects"
+VIEWS = (FACTS, BROWSE, ONE, KERNEL, AUGMENT, MAP, SUSPECTS)
+_OF_ONE_DIGIT = (ONE, KERNEL, AUGMENT)
+DATA, SPLIT, VIEW, INDEX = "data", "split", "view", "index"
+_NEXT_VIEW = "dataset_next_view"
+_LAST_LINK = "dataset_last_link"
+_MOST = 10**9
+"""An index that no dataset has, and that every browser can count to."""
+
+
+def choose_digits() -> tuple[DatasetName, SplitName]:
+    """Draw the choice of dataset and split, and give it."""
+    there = datasets.available()
+    _follow(DATA, _among(there))
+    _follow(SPLIT, _among(SPLITS))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        dataset = st.segmented_control(
+            "Digits",
+            there,
+            default=None if DATA in st.session_state else there[0],
+            required=True,
+            key=DATA,
+            bind="query-params",
+            persist_state="session",
+            help="mnist: all 70,000 digits. mnist-sample: 5,000 of them, which are always there.",
+        )
+        split = st.segmented_control(
+            "Split",
+            SPLITS,
+            default=None if SPLIT in st.session_state else "test",
+            required=True,
+            key=SPLIT,
+            bind="query-params",
+            persist_state="session",
+            help="A network learns from the training digits. The test digits are kept apart, to "
+            "see how it reads what it has never seen.",
+        )
+    return dataset or there[0], split or "test"
+
+
+def choose_view() -> str:
+    """Draw the choice of the view, and give it."""
+    _follow(VIEW, _among(VIEWS))
+    if _NEXT_VIEW in st.session_state:
+        st.session_state[VIEW] = st.session_state.pop(_NEXT_VIEW)
+    elif VIEW not in st.session_state and INDEX in st.query_params and VIEW not in st.query_params:
+        st.session_state[VIEW] = ONE  # a link to a digit
+    view = st.segmented_control(
+        "View",
+        VIEWS,
+        default=None if VIEW in st.session_state else FACTS,
+        required=True,
+        key=VIEW,
+        bind="query-params",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    if view not in _OF_ONE_DIGIT and INDEX in st.query_params:
+        del st.query_params[INDEX]  # or the link would open that digit
+    return view or FACTS
+
+
+def open_digit(index: int) -> None:
+    """Show this digit from the next run of the script on: for a callback."""
+    st.session_state[INDEX] = index
+    st.session_state[_NEXT_VIEW] = ONE
+
+
+def back_to_grid() -> None:
+    """Show the grid from the next run of the script on: for a callback."""
+    st.session_state[_NEXT_VIEW] = BROWSE
+
+
+def _follow(key: str, read: Callable[[str], str | int | None]) -> str:
+    """What the address holds under this name; a link within the app may have brought another value.
+
+    A bound widget reads the address only when it first appears. `read`: the value of a text, None
+    for nonsense.
+    """
+    asked = st.query_params.get(key, "")
+    state = st.session_state
+    last = f"{_LAST_LINK}_{key}"
+    if key in state and asked not in {"", state.get(last)}:
+        value = read(asked)
+        state[key] = state[key] if value is None else value
+    state[last] = asked
+    return asked
+
+
+def _among(options: Sequence[str]) -> Callable[[str], str | None]:
+    return lambda text: text if text in options else None
+
+
+def _whole(text: str) -> int | None:
+    return min(int(text), _MOST) if text.isascii() and text.isdecimal() else None
+
+
+def choose_index(dataset: str, split: SplitName) -> int | None:
+    """Draw the field for an index, and give it; None, and a sentence, if there is no such digit."""
+    last = len(split_of(dataset, split)) - 1
+    asked = _follow(INDEX, _whole)
+    st.session_state.setdefault(INDEX, _whole(asked) or 0)
+    # Not bound to the address: of a bound field, Streamlit does not write what was set before the
+    # field first stood on the page, and a click on a digit is that.
+    index = st.number_input(
+        "Index",
+        min_value=0,
+        step=1,
+        key=INDEX,
+        persist_state="session",
+        width=160,
+        help=f"From 0 to {last:,}. The tutorials look at 7777 and at 0.",
+    )
+    if asked and _whole(asked) is None:
+        st.warning("The link asks for a digit that is no number: this is the one in the field.")
+    elif asked != str(index):
+        st.query_params[INDEX] = str(index)
+        st.session_state[f"{_LAST_LINK}_{INDEX}"] = str(index)
+    if index > last:
+        st.warning(f"There is no such digit here: the last one of this split is {last:,}.")
+        return None
+    return index

@@ -1,0 +1,141 @@
+"""The dataset page's label suspects: test digits whose label the shipped runs contradict."""
+
+import base64
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.digit_sheet import sheet_png
+from core.digit_stats import SplitName, split_of
+from core.figures import percent
+from core.human_verdicts import VOTES_PAPER, VOTES_SOURCE, HumanVerdict, human_verdicts
+from core.suspects import METHOD_PAPER, Suspect, find_suspects
+from pages.widgets.answer import enlarged
+from pages.widgets.dataset_choice import SPLIT, open_digit
+
+SHOWN = 50
+LIST = "suspects-list"
+_ROW_PX = 60
+_LIST_PX = 640
+
+
+def suspects(dataset: str, split: SplitName) -> None:
+    """Draw the list; a click on a line opens its digit.
+
+    Raises DigitscopeError if the dataset or the runs' answers cannot be read.
+    """
+    if split == "train":
+        _only_test_digits()
+        return
+    found = find_suspects(dataset)
+    shown = found[:SHOWN]
+    verdicts = human_verdicts(dataset, split)
+    _what_they_are(found, shown)
+    _list(split_of(dataset, split).images, shown, verdicts)
+    _what_people_said(shown, verdicts)
+
+
+def _only_test_digits() -> None:
+    st.info(
+        "Every shipped run has learnt from these digits, wrong labels included: it may repeat such "
+        "a label by heart, so nothing honest can be said of them. Only test digits can be "
+        "suspects.",
+        icon=":material/school:",
+    )
+
+    def choose_test() -> None:
+        st.session_state[SPLIT] = "test"
+
+    st.button("Show those of the test digits", on_click=choose_test, key="suspects-test")
+
+
+def _what_they_are(found: Sequence[Suspect], shown: Sequence[Suspect]) -> None:
+    if not found:
+        st.info("The shipped runs contradict no label here.", icon=":material/check:")
+        return
+    some = f"The first {len(shown)} of {len(found)}" if len(shown) < len(found) else str(len(found))
+    st.write(
+        f"**{some} label suspects**: test digits that the {found[0].asked} shipped runs together "
+        "read otherwise than their label says, the most confidently contradicted first. They are "
+        "suspects, not errors: the label can be wrong, or the runs, or the digit is one that "
+        "nobody can read for certain."
+    )
+    st.caption(
+        f"The method is called [confident learning]({METHOD_PAPER}) (Northcutt, Jiang and Chuang, "
+        "2021). It asks networks that have not learnt from the digits, since one that has may "
+        "repeat a wrong label by heart. The runs' probabilities are averaged; the further that of "
+        "another digit lies above that of the label, the higher a suspect stands. A run counts as "
+        "confident if it is at least as sure of its answer as it is, on average, of the digits "
+        "with that label."
+    )
+
+
+def _list(
+    images: NDArray[np.uint8], shown: Sequence[Suspect], verdicts: Mapping[int, HumanVerdict]
+) -> None:
+    if not shown:
+        return
+
+    def opened() -> None:
+        cells = st.session_state[LIST].selection.cells
+        if cells:
+            open_digit(shown[cells[0][0]].index)
+
+    st.dataframe(
+        [_line(images[one.index], one, verdicts) for one in shown],
+        height=_LIST_PX if len(shown) > _LIST_PX // _ROW_PX else "auto",
+        hide_index=True,
+        row_height=_ROW_PX,
+        column_config={
+            "Digit": st.column_config.ImageColumn(width=_ROW_PX, pinned=True),
+            "Index": st.column_config.NumberColumn(width=60),
+            "Label": st.column_config.NumberColumn(width=60),
+            "The runs": st.column_config.TextColumn(width="medium"),
+            "People": st.column_config.TextColumn(width="medium"),
+            "Mean": st.column_config.TextColumn(
+                width=60, help="The mean of the probabilities that the runs give this answer"
+            ),
+        },
+        on_select=opened,
+        selection_mode="single-cell",
+        key=LIST,
+        alt="Label suspects: each digit's index, its label, and what the runs read",
+    )
+    st.caption("Click on a line to open its digit.")
+
+
+def _line(
+    image: NDArray[np.uint8], one: Suspect, verdicts: Mapping[int, HumanVerdict]
+) -> dict[str, object]:
+    picture = base64.b64encode(sheet_png(enlarged(image, 2)[None], 1)).decode()
+    verdict = verdicts.get(one.index)
+    people = {"People": verdict.words if verdict else "not asked"} if verdicts else {}
+    return {
+        "Digit": f"data:image/png;base64,{picture}",
+        "Index": one.index,
+        "Label": one.label,
+        "The runs": f"{one.agree} of {one.asked} read {one.read} ({one.confident} confident)",
+        **people,
+        "Mean": percent(one.sure),
+    }
+
+
+def _what_people_said(shown: Sequence[Suspect], verdicts: Mapping[int, HumanVerdict]) -> None:
+    if not verdicts:
+        st.caption(
+            "What people say of these labels is not known: the published votes are on MNIST's test "
+            "set, and the sample's digits are from its training set."
+        )
+        return
+    refuted = {index for index, verdict in verdicts.items() if not verdict.confirms_label}
+    asked = [one for one in shown if one.index in verdicts]
+    held = [one for one in asked if one.index in refuted]
+    st.caption(
+        f"What people said: [Northcutt, Athalye and Mueller (2021)]({VOTES_PAPER}) let five people "
+        f"each judge {len(verdicts)} labels of this test set. For {len(refuted)} of them no "
+        f"majority confirmed the label; {len(held)} of these are among the {len(shown)} above, and "
+        f"{len(asked) - len(held)} others whose label was confirmed. The votes are from "
+        f"[cleanlab/label-errors]({VOTES_SOURCE}), GPL-3.0-or-later."
+    )

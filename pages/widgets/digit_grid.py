@@ -1,0 +1,72 @@
+"""A grid of digits to click on: a component, since Streamlit's own buttons hold no pictures."""
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.digit_sheet import sheet_png
+
+COLUMNS = 20
+"""Of the sheet; on the page as many stand side by side as there is room for."""
+
+_HERE = Path(__file__).parent
+_component = st.components.v2.component(
+    "digitscope_digits",
+    html='<div class="digits" role="group" aria-label="Digits"></div>',
+    css=(_HERE / "digit_grid.css").read_text(encoding="utf-8"),
+    js=(_HERE / "digit_grid.js").read_text(encoding="utf-8"),
+)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A digit of the grid: its index, what a pointer or a screen reader is told, a short note."""
+
+    index: int
+    words: str
+    note: str = ""
+    wrong: bool = False
+
+
+def digit_grid(
+    images: NDArray[np.uint8],
+    cells: Sequence[Cell],
+    *,
+    key: str,
+    on_open: Callable[[int], None],
+    on_turn: Callable[[int], None],
+    chosen: int | None = None,
+) -> None:
+    """Draw digits, uint8 (n, 28, 28) with n > 0 and a cell for each.
+
+    `on_open` is called with the index of a digit that was clicked, `on_turn` with 1 or -1 when the
+    arrow keys leave the grid at its end or its beginning; both before the next run of the script.
+    """
+
+    def opened() -> None:
+        index = st.session_state[key].opened
+        if index is not None:
+            on_open(int(index))
+
+    def turned() -> None:
+        step = st.session_state[key].turned
+        if step is not None:
+            on_turn(1 if int(step) > 0 else -1)
+
+    png = base64.b64encode(sheet_png(images, COLUMNS)).decode()
+    _component(
+        key=key,
+        data={
+            "columns": COLUMNS,
+            "digits": [asdict(cell) for cell in cells],
+            "sheet": f"data:image/png;base64,{png}",
+            "chosen": chosen,
+        },
+        on_opened_change=opened,
+        on_turned_change=turned,
+    )

@@ -1,0 +1,109 @@
+"""The dataset page in a real browser: clicks on digits, arrow keys, a jump, the kernel's slider."""
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from core import datasets
+from tests.browser.app import SLOW_MS, settle
+
+pytestmark = pytest.mark.timeout(180)
+TEST = datasets.load("mnist-sample").test
+
+
+def open_page(page: Page, address: str, query: str) -> None:
+    page.goto(f"{address}/dataset?data=mnist-sample&{query}")
+    page.locator("h1").first.wait_for(timeout=SLOW_MS)
+    settle(page)
+
+
+def test_a_click_on_a_digit_opens_it_and_back_leads_to_the_grid(page: Page, address: str) -> None:
+    open_page(page, address, "view=Browse&label=3")
+    first = int((TEST.labels == 3).argmax())
+    page.get_by_role("button", name=f"Number {first}, label 3").click()
+    expect(page.get_by_text(f"Number {first} of the test digits, label 3")).to_be_visible()
+    expect(page).to_have_url(re.compile(f"index={first}(&|$)"))
+    page.get_by_role("button", name="Back to the grid").click()
+    digit = page.get_by_role("button", name=f"Number {first}, label 3")
+    expect(digit).to_be_visible()
+    expect(digit).to_have_attribute("aria-current", "true")
+
+
+def test_arrow_keys_walk_through_the_grid_and_its_pages(page: Page, address: str) -> None:
+    open_page(page, address, "view=Browse")
+    page.get_by_role("button", name="Number 0, label").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("button", name="Number 1, label")).to_be_focused()
+    page.get_by_role("button", name="Number 119, label").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("button", name="Number 120, label")).to_be_focused()
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("button", name="Number 119, label")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Number 119 of the test digits")).to_be_visible()
+
+
+def test_a_jump_to_an_index_and_a_link_to_it(page: Page, address: str, browser: Browser) -> None:
+    open_page(page, address, "view=One+digit")
+    field = page.get_by_role("spinbutton", name="Index")
+    field.fill("777")
+    field.press("Enter")
+    expect(
+        page.get_by_text(f"Number 777 of the test digits, label {TEST.labels[777]}")
+    ).to_be_visible()
+    expect(page).to_have_url(re.compile("index=777"))
+    with browser.new_context() as context:
+        other = context.new_page()
+        other.set_default_timeout(SLOW_MS)
+        other.goto(page.url)
+        expect(other.get_by_text("Number 777 of the test digits")).to_be_visible(timeout=SLOW_MS)
+        other.goto(f"{address}/dataset?index=99999")
+        expect(other.get_by_text("There is no such digit here")).to_be_visible(timeout=SLOW_MS)
+
+
+def test_the_kernel_slides_by_the_arrow_keys(page: Page, address: str) -> None:
+    open_page(page, address, "view=Kernel&index=7")
+    expect(page.get_by_text("Row 14, column 14 of the output.")).to_be_visible()
+    picture = page.get_by_alt_text("The digit with a frame around the pixels below the kernel")
+    before = picture.get_attribute("src") or ""
+    slider = page.get_by_role("slider", name="Where the kernel is")
+    slider.press("ArrowLeft")
+    slider.press("ArrowLeft")
+    expect(page.get_by_text("Row 14, column 12 of the output.")).to_be_visible(timeout=SLOW_MS)
+    expect(picture).not_to_have_attribute("src", before)
+
+
+def test_a_click_on_the_map_shows_the_digit_and_opens_it(page: Page, address: str) -> None:
+    open_page(page, address, "view=Map")
+    plot = page.locator(".js-plotly-plot .nsewdrag").first
+    plot.wait_for(timeout=SLOW_MS)
+    box = plot.bounding_box()
+    assert box
+    opens = page.get_by_role("button", name="Open it")
+    # Somewhere in the middle there is a digit.
+    for x, y in ((0.5, 0.5), (0.4, 0.45), (0.6, 0.55), (0.45, 0.6), (0.55, 0.4)):
+        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        page.wait_for_timeout(300)
+        page.mouse.down()
+        page.mouse.up()
+        page.wait_for_timeout(1500)
+        if opens.count():
+            break
+    opens.click(timeout=SLOW_MS)
+    words = re.compile(r"Number [\d,]+ of the (test|training) digits")
+    expect(page.get_by_text(words)).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "view",
+    ["Facts", "Browse", "One+digit", "Kernel", "Augmentation", "Map", "Suspects"],
+)
+def test_nothing_is_wider_than_a_phone(browser: Browser, address: str, view: str) -> None:
+    with browser.new_context(viewport={"width": 390, "height": 844}) as context:
+        page = context.new_page()
+        page.set_default_timeout(SLOW_MS)
+        open_page(page, address, f"view={view}&index=7")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        main = page.get_by_test_id("stMain")
+        assert main.evaluate("node => node.scrollWidth") <= 390

@@ -1,0 +1,111 @@
+"""Filters and orders of the digit grid, each judged by a slow way of saying the same."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core import datasets, runs
+from core.browse import Query, answers_of, find, page_with
+from core.errors import DatasetError, RunError
+
+TEST = Query(split="test")
+SAMPLE = datasets.load("mnist-sample").test
+STORED = runs.find("yalcin").predictions("mnist-sample")
+assert STORED
+ANSWERS = STORED.probabilities.argmax(axis=1)
+SURE = STORED.probabilities.max(axis=1)
+INK = SAMPLE.images.mean(axis=(1, 2)) / 2.55
+
+
+def test_without_a_filter_all_digits_come_by_their_index() -> None:
+    assert find(TEST).tolist() == list(range(1000))
+    assert find(replace(TEST, descending=True))[0] == 999
+    assert len(find(Query())) == 4000
+
+
+def test_by_label() -> None:
+    found = find(replace(TEST, labels=(3, 7)))
+    assert len(found) == 200
+    assert set(SAMPLE.labels[found].tolist()) == {3, 7}
+
+
+def test_by_ink() -> None:
+    found = find(replace(TEST, least_ink=10, most_ink=12))
+    assert found.tolist() == [k for k in range(1000) if 10 <= INK[k] <= 12]
+    assert 0 < len(found) < 1000
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_ordered_by_ink(descending: bool) -> None:
+    found = find(replace(TEST, order="ink", descending=descending))
+    steps = np.diff(INK[found])
+    assert (steps <= 1e-5).all() if descending else (steps >= -1e-5).all()
+    assert sorted(found.tolist()) == list(range(1000))
+
+
+def test_ordered_by_likeness_the_oddest_come_first() -> None:
+    found = find(replace(TEST, order="likeness", labels=(4,)))
+    mean = SAMPLE.images[SAMPLE.labels == 4].mean(axis=0).ravel()
+
+    def cosine(k: int) -> float:
+        image = SAMPLE.images[k].astype(float).ravel()
+        return float(image @ mean / np.linalg.norm(image) / np.linalg.norm(mean))
+
+    assert cosine(found[0]) == pytest.approx(min(map(cosine, found)))
+    assert cosine(found[-1]) == pytest.approx(max(map(cosine, found)))
+
+
+def test_by_a_runs_answer() -> None:
+    asked = replace(TEST, run="yalcin")
+    wrong = find(replace(asked, answer="wrong"))
+    assert wrong.tolist() == np.flatnonzero(SAMPLE.labels != ANSWERS).tolist()
+    assert len(wrong) > 0
+    right = find(replace(asked, answer="right"))
+    assert sorted([*wrong, *right]) == list(range(1000))
+    unsure = find(replace(asked, answer="unsure"))
+    assert unsure.tolist() == np.flatnonzero(SURE < 0.7).tolist()
+    nines = find(replace(asked, predicted=(9,), labels=(4,)))
+    assert nines.tolist() == [k for k in range(1000) if ANSWERS[k] == 9 and SAMPLE.labels[k] == 4]
+
+
+def test_ordered_by_confidence() -> None:
+    found = find(replace(TEST, run="yalcin", order="confidence"))
+    assert SURE[found[0]] == SURE.min()
+    assert (np.diff(SURE[found]) >= 0).all()
+
+
+def test_among_equals_the_lower_index_comes_first_both_ways() -> None:
+    for descending in (False, True):
+        found = find(replace(TEST, run="yalcin", order="confidence", descending=descending))
+        same = [int(k) for k in found if SURE[k] == SURE[found].max()]
+        assert len(same) > 1
+        assert same == sorted(same)
+
+
+def test_a_filter_that_leaves_nothing_leaves_nothing() -> None:
+    assert find(replace(TEST, least_ink=99)).tolist() == []
+    assert find(replace(TEST, least_ink=50, most_ink=10, order="likeness")).tolist() == []
+
+
+def test_answers_to_digits_that_were_learnt_are_refused_in_words() -> None:
+    with pytest.raises(DatasetError, match="Choose the test split"):
+        find(Query(run="best", answer="wrong"))
+    with pytest.raises(RunError, match="There is no run"):
+        find(replace(TEST, run="nobody", answer="wrong"))
+
+
+def test_a_run_is_asked_only_if_its_answers_matter() -> None:
+    assert len(find(Query(run="nobody"))) == 4000
+
+
+@pytest.mark.full_mnist
+def test_the_full_test_set_has_answers_too() -> None:
+    answers = answers_of("best", "mnist", "test")
+    labels = datasets.load("mnist").test.labels
+    assert (answers.digits != labels).sum() == 28  # what its card says
+
+
+def test_the_page_of_an_index() -> None:
+    found = np.array([5, 3, 9, 1])
+    assert [page_with(found, k, 2) for k in (5, 3, 9, 1, 7)] == [1, 1, 2, 2, None]

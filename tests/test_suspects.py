@@ -1,0 +1,184 @@
+"""Label suspects by hand-computed examples, and the published verdicts on MNIST's test labels."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import datasets, runs
+from core.errors import RunError
+from core.human_verdicts import HumanVerdict, human_verdicts
+from core.suspects import (
+    NONE,
+    Suspect,
+    confident_classes,
+    find_suspects,
+    margins,
+    ranked,
+    thresholds,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+SHIPPED = runs.SHIPPED_FOLDER
+RunFolders = tuple[Path, Path]
+
+LABELS = np.array([0, 0, 1, 1, 2, 2], np.uint8)
+FIRST_RUN = np.array(
+    [
+        [0.9, 0.1, 0.0],
+        [0.2, 0.75, 0.05],
+        [0.1, 0.8, 0.1],
+        [0.0, 0.6, 0.4],
+        [0.0, 0.3, 0.7],
+        [0.6, 0.1, 0.3],
+    ],
+    np.float32,
+)
+SECOND_RUN = FIRST_RUN.copy()
+SECOND_RUN[1] = [0.4, 0.5, 0.1]
+SECOND_RUN[3] = [0.0, 0.25, 0.75]
+SECOND_RUN[5] = [0.1, 0.2, 0.7]
+
+
+def test_a_threshold_is_the_mean_probability_of_the_label_where_it_stands() -> None:
+    assert thresholds(LABELS, FIRST_RUN) == pytest.approx([0.55, 0.7, 0.5])
+    assert thresholds(LABELS, SECOND_RUN) == pytest.approx([0.65, 0.525, 0.7])
+
+
+def test_confident_is_what_reaches_the_threshold_of_its_class() -> None:
+    # The fourth digit reaches none: 0.6 is below 0.7, 0.4 below 0.5. The second and the last are
+    # confidently of another class than their label.
+    assert confident_classes(LABELS, FIRST_RUN).tolist() == [0, 1, 1, NONE, 2, 0]
+
+
+def test_of_two_classes_that_reach_their_thresholds_the_likelier_counts() -> None:
+    labels = np.array([0, 0, 1, 1])
+    probabilities = np.array([[0.58, 0.42], [0.22, 0.78], [0.45, 0.55], [0.75, 0.25]])
+    assert thresholds(labels, probabilities) == pytest.approx([0.4, 0.4])
+    assert confident_classes(labels, probabilities).tolist() == [0, 1, 1, 0]
+
+
+def test_the_margin_is_to_the_best_of_the_other_classes() -> None:
+    expected = [0.8, -0.55, 0.7, 0.2, 0.4, -0.3]
+    assert margins(LABELS, FIRST_RUN) == pytest.approx(expected)
+
+
+def test_suspects_are_what_the_runs_contradict_together_the_clearest_first() -> None:
+    # Means: digit 1 is (0.3, 0.625, 0.075), digit 3 (0, 0.425, 0.575); digit 5 is (0.35, 0.15, 0.5)
+    # and read as its label says, though the first run contradicts it.
+    first, second = ranked(LABELS, np.array([FIRST_RUN, SECOND_RUN]))
+    # The second run's 0.5 is below its threshold of 0.525 for class 1.
+    assert first == Suspect(1, 0, 1, pytest.approx(0.625), agree=2, confident=1, asked=2)
+    assert second == Suspect(3, 1, 2, pytest.approx(0.575), agree=1, confident=1, asked=2)
+
+
+def test_labels_that_nobody_contradicts_leave_no_suspects() -> None:
+    sure = np.eye(3, dtype=np.float32)[LABELS]
+    assert ranked(LABELS, sure[None]) == ()
+    undecided = np.full((1, 6, 3), 1 / 3, np.float32)
+    assert ranked(LABELS, undecided) == ()
+
+
+def test_on_the_sample_they_are_the_digits_that_the_mean_of_all_runs_misreads() -> None:
+    labels = datasets.load("mnist-sample").test.labels
+    means = [[0.0] * 10 for _ in labels]
+    files = sorted(SHIPPED.glob("*/test_predictions.npz"))
+    for file in files:
+        with np.load(file) as archive:
+            for mean, row in zip(
+                means, archive["mnist-sample_probabilities"].tolist(), strict=True
+            ):
+                for digit in range(10):
+                    mean[digit] += row[digit] / len(files)
+    gaps = [max(mean) - mean[label] for mean, label in zip(means, labels, strict=True)]
+    expected = sorted((k for k in range(1000) if gaps[k] > 0), key=lambda k: -gaps[k])
+    found = find_suspects("mnist-sample")
+    assert [one.index for one in found] == expected
+    assert len(expected) > 0
+    assert {one.asked for one in found} == {len(files)}
+    assert all(one.confident <= one.agree <= one.asked for one in found)
+    assert all(one.label == labels[one.index] != one.read for one in found)
+    assert find_suspects("mnist-sample") is found  # worked out once for all visitors
+
+
+def copied(name: str, to: Path) -> Path:
+    """The part of a shipped run that is asked here, in another folder."""
+    folder = to / name
+    folder.mkdir()
+    for file in ("run.json", "test_predictions.npz"):
+        shutil.copy(SHIPPED / name / file, folder / file)
+    return folder
+
+
+def test_a_run_that_has_learnt_from_the_test_digits_is_not_asked(run_folders: RunFolders) -> None:
+    learnt = copied("best", run_folders[0]) / "run.json"
+    info = json.loads(learnt.read_text())
+    info["provenance"]["excluded_sample_test"] = False
+    learnt.write_text(json.dumps(info))
+    with pytest.raises(RunError, match="No shipped run has answers"):
+        find_suspects("mnist-sample")
+    copied("yalcin", run_folders[0])
+    assert {one.asked for one in find_suspects("mnist-sample")} == {1}
+
+
+def test_answers_to_other_digits_do_not_count(run_folders: RunFolders) -> None:
+    file = copied("fast", run_folders[0]) / "test_predictions.npz"
+    with np.load(file) as archive:
+        stored = dict(archive)
+    stored["mnist-sample_labels"] = stored["mnist-sample_labels"][::-1]
+    np.savez(file, **stored)
+    with pytest.raises(RunError, match="Restore the folder"):
+        find_suspects("mnist-sample")
+
+
+def test_the_published_verdicts_are_a_hundred_and_refute_fifteen() -> None:
+    verdicts = human_verdicts("mnist", "test")
+    assert len(verdicts) == 100
+    for index, one in verdicts.items():
+        assert one.index == index
+        assert one.for_label + one.for_suggested + one.for_neither == 5
+        assert one.suggested != one.label
+        assert one.suggested is not None or one.for_suggested == 0
+    refuted = [one for one in verdicts.values() if not one.confirms_label]
+    # The paper's count; the kinds were counted by hand from the source.
+    assert len(refuted) == 15
+    assert sum(one.for_suggested >= 3 for one in refuted) == 10
+    assert sum(one.for_neither >= 3 for one in refuted) == 3
+    assert sum("no majority" in one.words for one in refuted) == 2
+
+
+def test_nobody_was_asked_about_other_digits() -> None:
+    assert not human_verdicts("mnist", "train")
+    assert not human_verdicts("mnist-sample", "test")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        (HumanVerdict(1, 4, 6, 5, 0, 0), "5 of 5 confirm the label 4"),
+        (HumanVerdict(1, 5, None, 3, 0, 2), "3 of 5 confirm the label 5"),
+        (HumanVerdict(1, 8, 9, 0, 5, 0), "5 of 5 read 9"),
+        (HumanVerdict(1, 6, 1, 0, 2, 3), "3 of 5 read neither 6 nor 1"),
+        (HumanVerdict(1, 4, 9, 2, 2, 1), "no majority: 2 read 4, 2 read 9, 1 neither"),
+    ],
+)
+def test_a_verdict_in_words(verdict: HumanVerdict, words: str) -> None:
+    assert verdict.words == words
+
+
+@pytest.mark.full_mnist
+def test_the_verdicts_are_on_the_labels_that_mnist_has() -> None:
+    labels = datasets.load("mnist").test.labels
+    assert all(labels[k] == one.label for k, one in human_verdicts("mnist", "test").items())
+
+
+@pytest.mark.full_mnist
+def test_the_first_fifty_hold_as_many_validated_errors_as_the_benchmark_says() -> None:
+    file = ROOT / "benchmarks" / "results" / "label_suspects.json"
+    figures = json.loads(file.read_text(encoding="utf-8"))["figures"]
+    verdicts = human_verdicts("mnist", "test")
+    first = [verdicts.get(one.index) for one in find_suspects("mnist")[:50]]
+    refuted = [one for one in first if one and not one.confirms_label]
+    assert len(refuted) == figures["validated_in_first_50"] >= 8  # most of them

@@ -95,7 +95,7 @@ def _label(label: int) -> None:
     st.subheader("Its label", anchor=False)
     st.write(f"As a whole number, for the loss `sparse_categorical_crossentropy`: `{label}`")
     st.write("One-hot, for `categorical_crossentropy`: one place for each digit, 1 at its own.")
-    st.code("[" + ", ".join(map(str, one_hot(label))) + "]", language=None)
+    st.code("[" + ", ".join(map(str, one_hot(label))) + "]", language=None, wrap_lines=True)
 
 
 def _shapes() -> None:

@@ -1,10 +1,13 @@
 """The dataset page's grid: filters, an order, pages, and a click that opens a digit."""
 
+from dataclasses import replace
+from typing import Any, Final
+
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.browse import ANSWERS, MOST_INK, ORDERS, Answers, Query, answers_of, find
+from core.browse import ANSWERS, MOST_INK, ORDERS, Answers, Order, Query, answers_of, find
 from core.digit_stats import SplitName, split_of
 from core.errors import DigitscopeError
 from core.evaluation import UNSURE_BELOW
@@ -16,6 +19,7 @@ from pages.widgets.words import plain
 
 PAGE_SIZE = 120
 LABEL, ANSWER, READ_AS, INK, ORDER, DOWN = "label", "answer", "read_as", "ink", "sort", "descending"
+_IN_LINK: Final[dict[str, Any]] = {"bind": "query-params", "persist_state": "session"}
 _ASKED = "dataset_asked"
 _TURNED = "dataset_turned"
 
@@ -41,49 +45,19 @@ def browse(dataset: str, split: SplitName) -> None:
 def _filters(dataset: str, split: SplitName) -> Query:
     run = chosen_run() or ""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        labels = st.pills(
-            "Label",
-            range(10),
-            selection_mode="multi",
-            wrap=True,
-            key=LABEL,
-            bind="query-params",
-            persist_state="session",
-            help="What its writer meant. None chosen: all.",
-        )
-        order = st.selectbox(
-            "Sort by",
-            ORDERS,
-            key=ORDER,
-            bind="query-params",
-            persist_state="session",
-            width=220,
-            help="Ink: how much of the picture is black. Likeness: how close a digit is to the "
-            "mean image of all digits with its label. Confidence: how sure the run in use is.",
-        )
-        descending = st.toggle(
-            "Largest first", key=DOWN, bind="query-params", persist_state="session"
-        )
+        labels = _digits("Label", LABEL, "What its writer meant. None chosen: all.")
+        order, descending = _order()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         answer = st.selectbox(
             f"Answer of {run or 'the run'}",
             ANSWERS,
             key=ANSWER,
-            bind="query-params",
-            persist_state="session",
             width=220,
             help="What the run in use (in the sidebar) answers on the test digits. Unsure: it "
             f"gives its answer a probability below {100 * UNSURE_BELOW:.0f} %.",
+            **_IN_LINK,
         )
-        read_as = st.pills(
-            "Read as",
-            range(10),
-            selection_mode="multi",
-            wrap=True,
-            key=READ_AS,
-            bind="query-params",
-            persist_state="session",
-        )
+        read_as = _digits("Read as", READ_AS, "What the run in use takes it for.")
         low, high = st.slider(
             "Ink, % of the picture",
             0.0,
@@ -91,35 +65,38 @@ def _filters(dataset: str, split: SplitName) -> Query:
             (0.0, MOST_INK),
             step=0.5,
             key=INK,
-            bind="query-params",
-            persist_state="session",
             width=260,
+            **_IN_LINK,
         )
     return Query(
-        dataset=dataset,
-        split=split,
-        labels=tuple(labels),
-        least_ink=low,
-        most_ink=high,
-        run=run,
-        answer=answer,
-        predicted=tuple(read_as),
-        order=order,
-        descending=descending,
+        dataset, split, labels, low, high, run, answer, read_as, order, descending=descending
     )
+
+
+def _digits(name: str, key: str, tip: str) -> tuple[int, ...]:
+    chosen = st.pills(
+        name, range(10), selection_mode="multi", wrap=True, key=key, help=tip, **_IN_LINK
+    )
+    return tuple(chosen)
+
+
+def _order() -> tuple[Order, bool]:
+    order = st.selectbox(
+        "Sort by",
+        ORDERS,
+        key=ORDER,
+        width=220,
+        help="Ink: how much of the picture is black. Likeness: how close a digit is to the mean "
+        "image of all digits with its label. Confidence: how sure the run in use is.",
+        **_IN_LINK,
+    )
+    return order, st.toggle("Largest first", key=DOWN, **_IN_LINK)
 
 
 def _without_run(query: Query) -> Query:
+    """The same question as far as no run's answers are needed for it."""
     order = "index" if query.order == "confidence" else query.order
-    return Query(
-        query.dataset,
-        query.split,
-        query.labels,
-        query.least_ink,
-        query.most_ink,
-        order=order,
-        descending=query.descending,
-    )
+    return replace(query, run="", answer="any", predicted=(), order=order)
 
 
 def _clear_button() -> None:

@@ -1,0 +1,130 @@
+# bench: heavy
+"""How quick is the dataset page on all 70,000 digits, and what does a visitor more cost the server?
+
+Claims:
+(a) a change of filter, order or page takes less than 200 ms on the server (median and 95 %);
+(b) the digits are shared: 19 visitors more than the first take less memory each than a tenth of the
+    55 MB that the pixels take.
+
+How:
+(a) the page's script is run as the server runs it, by Streamlit's AppTest, whose own work counts,
+    too: filters and orders on the 60,000 training digits and the 10,000 test digits, and pages.
+    What a process computes once per split (ink, likeness) is measured apart.
+(b) the app is started, a headless Chromium opens the grid of the training digits as one visitor,
+    then as 20; the server's unique memory (USS) each time after it has come to rest.
+
+    python -m benchmarks.dataset_page [--quick]
+
+Writes `benchmarks/results/dataset_page.json`. Needs the full MNIST.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from unittest.mock import patch
+
+import psutil
+from streamlit.runtime.pages_manager import PagesManager
+from streamlit.testing.v1 import AppTest
+
+from benchmarks.common import BROWSER_PACKAGES, median_and_p95, parser, start, timed, write_result
+from core import datasets
+from tests.browser.app import ROOT, SLOW_MS, chromium, running_app, settle, without_measurement
+
+Change = dict[str, object]
+CHANGES: list[Change] = [
+    {"label": [3]},
+    {"label": [3, 8], "sort": "ink"},
+    {"descending": True},
+    {"ink": (5.0, 20.0)},
+    {"sort": "likeness"},
+    {"label": [], "descending": False},
+    {"dataset_turned": (1, 300)},
+    {"ink": (0.0, 100.0), "sort": "index"},
+    {"split": "test", "answer": "wrong"},
+    {"answer": "unsure", "sort": "confidence"},
+    {"answer": "any", "read_as": [9], "label": [4]},
+    {"split": "train", "read_as": [], "label": [], "sort": "index"},
+]
+
+
+def page_on_a_server(stack: ExitStack) -> AppTest:
+    """The page, opened on the full training split, in a process that does nothing else."""
+    stack.enter_context(patch("pages.widgets.predictors._load_default"))
+    stack.enter_context(patch("pages.widgets.keeper._keep"))
+    first = PagesManager.__init__
+
+    def as_on_a_server_that_has_run(self: PagesManager, *given: object, **named: object) -> None:
+        first(self, *given, **named)  # type: ignore[arg-type]
+        PagesManager.uses_pages_directory = False
+
+    stack.enter_context(patch.object(PagesManager, "__init__", as_on_a_server_that_has_run))
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+    app.run()
+    app.switch_page("pages/dataset.py")
+    for name, value in {"view": "Browse", "data": "mnist", "split": "train"}.items():
+        app.query_params[name] = value
+    return app
+
+
+def changes(rounds: int) -> tuple[list[float], list[float]]:
+    """(a) Seconds of each change: the first time in this process, and later."""
+    firsts: list[float] = []
+    later: list[float] = []
+    with ExitStack() as stack:
+        app = page_on_a_server(stack)
+        app.run()
+        for turn in range(rounds):
+            for change in CHANGES:
+                for name, value in change.items():
+                    app.session_state[name] = value
+                with timed(later if turn else firsts):
+                    app.run()
+                if app.exception or "0 digits" not in app.caption[0].value:
+                    raise RuntimeError(f"{change}: the page is not what it should be")
+    return firsts, later
+
+
+def memory(visitors: int) -> tuple[float, float]:
+    """(b) The server's unique memory in MB with one visitor and with all of them."""
+    taken: list[float] = []
+    with tempfile.TemporaryDirectory() as place, chromium() as browser:
+        own_runs = without_measurement(Path(place))
+        with running_app(own_runs) as address:
+            (server,) = [one for one in psutil.Process().children() if "streamlit" in one.cmdline()]
+            for visitor in range(visitors):
+                page = browser.new_context().new_page()
+                page.set_default_timeout(SLOW_MS)
+                page.goto(f"{address}/dataset?view=Browse&data=mnist&split=train&sort=likeness")
+                page.get_by_text("60,000 of 60,000 digits").wait_for()
+                settle(page)
+                if visitor in {0, visitors - 1}:
+                    time.sleep(30)  # TensorFlow is loaded meanwhile, once
+                    taken.append(server.memory_full_info().uss / 1e6)
+    return taken[0], taken[-1]
+
+
+def main() -> None:
+    """Measure, print a table, write the result."""
+    quick: bool = parser(__doc__).parse_args().quick
+    datasets.load("mnist")  # says what to do if it is not there
+    firsts, later = changes(2 if quick else 6)
+    visitors = 3 if quick else 20
+    one, all_of_them = memory(visitors)
+    figures = {
+        "a change, milliseconds": median_and_p95([1000 * s for s in later], 0),
+        "a the slowest first time, milliseconds": round(1000 * max(firsts)),
+        "b memory with one visitor, MB": round(one),
+        f"b memory with {visitors} visitors, MB": round(all_of_them),
+        "b a visitor more, MB": round((all_of_them - one) / (visitors - 1), 2),
+    }
+    for name, value in figures.items():
+        print(f"{name:45}{value}")
+    write_result("dataset_page", figures, packages=BROWSER_PACKAGES, quick=quick)
+
+
+if __name__ == "__main__":
+    start(main)

@@ -1,5 +1,6 @@
 """The dataset page's logic without a browser: filters, links, one digit, the kernel."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -172,6 +173,17 @@ def test_the_kernels_sum_is_written_out(app: AppTest) -> None:
     assert "13 of them are used" in said(app)
 
 
+def test_the_kernel_plays_on_from_place_to_place(app: AppTest) -> None:
+    opened(app, view="Kernel", index="17")
+    before = app.slider(key="kernel-place-26").value
+    app.toggle(key="kernel-playing").set_value(True).run()
+    app.run()
+    assert app.slider(key="kernel-place-26").value > before
+    app.session_state["kernel-place-26"] = 676
+    app.run()
+    assert app.slider(key="kernel-place-26").value == 1  # and begins again
+
+
 def test_a_kernel_of_the_run_in_use(app: AppTest) -> None:
     opened(app, view="Kernel", run="best")
     app.selectbox(key="kernel").select("One that the run in use has learnt").run()
@@ -212,3 +224,27 @@ def test_no_answer_is_taken_for_markdown(app: AppTest) -> None:
     opened(app, index="17")
     # "> 99 %" would be a quotation.
     assert not [text for text in app.table[0].value["how sure"] if text.startswith((">", "<"))]
+
+
+def test_back_leads_to_the_page_of_the_grid_with_that_digit(app: AppTest) -> None:
+    opened(app, view="One digit", index="777")
+    next(one for one in app.button if one.label == "Back to the grid").click().run()
+    assert 777 in indices(app)
+    assert grid(app)["chosen"] == 777
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and then nothing", None])
+def test_a_dataset_file_that_is_damaged_or_vanishes_is_told(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "mnist.npz"
+    file.write_bytes(content or b"it was here")
+    monkeypatch.setenv("MNIST_NPZ", str(file))
+    if content is None:
+        file.unlink()
+    opened(app, data="mnist", view="Browse")
+    assert ("is not there" if content is None else "cannot be read") in said(app)
+    assert str(tmp_path) not in said(app)  # where it lies is nobody's business
+    monkeypatch.delenv("MNIST_NPZ")
+    app.run()
+    assert len(indices(app)) == 120

@@ -7,12 +7,22 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.browse import ANSWERS, MOST_INK, ORDERS, Answers, Order, Query, answers_of, find
+from core.browse import (
+    ANSWERS,
+    MOST_INK,
+    ORDERS,
+    Answers,
+    Order,
+    Query,
+    answers_of,
+    find,
+    page_with,
+)
 from core.digit_stats import SplitName, split_of
 from core.errors import DigitscopeError
 from core.evaluation import UNSURE_BELOW
 from core.figures import percent
-from pages.widgets.dataset_choice import INDEX, open_digit
+from pages.widgets.dataset_choice import INDEX, SHOW_CHOSEN, open_digit
 from pages.widgets.digit_grid import Cell, digit_grid
 from pages.widgets.run_picker import chosen_run
 from pages.widgets.words import plain
@@ -115,6 +125,9 @@ def _grid(query: Query, found: NDArray[np.intp], answers: Answers | None) -> Non
     if st.session_state.get(_ASKED) not in {None, query}:
         _go_to(1)
     st.session_state[_ASKED] = query
+    chosen = st.session_state.get(INDEX)
+    if st.session_state.pop(SHOW_CHOSEN, False) and chosen is not None:
+        _go_to(page_with(found, chosen, PAGE_SIZE) or 1)
     left, right = st.columns([3, 2], vertical_alignment="center")
     with left:
         st.caption(f"{len(found):,} of {len(split_of(query.dataset, query.split)):,} digits")
@@ -132,7 +145,7 @@ def _grid(query: Query, found: NDArray[np.intp], answers: Answers | None) -> Non
         key="dataset-grid",
         on_open=open_digit,
         on_turn=turn,
-        chosen=st.session_state.get(INDEX),
+        chosen=chosen,
     )
     st.caption(
         "Click on a digit to open it; the arrow keys move between them. A dashed frame: the run in "

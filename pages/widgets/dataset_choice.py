@@ -15,6 +15,8 @@ _OF_ONE_DIGIT = (ONE, KERNEL, AUGMENT)
 DATA, SPLIT, VIEW, INDEX = "data", "split", "view", "index"
 _NEXT_VIEW = "dataset_next_view"
 _LAST_LINK = "dataset_last_link"
+SHOW_CHOSEN = "dataset_show_chosen"
+"""Set when the grid is to begin with the page of the digit that was open."""
 _MOST = 10**9
 """An index that no dataset has, and that every browser can count to."""
 
@@ -80,6 +82,7 @@ def open_digit(index: int) -> None:
 def back_to_grid() -> None:
     """Show the grid from the next run of the script on: for a callback."""
     st.session_state[_NEXT_VIEW] = BROWSE
+    st.session_state[SHOW_CHOSEN] = True
 
 
 def _follow(key: str, read: Callable[[str], str | int | None]) -> str:

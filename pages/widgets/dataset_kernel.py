@@ -28,9 +28,9 @@ from pages.widgets.run_picker import chosen_run
 SIDE = 28
 _LEARNT = "One that the run in use has learnt"
 _OWN = "My own"
-_KERNEL = "kernel_cells"
-_FROM = "kernel_cells_from"
 _WIDTH = 320
+_PLAYING = "kernel-playing"
+_TICK_S = 0.4
 
 
 def kernel_playground(dataset: str, split: SplitName) -> None:
@@ -44,17 +44,18 @@ def kernel_playground(dataset: str, split: SplitName) -> None:
     if index is None:
         return
     image = split_of(dataset, split).images[index] / 255
-    st.fragment(_play)(image)
+    playing: bool = st.session_state.get(_PLAYING, False)
+    st.fragment(_play, run_every=_TICK_S if playing else None)(image, playing)
 
 
-def _play(image: NDArray[np.float64]) -> None:
+def _play(image: NDArray[np.float64], playing: bool) -> None:
     settings, pictures = st.columns([2, 3], gap="large")
     with settings:
         kernel = _kernel()
         stride, padding, turned = _ways()
     side = output_side(SIDE, len(kernel), stride, padding)
     with pictures:
-        place = _place(side)
+        place = _place(side, playing)
         out = slide(image, kernel, stride=stride, padding=padding, turned=turned)
         at = corner(place, SIDE, len(kernel), stride=stride, padding=padding)
         left, right = st.columns(2)
@@ -171,19 +172,24 @@ def _ways() -> tuple[int, Padding, bool]:
     return stride, padding, turned
 
 
-def _place(side: int) -> tuple[int, int]:
-    # Somewhere in the middle there is ink.
+def _place(side: int, playing: bool) -> tuple[int, int]:
     key = f"kernel-place-{side}"
+    # Somewhere in the middle there is ink.
+    st.session_state.setdefault(key, (side // 2) * side + side // 2 + 1)
+    if playing:
+        st.session_state[key] = st.session_state[key] % side**2 + 1
     at = st.slider(
         "Where the kernel is",
         1,
-        side * side,
-        (side // 2) * side + side // 2 + 1,
+        side**2,
         key=key,
         help="Place by place, row by row, as the convolution goes. The arrow keys move it by one.",
     )
     row, column = divmod(at - 1, side)
-    st.caption(f"Row {row + 1}, column {column + 1} of the output.")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.toggle("Play", key=_PLAYING) != playing:
+            st.rerun()
+        st.caption(f"Row {row + 1}, column {column + 1} of the output.")
     return row, column
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from pages.widgets.navigation import ENTRIES
 from tests.browser.app import SLOW_MS, drawing_area, running_app, settle
 
 SHIPPED = ("fast", "best", "soorya", "yalcin", "kundathil", "purawr", "katariya")
@@ -45,7 +46,7 @@ def test_nothing_is_fetched_from_anywhere_else(page: Page, address: str) -> None
 
 def test_nothing_is_promised_that_does_not_exist(page: Page, address: str) -> None:
     page.goto(address)
-    expect(page.get_by_test_id("stSidebarNavLink")).to_have_count(3, timeout=SLOW_MS)
+    expect(page.get_by_test_id("stSidebarNavLink")).to_have_count(len(ENTRIES), timeout=SLOW_MS)
 
 
 def test_a_fresh_servers_first_visitor_may_come_by_a_link_to_a_page(

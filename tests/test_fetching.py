@@ -87,7 +87,6 @@ def test_two_visitors_start_one_download() -> None:
     assert slow.starts == 1
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_fault_of_ours_ends_it_too() -> None:
     def broken(_: Progress) -> None:
         raise KeyError("a fault")

@@ -1,6 +1,8 @@
 """Which digits are shown, and in which order: filters and orders over a whole split, at once."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Final, Literal, get_args
 
 import numpy as np
@@ -83,13 +85,29 @@ def answers_of(run_id: str, dataset: str, split: SplitName) -> Answers:
             "A run's answers are kept for the test digits only: on digits that it has learnt from "
             "they would say little. Choose the test split."
         )
-    stored = runs.find(run_id).predictions(dataset)
-    if stored is None or len(stored.labels) != len(split_of(dataset, split)):
-        raise DatasetError(
-            f"The run {run_id!r} has no answers on these test digits. Choose another run."
-        )
-    return Answers(
-        stored.probabilities.argmax(axis=1).astype(np.uint8), stored.probabilities.max(axis=1)
+    run = runs.find(run_id)
+    answers = _stored(run.folder, run.info.model_sha256, dataset)
+    if len(answers.digits) != len(split_of(dataset, split)):
+        raise _no_answers(run_id)
+    return answers
+
+
+@lru_cache(maxsize=32)
+def _stored(folder: Path, _network: str, dataset: str) -> Answers:
+    """Read once for each network of a run: every redrawing of a page asks for several.
+
+    That there are none is not remembered: a training writes them after its network.
+    """
+    stored = runs.read(folder).predictions(dataset)
+    if stored is None:
+        raise _no_answers(folder.name)
+    digits = stored.probabilities.argmax(axis=1).astype(np.uint8)
+    return Answers(digits, stored.probabilities.max(axis=1))
+
+
+def _no_answers(run_id: str) -> DatasetError:
+    return DatasetError(
+        f"The run {run_id!r} has no answers on these test digits. Choose another run."
     )
 
 

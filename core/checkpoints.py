@@ -6,8 +6,6 @@ augmentation follow from seed, epoch and step alone (`core.pipeline`).
 """
 
 import json
-import zipfile
-import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.run_writer import write_whole
-from core.runs import CHECKPOINT
+from core.runs import CHECKPOINT, NPZ_FAULTS
 
 Arrays = list[NDArray[Any]]
 
@@ -68,7 +66,7 @@ def load(folder: Path, model: keras.Model) -> TrainingState | None:
         with (folder / CHECKPOINT).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = dict(archive)
         state = TrainingState(**json.loads(arrays.pop("state").tobytes()))
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile, zlib.error):
+    except NPZ_FAULTS:
         return None
     model.optimizer.build(model.trainable_variables)
     wanted = [

@@ -14,8 +14,6 @@ the order of the splits in `splits_of`, and within a split in that of their inde
 """
 
 import hashlib
-import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,6 +25,8 @@ from numpy.typing import NDArray
 from core.datasets import CLASSES, Split
 from core.digit_stats import SplitName, split_of
 from core.errors import DatasetError
+from core.neighbours import most_alike
+from core.runs import NPZ_FAULTS
 
 Way = Literal["pca", "tsne"]
 WAYS: Final[tuple[Way, ...]] = get_args(Way)
@@ -36,7 +36,6 @@ NEAREST: Final = 5
 """As many digits say where a drawing belongs on a map that cannot place a new point by itself."""
 
 _AT_ONCE: Final = 4096
-_FAULTS = (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 
 Places = NDArray[np.float32]
 _Array = TypeVar("_Array", bound=NDArray[Any])
@@ -198,7 +197,7 @@ def place(image: NDArray[np.uint8], dataset: str, way: Way) -> Placed:
     the mean place of the `NEAREST` digits most alike it (Euclidean distance of their pixels), each
     weighted by 1 / distance; the very image of a digit lies where that digit lies.
     """
-    positions, distances = _most_alike(image, shown(dataset).images)
+    positions, distances = most_alike(image, shown(dataset).images, NEAREST)
     if way == "pca":
         where = projection(dataset).of(image[None])[0]
     else:
@@ -216,26 +215,12 @@ def fingerprint(dataset: str) -> str:
     return found.hexdigest()
 
 
-def _most_alike(
-    image: NDArray[np.uint8], images: NDArray[np.uint8]
-) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """The positions of the `NEAREST` images and their distances, the nearest first."""
-    one = image.reshape(-1).astype(np.float32)
-    squares = np.empty(len(images), np.float64)
-    for start in range(0, len(images), _AT_ONCE):
-        part = images[start : start + _AT_ONCE]
-        apart = part.reshape(len(part), -1).astype(np.float32) - one
-        squares[start : start + _AT_ONCE] = np.einsum("ij,ij->i", apart, apart)
-    nearest = np.argsort(squares, kind="stable")[:NEAREST]
-    return nearest, np.sqrt(squares[nearest])
-
-
 def _stored(dataset: str) -> Places:
     try:
         with STORE.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             found = archive[f"{dataset}_places"]
             of = str(archive[f"{dataset}_digits"])
-    except _FAULTS as error:
+    except NPZ_FAULTS as error:
         raise DatasetError(
             "The stored t-SNE map cannot be read. Choose PCA, or restore the file digit_map.npz."
         ).at(STORE) from error

@@ -1,5 +1,7 @@
 """Many digits in one picture, so that a grid of them is one small file instead of a hundred."""
 
+import base64
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,3 +21,8 @@ def sheet_png(images: NDArray[np.uint8], columns: int) -> bytes:
     if not done:
         raise RuntimeError("OpenCV cannot write PNG files here")
     return png.tobytes()
+
+
+def sheet_url(images: NDArray[np.uint8], columns: int) -> str:
+    """The same as an address that holds the picture itself, for a page's HTML."""
+    return f"data:image/png;base64,{base64.b64encode(sheet_png(images, columns)).decode()}"

@@ -277,6 +277,13 @@ def follow(folder: Path) -> Live:
     return Live(folder)
 
 
+def followed(run: Run) -> Live:
+    """The one Live of a run, read up to now."""
+    live = follow(run.folder)
+    live.update()
+    return live
+
+
 def _event(line: str) -> Event | None:
     """The event of a line, or None if it is damaged or of an unknown kind."""
     # A process that was killed may leave half a line, to which the next one appends a whole one.

@@ -1,7 +1,6 @@
 """The digits of the training set that are nearest to a digit, pixel by pixel."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -36,34 +35,28 @@ def nearest(
     that of the image itself. Raises DatasetError if the dataset cannot be loaded.
     """
     train = datasets.load(dataset).train
-    flat = train.images.reshape(-1, PIXELS)
-    squares = _squares(dataset)
-    one = image.reshape(PIXELS).astype(np.float32)
-    distances = np.empty(len(train), np.float32)
-    for start in range(0, len(train), _AT_ONCE):
-        part = slice(start, start + _AT_ONCE)
-        # |a - b|² = |a|² - 2ab + |b|²: one product of matrices instead of a difference per digit.
-        distances[part] = squares[part] - 2 * (flat[part].astype(np.float32) @ one)
-    distances += one @ one
-    if skip is not None:
-        distances[skip] = np.inf
-    chosen = np.argpartition(distances, count)[:count] if count < len(train) else slice(None)
-    order = np.arange(len(train))[chosen]
-    order = order[np.lexsort((order, distances[order]))]
+    spare = skip is not None
+    order, distances = most_alike(image, train.images, count + spare)
     return [
-        Neighbour(int(k), int(train.labels[k]), float(np.sqrt(max(distances[k], 0) / PIXELS)))
-        for k in order
-        if np.isfinite(distances[k])
-    ]
+        Neighbour(int(k), int(train.labels[k]), float(distance) / PIXELS**0.5)
+        for k, distance in zip(order, distances, strict=True)
+        if k != skip
+    ][:count]
 
 
-@lru_cache(maxsize=2)
-def _squares(dataset: str) -> NDArray[np.float32]:
-    """|b|² of every training digit, float32 (n,); exact, since it stays below 2^26."""
-    flat = datasets.load(dataset).train.images.reshape(-1, PIXELS)
-    found = np.empty(len(flat), np.float32)
-    for start in range(0, len(flat), _AT_ONCE):
-        part = flat[start : start + _AT_ONCE].astype(np.float64)
-        found[start : start + _AT_ONCE] = np.einsum("ij,ij->i", part, part)
-    found.setflags(write=False)
-    return found
+def most_alike(
+    image: NDArray[np.uint8], images: NDArray[np.uint8], count: int
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """The positions of the `count` images nearest to an image, and their Euclidean distances.
+
+    `image`: uint8 (28, 28), `images`: uint8 (n, 28, 28); the nearest first, of equals the lower
+    position. The distance of an image to itself is exactly 0.
+    """
+    one = image.reshape(-1).astype(np.float32)
+    squares = np.empty(len(images), np.float64)
+    for start in range(0, len(images), _AT_ONCE):
+        part = images[start : start + _AT_ONCE]
+        apart = part.reshape(len(part), -1).astype(np.float32) - one
+        squares[start : start + _AT_ONCE] = np.einsum("ij,ij->i", apart, apart)
+    nearest = np.argsort(squares, kind="stable")[:count]
+    return nearest, np.sqrt(squares[nearest])

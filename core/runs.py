@@ -45,7 +45,7 @@ CHECKPOINT = "checkpoint.npz"
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
 _EPOCH_FILE = re.compile(r"epoch_([0-9]{2})\.npz")
 # What numpy raises for a file that is missing, cut off, damaged, or (TypeError) no archive at all.
-_NPZ_FAULTS = (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+NPZ_FAULTS = (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Run:
                 return Predictions(
                     archive[f"{dataset}_labels"], archive[f"{dataset}_probabilities"]
                 )
-        except _NPZ_FAULTS:
+        except NPZ_FAULTS:
             return None
 
     def epochs(self) -> list[int]:
@@ -139,7 +139,7 @@ class Run:
                 np.load(file, allow_pickle=False) as archive,
             ):
                 return [archive[f"w{k}"] for k in range(len(archive.files))]
-        except _NPZ_FAULTS as error:
+        except NPZ_FAULTS as error:
             raise RunError(
                 f"The weights of epoch {epoch} of the run {self.id!r} cannot be read. "
                 f"The epochs kept are: {', '.join(map(str, self.epochs())) or 'none'}."

@@ -3,7 +3,7 @@
 from core.dispatch import queue, running
 from core.estimate import estimate, load_speed
 from core.limits import limits
-from core.live import Live, follow
+from core.live import followed
 from core.runs import Run
 
 
@@ -14,7 +14,7 @@ def seconds_until(run: Run) -> float | None:
     paused, nobody knows.
     """
     now = running()
-    if now and all(_followed(other).paused for other in now):
+    if now and all(followed(other).paused for other in now):
         return None
     before = [_seconds_left(other) for other in now]
     for other in queue():
@@ -40,11 +40,5 @@ def seconds_of(run: Run) -> float | None:
 
 
 def _seconds_left(run: Run) -> float | None:
-    seconds = _followed(run).seconds_left
+    seconds = followed(run).seconds_left
     return seconds_of(run) if seconds is None else seconds  # it has only just begun
-
-
-def _followed(run: Run) -> Live:
-    live = follow(run.folder)
-    live.update()
-    return live

@@ -10,7 +10,7 @@ from core.durations import about, whole
 from core.errors import DigitscopeError
 from core.job_card import read_card, shown_name
 from core.jobs import State
-from core.live import Live, follow
+from core.live import Live, followed
 from core.live_figures import MAX_POINTS, Compared, accuracy_chart, caption, loss_chart
 from core.orders import last
 from core.runs import Run
@@ -40,7 +40,7 @@ def seen(run: Run, drawn: Drawn) -> Seen:
     """All that is to be shown of a training at this moment; plain data for JSON."""
     state, live = jobs.state(run), followed(run)
     bar = _bar(run, state, live)
-    shown = has_curves(run, state)
+    shown = has_curves(live, state)
     return {
         "alive": state.alive,
         "verdict": _verdict(run, state, live) if shown else [],
@@ -53,16 +53,9 @@ def seen(run: Run, drawn: Drawn) -> Seen:
     }
 
 
-def followed(run: Run) -> Live:
-    """The run's events, read up to now."""
-    live = follow(run.folder)
-    live.update()
-    return live
-
-
-def has_curves(run: Run, state: State) -> bool:
+def has_curves(live: Live, state: State) -> bool:
     """Whether there is anything to draw, which a visitor may want drawn in another way."""
-    return followed(run).started is not None and state.name != "queued"
+    return live.started is not None and state.name != "queued"
 
 
 def waits(run: Run, state: State) -> str:

@@ -25,12 +25,12 @@ FLOORS = [
     | {"augment_play", "augmentation_preview", "blocks", "draft", "elastic", "recipe_link"}
     | {"simple"}
     | {"convolution", "dataset_figures", "digit_numbers", "digit_sheet", "digit_stats", "fetching"}
-    | {"digit_map", "human_verdicts", "map_figures", "neighbours", "playground_pictures"},
+    | {"human_verdicts", "neighbours", "playground_pictures"},
     {"rates", "remedies", "layer_advice", "advice", "workload", "cost_fit"}
     | {"learning_curves", "verdict_words", "faulty_curves", "verdicts"},
     {"run_info", "runs", "run_writer", "limits", "job_card", "locks", "orders", "run_keeping"}
     | {"hard_digits", "estimate", "suspects"},
-    {"evaluation", "browse", "augment_hints"},
+    {"evaluation", "browse", "digit_map", "map_figures", "augment_hints"},
     {"events", "pipeline", "inference", "comparing", "run_report"}
     | {"live", "live_figures"}
     | {"export", "export_digits", "export_header", "export_network", "export_proof"}

@@ -137,7 +137,6 @@ def _grid(
         ],
         key="augment-grid",
         on_open=show,
-        on_turn=lambda _: None,
         chosen=shown,
     )
     if shown is None:

@@ -73,8 +73,10 @@ def choose_view() -> str:
     return view or FACTS
 
 
-def open_digit(index: int) -> None:
-    """Show this digit from the next run of the script on: for a callback."""
+def open_digit(index: int, split: SplitName | None = None) -> None:
+    """Show this digit, of the split that is chosen or another: for a callback."""
+    if split:
+        st.session_state[SPLIT] = split
     st.session_state[INDEX] = index
     st.session_state[_NEXT_VIEW] = ONE
 

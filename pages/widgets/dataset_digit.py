@@ -139,10 +139,6 @@ def _neighbours(image: NDArray[np.uint8], dataset: str, split: SplitName, index:
     found = nearest(image, dataset, NEIGHBOURS, skip=index if split == "train" else None)
     train = split_of(dataset, "train")
 
-    def opened(other: int) -> None:
-        st.session_state["split"] = "train"
-        open_digit(other)
-
     digit_grid(
         train.images[[one.index for one in found]],
         [
@@ -150,8 +146,7 @@ def _neighbours(image: NDArray[np.uint8], dataset: str, split: SplitName, index:
             for one in found
         ],
         key="dataset-neighbours",
-        on_open=opened,
-        on_turn=lambda _: None,
+        on_open=lambda other: open_digit(other, "train"),
     )
     labels = [one.label for one in found]
     most = max(set(labels), key=labels.count)

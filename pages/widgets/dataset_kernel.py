@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from core import runs
 from core.convolution import (
     PRESETS,
+    SIZES,
     STRIDES,
     Padding,
     Pooling,
@@ -88,8 +89,8 @@ def _kernel() -> NDArray[np.float64]:
     if chosen == _OWN:
         size = st.segmented_control(
             "Size",
-            [3, 5],
-            default=3,
+            SIZES,
+            default=SIZES[0],
             required=True,
             format_func=lambda k: f"{k}×{k}",
             key="kernel-size",
@@ -131,7 +132,7 @@ def _learnt() -> NDArray[np.float64]:
     except DigitscopeError as error:
         st.caption(str(error))
         return fallback
-    if layer is None or layer.shape[0] not in {3, 5}:
+    if layer is None or layer.shape[0] not in SIZES:
         st.caption(
             "The first layer of the run in use has no kernels of 3×3 or 5×5: choose another run in "
             "the sidebar."

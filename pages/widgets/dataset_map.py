@@ -8,7 +8,6 @@ import streamlit as st
 from core.digit_map import (
     WAYS,
     Placed,
-    Spot,
     Way,
     agreement,
     dots,
@@ -26,7 +25,7 @@ from core.pictures import decode
 from core.preprocessing import find_digit
 from pages.widgets.answer import enlarged
 from pages.widgets.canvas import PAPER
-from pages.widgets.dataset_choice import INDEX, SPLIT, open_digit
+from pages.widgets.dataset_choice import INDEX, open_digit
 from pages.widgets.digit_grid import Cell, digit_grid
 from pages.widgets.navigation import pages
 from pages.widgets.words import plain
@@ -152,15 +151,10 @@ def _clicked(dataset: str) -> None:
     st.button(
         "Open it",
         icon=":material/open_in_full:",
-        on_click=_open,
-        args=(Spot(split, index, label),),
+        on_click=open_digit,
+        args=(index, split),
         key="map-open",
     )
-
-
-def _open(digit: Spot) -> None:
-    st.session_state[SPLIT] = digit.split
-    open_digit(digit.index)
 
 
 def _drawing(dataset: str, way: Way) -> Placed | None:
@@ -202,8 +196,7 @@ def _alike(placed: Placed, dataset: str) -> None:
             for k, one in enumerate(nearest)
         ],
         key="map-alike",
-        on_open=lambda k: _open(nearest[k]),
-        on_turn=lambda _: None,
+        on_open=lambda k: open_digit(nearest[k].index, nearest[k].split),
     )
 
 

@@ -1,13 +1,12 @@
 """The dataset page's label suspects: test digits whose label the shipped runs contradict."""
 
-import base64
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.digit_sheet import sheet_png
+from core.digit_sheet import sheet_url
 from core.digit_stats import SplitName, split_of
 from core.figures import percent
 from core.human_verdicts import VOTES_PAPER, VOTES_SOURCE, HumanVerdict, human_verdicts
@@ -109,11 +108,10 @@ def _list(
 def _line(
     image: NDArray[np.uint8], one: Suspect, verdicts: Mapping[int, HumanVerdict]
 ) -> dict[str, object]:
-    picture = base64.b64encode(sheet_png(enlarged(image, 2)[None], 1)).decode()
     verdict = verdicts.get(one.index)
     people = {"People": verdict.words if verdict else "not asked"} if verdicts else {}
     return {
-        "Digit": f"data:image/png;base64,{picture}",
+        "Digit": sheet_url(enlarged(image, 2)[None], 1),
         "Index": one.index,
         "Label": one.label,
         "The runs": f"{one.agree} of {one.asked} read {one.read} ({one.confident} confident)",

@@ -1,6 +1,5 @@
 """A grid of digits to click on: a component, since Streamlit's own buttons hold no pictures."""
 
-import base64
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.digit_sheet import sheet_png
+from core.digit_sheet import sheet_url
 
 COLUMNS = 20
 """Of the sheet; on the page as many stand side by side as there is room for."""
@@ -39,7 +38,7 @@ def digit_grid(
     *,
     key: str,
     on_open: Callable[[int], None],
-    on_turn: Callable[[int], None],
+    on_turn: Callable[[int], None] | None = None,
     chosen: int | None = None,
 ) -> None:
     """Draw digits, uint8 (n, 28, 28) with n > 0 and a cell for each.
@@ -55,16 +54,15 @@ def digit_grid(
 
     def turned() -> None:
         step = st.session_state[key].turned
-        if step is not None:
+        if step is not None and on_turn:
             on_turn(1 if int(step) > 0 else -1)
 
-    png = base64.b64encode(sheet_png(images, COLUMNS)).decode()
     _component(
         key=key,
         data={
             "columns": COLUMNS,
             "digits": [asdict(cell) for cell in cells],
-            "sheet": f"data:image/png;base64,{png}",
+            "sheet": sheet_url(images, COLUMNS),
             "chosen": chosen,
         },
         on_opened_change=opened,

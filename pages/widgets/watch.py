@@ -6,6 +6,7 @@ from core import jobs, runs
 from core.errors import DigitscopeError, RunError
 from core.job_card import shown_name
 from core.limits import Limits
+from core.live import followed
 from core.runs import Run
 from core.watching import Drawn, has_curves, seen
 from pages.widgets.live_chart import live_chart
@@ -35,14 +36,14 @@ def watch(run_id: str | None, token: str, allowed: Limits) -> None:
     except DigitscopeError as error:
         _gone(run_id, error)
         return
-    alive = jobs.state(run).alive
+    state = jobs.state(run)
     st.subheader(plain(shown_name(run)), anchor=False)
     st.caption(_about(run))
     # It is drawn anew when the component in it has seen more change than it draws itself.
-    st.fragment(_moving)(run_id, token, allowed, alive)
-    if not alive:
+    st.fragment(_moving)(run_id, token, allowed, state.alive)
+    if not state.alive:
         next_steps(run, token, allowed)
-        st.fragment(_taken_up, run_every=ENDED_EVERY_S)(run_id, jobs.state(run).name)
+        st.fragment(_taken_up, run_every=ENDED_EVERY_S)(run_id, state.name)
 
 
 def _gone(run_id: str, error: DigitscopeError) -> None:
@@ -76,7 +77,7 @@ def _moving(run_id: str, token: str, allowed: Limits, was_alive: bool) -> None:
         steering(run, state, token, allowed)
         standing(run, state)
     with below:
-        drawn = chart_options(run) if has_curves(run, state) else Drawn()
+        drawn = chart_options(run) if has_curves(followed(run), state) else Drawn()
         queue_part(state, token)
         _answers(run_id, live=state.name in {"running", "stopping"})
     with curves:

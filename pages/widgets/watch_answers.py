@@ -13,7 +13,7 @@ from core.errors import DigitscopeError
 from core.events import Looked
 from core.job_card import read_card
 from core.kernel_pictures import Kernels, colour_end, first_layer, kernel_grid
-from core.live import follow
+from core.live import followed
 from core.runs import Run
 
 KERNEL_COLUMNS = 8
@@ -26,19 +26,18 @@ def answers(run: Run, *, live: bool) -> None:
 
     `live`: a process trains it now.
     """
-    followed = follow(run.folder)
-    followed.update()
+    told = followed(run)
     kept = run.epochs()
-    if not kept and not followed.looked:
+    if not kept and not told.looked:
         return
     left, right = st.columns([5, 6], gap="large")
     with left:
         _kernels(run, kept)
     with right:
-        if followed.looked:
+        if told.looked:
             # A process that goes on with a run is seconds later as far as that run was.
-            begun = followed.started and followed.started.time >= read_card(run.folder).started
-            _hard_digits(followed.looked, live=live and bool(begun))
+            begun = told.started and told.started.time >= read_card(run.folder).started
+            _hard_digits(told.looked, live=live and bool(begun))
 
 
 def _kernels(run: Run, kept: list[int]) -> None:

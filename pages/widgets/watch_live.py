@@ -6,10 +6,10 @@ from core.durations import about
 from core.job_card import may_manage
 from core.jobs import State
 from core.limits import Limits
-from core.live import Live
+from core.live import Live, followed
 from core.run_report import TEST_DIGITS
 from core.runs import Run
-from core.watching import followed, found, waits
+from core.watching import found, waits
 from pages.widgets.watch_controls import controls, out_of_queue
 from pages.widgets.words import plain
 

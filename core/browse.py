@@ -1,14 +1,12 @@
 """Which digits are shown, and in which order: filters and orders over a whole split, at once."""
 
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core import runs
+from core.answered import Answered, stored
 from core.datasets import CLASSES
 from core.digit_stats import SplitName, ink, likeness, split_of
 from core.errors import DatasetError
@@ -46,14 +44,6 @@ class Query:
         return self.answer != "any" or bool(self.predicted) or self.order == "confidence"
 
 
-@dataclass(frozen=True)
-class Answers:
-    """What a run answers on a split: digits uint8 (n,); how sure it is, float32 (n,), 0 to 1."""
-
-    digits: NDArray[np.uint8]
-    confidences: NDArray[np.float32]
-
-
 def find(query: Query) -> NDArray[np.intp]:
     """The indices within the split of the digits that are asked for, in their order.
 
@@ -74,7 +64,7 @@ def find(query: Query) -> NDArray[np.intp]:
     return _ordered(query, np.flatnonzero(chosen), answers)
 
 
-def answers_of(run_id: str, dataset: str, split: SplitName) -> Answers:
+def answers_of(run_id: str, dataset: str, split: SplitName) -> Answered:
     """What a run answered on the test digits when its training was over.
 
     Raises RunError if there is no such run, DatasetError if it has no answers for this split: those
@@ -85,30 +75,7 @@ def answers_of(run_id: str, dataset: str, split: SplitName) -> Answers:
             "A run's answers are kept for the test digits only: on digits that it has learnt from "
             "they would say little. Choose the test split."
         )
-    run = runs.find(run_id)
-    answers = _stored(run.folder, run.info.model_sha256, dataset)
-    if len(answers.digits) != len(split_of(dataset, split)):
-        raise _no_answers(run_id)
-    return answers
-
-
-@lru_cache(maxsize=32)
-def _stored(folder: Path, _network: str, dataset: str) -> Answers:
-    """Read once for each network of a run: every redrawing of a page asks for several.
-
-    That there are none is not remembered: a training writes them after its network.
-    """
-    stored = runs.read(folder).predictions(dataset)
-    if stored is None:
-        raise _no_answers(folder.name)
-    digits = stored.probabilities.argmax(axis=1).astype(np.uint8)
-    return Answers(digits, stored.probabilities.max(axis=1))
-
-
-def _no_answers(run_id: str) -> DatasetError:
-    return DatasetError(
-        f"The run {run_id!r} has no answers on these test digits. Choose another run."
-    )
+    return stored(run_id, dataset)
 
 
 def page_with(found: NDArray[np.intp], index: int, page_size: int) -> int | None:
@@ -123,22 +90,22 @@ def _one_of(values: NDArray[np.uint8], wanted: tuple[int, ...]) -> NDArray[np.bo
     return table[values]
 
 
-def _answered(query: Query, answers: Answers, labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+def _answered(query: Query, answers: Answered, labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     chosen = np.ones(len(labels), np.bool_)
     if query.answer in {"right", "wrong"}:
-        chosen &= (answers.digits == labels) == (query.answer == "right")
+        chosen &= (answers.predicted == labels) == (query.answer == "right")
     elif query.answer == "unsure":
-        chosen &= answers.confidences < UNSURE_BELOW
+        chosen &= answers.confidence < UNSURE_BELOW
     if query.predicted:
-        chosen &= _one_of(answers.digits, query.predicted)
+        chosen &= _one_of(answers.predicted, query.predicted)
     return chosen
 
 
-def _ordered(query: Query, found: NDArray[np.intp], answers: Answers | None) -> NDArray[np.intp]:
+def _ordered(query: Query, found: NDArray[np.intp], answers: Answered | None) -> NDArray[np.intp]:
     if query.order == "index":
         return found[::-1] if query.descending else found
     if query.order == "confidence" and answers:
-        values = answers.confidences
+        values = answers.confidence
     else:
         table = ink if query.order == "ink" else likeness
         values = table(query.dataset, query.split)

@@ -30,7 +30,7 @@ FLOORS = [
     | {"learning_curves", "verdict_words", "faulty_curves", "verdicts"},
     {"run_info", "runs", "run_writer", "limits", "job_card", "locks", "orders", "run_keeping"}
     | {"hard_digits", "estimate", "suspects"},
-    {"evaluation", "browse", "digit_map", "map_figures", "augment_hints"},
+    {"evaluation", "answered", "browse", "digit_map", "map_figures", "augment_hints"},
     {"events", "pipeline", "inference", "comparing", "run_report"}
     | {"live", "live_figures"}
     | {"export", "export_digits", "export_header", "export_network", "export_proof"}
@@ -45,6 +45,7 @@ FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in name
 
 WITHOUT_TENSORFLOW = [
     "advice",
+    "answered",
     "architectures",
     "augment_hints",
     "augment_play",

@@ -103,7 +103,7 @@ def test_a_run_is_asked_only_if_its_answers_matter() -> None:
 def test_the_full_test_set_has_answers_too() -> None:
     answers = answers_of("best", "mnist", "test")
     labels = datasets.load("mnist").test.labels
-    assert (answers.digits != labels).sum() == 28  # what its card says
+    assert (answers.predicted != labels).sum() == 28  # what its card says
 
 
 def test_the_page_of_an_index() -> None:

@@ -7,11 +7,11 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from core.answered import Answered
 from core.browse import (
     ANSWERS,
     MOST_INK,
     ORDERS,
-    Answers,
     Order,
     Query,
     answers_of,
@@ -119,7 +119,7 @@ def _clear_button() -> None:
     st.button("Show all", icon=":material/filter_alt_off:", on_click=clear, key="dataset-clear")
 
 
-def _grid(query: Query, found: NDArray[np.intp], answers: Answers | None) -> None:
+def _grid(query: Query, found: NDArray[np.intp], answers: Answered | None) -> None:
     pages = -(-len(found) // PAGE_SIZE)
     # Another question begins at its first page.
     if st.session_state.get(_ASKED) not in {None, query}:
@@ -169,10 +169,10 @@ def _go_to(page: int) -> None:
     st.session_state[_TURNED] = (count + 1, page)
 
 
-def _cell(index: int, label: int, answers: Answers | None) -> Cell:
+def _cell(index: int, label: int, answers: Answered | None) -> Cell:
     words = f"Number {index}, label {label}"
     if answers is None:
         return Cell(index, words)
-    read, sure = int(answers.digits[index]), float(answers.confidences[index])
+    read, sure = int(answers.predicted[index]), float(answers.confidence[index])
     words += f", read as {read} ({percent(sure)})"
     return Cell(index, words, f"{label} → {read}" if read != label else "", read != label)

@@ -122,12 +122,12 @@ def _answers(dataset: str, split: SplitName, index: int, label: int) -> None:
             answers = answers_of(run.id, dataset, split)
         except DigitscopeError:
             continue
-        read = int(answers.digits[index])
+        read = int(answers.predicted[index])
         rows.append(
             {
                 "run": run.id,
                 "answer": str(read),
-                "how sure": plain(percent(float(answers.confidences[index]))),
+                "how sure": plain(percent(float(answers.confidence[index]))),
                 "": "right" if read == label else "wrong",
             }
         )

@@ -1,0 +1,120 @@
+"""What a network answered on labelled digits: what all that is said of its mistakes is made of."""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import runs
+from core.datasets import CLASSES
+from core.digit_stats import split_of
+from core.errors import DatasetError, RunError
+from core.runs import Predictions
+
+_Array = TypeVar("_Array", bound=NDArray[Any])
+
+
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """A network's answers on labelled digits; all arrays are shared and read-only.
+
+    Attributes:
+        run: the run's id.
+        epoch: after which epoch, counted from 1; None for the finished network.
+        dataset: "mnist", "mnist-sample" (their test digits), or "mine" (the visitor's own).
+        images: uint8 (n, 28, 28); digit k is number k of the dataset's test digits.
+        labels: uint8 (n,), 0 to 9.
+        probabilities: float32 (n, 10), finite, each row sums to 1.
+        held_out: whether the network was not trained on any of these digits.
+    """
+
+    run: str
+    epoch: int | None
+    dataset: str
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+    held_out: bool
+
+    @property
+    def who(self) -> str:
+        """The run, and its epoch if it is not the finished network, for sentences."""
+        return self.run if self.epoch is None else f"{self.run} (epoch {self.epoch})"
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def predicted(self) -> NDArray[np.uint8]:
+        """The answers: the digit with the largest probability, the smaller one of equals. (n,)."""
+        return _fixed(self.probabilities.argmax(axis=1).astype(np.uint8))
+
+    @cached_property
+    def confidence(self) -> NDArray[np.float32]:
+        """The probability of the answer, 0.1 to 1. (n,)."""
+        return _fixed(self.probabilities.max(axis=1))
+
+    @cached_property
+    def right(self) -> NDArray[np.bool_]:
+        """Whether the answer is the label. (n,)."""
+        return _fixed(self.predicted == self.labels)
+
+
+def check(who: str, answers: Predictions) -> None:
+    """Raise RunError unless stored answers can be counted: ten finite probabilities for a label."""
+    labels, found = answers.labels, answers.probabilities
+    fits = labels.ndim == 1 and found.shape == (len(labels), CLASSES) and len(labels) > 0
+    if not fits or labels.min() < 0 or labels.max() >= CLASSES:
+        raise RunError(
+            f"The stored answers of {who} are damaged: they are not ten probabilities for each "
+            "digit. Choose another run, or train this one again."
+        )
+    if not np.isfinite(found).all():
+        raise RunError(
+            f"The stored answers of {who} hold numbers that are not finite: its training diverged. "
+            "Choose another run, or train it again with a smaller learning rate."
+        )
+
+
+def stored(run_id: str, dataset: str) -> Answered:
+    """What the finished network of a run answered on a dataset's test digits.
+
+    Raises RunError if there is no such run or its answers are damaged, DatasetError if it has none
+    on these digits or the dataset cannot be loaded.
+    """
+    run = runs.find(run_id)
+    digits = split_of(dataset, "test")
+    answers = _read(run.folder, run.info.model_sha256, dataset)
+    if not np.array_equal(answers.labels, digits.labels):
+        raise _none(run_id)
+    held_out = run.info.provenance.held_out(dataset)
+    return Answered(
+        run.id, None, dataset, digits.images, digits.labels, answers.probabilities, held_out
+    )
+
+
+@lru_cache(maxsize=32)
+def _read(folder: Path, _network: str, dataset: str) -> Predictions:
+    """Read once for each network of a run: every redrawing of a page asks for several.
+
+    That there are none is not remembered: a training writes them after its network.
+    """
+    answers = runs.read(folder).predictions(dataset)
+    if answers is None:
+        raise _none(folder.name)
+    check(folder.name, answers)
+    return Predictions(_fixed(answers.labels), _fixed(answers.probabilities))
+
+
+def _none(run_id: str) -> DatasetError:
+    return DatasetError(
+        f"The run {run_id!r} has no answers on these test digits. Choose another run."
+    )
+
+
+def _fixed(array: _Array) -> _Array:
+    array.setflags(write=False)
+    return array

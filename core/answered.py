@@ -86,27 +86,25 @@ def stored(run_id: str, dataset: str) -> Answered:
     on these digits or the dataset cannot be loaded.
     """
     run = runs.find(run_id)
-    digits = split_of(dataset, "test")
-    answers = _read(run.folder, run.info.model_sha256, dataset)
-    if not np.array_equal(answers.labels, digits.labels):
-        raise _none(run_id)
-    held_out = run.info.provenance.held_out(dataset)
-    return Answered(
-        run.id, None, dataset, digits.images, digits.labels, answers.probabilities, held_out
-    )
+    return _read(run.folder, run.info.model_sha256, dataset)
 
 
 @lru_cache(maxsize=32)
-def _read(folder: Path, _network: str, dataset: str) -> Predictions:
-    """Read once for each network of a run: every redrawing of a page asks for several.
+def _read(folder: Path, _network: str, dataset: str) -> Answered:
+    """Read once for each network of a run, so that the same answers are the same object.
 
     That there are none is not remembered: a training writes them after its network.
     """
-    answers = runs.read(folder).predictions(dataset)
+    run = runs.read(folder)
+    answers, digits = run.predictions(dataset), split_of(dataset, "test")
     if answers is None:
-        raise _none(folder.name)
-    check(folder.name, answers)
-    return Predictions(_fixed(answers.labels), _fixed(answers.probabilities))
+        raise _none(run.id)
+    check(run.id, answers)
+    if not np.array_equal(answers.labels, digits.labels):
+        raise _none(run.id)
+    held_out = run.info.provenance.held_out(dataset)
+    probabilities = _fixed(answers.probabilities)
+    return Answered(run.id, None, dataset, digits.images, digits.labels, probabilities, held_out)
 
 
 def _none(run_id: str) -> DatasetError:

@@ -6,9 +6,10 @@ Where a server knows no `App`, the script is all there is, and everything works 
 
 from streamlit.starlette import App
 
+from pages.widgets.digit_route import DIGIT_ROUTES
 from pages.widgets.live_route import ROUTES
 
-app = App(__file__, routes=ROUTES)
+app = App(__file__, routes=[*ROUTES, *DIGIT_ROUTES])
 
 
 def site() -> None:

@@ -81,6 +81,7 @@ def _trace(some: Dots, number: int) -> go.Scattergl:
         selected={"marker": {"size": 3 * _DOT, "opacity": 1}},
         unselected={"marker": {"opacity": _OPACITY}},
         name=str(some.label),
+        meta=some.split,
         legendgroup=str(some.label),
         showlegend=number < CLASSES,  # one entry for a label, of whatever split
         hovertemplate=f"{word} digit %{{customdata:,}}<br>label {some.label}<extra></extra>",

@@ -8,7 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import datasets, runs
-from core.fetching import MNIST, Fetch, Fetcher
+from core.chores import Chore, State
+from core.fetching import MNIST
 from tests.test_train_page import said
 
 pytestmark = pytest.mark.usefixtures("only_sample")
@@ -85,6 +86,15 @@ def test_a_filter_that_leaves_nothing_can_be_taken_back(app: AppTest) -> None:
     assert "No digit is like that" in said(app)
     app.button(key="dataset-clear").click().run()
     assert len(indices(app)) == 120
+
+
+def test_a_jump_from_the_grid_opens_the_digit(app: AppTest) -> None:
+    opened(app, view="Browse")
+    app.number_input(key="dataset-jump").set_value(123).run()
+    assert app.number_input(key="index").value == 123
+    assert f"`sparse_categorical_crossentropy`: `{TEST.labels[123]}`" in said(app)
+    # The tutorials' digits are offered where both are: 7777 is none of the sample's.
+    assert not [one for one in app.button if str(one.key).startswith("dataset-to-")]
 
 
 def test_another_filter_begins_at_its_first_page(app: AppTest) -> None:
@@ -196,27 +206,27 @@ def test_a_kernel_of_the_run_in_use(app: AppTest) -> None:
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        (Fetch("failed", problem="The network is down."), "The network is down."),
-        (Fetch("cancelled"), "The download was cancelled"),
+        (State("failed", problem="The network is down."), "The network is down."),
+        (State("cancelled"), "The download was cancelled"),
     ],
 )
 def test_a_download_that_did_not_come_is_told_and_offered_again(
-    app: AppTest, monkeypatch: pytest.MonkeyPatch, state: Fetch, words: str
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, state: State[object], words: str
 ) -> None:
-    monkeypatch.setattr(Fetcher, "state", state)
+    monkeypatch.setattr(Chore, "state", state)
     opened(app)
     assert words in said(app)
-    assert app.button(key="dataset-download")
+    assert app.button(key="dataset-download-start")
 
 
 def test_a_download_shows_how_far_it_is_and_is_cancelled(
     app: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cancelled: list[bool] = []
-    monkeypatch.setattr(Fetcher, "state", Fetch("running", 3_000_000, 12_000_000))
+    monkeypatch.setattr(Chore, "state", State("running", 3_000_000, 12_000_000))
     monkeypatch.setattr(MNIST, "cancel", lambda: cancelled.append(True))
     opened(app)
-    app.button(key="dataset-cancel").click().run()
+    app.button(key="dataset-download-cancel").click().run()
     assert cancelled
 
 

@@ -1,15 +1,12 @@
 """What a browser is told of a training that it watches, and the address where it asks."""
 
-import asyncio
 import json
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from starlette.routing import Router
 
 from core import jobs, runs
 from core.events import Downloading, Paused, Started
@@ -20,6 +17,7 @@ from core.watching import Drawn, seen
 from pages.widgets.live_chart import source_of
 from pages.widgets.live_route import ROUTES
 from tests import test_train_page
+from tests.asking import get
 from tests.conftest import Trained, dense_recipe
 from tests.made_events import append, epoch_ended, lines, looked, progress
 from tests.test_train_page import put
@@ -107,28 +105,10 @@ def test_a_run_that_is_over_has_curves_and_no_bar() -> None:
 
 
 def asked(address: str) -> tuple[int, dict[str, Any]]:
-    """The answer of the server to a GET."""
-    parts = urlsplit(address)
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": f"/{parts.path}",
-        "query_string": parts.query.encode(),
-        "headers": [],
-    }
-    sent: list[Any] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b""}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    # In a thread of its own: beside browser tests, this one has an event loop running.
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, Router(ROUTES)(scope, receive, send)).result()
-    assert dict(sent[0]["headers"])[b"content-type"] == b"application/json"
-    return sent[0]["status"], json.loads(sent[1]["body"])
+    """What the server answers to a GET."""
+    status, kind, body = get(ROUTES, address)
+    assert kind == "application/json"
+    return status, json.loads(body)
 
 
 def test_the_address_answers_for_the_run_and_as_the_visitor_wants_it_drawn() -> None:

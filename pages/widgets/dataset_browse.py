@@ -31,6 +31,7 @@ PAGE_SIZE = 120
 LABEL, ANSWER, READ_AS, INK, ORDER, DOWN = "label", "answer", "read_as", "ink", "sort", "descending"
 _IN_LINK: Final[dict[str, Any]] = {"bind": "query-params", "persist_state": "session"}
 _ASKED = "dataset_asked"
+_JUMP = "dataset-jump"
 _TURNED = "dataset_turned"
 
 
@@ -78,8 +79,28 @@ def _filters(dataset: str, split: SplitName) -> Query:
             width=260,
             **_IN_LINK,
         )
+        _jump(len(split_of(dataset, split)) - 1)
     return Query(
         dataset, split, labels, low, high, run, answer, read_as, order, descending=descending
+    )
+
+
+def _jump(last: int) -> None:
+    """Draw the field that opens a digit by its index."""
+
+    def go() -> None:
+        if st.session_state[_JUMP] is not None:
+            open_digit(st.session_state.pop(_JUMP))
+
+    st.number_input(
+        "Go to index",
+        min_value=0,
+        value=None,
+        step=1,
+        key=_JUMP,
+        on_change=go,
+        placeholder=f"0 to {last:,}",
+        width=160,
     )
 
 

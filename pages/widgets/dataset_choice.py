@@ -1,12 +1,11 @@
 """Which digits the dataset page shows, and which of its views: kept in the page's address."""
 
-from collections.abc import Callable, Sequence
-
 import streamlit as st
 
 from core import datasets
 from core.datasets import DatasetName
 from core.digit_stats import SPLITS, SplitName, split_of
+from pages.widgets.links import among, follow, write
 
 FACTS, BROWSE, ONE, KERNEL = "Facts", "Browse", "One digit", "Kernel"
 AUGMENT, MAP, SUSPECTS = "Augmentation", "Map", "Suspects"
@@ -14,7 +13,6 @@ VIEWS = (FACTS, BROWSE, ONE, KERNEL, AUGMENT, MAP, SUSPECTS)
 _OF_ONE_DIGIT = (ONE, KERNEL, AUGMENT)
 DATA, SPLIT, VIEW, INDEX = "data", "split", "view", "index"
 _NEXT_VIEW = "dataset_next_view"
-_LAST_LINK = "dataset_last_link"
 SHOW_CHOSEN = "dataset_show_chosen"
 """Set when the grid is to begin with the page of the digit that was open."""
 _MOST = 10**9
@@ -24,8 +22,8 @@ _MOST = 10**9
 def choose_digits() -> tuple[DatasetName, SplitName]:
     """Draw the choice of dataset and split, and give it."""
     there = datasets.available()
-    _follow(DATA, _among(there))
-    _follow(SPLIT, _among(SPLITS))
+    follow(DATA, among(there))
+    follow(SPLIT, among(SPLITS))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         dataset = st.segmented_control(
             "Digits",
@@ -53,7 +51,7 @@ def choose_digits() -> tuple[DatasetName, SplitName]:
 
 def choose_view() -> str:
     """Draw the choice of the view, and give it."""
-    _follow(VIEW, _among(VIEWS))
+    follow(VIEW, among(VIEWS))
     if _NEXT_VIEW in st.session_state:
         st.session_state[VIEW] = st.session_state.pop(_NEXT_VIEW)
     elif VIEW not in st.session_state and INDEX in st.query_params and VIEW not in st.query_params:
@@ -87,26 +85,6 @@ def back_to_grid() -> None:
     st.session_state[SHOW_CHOSEN] = True
 
 
-def _follow(key: str, read: Callable[[str], str | int | None]) -> str:
-    """What the address holds under this name; a link within the app may have brought another value.
-
-    A bound widget reads the address only when it first appears. `read`: the value of a text, None
-    for nonsense.
-    """
-    asked = st.query_params.get(key, "")
-    state = st.session_state
-    last = f"{_LAST_LINK}_{key}"
-    if key in state and asked not in {"", state.get(last)}:
-        value = read(asked)
-        state[key] = state[key] if value is None else value
-    state[last] = asked
-    return asked
-
-
-def _among(options: Sequence[str]) -> Callable[[str], str | None]:
-    return lambda text: text if text in options else None
-
-
 def _whole(text: str) -> int | None:
     return min(int(text), _MOST) if text.isascii() and text.isdecimal() else None
 
@@ -114,7 +92,7 @@ def _whole(text: str) -> int | None:
 def choose_index(dataset: str, split: SplitName) -> int | None:
     """Draw the field for an index, and give it; None, and a sentence, if there is no such digit."""
     last = len(split_of(dataset, split)) - 1
-    asked = _follow(INDEX, _whole)
+    asked = follow(INDEX, _whole)
     st.session_state.setdefault(INDEX, _whole(asked) or 0)
     # Not bound to the address: of a bound field, Streamlit does not write what was set before the
     # field first stood on the page, and a click on a digit is that.
@@ -130,8 +108,7 @@ def choose_index(dataset: str, split: SplitName) -> int | None:
     if asked and _whole(asked) is None:
         st.warning("The link asks for a digit that is no number: this is the one in the field.")
     elif asked != str(index):
-        st.query_params[INDEX] = str(index)
-        st.session_state[f"{_LAST_LINK}_{INDEX}"] = str(index)
+        write(INDEX, str(index))
     if index > last:
         st.warning(f"There is no such digit here: the last one of this split is {last:,}.")
         return None

@@ -17,6 +17,7 @@ from pages.widgets.digit_grid import Cell, digit_grid
 from pages.widgets.words import plain
 
 NEIGHBOURS = 10
+_OF_THE_TUTORIALS = (0, 7777)
 _SCALINGS: dict[Shown, str] = {
     "raw": "0 to 255",
     "divide-255": "÷ 255",
@@ -67,6 +68,15 @@ def _steps(index: int, count: int) -> None:
             args=(to,),
             disabled=not 0 <= to < count,
             key=f"dataset-{icon}",
+        )
+    for one in _OF_THE_TUTORIALS if count > max(_OF_THE_TUTORIALS) else ():
+        st.button(
+            f"No. {one:,}",
+            type="tertiary",
+            on_click=open_digit,
+            args=(one,),
+            help="A digit that the tutorials look at",
+            key=f"dataset-to-{one}",
         )
 
 

@@ -27,6 +27,7 @@ from pages.widgets.answer import enlarged
 from pages.widgets.canvas import PAPER
 from pages.widgets.dataset_choice import INDEX, open_digit
 from pages.widgets.digit_grid import Cell, digit_grid
+from pages.widgets.map_hover import map_hover
 from pages.widgets.navigation import pages
 from pages.widgets.words import plain
 
@@ -116,6 +117,7 @@ def _chart(dataset: str, way: Way, marks: list[Mark]) -> None:
         config=_CONFIG,
         alt=f"A map of {len(shown(dataset)):,} digits by {_NAMES[way]}, coloured by their labels",
     )
+    map_hover(dataset, CHART)
 
 
 def _marks(dataset: str, split: SplitName, way: Way, placed: Placed | None) -> list[Mark]:
@@ -143,7 +145,7 @@ def _clicked(dataset: str) -> None:
     digits = split_of(dataset, split)
     label = int(digits.labels[index])
     st.image(
-        enlarged(digits.images[index], 6),
+        enlarged(255 - digits.images[index], 6),
         caption=f"{_word(split)} digit {index:,}, label {label}",
         width=168,
         alt=f"A digit with the label {label}",

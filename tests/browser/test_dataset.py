@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from core import datasets
+from core.suspects import find_suspects
 from tests.browser.app import SLOW_MS, settle
 
 pytestmark = pytest.mark.timeout(180)
@@ -74,25 +75,65 @@ def test_the_kernel_slides_by_the_arrow_keys(page: Page, address: str) -> None:
     expect(picture).not_to_have_attribute("src", before)
 
 
-def test_a_click_on_the_map_shows_the_digit_and_opens_it(page: Page, address: str) -> None:
+def test_the_map_shows_the_digit_below_the_pointer_and_a_click_opens_it(
+    page: Page, address: str
+) -> None:
     open_page(page, address, "view=Map")
     plot = page.locator(".js-plotly-plot .nsewdrag").first
     plot.wait_for(timeout=SLOW_MS)
     box = plot.bounding_box()
     assert box
+    picture = page.get_by_alt_text("The digit below the pointer")
     opens = page.get_by_role("button", name="Open it")
     # Somewhere in the middle there is a digit.
     for x, y in ((0.5, 0.5), (0.4, 0.45), (0.6, 0.55), (0.45, 0.6), (0.55, 0.4)):
-        page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"])
-        page.wait_for_timeout(300)
+        at = box["x"] + x * box["width"], box["y"] + y * box["height"]
+        page.mouse.move(at[0] - 3, at[1])
+        page.mouse.move(*at, steps=3)
+        page.wait_for_timeout(600)
+        if not picture.is_visible():
+            continue
+        shown = picture.get_attribute("src") or ""
         page.mouse.down()
         page.mouse.up()
         page.wait_for_timeout(1500)
         if opens.count():
             break
+    found = re.search(r"digit/mnist-sample/(train|test)/(\d+)\.png", shown)
+    assert found
     opens.click(timeout=SLOW_MS)
-    words = re.compile(r"Number [\d,]+ of the (test|training) digits")
-    expect(page.get_by_text(words)).to_be_visible()
+    kind = {"train": "training", "test": "test"}[found[1]]
+    expect(page.get_by_text(f"Number {int(found[2]):,} of the {kind} digits")).to_be_visible()
+    expect(picture).to_have_count(0)
+
+
+def test_a_digit_upside_down_is_read_as_another(page: Page, address: str) -> None:
+    six = int((TEST.labels == 6).argmax())
+    open_page(page, address, f"view=Augmentation&index={six}")
+    page.get_by_role("button", name="Upside down").click()
+    expect(page.get_by_text(re.compile("Another digit.* reads 9"))).to_be_visible(timeout=SLOW_MS)
+    slider = page.get_by_role("slider", name="Rotation")
+    expect(slider).to_have_value("180")
+    before = page.get_by_alt_text("The digit, changed").get_attribute("src") or ""
+    slider.press("ArrowLeft")
+    expect(page.get_by_alt_text("The digit, changed")).not_to_have_attribute("src", before)
+
+
+def test_a_click_on_a_suspect_opens_its_digit(page: Page, address: str) -> None:
+    open_page(page, address, "view=Suspects")
+    table = page.get_by_test_id("stDataFrame")
+    table.wait_for(timeout=SLOW_MS)
+    first = find_suspects("mnist-sample")[0]
+    box = table.bounding_box()
+    assert box
+    # The first row lies below the header of 36 pixels; a second click, where the first only told
+    # the table that it is in use.
+    for _ in range(3):
+        page.mouse.click(box["x"] + 120, box["y"] + 66)
+        page.wait_for_timeout(1500)
+        if not table.count():
+            break
+    expect(page.get_by_text(f"Number {first.index:,} of the test digits")).to_be_visible()
 
 
 @pytest.mark.parametrize(

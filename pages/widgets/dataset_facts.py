@@ -1,18 +1,20 @@
 """The dataset page's facts: shapes, counts, means, values, where the digits come from."""
 
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
 from core import datasets
+from core.chores import State
 from core.dataset_figures import class_bars, grey_histogram
 from core.digit_sheet import sheet_png
 from core.digit_stats import SplitName, class_counts, class_pictures, grey_values
 from core.fetching import MNIST
 from core.palette import TEXT
-from pages.widgets.words import plain
+from pages.widgets.chore import run_chore
 
 _CHART = {"displayModeBar": False}
-_EVERY_S = 0.5
 SOURCE = (
     "NIST, the US standards office, had digits written by employees of the Census Bureau and by "
     "high-school students. LeCun, Cortes and Burges took 70,000 of them, the 60,000 for training "
@@ -108,26 +110,16 @@ def _download() -> None:
     """Offer the full MNIST while it is not here."""
     if "mnist" in datasets.available():
         return
-    running = MNIST.state.status == "running"
-    st.fragment(_fetching, run_every=_EVERY_S if running else None)(running)
-
-
-def _fetching(was_running: bool) -> None:
-    now = MNIST.state
-    if (now.status == "running") != was_running:
-        st.rerun()
-    if now.status == "running":
-        size = f"{now.done / 1e6:.1f} of {now.total / 1e6:.1f} MB" if now.total else "connecting"
-        st.progress(now.fraction, text=f"Downloading all 70,000 digits: {size}")
-        st.button("Cancel", icon=":material/close:", on_click=MNIST.cancel, key="dataset-cancel")
-        return
-    if now.status == "failed":
-        st.error(plain(now.problem), icon=":material/cloud_off:")
-    elif now.status == "cancelled":
-        st.info("The download was cancelled; what had come is thrown away.")
-    st.button(
+    run_chore(
+        MNIST,
         "Download all 70,000 digits (11 MB)",
+        "dataset-download",
+        doing="Downloading all 70,000 digits",
+        far=_megabytes,
         icon=":material/download:",
-        on_click=MNIST.start,
-        key="dataset-download",
+        cancelled="The download was cancelled; what had come is thrown away.",
     )
+
+
+def _megabytes(now: State[Any]) -> str:
+    return f"{now.done / 1e6:.1f} of {now.total / 1e6:.1f} MB" if now.total else "connecting"

@@ -20,13 +20,19 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 
 @contextmanager
-def running_app(own_runs: Path, log: Path | None = None, **environment: str) -> Iterator[str]:
+def running_app(
+    own_runs: Path,
+    log: Path | None = None,
+    start: Sequence[str] = ("-m", "streamlit", "run", "app.py"),
+    **environment: str,
+) -> Iterator[str]:
     """Start the app as a user would and give its address; it is stopped at the end.
 
-    What the server prints goes to the file `log`, if there is one.
+    What the server prints goes to the file `log`, if there is one. `start`: what Python is to run,
+    if not the app as it is.
     """
     port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py"]
+    command = [sys.executable, *start]
     options = ["--server.port", str(port), "--server.headless", "true"]
     with Path(log or os.devnull).open("wb") as output:
         process = subprocess.Popen(

@@ -3,7 +3,6 @@
 Nothing here needs TensorFlow: it works on recipes and on stored figures and answers.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations, zip_longest
@@ -127,9 +126,13 @@ def mcnemar(only_first: int, only_second: int) -> float:
     McNemar (1947), in its exact form: the digits that only one of two equally good networks reads
     rightly fall to either side like tosses of a fair coin.
     """
-    tosses = only_first + only_second
-    fewer = min(only_first, only_second)
-    tail = sum(math.comb(tosses, heads) for heads in range(fewer + 1))
+    tosses, fewer = only_first + only_second, min(only_first, only_second)
+    # Each term of the binomial distribution from the one before, in whole numbers: exact, and for
+    # thousands of digits hundreds of times faster than a binomial coefficient for each.
+    tail = term = 1
+    for heads in range(fewer):
+        term = term * (tosses - heads) // (heads + 1)
+        tail += term
     return min(1.0, 2 * tail / 2**tosses)
 
 

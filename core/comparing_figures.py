@@ -7,16 +7,10 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.palette import DIGITS
+from core.run_lines import LINES, in_figure, look
 
-_LINES = (
-    (DIGITS[0], "solid", "circle"),
-    (DIGITS[6], "dash", "square"),
-    (DIGITS[8], "dot", "diamond"),
-    (DIGITS[5], "dashdot", "triangle-up"),
-)
 _PANELS = ((1, "val_loss", 1, "%{y:.4f}"), (2, "val_accuracy", 100, "%{y:.2f} %"))
-MOST = len(_LINES)
+MOST = len(LINES)
 """As many runs can be told apart in one chart."""
 
 
@@ -28,17 +22,17 @@ def curves(histories: Mapping[str, pd.DataFrame], text_colour: str | None = None
     """
     _check(histories)
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
-    for style, (name, history) in zip(_LINES, histories.items(), strict=False):
+    for place, (name, history) in enumerate(histories.items()):
         for row, column, times, shown in _PANELS:
             figure.add_trace(
                 go.Scatter(
                     x=history["epoch"].tolist(),
                     y=(history[column] * times).tolist(),
-                    **_look(style),
-                    name=_words(name),
+                    **look(place),
+                    name=in_figure(name),
                     legendgroup=name,
                     showlegend=row == 1,
-                    hovertemplate=f"epoch %{{x}}: {shown}<extra>{_words(name)}</extra>",
+                    hovertemplate=f"epoch %{{x}}: {shown}<extra>{in_figure(name)}</extra>",
                 ),
                 row=row,
                 col=1,
@@ -58,20 +52,20 @@ def intervals(found: Mapping[str, Sequence[float]], text_colour: str | None = No
     """
     _check(found)
     figure = go.Figure()
-    for style, (name, (accuracy, low, high)) in zip(_LINES, found.items(), strict=False):
+    for place, (name, (accuracy, low, high)) in enumerate(found.items()):
         figure.add_trace(
             go.Scatter(
                 x=[100 * accuracy],
-                y=[_words(name)],
+                y=[in_figure(name)],
                 error_x={
                     "type": "data",
                     "array": [100 * (high - accuracy)],
                     "arrayminus": [100 * (accuracy - low)],
-                    "color": style[0],
+                    "color": LINES[place][0],
                     "thickness": 2,
                 },
-                **_look(style),
-                name=_words(name),
+                **look(place),
+                name=in_figure(name),
                 hovertemplate=(
                     f"%{{x:.2f}} % ({100 * low:.2f} to {100 * high:.2f} %)<extra>%{{y}}</extra>"
                 ),
@@ -89,15 +83,6 @@ def _check(runs: Mapping[str, Any]) -> None:
         raise ValueError(f"at most {MOST} runs can be told apart in a chart, not {len(runs)}")
 
 
-def _look(style: tuple[str, str, str]) -> dict[str, Any]:
-    colour, dash, symbol = style
-    return {
-        "mode": "lines+markers",
-        "line": {"color": colour, "dash": dash, "width": 2},
-        "marker": {"symbol": symbol, "size": 8, "color": colour},
-    }
-
-
 def _lay_out(figure: go.Figure, height: int, text_colour: str | None) -> None:
     figure.update_layout(
         height=height,
@@ -113,8 +98,3 @@ def _epoch_step(histories: Mapping[str, pd.DataFrame]) -> int:
     """Whole epochs on the axis, and no more than ten or so."""
     longest = max((len(history) for history in histories.values()), default=1)
     return max(1, round(longest / 10))
-
-
-def _words(name: str) -> str:
-    """A name as it is: Plotly would read tags in it."""
-    return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,129 @@
+"""What the confusions page gives to take away: tables as CSV, and the wrong digits as pictures."""
+
+import csv
+import io
+import zipfile
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from core.answered import Answered
+from core.class_report import Scores, class_report
+from core.confusion import counts_of
+from core.datasets import CLASSES, DATASETS
+from core.errors import DigitscopeError
+from core.suspects import find_suspects
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_OF_ALL_TIMES: Final = (1980, 1, 1, 0, 0, 0)
+
+
+def file_stem(this: Answered) -> str:
+    """What the files of these answers are called, without an ending: "best-epoch-3-mnist"."""
+    epoch = "" if this.epoch is None else f"-epoch-{this.epoch}"
+    return f"{this.run}{epoch}-{this.dataset}"
+
+
+def report_csv(this: Answered) -> bytes:
+    """Precision, recall, F1 and support of each digit, their averages, and the accuracy."""
+    found = class_report(this)
+    rows: list[Sequence[object]] = [("class", "precision", "recall", "f1", "support")]
+    rows += [_scores(digit, one) for digit, one in enumerate(found.classes)]
+    rows += [_scores("macro average", found.macro), _scores("weighted average", found.weighted)]
+    # Where scikit-learn's own table has it.
+    rows.append(("accuracy", "", "", found.accuracy, len(this)))
+    origin = _origin(this)
+    head, *rest = rows
+    return _csv([(*head, *origin), *((*row, *origin.values()) for row in rest)])
+
+
+def predictions_csv(this: Answered) -> bytes:
+    """A line for each digit: label, answer, the ten probabilities, and whose answer it is.
+
+    `label_suspect` is 1 where the shipped runs together contradict the label, and empty where
+    nobody can say.
+    """
+    table = pd.DataFrame(
+        {
+            "index": np.arange(len(this)),
+            "label": this.labels,
+            "predicted": this.predicted,
+            "right": this.right.astype(np.uint8),
+            "confidence": this.confidence,
+        }
+        | {f"p{digit}": this.probabilities[:, digit] for digit in range(CLASSES)}
+        | {"label_suspect": _suspect_marks(this)}
+        | _origin(this)
+    )
+    # Nine figures bring a float32 back as it was.
+    return table.to_csv(index=False, float_format="%.9g", lineterminator="\n").encode()
+
+
+def matrix_csv(this: Answered) -> bytes:
+    """The ten by ten counts, true labels down and answers across, both named."""
+    head = ("label", *(f"read as {digit}" for digit in range(CLASSES)))
+    return _csv([head, *((digit, *row) for digit, row in enumerate(counts_of(this).tolist()))])
+
+
+def wrong_digits_zip(this: Answered) -> bytes:
+    """Every digit that was read wrongly as a PNG of 28×28, light on dark as in MNIST.
+
+    Index, label, answer and confidence stand in its name (`0247_label9_read4_83pct.png`) and in
+    `index.csv`. The same answers give the same bytes.
+    """
+    lines: list[Sequence[object]] = [("file", "index", "label", "read", "confidence")]
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for index in np.flatnonzero(~this.right).tolist():
+            label, read = int(this.labels[index]), int(this.predicted[index])
+            sure = float(this.confidence[index])
+            name = f"{index:04d}_label{label}_read{read}_{int(100 * sure)}pct.png"
+            lines.append((name, index, label, read, f"{sure:.6f}"))
+            _add(archive, name, cv2.imencode(".png", this.images[index])[1].tobytes())
+        _add(archive, "index.csv", _csv(lines))
+    return target.getvalue()
+
+
+def _scores(name: object, one: Scores) -> Sequence[object]:
+    return name, one.precision, one.recall, one.f1, one.support
+
+
+def _origin(this: Answered) -> dict[str, object]:
+    """Whose answers on which digits: the last columns of a table."""
+    epoch = "" if this.epoch is None else this.epoch
+    return {"dataset": _inert(this.dataset), "run": _inert(this.run), "epoch": epoch}
+
+
+def _suspect_marks(this: Answered) -> object:
+    """1 for a label suspect, 0 for another digit; nothing at all where labels cannot be judged."""
+    if this.dataset not in DATASETS:
+        return ""
+    try:
+        suspects = [one.index for one in find_suspects(this.dataset)]
+    except DigitscopeError:
+        return ""
+    marks = np.zeros(len(this), np.uint8)
+    marks[suspects] = 1
+    return marks
+
+
+def _csv(rows: Iterable[Sequence[object]]) -> bytes:
+    target = io.StringIO()
+    csv.writer(target, lineterminator="\n").writerows(rows)
+    return target.getvalue().encode()
+
+
+def _inert(text: str) -> str:
+    """A text that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    # Neither the time nor the machine may show in the bytes.
+    entry = zipfile.ZipInfo(name, date_time=_OF_ALL_TIMES)
+    entry.create_system = 3
+    entry.external_attr = 0o644 << 16
+    archive.writestr(entry, content)

@@ -17,6 +17,10 @@ from core.runs import Predictions
 _Array = TypeVar("_Array", bound=NDArray[Any])
 
 
+class NoAnswersError(DatasetError):
+    """A run whose answers on a dataset's test digits were not kept."""
+
+
 @dataclass(frozen=True, eq=False)
 class Answered:
     """A network's answers on labelled digits; all arrays are shared and read-only.
@@ -82,8 +86,8 @@ def check(who: str, answers: Predictions) -> None:
 def stored(run_id: str, dataset: str) -> Answered:
     """What the finished network of a run answered on a dataset's test digits.
 
-    Raises RunError if there is no such run or its answers are damaged, DatasetError if it has none
-    on these digits or the dataset cannot be loaded.
+    Raises RunError if there is no such run or its answers are damaged, NoAnswersError if it
+    has none on these digits, DatasetError if the dataset cannot be loaded.
     """
     run = runs.find(run_id)
     return _read(run.folder, run.info.model_sha256, dataset)
@@ -107,8 +111,8 @@ def _read(folder: Path, _network: str, dataset: str) -> Answered:
     return Answered(run.id, None, dataset, digits.images, digits.labels, probabilities, held_out)
 
 
-def _none(run_id: str) -> DatasetError:
-    return DatasetError(
+def _none(run_id: str) -> NoAnswersError:
+    return NoAnswersError(
         f"The run {run_id!r} has no answers on these test digits. Choose another run."
     )
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from core import datasets, runs
 from core.errors import PictureError, RecipeError, RunError
 from core.evaluation import score
+from core.explore_command import explore
 from core.job_card import forget_stop
 from core.plain_json import to_json
 from core.presets import PRESETS, preset
@@ -203,6 +204,9 @@ def evaluate(
         print(f"{opened.id}{when} on {name}: {found}, loss {found.loss:.4f}")
         if not held_out:
             print("Careful: the run was trained on some of these digits; this is no test score.")
+
+
+app.command()(explore)
 
 
 @app.command()

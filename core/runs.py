@@ -10,6 +10,11 @@ digits. Runs that ship lie in `models/`, a visitor's own in `runs/`; both are fo
     test_predictions.npz   for each dataset: labels, probabilities
     epochs/epoch_07.npz    the weights after epoch 7 as float16
 
+and, once they were asked for (`core.stress_curves`, `core.epoch_answers`):
+
+    stress.json                     errors under each kind of stress
+    epoch_predictions-DATASET.npz   answers after each kept epoch
+
 and, for a run that is being trained here, or was:
 
     worker.lock            held by the process that trains it, for as long as it lives

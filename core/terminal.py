@@ -3,7 +3,7 @@
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,22 @@ def shown(starts: range) -> Iterator[int]:
         transient=True,
         disable=not watched.is_terminal,
     )
+
+
+@contextmanager
+def work_bar(name: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for long work, where somebody watches; what it gives is told how much is done."""
+    watched = console()
+    bar = Progress(
+        TextColumn(name),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=watched,
+        disable=not watched.is_terminal,
+    )
+    with bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
 
 
 @contextmanager

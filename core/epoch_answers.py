@@ -1,0 +1,197 @@
+"""What a run answered after each epoch whose weights are kept: which digits it learnt when.
+
+Beside a run's other files stands, for each dataset, `epoch_predictions-DATASET.npz`: the SHA-256 of
+the finished network, the labels, and for each epoch the probabilities, (n, 10), or none, (0, 10),
+if the network could not answer then. One file a dataset, so that one is worked out without the
+other, and what ships is never written again.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import afterwards, runs
+from core.answered import Answered, check
+from core.chores import Report
+from core.datasets import CLASSES
+from core.digit_stats import split_of
+from core.errors import DigitscopeError, RunError
+from core.runs import NPZ_FAULTS, Predictions, Run
+
+_AT_ONCE: Final = 512
+_LABELS, _NETWORK = "labels", "network"
+
+Stamp = tuple[int, ...]
+
+
+class NotComputedError(DigitscopeError):
+    """Answers after an epoch that have to be worked out first."""
+
+
+def file_of(run: Run, dataset: str) -> Path:
+    """Where the answers on a dataset's test digits are kept."""
+    return run.folder / f"epoch_predictions-{dataset}.npz"
+
+
+def at_epoch(run_id: str, dataset: str, epoch: int) -> Answered:
+    """What a run answered after an epoch; each time the same object.
+
+    Raises NotComputedError if that has to be worked out (`compute`), and RunError if there is no
+    such run, the weights of that epoch are not kept, or cannot answer.
+    """
+    run = runs.find(run_id)
+    kept = run.epochs()
+    if epoch not in kept:
+        raise RunError(
+            f"The run {run.id!r} does not keep its epoch {epoch}. "
+            f"The epochs kept are: {', '.join(map(str, kept)) or 'none'}."
+        )
+    found = _at_hand(run, dataset)
+    if epoch not in found:
+        raise _not_computed(run.id)
+    answered = found[epoch]
+    if answered is None:
+        raise RunError(
+            f"After epoch {epoch} the network of the run {run.id!r} gives no numbers to count: its "
+            "training diverged, or its weights are damaged. Choose another epoch."
+        )
+    return answered
+
+
+def is_stored(run: Run, dataset: str) -> bool:
+    """Whether the answers after each kept epoch of a run are there."""
+    return set(run.epochs()) <= set(_at_hand(run, dataset))
+
+
+def over_epochs(run_id: str, dataset: str) -> tuple[Answered, ...]:
+    """What a run answered after each of its epochs, in their order; empty if it keeps none.
+
+    Epochs that could not answer are left out. Raises NotComputedError if it has to be worked out,
+    RunError if there is no such run.
+    """
+    run = runs.find(run_id)
+    if not is_stored(run, dataset):
+        raise _not_computed(run.id)
+    found = _at_hand(run, dataset)
+    return tuple(one for epoch in run.epochs() if (one := found[epoch]) is not None)
+
+
+def compute(run: Run, dataset: str, report: Report) -> None:
+    """Let the network of each kept epoch read a dataset's test digits, and keep its answers.
+
+    Imports TensorFlow when it is called. `report` is told digits, and stops it when it raises.
+    Networks are opened one after the other, besides those that visitors use. Raises RunError if the
+    run was deleted or trained on meanwhile, DatasetError if the dataset cannot be loaded.
+    """
+    digits, epochs = split_of(dataset, "test"), run.epochs()
+    total = len(digits) * len(epochs)
+    arrays: dict[str, NDArray[Any]] = {
+        _NETWORK: np.array(run.info.model_sha256),
+        _LABELS: digits.labels,
+    }
+    report(0, total)
+    for place, epoch in enumerate(epochs):
+        before = place * len(digits)
+
+        def so_far(read: int, before: int = before) -> None:
+            report(before + read, total)
+
+        arrays[str(epoch)] = _packed(_answers(run, epoch, digits.images, so_far))
+    name = file_of(run, dataset).name
+    afterwards.keep(run, name, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+
+
+def learnt_when(over: Sequence[Answered]) -> NDArray[np.intp]:
+    """For each digit the epoch from which on it is read rightly to the end, (n,); 0: never.
+
+    `over`: the answers to the same digits after one epoch after the other, at least one.
+    """
+    right = np.stack([one.right for one in over])
+    epochs = np.array([one.epoch or 0 for one in over])
+    # Right to the end: of the rows turned round, all so far.
+    to_the_end = np.logical_and.accumulate(right[::-1])[::-1]
+    first = to_the_end.argmax(axis=0)
+    return np.where(to_the_end[-1], epochs[first], 0).astype(np.intp)
+
+
+def flips(over: Sequence[Answered]) -> NDArray[np.intp]:
+    """For each digit how often it went from right to wrong or back, from epoch to epoch, (n,)."""
+    right = np.stack([one.right for one in over])
+    return np.asarray((right[1:] != right[:-1]).sum(axis=0), np.intp)
+
+
+def _answers(
+    run: Run, epoch: int, images: NDArray[np.uint8], report: Callable[[int], None]
+) -> NDArray[np.float32]:
+    """The probabilities after an epoch, (n, 10), or none, (0, 10), if there is no network."""
+    from core.inference import Predictor, open_model
+
+    runs.read(run.folder)  # a run that is deleted meanwhile is no damaged one
+    parts = []
+    try:
+        network = Predictor(open_model(run, epoch), run.info.recipe.scaling)
+        for start in range(0, len(images), _AT_ONCE):
+            parts.append(network.probabilities(images[start : start + _AT_ONCE]))
+            report(min(start + _AT_ONCE, len(images)))
+    except RunError:
+        return np.empty((0, CLASSES), np.float32)
+    return np.concatenate(parts)
+
+
+def _packed(found: NDArray[np.float32]) -> NDArray[Any]:
+    """As float16, if every answer stays the same."""
+    halves = found.astype(np.float16)
+    same = (halves.argmax(axis=1) == found.argmax(axis=1)).all()
+    return halves if same else found
+
+
+def _at_hand(run: Run, dataset: str) -> dict[int, Answered | None]:
+    try:
+        file = file_of(run, dataset).stat()
+    except OSError:
+        return {}
+    stamp = (file.st_mtime_ns, file.st_size, file.st_ino)
+    return _read(run.folder, run.info.model_sha256, dataset, stamp)
+
+
+@lru_cache(maxsize=8)
+def _read(folder: Path, network: str, dataset: str, _stamp: Stamp) -> dict[int, Answered | None]:
+    """By epoch; nothing, if the file is damaged or of another network."""
+    run, digits = runs.read(folder), split_of(dataset, "test")
+    try:
+        with file_of(run, dataset).open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            stored = {name: archive[name] for name in archive.files}
+    except NPZ_FAULTS:
+        return {}
+    theirs = str(stored.pop(_NETWORK, "")) == network
+    if not theirs or not np.array_equal(stored.pop(_LABELS, ()), digits.labels):
+        return {}
+    held_out = run.info.provenance.held_out(dataset)
+    found: dict[int, Answered | None] = {}
+    for name, packed in stored.items():
+        probabilities = packed.astype(np.float32)
+        epoch = int(name)
+        if not len(packed):
+            found[epoch] = None
+            continue
+        try:
+            check(run.id, Predictions(digits.labels, probabilities))
+        except RunError:
+            continue
+        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        probabilities.setflags(write=False)
+        found[epoch] = Answered(
+            run.id, epoch, dataset, digits.images, digits.labels, probabilities, held_out
+        )
+    return found
+
+
+def _not_computed(run_id: str) -> NotComputedError:
+    return NotComputedError(
+        f"What the run {run_id!r} answered after each epoch is not worked out yet. "
+        "Start that, or choose the finished network."
+    )

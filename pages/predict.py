@@ -9,6 +9,7 @@ from core.pictures import EXTENSIONS, MAX_BYTES, decode
 from core.preprocessing import find_digit
 from pages.widgets.answer import show_answer, show_nothing_yet
 from pages.widgets.canvas import PAPER, canvas
+from pages.widgets.my_digits import remember
 from pages.widgets.navigation import through_app
 from pages.widgets.run_picker import chosen_epoch, chosen_run
 from pages.widgets.words import plain
@@ -45,6 +46,7 @@ def _read_a_digit() -> None:
             st.warning(plain(str(error)), icon=":material/help:")
             return
         show_answer(digit, chosen_run(), chosen_epoch())
+        remember(digit.pixels)
 
 
 def _uploaded() -> NDArray[np.uint8] | None:

@@ -171,13 +171,32 @@ def test_a_link_shows_the_run_at_an_epoch_and_another_run_is_shown_finished(
     sidebar.get_by_role("link", name="Predict").click()
     expect(said).to_be_visible(timeout=SLOW_MS)
     expect(page).to_have_url(re.compile(r"\?(epoch=2&run=yalcin|run=yalcin&epoch=2)$"))
-    run, epoch = (sidebar.get_by_role("combobox").nth(k) for k in range(2))
-    run.click()
+    sidebar.get_by_role("combobox").first.click()
     page.get_by_role("option", name="soorya", exact=True).click()
-    expect(epoch).to_have_value("the finished network")
+    epoch = sidebar.get_by_role("slider", name="At epoch")
+    expect(epoch).to_have_attribute("aria-valuetext", "the finished network")
     expect(page).to_have_url(re.compile(r"\?run=soorya$"))
     expect(said).to_have_count(0)
     expect_answer(page, 1)
+
+
+def test_a_drawn_digit_can_be_labelled_and_is_kept_for_this_visit(page: Page, address: str) -> None:
+    open_predict(page, address)
+    draw(page, SEVEN, (60, 60, 150))
+    expect_answer(page, 7)
+    meant = page.get_by_test_id("stButtonGroup").filter(has_text="What did you mean?")
+    meant.get_by_text("7", exact=True).click()
+    expect(page.get_by_text("1 digit labelled in this visit")).to_be_visible()
+    # Another digit has no label yet; the first one keeps its own.
+    page.get_by_role("button", name="Clear").click()
+    expect(page.get_by_text("The answer appears here")).to_be_visible()
+    settle(page)
+    draw(page, ZERO, (60, 60, 150))
+    expect_answer(page, 0)
+    meant.get_by_text("0", exact=True).click()
+    expect(page.get_by_text("2 digits labelled in this visit")).to_be_visible()
+    page.get_by_role("button", name="Forget them").click()
+    expect(page.get_by_text("labelled in this visit")).to_have_count(0)
 
 
 def test_a_phone_has_everything_within_its_width(page: Page, address: str) -> None:

@@ -35,13 +35,18 @@ def keras_is_sure(run_id: str, epoch: int | None) -> str:
     return figures.percent(float(model.predict(scale(digit, run.info.recipe.scaling))[0].max()))
 
 
+def picked(app: AppTest) -> list[Any]:
+    """The run and the epoch in use."""
+    return [app.selectbox(key="run").value, app.select_slider(key="epoch").value]
+
+
 def test_a_link_shows_a_run_at_an_epoch_and_the_answer_says_so(app: AppTest) -> None:
     assert keras_is_sure("yalcin", 1) != keras_is_sure("yalcin", None)
     app.query_params["run"] = "yalcin"
     predict_page(app, png(SEVEN))
     assert f"with a probability of {keras_is_sure('yalcin', None)}" in everything_said(app)
     assert "after epoch" not in everything_said(app)
-    app.selectbox(key="epoch").set_value("1").run()
+    app.select_slider(key="epoch").set_value("1").run()
     assert f"with a probability of {keras_is_sure('yalcin', 1)}" in everything_said(app)
     assert "after epoch 1 of 10" in everything_said(app)
 
@@ -49,10 +54,10 @@ def test_a_link_shows_a_run_at_an_epoch_and_the_answer_says_so(app: AppTest) -> 
 def test_the_epochs_offered_are_those_whose_weights_are_kept(app: AppTest) -> None:
     app.query_params.update(run="best", epoch="2")
     app.run()
-    picker = app.selectbox(key="epoch")
+    picker = app.select_slider(key="epoch")
     kept = sorted(int(file.stem[-2:]) for file in runs.SHIPPED_FOLDER.glob("best/epochs/*.npz"))
     assert len(kept) > 2
-    assert picker.options == [FINISHED, *map(str, kept)]
+    assert picker.options == [*map(str, kept), FINISHED]
     assert picker.value == "2"
     assert "The figures above are the finished network's." in everything_said(app)
 
@@ -64,7 +69,7 @@ def test_an_epoch_that_is_not_kept_gets_a_sentence_and_the_finished_network(
     app.query_params.update(run="best", epoch=asked)
     app.run()
     assert not app.exception
-    assert app.selectbox(key="epoch").value == FINISHED
+    assert app.select_slider(key="epoch").value is None
     said = app.warning[0].value
     assert "“best”, which is not kept. It keeps the epochs 1, 2, " in said
     assert "http:" not in said
@@ -77,7 +82,7 @@ def test_an_epoch_of_a_run_that_keeps_none(app: AppTest, no_own_runs: Path) -> N
     app.query_params.update(run="mine", epoch="1")
     app.run()
     assert not app.exception
-    assert app.selectbox(key="epoch").disabled
+    assert app.select_slider(key="epoch").disabled
     assert "It keeps no single epochs" in app.warning[0].value
 
 
@@ -85,8 +90,8 @@ def test_another_run_begins_with_its_finished_network(app: AppTest) -> None:
     app.query_params.update(run="yalcin", epoch="1")
     app.run()
     app.selectbox(key="run").set_value("soorya").run()
-    assert "1" in app.selectbox(key="epoch").options
-    assert app.selectbox(key="epoch").value == FINISHED
+    assert "1" in app.select_slider(key="epoch").options
+    assert app.select_slider(key="epoch").value is None
     assert not app.warning
 
 
@@ -95,18 +100,32 @@ def test_a_followed_link_brings_its_epoch(app: AppTest) -> None:
     app.run()
     app.query_params.update(run="soorya", epoch="2")
     app.run()
-    assert [app.selectbox(key=key).value for key in ("run", "epoch")] == ["soorya", "2"]
+    assert picked(app) == ["soorya", "2"]
+
+
+def test_an_address_that_follows_the_slider_is_no_link(app: AppTest) -> None:
+    app.query_params.update(run="purawr", epoch="2")
+    app.run()
+    app.select_slider(key="epoch").set_value("3").run()
+    # The browser has written the 3 into the address; meanwhile a button moves the slider on.
+    app.query_params["epoch"] = "3"
+    app.session_state["epoch"] = "4"
+    app.run()
+    assert picked(app) == ["purawr", "4"]
+    app.query_params["epoch"] = "2"  # this one was followed
+    app.run()
+    assert picked(app) == ["purawr", "2"]
 
 
 def test_a_run_that_is_deleted_takes_its_epoch_along(app: AppTest, no_own_runs: Path) -> None:
     copy = own_copy(no_own_runs)
     app.query_params.update(run="mine", epoch="1")
     app.run()
-    assert [app.selectbox(key=key).value for key in ("run", "epoch")] == ["mine", "1"]
+    assert picked(app) == ["mine", "1"]
     copy.rename(no_own_runs / ".deleted")
     app.run()
     assert not app.exception
-    assert [app.selectbox(key=key).value for key in ("run", "epoch")] == ["best", FINISHED]
+    assert picked(app) == ["best", None]
     assert "“mine” that does not exist here" in app.warning[0].value
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 _LAST = "last_link"
 
 
-def follow(key: str, read: Callable[[str], str | int | None]) -> str:
+def follow(key: str, read: Callable[[str], object]) -> str:
     """Take over what the address holds under this name, if it is news; give it as it stands there.
 
     A bound widget reads the address only when it first appears, so a link within the app would

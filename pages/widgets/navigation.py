@@ -35,6 +35,13 @@ ENTRIES: dict[str, Entry] = {
         "How does a network learn? Set one up, press Train, and watch its curves, its kernels and "
         "its mistakes change while it learns.",
     ),
+    "confusion": Entry(
+        "pages/confusion.py",
+        "Confusions",
+        ":material/grid_view:",
+        "What does a network get wrong? Every mistake, down to the picture: which digits it takes "
+        "for which, how sure it is, and what makes it fail.",
+    ),
     "predict": Entry(
         "pages/predict.py",
         "Predict",

@@ -14,7 +14,7 @@ from pages.widgets.words import plain
 
 # Pages that take a run, in the order in which they help.
 _USES = {
-    "confusion": ("See its confusions", ":material/grid_on:"),
+    "confusion": ("See its confusions", ":material/grid_view:"),
     "filters": ("See what its filters see", ":material/filter_b_and_w:"),
     "predict": ("Draw with it", ":material/draw:"),
 }

@@ -1,6 +1,7 @@
 """TensorFlow, started in the background, and the loaded networks that all visitors share."""
 
 import gc
+import importlib
 import logging
 import threading
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 DEFAULT_RUN = "best"
 _HEAD_START_S = 0.5
+_WANTED_LATER = ("sklearn.metrics", "scipy.cluster.hierarchy", "scipy.stats")
+"""What the confusions page takes a second to import when it is first asked for a report."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -35,6 +38,8 @@ def _load_default() -> None:
     except DigitscopeError as error:
         # A visitor who chooses this run is told on the page; this is for who runs the server.
         logging.getLogger(__name__).warning("warm-up: %s", error)
+    for library in _WANTED_LATER:
+        importlib.import_module(library)
     # Streamlit collects garbage after every run of a script: looking through TensorFlow's objects
     # took half a second of a core each time. They stay for good, so it need not look at them.
     gc.collect()

@@ -1,6 +1,7 @@
 """The run in use: chosen in the sidebar, the same on every page, carried by the link.
 
-`?run=ID` is the finished network of a run, `?run=ID&epoch=3` the same network after epoch 3.
+`?run=ID` is the finished network of a run, `?run=ID&epoch=3` the same network after epoch 3. In the
+session the epoch is a word too, or None for the finished network.
 """
 
 import streamlit as st
@@ -19,6 +20,7 @@ TRAINED_ON = ", some of which it was trained on: this is no test score"
 NO_RUN = "There is no run to use. Train one with `make train PRESET=fast`."
 _ANOTHER = "another one is in use."
 _LAST_LINK = "run_in_last_link"
+_SHOWN = "run_and_epoch_shown_last"
 _EPOCH_OF = "run_of_epoch"
 
 
@@ -49,6 +51,7 @@ def pick_run() -> None:
         st.caption(f"{_title(run)}{figure(run)}")
         meant = asked is None or asked == chosen
         _pick_epoch(run, asked_epoch if meant else None, new_link=new_link)
+        st.session_state[_SHOWN] = (chosen, st.session_state[EPOCH])
         broken = [run for run in found if isinstance(run, runs.BrokenRun)]
         if asked and asked not in usable:
             st.warning(_why_not(asked, found), icon=":material/link_off:")
@@ -62,12 +65,15 @@ def _is_new(asked: str | None, asked_epoch: str | None) -> bool:
     """Whether a link was followed since the last time, that names a run or an epoch.
 
     Streamlit reads a bound parameter when its widget first appears; these widgets stand on every
-    page, so they would keep their values although the address has changed.
+    page, so they would keep their values although the address has changed. Where only the address
+    followed the widgets, nobody followed a link.
     """
     link = (asked, asked_epoch)
     before = st.session_state.get(_LAST_LINK)
     st.session_state[_LAST_LINK] = link
-    return link not in {before, (None, None)}
+    run, epoch = st.session_state.get(_SHOWN, ("", ""))
+    caught_up = asked in {None, run} and asked_epoch == epoch
+    return link not in {before, (None, None)} and not caught_up
 
 
 def _pick_epoch(run: runs.Run, asked: str | None, *, new_link: bool) -> None:
@@ -79,17 +85,19 @@ def _pick_epoch(run: runs.Run, asked: str | None, *, new_link: bool) -> None:
         # Who changes the run, by hand or by a link within the app, takes the address' epoch along.
         if other_run and asked == state[EPOCH]:
             asked = None
-        state[EPOCH] = asked if asked in kept else FINISHED
-    chosen = st.selectbox(
+        state[EPOCH] = asked if asked in kept else None
+    # None, which stands last, is also what a slider without a value begins with.
+    chosen = st.select_slider(
         "At epoch",
-        [FINISHED, *kept],
+        [*kept, None] if kept else [None, None],  # a slider needs two ends
+        format_func=lambda epoch: epoch or FINISHED,
         key=EPOCH,
         bind="query-params",
         disabled=not kept,  # not left out: a link's epoch would wait for the next run that has it
         help="The network as it was after that epoch of its training, as far as its weights were "
         "kept: with rounded numbers (float16), which hardly changes an answer.",
     )
-    if chosen != FINISHED:
+    if chosen is not None:
         st.caption("The figures above are the finished network's.")
     if asked and asked not in {chosen, FINISHED}:
         st.warning(_no_epoch(asked, run, kept), icon=":material/link_off:")
@@ -103,8 +111,13 @@ def chosen_run() -> str | None:
 
 def chosen_epoch() -> int | None:
     """The epoch after which the run in use is to be shown, or None: its finished network."""
-    chosen: str = st.session_state.get(EPOCH, FINISHED)
-    return None if chosen == FINISHED else int(chosen)
+    chosen: str | None = st.session_state.get(EPOCH)
+    return None if chosen is None else int(chosen)
+
+
+def choose_epoch(epoch: int | None) -> None:
+    """Move the slider, before the next run of the script: for callbacks and fragments."""
+    st.session_state[EPOCH] = None if epoch is None else str(epoch)
 
 
 def _title(run: runs.Run) -> str:

@@ -101,7 +101,7 @@ def everything(page: Page) -> None:
 
 
 def view(name: str) -> Arrange:
-    """A view of the dataset page."""
+    """A view of a page that has several."""
 
     def choose(page: Page) -> None:
         page.get_by_test_id("stMain").get_by_role("radio", name=name, exact=True).click()
@@ -119,6 +119,14 @@ ARRANGED: dict[str, dict[str, Arrange]] = {
         "dataset-augmentation": view("Augmentation"),
         "dataset-map": view("Map"),
         "dataset-suspects": view("Suspects"),
+    },
+    "confusion": {
+        "confusion-report": view("Report"),
+        "confusion-sure": view("How sure"),
+        "confusion-stress": view("Stress"),
+        "confusion-time": view("Over time"),
+        "confusion-slices": view("Slices"),
+        "confusion-take": view("Take away"),
     },
     "train": {
         "train-everything": everything,

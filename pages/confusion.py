@@ -1,0 +1,64 @@
+"""Confusions: which digits a run misreads, which for which, and how sure it is of them."""
+
+import streamlit as st
+
+from core import runs
+from core.errors import DigitscopeError
+from pages.widgets.confusion_answers import answers, other_answers
+from pages.widgets.confusion_choice import (
+    MATRIX,
+    REPORT,
+    SLICES,
+    STRESS,
+    SURE,
+    TAKE,
+    TIME,
+    choose_digits,
+    choose_other,
+    choose_view,
+)
+from pages.widgets.confusion_head import headline
+from pages.widgets.confusion_matrix import matrix_view
+from pages.widgets.confusion_report import report_view
+from pages.widgets.confusion_slices import slices_view
+from pages.widgets.confusion_stress import stress_view
+from pages.widgets.confusion_sure import sure_view
+from pages.widgets.confusion_take import take_view
+from pages.widgets.confusion_time import time_view
+from pages.widgets.my_digits import my_digits
+from pages.widgets.navigation import through_app
+from pages.widgets.run_picker import NO_RUN, chosen_epoch, chosen_run
+from pages.widgets.words import plain
+
+DRAW = {
+    MATRIX: matrix_view,
+    REPORT: report_view,
+    SURE: sure_view,
+    STRESS: stress_view,
+    TIME: time_view,
+    SLICES: slices_view,
+    TAKE: take_view,
+}
+
+through_app()
+st.set_page_config(layout="wide")  # a matrix and its digits want room
+
+st.title("Confusions")
+st.write("Which digits does a network misread, which for which, why, and what would help?")
+try:
+    chosen = chosen_run()
+    if chosen is None:
+        st.error(NO_RUN)
+        st.stop()
+    run, epoch = runs.find(chosen), chosen_epoch()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        digits = choose_digits(run, mine=len(my_digits()))
+        other_run = choose_other(run)
+    view = choose_view()
+    this = answers(run, epoch, digits)
+    if this:
+        other = other_answers(other_run, digits)
+        headline(this, other)
+        DRAW[view](this, other)
+except DigitscopeError as error:
+    st.error(plain(str(error)), icon=":material/error:")

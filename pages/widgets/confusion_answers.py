@@ -1,0 +1,64 @@
+"""Whose answers the confusions page counts; those that are not kept are worked out when asked."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from core.answered import Answered, NoAnswersError, stored
+from core.chores import Chore, Report, shared
+from core.epoch_answers import NotComputedError, at_epoch, compute
+from core.errors import DigitscopeError
+from core.late_answers import answer_now
+from core.my_digits import MINE
+from core.runs import Run
+from pages.widgets.chore import run_chore
+from pages.widgets.my_digits import my_answered
+from pages.widgets.words import plain
+
+_NOTE = "Worked out once, for all visitors of this server."
+
+
+def answers(run: Run, epoch: int | None, dataset: str) -> Answered | None:
+    """What the run answers on test digits or the visitor's; None while that is not worked out.
+
+    Raises DigitscopeError as `stored` and `at_epoch` do.
+    """
+    if dataset == MINE:
+        return my_answered(run.id, epoch)
+    try:
+        return stored(run.id, dataset) if epoch is None else at_epoch(run.id, dataset, epoch)
+    except NotComputedError as error:
+        _offer(str(error), _chore(run, dataset, "epochs", partial(compute, run, dataset)))
+        return None
+    except NoAnswersError:
+        chore = _chore(run, dataset, "finished", partial(answer_now, run, dataset))
+        found: Answered | None = chore.state.result
+        if found is None:
+            _offer(
+                f"What the run “{run.id}” answers on these digits was not kept: they were not on "
+                "this machine when it was trained.",
+                chore,
+            )
+        return found
+
+
+def other_answers(run: Run | None, dataset: str) -> Answered | None:
+    """The second run's answers to the same digits; None, and a sentence, if there are none."""
+    if run is None:
+        return None
+    try:
+        return answers(run, None, dataset)
+    except DigitscopeError as error:
+        st.warning(plain(str(error)), icon=":material/compare_arrows:")
+        return None
+
+
+def _chore(run: Run, dataset: str, what: str, do: Callable[[Report], Any]) -> Chore[Any]:
+    return shared((run.folder, run.info.model_sha256, dataset, what), do)
+
+
+def _offer(why: str, chore: Chore[Any]) -> None:
+    st.info(f"{plain(why)} {_NOTE}", icon=":material/hourglass_empty:")
+    run_chore(chore, "Work it out", "confusion-answers", doing="Reading the digits")

@@ -1,0 +1,202 @@
+"""The confusions page's stress tests: the digits are turned, moved, blurred ..., and read again."""
+
+from functools import partial
+
+import numpy as np
+import streamlit as st
+
+from core import runs
+from core.answered import Answered
+from core.chores import shared
+from core.digit_sheet import sheet_png
+from core.errors import DigitscopeError
+from core.evaluation import wilson_interval
+from core.palette import TEXT
+from core.stress import (
+    DATASET,
+    KIND,
+    KINDS,
+    NOTHING,
+    Kind,
+    KindName,
+    Stress,
+    in_words,
+    stressed,
+    stressed_digits,
+)
+from core.stress_curves import Curves, curves, measure_and_keep
+from core.stress_figures import accuracy_curves
+from pages.widgets.answer import CHART_CONFIG
+from pages.widgets.chore import run_chore
+from pages.widgets.confusion_matrix import draw_matrix
+from pages.widgets.words import plain
+
+CURVE = "confusion-stress-curve"
+_COLUMN_PX = 150
+_SHOWN = 10
+_ENLARGED = 3
+
+
+def stress_view(this: Answered, other: Answered | None) -> None:
+    """Draw the sliders, what they make of the digits, and what the runs read then."""
+    mine = this.dataset == "mine"
+    whose = "your own digits" if mine else "the sample's 1,000 test digits"
+    st.write(
+        "**Stress**: the same digits with the same labels, but changed: all of them by as much as "
+        f"you say. How much does a network bear? Measured on {whose}."
+    )
+    st.fragment(_test)(this, other)
+
+
+def key_of(name: KindName) -> str:
+    """Of a kind's slider."""
+    return f"confusion-stress-{name}"
+
+
+def _test(this: Answered, other: Answered | None) -> None:
+    stress = _sliders()
+    asked = [this, other] if other else [this]
+    found: list[Answered] = []
+    with st.spinner("The network reads the changed digits …", show_time=True):
+        for one in asked:
+            try:
+                found.append(_read(one, stress))
+            except DigitscopeError as error:
+                st.warning(plain(str(error)), icon=":material/broken_image:")
+                if one is this:
+                    return
+    _before_and_after(_read(this, NOTHING), found[0], stress)
+    for one, as_it_is in zip(found, asked, strict=False):
+        st.write(_in_words(one, _read(as_it_is, NOTHING)))
+    _curve(asked, stress)
+    st.subheader("The matrix under this stress", anchor=False)
+    draw_matrix(found[0], found[1] if len(found) > 1 else None, key="confusion-stress-matrix")
+
+
+def _sliders() -> Stress:
+    with st.grid(min_column_width=_COLUMN_PX, gap=("small", "medium")):
+        values = {kind.name: _slider(kind) for kind in KINDS}
+    st.button("Reset", icon=":material/restart_alt:", key="confusion-stress-reset", on_click=_reset)
+    return Stress(**values)
+
+
+def _slider(kind: Kind) -> float:
+    st.session_state.setdefault(key_of(kind.name), kind.nothing)
+    value: float = st.slider(
+        kind.label,
+        float(kind.low),
+        float(kind.high),
+        step=float(kind.step),
+        format=kind.form,
+        key=key_of(kind.name),
+        persist_state="session",
+        help=kind.tip,
+        on_change=_moved,
+        args=(kind.name,),
+    )
+    return value
+
+
+def _moved(name: KindName) -> None:
+    """The curve below is that of the slider that was moved last."""
+    st.session_state[CURVE] = name
+
+
+def _reset() -> None:
+    for kind in KINDS:
+        st.session_state[key_of(kind.name)] = kind.nothing
+
+
+def _read(this: Answered, stress: Stress) -> Answered:
+    if this.dataset == "mine":
+        return stressed_digits(this, stress)
+    return stressed(this.run, this.epoch, stress)
+
+
+def _before_and_after(before: Answered, after: Answered, stress: Stress) -> None:
+    """The first digit of each label, or the first few of the visitor's own."""
+    if len(before) > _SHOWN:
+        which = np.unique(before.labels, return_index=True)[1]
+    else:
+        which = np.arange(len(before))
+    rows = np.concatenate([before.images[which], after.images[which]])
+    large = rows.repeat(_ENLARGED, axis=1).repeat(_ENLARGED, axis=2)
+    with st.container(width=len(which) * 28 * _ENLARGED):  # or as much as a phone has
+        st.image(
+            sheet_png(large, len(which)),
+            caption=f"As they are, and below: {in_words(stress)}",
+            width="stretch",
+            alt=f"Digits as they are, and changed: {in_words(stress)}",
+        )
+
+
+def _in_words(found: Answered, as_it_is: Answered) -> str:
+    """Errors counted before they are rated, beside those without stress."""
+    n, right = len(found), int(found.right.sum())
+    low, high = (100 * end for end in wilson_interval(right, n))
+    unchanged = len(as_it_is) - int(as_it_is.right.sum())
+    seen = "" if found.held_out else " It was trained on some of them."
+    return (
+        f"**{plain(found.who)}**: {n - right:,} wrong of {n:,} ({100 * right / n:.1f} %, 95 % "
+        f"interval {low:.1f} to {high:.1f} %); unchanged, {unchanged:,} are wrong.{seen}"
+    )
+
+
+def _curve(asked: list[Answered], stress: Stress) -> None:
+    """The stored curves of the kind that was moved last, or the way to measure them."""
+    st.session_state.setdefault(CURVE, KINDS[0].name)
+    name: KindName = st.selectbox(
+        "Accuracy over the whole range of",
+        [kind.name for kind in KINDS],
+        format_func=lambda name: KIND[name].label,
+        key=CURVE,
+        persist_state="session",
+        width=260,
+    )
+    found: dict[str, Curves] = {}
+    for one in asked:
+        curve = _stored_or_offered(one.run)
+        if curve is not None:
+            found[one.run] = curve
+    if not found:
+        return
+    kind = KIND[name]
+    st.plotly_chart(
+        accuracy_curves(kind, found, getattr(stress, name), TEXT.get(st.context.theme.type or "")),
+        config=CHART_CONFIG,
+        key="confusion-stress-chart",
+        alt=f"Accuracy over {kind.label.lower()}, with the slider's place marked",
+    )
+    st.caption(_what_is_measured(asked))
+
+
+def _what_is_measured(asked: list[Answered]) -> str:
+    said = "This one change alone, on the sample's 1,000 test digits, measured at the points."
+    if any(one.epoch is not None for one in asked):
+        said += " The curve is the finished network's."
+    return said
+
+
+def _stored_or_offered(run_id: str) -> Curves | None:
+    try:
+        run = runs.find(run_id)
+    except DigitscopeError as error:
+        st.warning(plain(str(error)), icon=":material/broken_image:")
+        return None
+    found = curves(run)
+    if found is None:
+        chore = shared(
+            (run.folder, run.info.model_sha256, "stress", DATASET), partial(measure_and_keep, run)
+        )
+        st.info(
+            f"How much the run “{plain(run.id)}” bears was not measured yet. It takes a minute or "
+            "so, once for all visitors of this server.",
+            icon=":material/hourglass_empty:",
+        )
+        run_chore(
+            chore,
+            f"Measure {run.id}",
+            f"confusion-stress-measure-{run.id}",
+            doing=f"Measuring {run.id}",
+        )
+    return found

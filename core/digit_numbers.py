@@ -109,7 +109,7 @@ def _texts(values: NDArray[np.float64], shown: Shown) -> list[list[str]]:
 
 
 def _short(value: float) -> str:
-    """Two digits after the point, without the nought before it: there are 784 of them."""
+    """Two digits after the point, without the zero before it: there are 784 of them."""
     if value == 0:
         return "0"
     text = f"{value:.2f}"

@@ -54,7 +54,7 @@ def test_what_changed_is_said_with_this_digits_numbers() -> None:
     assert "stays so" in what_changed(np.zeros((28, 28), np.uint8), "l2-axis-1")
 
 
-def test_an_empty_picture_is_all_noughts() -> None:
+def test_an_empty_picture_is_all_zeros() -> None:
     for shown in SHOWN:
         assert set(cells(table_html(np.zeros((28, 28), np.uint8), shown))) == {"0"}
 

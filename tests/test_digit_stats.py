@@ -56,8 +56,8 @@ def test_every_pixel_is_counted_once() -> None:
 def test_ink_is_the_mean_of_the_picture() -> None:
     found = ink("mnist-sample", "test")
     assert found[3] == pytest.approx(100 * SAMPLE.test.images[3].mean() / 255, rel=1e-5)
-    ones, noughts = (found[SAMPLE.test.labels == digit].mean() for digit in (1, 0))
-    assert ones < noughts
+    ones, zeros = (found[SAMPLE.test.labels == digit].mean() for digit in (1, 0))
+    assert ones < zeros
 
 
 def test_likeness_is_the_cosine_with_the_mean_of_the_own_label() -> None:

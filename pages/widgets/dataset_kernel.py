@@ -162,7 +162,7 @@ def _ways() -> tuple[int, Padding, bool]:
         required=True,
         key="kernel-padding",
         help="“valid”: the kernel stays inside the digit, so the output is smaller. “same”: "
-        "noughts stand around the digit, so that with stride 1 the output keeps its size.",
+        "zeros stand around the digit, so that with stride 1 the output keeps its size.",
     )
     turned = st.toggle(
         "Turn the kernel by 180°",

@@ -19,7 +19,7 @@ MODULES = sorted(file.stem for file in CORE.glob("*.py") if file.stem != "__init
 FLOORS = [
     {"errors", "durations", "glossary", "palette", "plain_json", "curve", "pace", "tail", "bounds"},
     {"datasets", "scaling", "architectures", "pictures", "figures", "comparing_figures"}
-    | {"drawing"},
+    | {"drawing", "chores", "run_lines"},
     {"paper", "strokes", "preprocessing", "download", "recipes", "presets", "recipe_words"}
     | {"kernel_pictures"}
     | {"augment_play", "augmentation_preview", "blocks", "draft", "elastic", "recipe_link"}
@@ -29,22 +29,27 @@ FLOORS = [
     {"rates", "remedies", "layer_advice", "advice", "workload", "cost_fit"}
     | {"learning_curves", "verdict_words", "faulty_curves", "verdicts"},
     {"run_info", "runs", "run_writer", "limits", "job_card", "locks", "orders", "run_keeping"}
-    | {"hard_digits", "estimate", "suspects"},
-    {"evaluation", "answered", "browse", "digit_map", "map_figures", "augment_hints"},
+    | {"hard_digits", "estimate", "suspects", "afterwards"},
+    {"evaluation", "answered", "browse", "digit_map", "map_figures", "augment_hints", "traits"},
     {"events", "pipeline", "inference", "comparing", "run_report"}
     | {"live", "live_figures"}
     | {"export", "export_digits", "export_header", "export_network", "export_proof"}
-    | {"export_source", "export_training", "digit_cards"},
+    | {"export_source", "export_training", "digit_cards"}
+    | {"confusion", "class_report", "calibration", "calibration_figures", "paired"}
+    | {"stress", "stress_curves", "stress_figures", "epoch_answers", "epoch_figures"}
+    | {"slices", "slice_figures", "confusion_export", "matrix_picture", "my_digits"}
+    | {"matrix_cells", "late_answers", "probe"},
     {"engines", "measuring", "checkpoints", "watcher", "looking", "run_faults"},
     {"training", "dispatch", "jobs", "waiting"},
     {"measure", "watching"},
     {"terminal"},
-    {"commands", "worker", "__main__"},
+    {"commands", "explore_command", "worker", "__main__"},
 ]
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 
 WITHOUT_TENSORFLOW = [
     "advice",
+    "afterwards",
     "answered",
     "architectures",
     "augment_hints",
@@ -53,9 +58,15 @@ WITHOUT_TENSORFLOW = [
     "blocks",
     "bounds",
     "browse",
+    "calibration",
+    "calibration_figures",
+    "chores",
+    "class_report",
     "commands",
     "comparing",
     "comparing_figures",
+    "confusion",
+    "confusion_export",
     "convolution",
     "cost_fit",
     "curve",
@@ -73,10 +84,13 @@ WITHOUT_TENSORFLOW = [
     "durations",
     "elastic",
     "engines",
+    "epoch_answers",
+    "epoch_figures",
     "errors",
     "estimate",
     "evaluation",
     "events",
+    "explore_command",
     "export",
     "export_digits",
     "export_header",
@@ -100,10 +114,15 @@ WITHOUT_TENSORFLOW = [
     "live_figures",
     "locks",
     "map_figures",
+    "late_answers",
+    "matrix_cells",
+    "matrix_picture",
     "measuring",
+    "my_digits",
     "neighbours",
     "orders",
     "pace",
+    "paired",
     "palette",
     "paper",
     "pictures",
@@ -119,15 +138,22 @@ WITHOUT_TENSORFLOW = [
     "run_faults",
     "run_info",
     "run_keeping",
+    "run_lines",
     "run_report",
     "run_writer",
     "runs",
     "scaling",
     "simple",
+    "slice_figures",
+    "slices",
+    "stress",
+    "stress_curves",
+    "stress_figures",
     "strokes",
     "suspects",
     "tail",
     "terminal",
+    "traits",
     "verdict_words",
     "verdicts",
     "waiting",

@@ -15,11 +15,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
 
 import numpy as np
 
 from core.errors import DigitscopeError
+
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
 
 RESULTS: Final = Path(__file__).parent / "results"
 NETWORK_PACKAGES: Final = ("numpy", "tensorflow", "keras")
@@ -160,3 +164,22 @@ def interleaved(ways: dict[str, Callable[[int], object]], rounds: int) -> dict[s
             with timed(spent[name]):
                 call(turn)
     return spent
+
+
+@contextmanager
+def page_on_a_server(page: str, **link: str) -> Iterator[AppTest]:
+    """A page of the app in a process that does nothing else, by a link, not yet run."""
+    # Streamlit's testing and our tests bring much that few benchmarks need.
+    from streamlit.testing.v1 import AppTest
+
+    from tests.browser.app import ROOT
+    from tests.pages_manager import navigation_remembered
+
+    quiet = (patch("pages.widgets.predictors._load_default"), patch("pages.widgets.keeper._keep"))
+    with quiet[0], quiet[1], navigation_remembered():
+        app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+        app.run()
+        app.switch_page(page)
+        for name, value in link.items():
+            app.query_params[name] = value
+        yield app

@@ -22,17 +22,21 @@ from __future__ import annotations
 
 import tempfile
 import time
-from contextlib import ExitStack
 from pathlib import Path
-from unittest.mock import patch
 
 import psutil
-from streamlit.runtime.pages_manager import PagesManager
-from streamlit.testing.v1 import AppTest
 
-from benchmarks.common import BROWSER_PACKAGES, median_and_p95, parser, start, timed, write_result
+from benchmarks.common import (
+    BROWSER_PACKAGES,
+    median_and_p95,
+    page_on_a_server,
+    parser,
+    start,
+    timed,
+    write_result,
+)
 from core import datasets
-from tests.browser.app import ROOT, SLOW_MS, chromium, running_app, settle, without_measurement
+from tests.browser.app import SLOW_MS, chromium, running_app, settle, without_measurement
 
 Change = dict[str, object]
 CHANGES: list[Change] = [
@@ -51,31 +55,12 @@ CHANGES: list[Change] = [
 ]
 
 
-def page_on_a_server(stack: ExitStack) -> AppTest:
-    """The page, opened on the full training split, in a process that does nothing else."""
-    stack.enter_context(patch("pages.widgets.predictors._load_default"))
-    stack.enter_context(patch("pages.widgets.keeper._keep"))
-    first = PagesManager.__init__
-
-    def as_on_a_server_that_has_run(self: PagesManager, *given: object, **named: object) -> None:
-        first(self, *given, **named)  # type: ignore[arg-type]
-        PagesManager.uses_pages_directory = False
-
-    stack.enter_context(patch.object(PagesManager, "__init__", as_on_a_server_that_has_run))
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
-    app.run()
-    app.switch_page("pages/dataset.py")
-    for name, value in {"view": "Browse", "data": "mnist", "split": "train"}.items():
-        app.query_params[name] = value
-    return app
-
-
 def changes(rounds: int) -> tuple[list[float], list[float]]:
     """(a) Seconds of each change: the first time in this process, and later."""
     firsts: list[float] = []
     later: list[float] = []
-    with ExitStack() as stack:
-        app = page_on_a_server(stack)
+    link = {"view": "Browse", "data": "mnist", "split": "train"}
+    with page_on_a_server("pages/dataset.py", **link) as app:
         app.run()
         for turn in range(rounds):
             for change in CHANGES:

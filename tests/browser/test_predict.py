@@ -195,6 +195,15 @@ def test_a_drawn_digit_can_be_labelled_and_is_kept_for_this_visit(page: Page, ad
     expect_answer(page, 0)
     meant.get_by_text("0", exact=True).click()
     expect(page.get_by_text("2 digits labelled in this visit")).to_be_visible()
+    page.get_by_role("link", name="Which ones are misread").click()
+    expect(page.get_by_text("misreads 0 of 2 digits (those that you have labelled)")).to_be_visible(
+        timeout=SLOW_MS
+    )
+    page.locator('[data-place="[7,7]"]').click()
+    expect(page.get_by_role("button", name="Number 1, label 7, read as 7")).to_be_visible()
+    page.go_back()
+    page.get_by_role("link", name="Predict", exact=True).click()
+    expect_answer(page, 0)
     page.get_by_role("button", name="Forget them").click()
     expect(page.get_by_text("labelled in this visit")).to_have_count(0)
 

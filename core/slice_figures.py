@@ -17,10 +17,9 @@ MOST: Final = len(LINES)
 def error_rates(
     found: Mapping[str, Sequence[Bin]], trait: Trait, text_colour: str | None = None
 ) -> go.Figure:
-    """The error rate in each bin of a trait as points with their 95 % intervals, of up to two runs.
+    """The error rate in each bin of a trait as points with their 95 % intervals, of up to four runs.
 
-    `found`: the bins by the run's name; all runs have the same bins. Raises ValueError for more
-    than two runs.
+    `found`: the bins by the run's name; all runs have the same bins. Raises ValueError for more.
     """
     if len(found) > MOST:
         raise ValueError(f"at most {MOST} runs can be told apart here, not {len(found)}")

@@ -150,13 +150,13 @@ def test_the_chart_shows_rates_and_intervals_in_percent() -> None:
     assert figure.layout.xaxis.title.text == "← thin · Thickness (px) · thick →"
 
 
-def test_the_points_of_two_runs_stand_apart_and_a_third_is_refused() -> None:
+def test_the_points_of_two_runs_stand_apart_and_a_fifth_is_refused() -> None:
     figure = error_rates({"a": TWO_BINS, "b": TWO_BINS}, TRAITS["thickness"])
     first, second = figure.data
     assert all(left < right for left, right in zip(first.x, second.x, strict=True))
     assert (first.marker.symbol, first.line.dash) != (second.marker.symbol, second.line.dash)
-    with pytest.raises(ValueError, match="at most 2"):
-        error_rates(dict.fromkeys("abc", TWO_BINS), TRAITS["thickness"])
+    with pytest.raises(ValueError, match="at most 4"):
+        error_rates(dict.fromkeys("abcde", TWO_BINS), TRAITS["thickness"])
 
 
 def test_the_map_shows_counts_and_shares_and_leaves_empty_cells_empty() -> None:

@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,11 +29,11 @@ def view() -> AppTest:
 
 
 @pytest.fixture
-def handed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[], bytes]]:
+def handed(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """What the buttons give, by the file's name; AppTest cannot press them."""
-    files: dict[str, Callable[[], bytes]] = {}
+    files: dict[str, bytes] = {}
 
-    def note(label: str, *, data: Callable[[], bytes], file_name: str, **_: Any) -> None:
+    def note(label: str, *, data: bytes, file_name: str, **_: Any) -> None:
         files[file_name] = data
 
     monkeypatch.setattr(confusion_take.st, "download_button", note)
@@ -60,9 +59,7 @@ def test_there_is_a_button_for_each_file_with_a_line_about_it(view: AppTest) -> 
     assert f"The {wrong} digits that were read wrongly" in view.caption[-1].value
 
 
-def test_every_button_gives_a_file_of_its_kind(
-    view: AppTest, handed: dict[str, Callable[[], bytes]]
-) -> None:
+def test_every_button_gives_a_file_of_its_kind(view: AppTest, handed: dict[str, bytes]) -> None:
     view.run()
     assert not view.exception
     begins = {
@@ -76,30 +73,30 @@ def test_every_button_gives_a_file_of_its_kind(
     }
     assert set(handed) == {f"soorya-mnist-sample-{name}" for name in begins}
     for name, start in begins.items():
-        assert handed[f"soorya-mnist-sample-{name}"]().startswith(start)
-    with zipfile.ZipFile(io.BytesIO(handed["soorya-mnist-sample-wrong-digits.zip"]())) as archive:
+        assert handed[f"soorya-mnist-sample-{name}"].startswith(start)
+    with zipfile.ZipFile(io.BytesIO(handed["soorya-mnist-sample-wrong-digits.zip"])) as archive:
         pictures = [name for name in archive.namelist() if name.endswith(".png")]
     assert len(pictures) == np.count_nonzero(~stored("soorya", "mnist-sample").right)
 
 
 def test_with_two_runs_the_files_are_of_the_chosen_one(
-    view: AppTest, handed: dict[str, Callable[[], bytes]]
+    view: AppTest, handed: dict[str, bytes]
 ) -> None:
     view.session_state["two"] = True
     view.run()
     view.button_group(key="confusion-take-whose").set_value("fast").run()
     assert not view.exception
     expected = predictions_csv(stored("fast", "mnist-sample"))
-    assert handed["fast-mnist-sample-predictions.csv"]() == expected
+    assert handed["fast-mnist-sample-predictions.csv"] == expected
 
 
 def test_the_pictures_show_the_matrix_as_it_is_looked_at(
-    view: AppTest, handed: dict[str, Callable[[], bytes]]
+    view: AppTest, handed: dict[str, bytes]
 ) -> None:
     view.run()
-    all_of_it = handed["soorya-mnist-sample-matrix.html"]()
+    all_of_it = handed["soorya-mnist-sample-matrix.html"]
     view.session_state["confusion-matrix-diagonal"] = False
     view.run()
-    only_errors = handed["soorya-mnist-sample-matrix.html"]()
+    only_errors = handed["soorya-mnist-sample-matrix.html"]
     assert b"The diagonal, the right answers, is left out." in only_errors
     assert b"The diagonal" not in all_of_it

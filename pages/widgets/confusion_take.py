@@ -1,8 +1,7 @@
 """The confusions page's files to take away: tables, the matrix as a picture, the wrong digits."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 
 import streamlit as st
 
@@ -18,17 +17,17 @@ _CSV, _ZIP = "text/csv", "application/zip"
 
 @dataclass(frozen=True)
 class _File:
-    """A file that can be taken away: what it is called, what is in it, how it is made."""
+    """A file that can be taken away: what it is called, what is in it, its bytes."""
 
     name: str
     ending: str
     mime: str
     about: str
-    make: Callable[[], bytes]
+    content: bytes
 
 
 def take_view(this: Answered, other: Answered | None) -> None:
-    """Draw a button for each file; a file is made when its button is pressed.
+    """Draw a button for each file.
 
     The pictures show the matrix as the matrix view does.
     """
@@ -40,7 +39,7 @@ def take_view(this: Answered, other: Answered | None) -> None:
             with st.container(border=True, height="stretch"):
                 st.download_button(
                     one.name,
-                    data=one.make,
+                    data=one.content,
                     file_name=f"{stem}-{one.ending}",
                     mime=one.mime,
                     icon=":material/download:",
@@ -63,7 +62,10 @@ def _whose(this: Answered, other: Answered | None) -> Answered:
     return other if chosen == other.who else this
 
 
+@lru_cache(maxsize=4)
 def _files(this: Answered, look: Look) -> list[_File]:
+    # Made beforehand, half a second's work: a file that Streamlit makes when its button is pressed
+    # is now and then not found after a rerun.
     wrong = int((~this.right).sum())
     return [
         _File(
@@ -71,7 +73,7 @@ def _files(this: Answered, look: Look) -> list[_File]:
             "report.csv",
             _CSV,
             "Precision, recall, F1 and support of each digit, their averages, the accuracy.",
-            partial(confusion_export.report_csv, this),
+            confusion_export.report_csv(this),
         ),
         _File(
             "Predictions (CSV)",
@@ -79,35 +81,35 @@ def _files(this: Answered, look: Look) -> list[_File]:
             _CSV,
             f"A line for each of the {len(this):,} digits: label, answer, ten probabilities, and "
             "whether the label is suspect.",
-            partial(confusion_export.predictions_csv, this),
+            confusion_export.predictions_csv(this),
         ),
         _File(
             "Matrix (CSV)",
             "matrix.csv",
             _CSV,
             "The ten by ten counts: true labels down, answers across.",
-            partial(confusion_export.matrix_csv, this),
+            confusion_export.matrix_csv(this),
         ),
         _File(
             "Matrix (PNG)",
             "matrix.png",
             "image/png",
             "The matrix as a picture of 1400 × 1500 pixels, with title and caption.",
-            partial(matrix_picture.matrix_png, this, look),
+            matrix_picture.matrix_png(this, look),
         ),
         _File(
             "Matrix (SVG)",
             "matrix.svg",
             "image/svg+xml",
             "The same in shapes, sharp at any size: for papers and slides.",
-            partial(matrix_picture.matrix_svg, this, look),
+            matrix_picture.matrix_svg(this, look),
         ),
         _File(
             "Matrix (HTML)",
             "matrix.html",
             "text/html",
             "The same as a page that opens offline; pointing at a cell says more.",
-            partial(matrix_picture.matrix_html, this, look),
+            matrix_picture.matrix_html(this, look),
         ),
         _File(
             "Wrong digits (zip)",
@@ -115,6 +117,6 @@ def _files(this: Answered, look: Look) -> list[_File]:
             _ZIP,
             f"The {wrong:,} digits that were read wrongly as PNGs of 28 × 28, with label, answer "
             "and confidence in their names, and a list of them.",
-            partial(confusion_export.wrong_digits_zip, this),
+            confusion_export.wrong_digits_zip(this),
         ),
     ]

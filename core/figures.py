@@ -65,3 +65,11 @@ def percent(fraction: float) -> str:
     if 0.99 < fraction < 1:
         return "> 99 %"
     return f"{100 * fraction:.0f} %"
+
+
+def small_percent(fraction: float) -> str:
+    """A part that may be tiny, for reading: "12 %", "0.31 %", and "< 0.01 %" for less."""
+    if 0 < fraction < 1e-4:
+        return "< 0.01 %"
+    decimals = 0 if fraction >= 0.1 or not fraction else 1 if fraction >= 0.01 else 2
+    return f"{100 * fraction:.{decimals}f} %"

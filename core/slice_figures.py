@@ -17,7 +17,7 @@ MOST: Final = len(LINES)
 def error_rates(
     found: Mapping[str, Sequence[Bin]], trait: Trait, text_colour: str | None = None
 ) -> go.Figure:
-    """The error rate in each bin of a trait as points with their 95 % intervals, of up to four runs.
+    """Each bin's error rate as a point with its 95 % interval, of up to four runs.
 
     `found`: the bins by the run's name; all runs have the same bins. Raises ValueError for more.
     """

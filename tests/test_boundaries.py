@@ -25,7 +25,9 @@ FLOORS = [
     | {"augment_play", "augmentation_preview", "blocks", "draft", "elastic", "recipe_link"}
     | {"simple"}
     | {"convolution", "dataset_figures", "digit_numbers", "digit_sheet", "digit_stats", "fetching"}
-    | {"human_verdicts", "neighbours", "playground_pictures"},
+    | {"human_verdicts", "neighbours", "playground_pictures"}
+    | {"receptive", "field_pictures", "number_table", "arithmetic_steps", "ablation_figures"}
+    | {"layer_pictures", "network_steps", "kernel_figures", "forming_figures"},
     {"rates", "remedies", "layer_advice", "advice", "workload", "cost_fit"}
     | {"learning_curves", "verdict_words", "faulty_curves", "verdicts"},
     {"run_info", "runs", "run_writer", "limits", "job_card", "locks", "orders", "run_keeping"}
@@ -38,7 +40,9 @@ FLOORS = [
     | {"confusion", "class_report", "calibration", "calibration_figures", "paired"}
     | {"stress", "stress_curves", "stress_figures", "epoch_answers", "epoch_figures"}
     | {"slices", "slice_figures", "confusion_export", "matrix_picture", "my_digits"}
-    | {"matrix_cells", "late_answers", "probe"},
+    | {"attribution", "sanity", "dreams", "inside_map", "attribution_pictures"}
+    | {"matrix_cells", "late_answers", "probe", "all_kernels", "forming"}
+    | {"arithmetic", "ablation", "exciting"},
     {"engines", "measuring", "checkpoints", "watcher", "looking", "run_faults"},
     {"training", "dispatch", "jobs", "waiting"},
     {"measure", "watching"},
@@ -48,10 +52,15 @@ FLOORS = [
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 
 WITHOUT_TENSORFLOW = [
+    "ablation_figures",
     "advice",
     "afterwards",
+    "all_kernels",
     "answered",
     "architectures",
+    "arithmetic",
+    "arithmetic_steps",
+    "attribution_pictures",
     "augment_hints",
     "augment_play",
     "augmentation_preview",
@@ -100,14 +109,19 @@ WITHOUT_TENSORFLOW = [
     "export_training",
     "faulty_curves",
     "fetching",
+    "field_pictures",
+    "forming",
+    "forming_figures",
     "figures",
     "glossary",
     "hard_digits",
     "human_verdicts",
     "job_card",
+    "kernel_figures",
     "jobs",
     "kernel_pictures",
     "layer_advice",
+    "layer_pictures",
     "learning_curves",
     "limits",
     "live",
@@ -119,7 +133,9 @@ WITHOUT_TENSORFLOW = [
     "matrix_picture",
     "measuring",
     "my_digits",
+    "network_steps",
     "neighbours",
+    "number_table",
     "orders",
     "pace",
     "paired",
@@ -131,6 +147,7 @@ WITHOUT_TENSORFLOW = [
     "preprocessing",
     "presets",
     "rates",
+    "receptive",
     "recipe_link",
     "recipe_words",
     "recipes",

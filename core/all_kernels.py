@@ -1,0 +1,192 @@
+"""All kernels of a layer: a convolution's, and a dense layer's weights as pictures of its input.
+
+Weights come from `epochs/` (float16) for a network after an epoch, and from the network that the
+server has loaded for the finished one.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import runs
+from core.architectures import (
+    INPUT_SHAPE,
+    BatchNorm,
+    Conv,
+    Dense,
+    Flatten,
+    GlobalAverage,
+    Row,
+    Shape,
+)
+from core.errors import RunError
+from core.kernel_pictures import colour_end
+from core.recipes import Recipe
+
+Order = Literal["number", "norm"]
+_NETWORKS: Final = 4
+"""So many networks' weights are kept here; one of the largest allowed takes 20 MB."""
+_NO_FIT: Final = (
+    "The stored weights do not fit the run's network, so its kernels cannot be shown. "
+    "Choose another epoch, or train the run again."
+)
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """The kernels of a layer, or the weights of a dense layer's units in the shape of its input.
+
+    `weights`: float32 (height, width, channels in, kernels), read-only. `bias`: (kernels,), or None
+    if the layer has none. `spatial`: whether height and width are places of a picture; the weights
+    of numbers that are none stand row by row, and what is left of the last row is NaN.
+    """
+
+    layer: str
+    weights: NDArray[np.float32]
+    bias: NDArray[np.float32] | None
+    spatial: bool
+    dense: bool
+
+    @property
+    def count(self) -> int:
+        """How many kernels there are."""
+        return int(self.weights.shape[-1])
+
+    @property
+    def channels(self) -> int:
+        """How many channels a kernel reads."""
+        return int(self.weights.shape[2])
+
+    def norms(self) -> NDArray[np.float64]:
+        """The length of each kernel: the root of the sum of its squared weights, (kernels,)."""
+        squares = np.nansum(np.square(self.weights, dtype=np.float64), axis=(0, 1, 2))
+        return np.asarray(np.sqrt(squares))
+
+    def order(self, by: Order) -> list[int]:
+        """The kernels' numbers in the order of their numbers, or the largest norm first."""
+        if by == "number":
+            return list(range(self.count))
+        return [int(kernel) for kernel in np.argsort(-self.norms(), kind="stable")]
+
+    def pictures(self, channel: int | None) -> NDArray[np.float32]:
+        """What the kernels hold for one input channel, (height, width, kernels); None: the mean."""
+        if channel is None:
+            return np.asarray(self.weights.mean(axis=2), np.float32)
+        return self.weights[:, :, channel]
+
+    def end(self, channel: int | None) -> float:
+        """The absolute weight at which the colours end: one for all kernels and channels.
+
+        The means over the channels are smaller, and have one of their own.
+        """
+        return colour_end(self.pictures(None) if channel is None else self.weights)
+
+
+def has_kernels(row: Row) -> bool:
+    """Whether a layer has weights to be seen as pictures."""
+    return isinstance(row.layer, Conv | Dense)
+
+
+def kernels_of(run: runs.Run, epoch: int | None, layer: str) -> Kernels:
+    """The kernels of a layer of a run's network, finished or as it was after an epoch.
+
+    Imports TensorFlow for the finished network, when it is called. Raises RunError if the network
+    cannot be read, or has no such layer with weights.
+    """
+    found = _of_network(run, epoch).get(layer)
+    if found is None:
+        raise RunError(
+            f"The network of the run {run.id!r} has no layer with kernels of that name. "
+            "Choose one of its layers."
+        )
+    return found
+
+
+def split_weights(
+    recipe: Recipe, weights: Sequence[NDArray[Any]]
+) -> Iterator[tuple[Row, Shape, list[NDArray[Any]]]]:
+    """The layers that have kernels, with what each holds out of Keras's `get_weights()`.
+
+    The shape is that of its input for one digit; of a flattened picture, that of the picture.
+    Raises RunError if the weights are not of this network.
+    """
+    rest = list(weights)
+    shape: Shape = INPUT_SHAPE
+    flat_of: Shape | None = None
+    for row in recipe.architecture.rows():
+        held = _held(row)
+        own, rest = rest[:held], rest[held:]
+        if len(own) < held:
+            raise RunError(_NO_FIT)
+        if has_kernels(row):
+            yield row, flat_of or shape, own
+        if isinstance(row.layer, Flatten):
+            flat_of = shape
+        elif isinstance(row.layer, Dense | GlobalAverage):
+            flat_of = None
+        shape = row.shape
+
+
+def _held(row: Row) -> int:
+    """How many arrays a layer has in `get_weights()`."""
+    if isinstance(row.layer, Conv):
+        return 1 + row.layer.use_bias
+    if isinstance(row.layer, Dense):
+        return 2
+    return 4 if isinstance(row.layer, BatchNorm) else 0
+
+
+def _of_network(run: runs.Run, epoch: int | None) -> Mapping[str, Kernels]:
+    return _read(run.folder, run.info.model_sha256, epoch)
+
+
+@lru_cache(maxsize=_NETWORKS)
+def _read(folder: Path, _network: str, epoch: int | None) -> Mapping[str, Kernels]:
+    run = runs.read(folder)
+    if epoch is None:
+        from core.inference import load_predictor
+
+        weights: Sequence[NDArray[Any]] = load_predictor(run.id).model.get_weights()
+    else:
+        weights = run.epoch_weights(epoch)
+    found = split_weights(run.info.recipe, weights)
+    return MappingProxyType({row.name: made(row, shape, own) for row, shape, own in found})
+
+
+def made(row: Row, shape: Shape, own: Sequence[NDArray[Any]]) -> Kernels:
+    """The kernels of a layer out of what `split_weights` gives for it."""
+    kernel, *bias = (np.asarray(one, np.float32) for one in own)
+    if isinstance(row.layer, Conv):
+        size = row.layer.kernel_size
+        kernel = _shaped(kernel, (size, size, shape[-1], row.layer.filters))
+    else:
+        kernel = _of_units(kernel, shape)
+    kernel.setflags(write=False)
+    spatial = isinstance(row.layer, Conv) or len(shape) == len(INPUT_SHAPE)
+    return Kernels(
+        row.name, kernel, bias[0] if bias else None, spatial, isinstance(row.layer, Dense)
+    )
+
+
+def _of_units(weights: NDArray[np.float32], shape: Shape) -> NDArray[np.float32]:
+    """A dense layer's weights (inputs, units) in the shape of its input."""
+    units = weights.shape[-1]
+    if len(shape) == len(INPUT_SHAPE):
+        return _shaped(weights, (*shape, units))
+    across = int(np.ceil(np.sqrt(len(weights))))
+    down = -(-len(weights) // across)
+    filled = np.full((down * across, units), np.nan, np.float32)
+    filled[: len(weights)] = weights
+    return filled.reshape(down, across, 1, units)
+
+
+def _shaped(weights: NDArray[np.float32], shape: Shape) -> NDArray[np.float32]:
+    if weights.size != np.prod(shape) or weights.shape[-1] != shape[-1]:
+        raise RunError(_NO_FIT)
+    return weights.reshape(shape)

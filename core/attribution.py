@@ -1,0 +1,299 @@
+"""Why this answer: which pixels of a digit speak for a class, by three methods.
+
+All three are asked for one number, the score: the logit (what goes into the last activation) of a
+class, or the difference of two classes' logits, "why 4 and not 9".
+
+- `grad_cam`: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
+  Localization", 2017.
+- `integrated_gradients`: Sundararajan, Taly and Yan, "Axiomatic Attribution for Deep Networks",
+  2017.
+- `occlusion`: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
+
+from core import runs
+from core.architectures import Activation, BatchNorm, Conv, Pool, Row
+from core.datasets import CLASSES
+from core.errors import PictureError, RunError
+from core.probe import Probe, Values, probe
+
+Method = Literal["grad-cam", "integrated-gradients", "occlusion"]
+METHODS: Final[tuple[Method, ...]] = get_args(Method)
+SIDE: Final = 28
+STEPS: Final = 192
+"""Points on the way from the blank digit: 20 to 300 are enough, says the paper."""
+SQUARES: Final = range(2, 12)
+"""Sides of the square of paper, in pixels."""
+SQUARE: Final = 5
+
+_AT_ONCE: Final = 64
+_NO_CONVOLUTION: Final = (
+    "This network has no convolution, and Grad-CAM explains by the feature maps of one. "
+    "Look at the other methods, or choose a run with a convolution."
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Why `digit`, and if `other` is given, why not `other`. Raises ValueError for no such pair."""
+
+    digit: int
+    other: int | None = None
+
+    def __post_init__(self) -> None:
+        pair = {self.digit, self.digit if self.other is None else self.other}
+        if not pair <= set(range(CLASSES)) or self.digit == self.other:
+            raise ValueError(f"two different digits are asked for, not {self}")
+
+    def score(self, logits: Any) -> Any:
+        """The number that is explained: logits (n, 10), of NumPy or TensorFlow, to (n,)."""
+        mine = logits[:, self.digit]
+        return mine if self.other is None else mine - logits[:, self.other]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a visitor may change: Grad-CAM's convolution (None: the last), occlusion's square."""
+
+    layer: str | None = None
+    square: int = SQUARE
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """What integrated gradients promise: their `total` is the score at the digit less at blank."""
+
+    total: float
+    at_digit: float
+    at_blank: float
+
+    @property
+    def difference(self) -> float:
+        """What the total should be."""
+        return self.at_digit - self.at_blank
+
+    @property
+    def gap(self) -> float:
+        """How far the total is from it, as a part of it; infinite if it is 0."""
+        away = abs(self.total - self.difference)
+        if not self.difference:
+            return float("inf") if away else 0.0
+        return away / abs(self.difference)
+
+
+def explained(
+    run_id: str,
+    epoch: int | None,
+    image: NDArray[np.uint8],
+    question: Question,
+    method: Method,
+    settings: Settings | None = None,
+) -> Values:
+    """The map of a method for a digit, uint8 (28, 28): float32 (28, 28), read-only.
+
+    Computed once for all visitors; the last 512 maps are kept (1.6 MB). Raises PictureError for a
+    blank digit, and RunError if the network cannot be opened, its numbers are not finite, or it
+    has no convolution that Grad-CAM could use.
+    """
+    run = runs.find(run_id)
+    network = (run.folder, run.info.model_sha256, epoch)
+    return _explained(network, run_id, image.tobytes(), question, method, settings or Settings())
+
+
+def completeness(
+    run_id: str, epoch: int | None, image: NDArray[np.uint8], question: Question
+) -> Completeness:
+    """How well the integrated gradients of a digit keep their promise. Raises like `explained`."""
+    total = explained(run_id, epoch, image, question, "integrated-gradients").sum(dtype=np.float64)
+    network = probe(run_id, epoch)
+    both = network.inputs(np.stack([image, np.zeros_like(image)]))
+    digit, blank = question.score(network.rest(tf.constant(both), None).numpy()).tolist()
+    return Completeness(float(total), digit, blank)
+
+
+def ask(
+    network: Probe,
+    rows: Sequence[Row],
+    image: NDArray[np.uint8],
+    question: Question,
+    method: Method,
+    settings: Settings,
+) -> Values:
+    """The same as `explained` of any network, computed anew; `rows` are its layers."""
+    if not image.any():
+        raise PictureError(
+            "This digit is blank, so there is nothing that could speak for an answer. "
+            "Draw or choose another digit."
+        )
+    if method == "grad-cam":
+        found = grad_cam(network, rows, image, question, settings.layer)
+    elif method == "occlusion":
+        found = occlusion(network, image, question, settings.square)
+    else:
+        found = integrated_gradients(network, image, question)
+    if not np.isfinite(found).all():
+        raise RunError(
+            "This network answers with numbers that are not finite: its training diverged. "
+            "Choose another run or another epoch."
+        )
+    return found
+
+
+def grad_cam(
+    network: Probe,
+    rows: Sequence[Row],
+    image: NDArray[np.uint8],
+    question: Question,
+    layer: str | None = None,
+) -> Values:
+    """Grad-CAM of a convolution (None: the last): float32 (28, 28), 0 or more.
+
+    Each feature map is weighted by the mean gradient of the score with respect to it; of the sum,
+    only what speaks for the score is kept (the paper's ReLU), for a difference of classes what
+    speaks for the first rather than the second. The maps are those behind the convolution's batch
+    normalisation and activation, and each of their values is laid where its receptive field has its
+    centre, with values between by straight lines. Raises RunError without such a convolution.
+    """
+    names = [row.name for row in rows if isinstance(row.layer, Conv)]
+    if not names:
+        raise RunError(_NO_CONVOLUTION)
+    chosen = layer or names[-1]
+    if chosen not in names:
+        raise RunError(f"This network has no convolution {chosen!r}. It has: {', '.join(names)}.")
+    behind = maps_of(rows, chosen)
+    maps = network.outputs(image[None])[behind]
+    weights = _gradient(network, maps, behind, question)[0].mean(axis=(0, 1))
+    return _laid_on_digit(np.maximum(maps[0] @ weights, 0), rows, behind)
+
+
+def maps_of(rows: Sequence[Row], convolution: str) -> str:
+    """The last of the normalisations and activations that belong to a convolution, by its name."""
+    names = [row.name for row in rows]
+    found = names.index(convolution)
+    while isinstance(rows[found + 1].layer, BatchNorm | Activation):
+        found += 1
+    return names[found]
+
+
+def integrated_gradients(
+    network: Probe, image: NDArray[np.uint8], question: Question, steps: int = STEPS
+) -> Values:
+    """Integrated gradients from a blank digit to the digit: float32 (28, 28), signed.
+
+    The way is straight in what the network gets, the scaled digit. The integral is taken by the
+    midpoint rule, at points that stand closer near the blank digit (a share t² of the way, not t):
+    there the gradients change most, and the sum comes out some twice as exact. Where the scaling
+    is `l2-axis-1`, a pixel's number depends on its whole column, so a value belongs to the scaled
+    pixel, not to the ink alone.
+    """
+    start, end = network.inputs(np.stack([np.zeros_like(image), image])).astype(np.float64)
+    times = (np.arange(steps) + 0.5) / steps
+    total = np.zeros(start.shape)
+    for at in range(0, steps, _AT_ONCE):
+        t = times[at : at + _AT_ONCE, None, None, None]
+        points = (start + t**2 * (end - start)).astype(np.float32)
+        total += (2 * t * _gradient(network, points, None, question)).sum(axis=0)
+    return np.asarray((end - start)[..., 0] * total[..., 0] / steps, np.float32)
+
+
+def occlusion(
+    network: Probe, image: NDArray[np.uint8], question: Question, square: int = SQUARE
+) -> Values:
+    """What the score loses where a square of blank paper lies: float32 (28, 28), signed.
+
+    The square slides over all places, those half beyond the edge too, before the digit is scaled;
+    each pixel gets the mean loss of the places that cover it. A place without ink loses nothing and
+    is not asked for. Raises ValueError unless the square's side is one of `SQUARES`.
+    """
+    if square not in SQUARES:
+        raise ValueError(f"a square has {SQUARES[0]} to {SQUARES[-1]} pixels a side, not {square}")
+    corners = range(1 - square, SIDE)
+    places = [(_cut(row, square), _cut(column, square)) for row in corners for column in corners]
+    inked = [place for place in places if image[place].any()]
+    # Of these, many hide the same ink: each picture is asked once.
+    hidden, which = np.unique(
+        np.stack([_without(image, place) for place in inked]), axis=0, return_inverse=True
+    )
+    scores = _scores(network, np.concatenate([image[None], hidden]), question)
+    losses = scores[0] - scores[1:][which.ravel()]
+    total = np.zeros((SIDE, SIDE))
+    for place, loss in zip(inked, losses, strict=True):
+        total[place] += loss
+    return np.asarray(total / square**2, np.float32)
+
+
+def _cut(start: int, size: int) -> slice:
+    return slice(max(start, 0), min(start + size, SIDE))
+
+
+def _without(image: NDArray[np.uint8], place: tuple[slice, slice]) -> NDArray[np.uint8]:
+    found = image.copy()
+    found[place] = 0
+    return found
+
+
+def _scores(network: Probe, images: NDArray[np.uint8], question: Question) -> NDArray[np.float64]:
+    chunks = [
+        network.rest(tf.constant(network.inputs(images[at : at + 2 * _AT_ONCE])), None).numpy()
+        for at in range(0, len(images), 2 * _AT_ONCE)
+    ]
+    return np.asarray(question.score(np.concatenate(chunks)), np.float64)
+
+
+def _gradient(network: Probe, values: Values, after: str | None, question: Question) -> Values:
+    """The score's gradient with respect to each value, in the values' shape."""
+    known = tf.constant(values)
+    with tf.GradientTape() as tape:
+        tape.watch(known)
+        score = tf.reduce_sum(question.score(network.rest(known, after)))
+    return np.asarray(tape.gradient(score, known).numpy(), np.float32)
+
+
+def _laid_on_digit(found: Values, rows: Sequence[Row], name: str) -> Values:
+    """A map's values, (h, w), at the centres of their receptive fields: float32 (28, 28)."""
+    first, apart = _centres(rows, name)
+    places = (np.arange(SIDE) - first) / apart
+    grid = np.meshgrid(places, places, indexing="ij")
+    return np.asarray(map_coordinates(found, grid, order=1, mode="nearest"), np.float32)
+
+
+def _centres(rows: Sequence[Row], name: str) -> tuple[float, int]:
+    """Where on the digit a map's first value is centred, and how far apart its values are."""
+    first, apart = 0.0, 1
+    for row in rows:
+        layer = row.layer
+        if isinstance(layer, Conv):
+            before = (layer.kernel_size - 1) // 2 if layer.padding == "same" else 0
+            first += ((layer.kernel_size - 1) / 2 - before) * apart
+        elif isinstance(layer, Pool):
+            first += (layer.size - 1) / 2 * apart
+            apart *= layer.size
+        if row.name == name:
+            break
+    return first, apart
+
+
+@lru_cache(maxsize=512)
+def _explained(
+    network: tuple[Path, str, int | None],
+    run_id: str,
+    pixels: bytes,
+    question: Question,
+    method: Method,
+    settings: Settings,
+) -> Values:
+    rows = list(runs.read(network[0]).info.recipe.architecture.rows())
+    image = np.frombuffer(pixels, np.uint8).reshape(SIDE, SIDE)
+    found = ask(probe(run_id, network[2]), rows, image, question, method, settings)
+    found.setflags(write=False)
+    return found

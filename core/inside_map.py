@@ -1,0 +1,248 @@
+"""The inside map: where the sample's 1,000 test digits lie for a network, and which are neighbours.
+
+A digit's embedding is what the network's last dense layer gets: its own description of the digit,
+from which that layer reads the answer. Two ways from its many numbers to two, as on the dataset
+page (`core.digit_map`): PCA, which can place any digit, and t-SNE (van der Maaten and Hinton,
+"Visualizing Data using t-SNE", 2008), which keeps neighbours together and takes some seconds.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from core import datasets, runs
+from core.datasets import CLASSES, Split
+from core.digit_map import NEAREST, Dots
+from core.errors import RunError
+from core.neighbours import most_alike
+from core.probe import Probe, probe
+
+DATASET: Final = "mnist-sample"
+LARGEST: Final = 8192
+"""So many numbers may describe a digit: 1,000 digits then take 33 MB."""
+_AT_ONCE: Final = 128
+_SEED: Final = 0
+_PERPLEXITY: Final = 30
+
+Floats = NDArray[np.float32]
+_Array = TypeVar("_Array", bound=NDArray[Any])
+
+
+@dataclass(frozen=True)
+class Inside:
+    """The test digits inside a network.
+
+    `values`: their embeddings, float32 (n, d). `mean` (d,) and `directions` (2, d): of its PCA;
+    `shares`: of the whole variance, what each direction holds, 0 to 1. All read-only.
+    """
+
+    values: Floats
+    mean: Floats
+    directions: Floats
+    shares: tuple[float, float]
+
+    def flat(self, values: Floats) -> Floats:
+        """Where embeddings (n, d) lie on the map by PCA: float32 (n, 2)."""
+        return np.asarray((values - self.mean) @ self.directions.T, np.float32)
+
+
+@dataclass(frozen=True)
+class Near:
+    """Test digits near to one: their indices int (k,), labels, distances; the nearest first."""
+
+    indices: NDArray[np.intp]
+    labels: NDArray[np.uint8]
+    distances: NDArray[np.float64]
+
+    def same(self, label: int) -> int:
+        """How many of them have this label."""
+        return int((self.labels == label).sum())
+
+
+def shown() -> Split:
+    """The digits on the map."""
+    return datasets.load(DATASET).test
+
+
+def embedded(network: Probe, images: NDArray[np.uint8]) -> Floats:
+    """What the last dense layer gets of digits, uint8 (n, 28, 28): float32 (n, d)."""
+    parts = []
+    for start in range(0, len(images), _AT_ONCE):
+        values = tf.constant(network.inputs(images[start : start + _AT_ONCE]))
+        for layer in network.model.layers[:-1]:
+            values = layer(values, training=False)
+        parts.append(values.numpy())
+    return np.concatenate(parts)
+
+
+def inside(run_id: str, epoch: int | None = None) -> Inside:
+    """The test digits inside a run's network, worked out once for all visitors.
+
+    The last four networks' are kept, each 33 MB at most. Raises RunError if the network cannot be
+    opened, its numbers are not finite or the same for all digits, or there are more of them for a
+    digit than `LARGEST`.
+    """
+    return _inside(_network(run_id, epoch), run_id)
+
+
+def pca_dots(run_id: str, epoch: int | None = None) -> tuple[Dots, ...]:
+    """The digits on the map by PCA, by label 0 to 9. Raises like `inside`."""
+    return dots(_flat(_network(run_id, epoch), run_id))
+
+
+def tsne_places(
+    run_id: str, epoch: int | None, report: Callable[[int, int], None]
+) -> NDArray[np.float32]:
+    """Where the digits lie by t-SNE, float32 (n, 2), read-only; the same each time.
+
+    scikit-learn's, begun from the PCA. `report` is told the digits at the beginning and the end:
+    what lies between cannot be looked into. Raises like `inside`.
+    """
+    from sklearn.manifold import TSNE  # takes a second to import: not before it is needed
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    found = inside(run_id, epoch)
+    report(0, 0)
+    # On a busy machine, threads that wait for each other at every step took six times as long.
+    with threadpool_limits(1):
+        fitted = TSNE(init="pca", perplexity=_PERPLEXITY, random_state=_SEED, n_jobs=1)
+        laid = fitted.fit_transform(found.values)
+    report(len(laid), len(laid))
+    return _fixed(np.asarray(laid, np.float32))
+
+
+def dots(places: Floats) -> tuple[Dots, ...]:
+    """Places of the test digits, (n, 2), by label 0 to 9, for `core.map_figures.scatter`."""
+    labels = shown().labels
+    which = [np.flatnonzero(labels == label) for label in range(CLASSES)]
+    return tuple(Dots("test", label, some, places[some]) for label, some in enumerate(which))
+
+
+def place(
+    run_id: str, epoch: int | None, image: NDArray[np.uint8], tsne: Floats | None = None
+) -> tuple[float, float]:
+    """Where a digit, uint8 (28, 28), lies on the map by PCA, or on a given one by t-SNE.
+
+    t-SNE has no rule for a new point: there it is put at the mean place of the five digits nearest
+    to it inside the network, each weighted by 1 / distance; a test digit lies where it lies.
+    """
+    found = inside(run_id, epoch)
+    one = _one(run_id, epoch, image)
+    if tsne is None:
+        x, y = found.flat(one[None])[0].tolist()
+        return x, y
+    own = position(image)
+    if own is not None:
+        x, y = tsne[own].tolist()
+        return x, y
+    distances = np.linalg.norm(found.values - one, axis=1)
+    nearest = np.argsort(distances, kind="stable")[:NEAREST]
+    weights = 1 / np.maximum(distances[nearest], 1e-9)
+    x, y = np.average(tsne[nearest], axis=0, weights=weights).tolist()
+    return x, y
+
+
+def position(image: NDArray[np.uint8]) -> int | None:
+    """Which of the test digits this picture is, None if it is none of them."""
+    same = (shown().images == image).all(axis=(1, 2))
+    return int(same.argmax()) if same.any() else None
+
+
+def near_inside(run_id: str, epoch: int | None, image: NDArray[np.uint8], count: int = 10) -> Near:
+    """The test digits whose embeddings are nearest (Euclidean) to a digit's, without itself."""
+    apart = inside(run_id, epoch).values - _one(run_id, epoch, image)
+    distances = np.sqrt(np.einsum("ij,ij->i", apart, apart, dtype=np.float64))
+    return _near(np.argsort(distances, kind="stable"), distances, image, count)
+
+
+def near_by_pixels(image: NDArray[np.uint8], count: int = 10) -> Near:
+    """The test digits whose pixels are nearest (Euclidean) to a digit's, without itself."""
+    order, sorted_ = most_alike(image, shown().images, len(shown()))
+    distances = np.empty(len(order))
+    distances[order] = sorted_
+    return _near(order, distances, image, count)
+
+
+def _near(
+    order: NDArray[np.intp],
+    distances: NDArray[np.float64],
+    image: NDArray[np.uint8],
+    count: int,
+) -> Near:
+    chosen = order[order != position(image)][:count]
+    return Near(chosen, shown().labels[chosen], distances[chosen])
+
+
+def _one(run_id: str, epoch: int | None, image: NDArray[np.uint8]) -> Floats:
+    return _embedding(_network(run_id, epoch), run_id, image.tobytes())
+
+
+def _network(run_id: str, epoch: int | None) -> tuple[Path, str, int | None]:
+    run = runs.find(run_id)
+    return run.folder, run.info.model_sha256, epoch
+
+
+@lru_cache(maxsize=256)
+def _embedding(network: tuple[Path, str, int | None], run_id: str, pixels: bytes) -> Floats:
+    image = np.frombuffer(pixels, np.uint8).reshape(28, 28)
+    return _fixed(_checked(embedded(probe(run_id, network[2]), image[None]))[0].copy())
+
+
+@lru_cache(maxsize=4)
+def _inside(network: tuple[Path, str, int | None], run_id: str) -> Inside:
+    from sklearn.decomposition import PCA  # takes a second to import: not before it is needed
+
+    opened = probe(run_id, network[2])
+    count = int(opened.model.layers[-1].kernel.shape[0])
+    if count > LARGEST:
+        raise RunError(
+            f"Before its last layer this network describes a digit by {count:,} numbers: too many "
+            f"for a map, which takes {LARGEST:,}. Choose a run that pools more, or has a dense "
+            "layer before its last."
+        )
+    values = _differing(_checked(embedded(opened, shown().images)))
+    # Both are exact, and the same every time; the second is fast where there are many numbers.
+    way = "full" if count <= _AT_ONCE else "arpack"
+    fitted = PCA(n_components=2, svd_solver=way, random_state=_SEED).fit(values.astype(np.float64))
+    first, second = fitted.explained_variance_ratio_.tolist()
+    return Inside(
+        _fixed(values),
+        _fixed(fitted.mean_.astype(np.float32)),
+        _fixed(fitted.components_.astype(np.float32)),
+        (first, second),
+    )
+
+
+@lru_cache(maxsize=64)
+def _flat(network: tuple[Path, str, int | None], run_id: str) -> Floats:
+    found = _inside(network, run_id)
+    return _fixed(found.flat(found.values))
+
+
+def _checked(values: Floats) -> Floats:
+    if not np.isfinite(values).all():
+        raise RunError(
+            "This network gives numbers that are not finite: its training diverged. "
+            "Choose another run or another epoch."
+        )
+    return values
+
+
+def _differing(values: Floats) -> Floats:
+    if (values == values[0]).all():
+        raise RunError(
+            "This network gives every digit the same numbers before its last layer, so all would "
+            "lie on one point: it has learnt nothing. Choose another run or another epoch."
+        )
+    return values
+
+
+def _fixed(array: _Array) -> _Array:
+    array.setflags(write=False)
+    return array

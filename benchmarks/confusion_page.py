@@ -42,6 +42,7 @@ CHANGES: list[Change] = [
     {"confusion-matrix-values": "counts"},
 ]
 SECOND, THIRD = "purawr", "fast"
+ALONE: Change = {WITH: "no other run"}
 
 
 def entered(app: AppTest, run: str, into: list[float]) -> None:
@@ -72,8 +73,8 @@ def measured(rounds: int) -> tuple[list[float], list[float], list[float]]:
         for turn in range(rounds):
             for run in names:
                 entered(app, run, later if turn else first)
-                second = {WITH: THIRD if run == SECOND else SECOND}
-                for change in [*CHANGES, second, {WITH: "no other run"}]:
+                second: Change = {WITH: THIRD if run == SECOND else SECOND}
+                for change in (*CHANGES, second, ALONE):
                     for name, value in change.items():
                         app.session_state[name] = value
                     # The first round fills what is kept of each run.

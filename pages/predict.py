@@ -1,17 +1,15 @@
 """Predict: draw a digit or upload one, and see what the network reads and what it saw."""
 
-import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from core.errors import PictureError
-from core.pictures import EXTENSIONS, MAX_BYTES, decode
 from core.preprocessing import find_digit
 from pages.widgets.answer import show_answer, show_nothing_yet
 from pages.widgets.canvas import PAPER, canvas
 from pages.widgets.my_digits import remember
 from pages.widgets.navigation import through_app
 from pages.widgets.run_picker import chosen_epoch, chosen_run
+from pages.widgets.upload import uploaded
 from pages.widgets.words import plain
 
 
@@ -29,7 +27,7 @@ def _read_a_digit() -> None:
             key="way",
         )
         try:
-            picture = _uploaded() if way == "Upload" else canvas()
+            picture = uploaded("upload") if way == "Upload" else canvas()
         except PictureError as error:
             st.error(plain(str(error)), icon=":material/broken_image:")
             picture = None
@@ -47,22 +45,6 @@ def _read_a_digit() -> None:
             return
         show_answer(digit, chosen_run(), chosen_epoch())
         remember(digit.pixels)
-
-
-def _uploaded() -> NDArray[np.uint8] | None:
-    file = st.file_uploader(
-        "A picture of one digit",
-        type=EXTENSIONS,
-        max_upload_size=MAX_BYTES // 2**20,
-        help="Dark on light or light on dark, anywhere in the picture. It is read in memory and "
-        "kept nowhere.",
-        key="upload",
-    )
-    if file is None:
-        return None
-    picture = decode(file.getvalue(), file.name)
-    st.image(picture.pixels, caption="Your picture", width=280)
-    return picture.pixels
 
 
 through_app()

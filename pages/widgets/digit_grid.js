@@ -1,16 +1,23 @@
-// A grid of digits: one picture with all of them, a button over each. The arrow keys move between
-// the digits, and beyond the first and the last to the page before and the next one.
+// A grid of digits, or of other pictures: one sheet with all of them, a button over each. The arrow
+// keys move between them, and beyond the first and the last to the page before and the next one.
 
 export default function ({ parentElement, data, setTriggerValue }) {
   const root = parentElement.querySelector(".digits");
-  const { columns, digits, sheet, chosen } = data;
+  const { columns, digits, sheet, chosen, label, across: least, aspect } = data;
   const rows = Math.ceil(digits.length / columns);
+  root.ariaLabel = label;
+  root.style.setProperty("--least", `${least}px`);
+  root.style.setProperty("--aspect", aspect);
   root.style.setProperty("--sheet", `url(${sheet})`);
   root.style.setProperty("--size", `${100 * columns}% ${100 * rows}%`);
+  const active = root.getRootNode().activeElement;
+  const held = root.contains(active) ? active.dataset.index : undefined;
   root.replaceChildren(...digits.map((digit, k) => button(digit, k, data)));
   const buttons = [...root.children];
+  const again = buttons.find((one) => one.dataset.index === held);
   const start = Math.max(digits.findIndex((digit) => digit.index === chosen), 0);
-  focusable(buttons, start);
+  focusable(buttons, again ? buttons.indexOf(again) : start);
+  again?.focus({ preventScroll: true });  // the buttons are new ones, the reader's place is not
   if (root.dataset.turned) buttons[root.dataset.turned === "next" ? 0 : buttons.length - 1]?.focus();
   delete root.dataset.turned;
 

@@ -13,10 +13,11 @@ from core.digit_sheet import sheet_url
 COLUMNS = 20
 """Of the sheet; on the page as many stand side by side as there is room for."""
 
+_SIZE_PX = 44
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(
     "digitscope_digits",
-    html='<div class="digits" role="group" aria-label="Digits"></div>',
+    html='<div class="digits" role="group"></div>',
     css=(_HERE / "digit_grid.css").read_text(encoding="utf-8"),
     js=(_HERE / "digit_grid.js").read_text(encoding="utf-8"),
 )
@@ -24,7 +25,7 @@ _component = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Cell:
-    """A digit of the grid: its index, what a pointer or a screen reader is told, a short note."""
+    """A picture of the grid: its index, what a pointer or a reader is told, a short note."""
 
     index: int
     words: str
@@ -46,6 +47,36 @@ def digit_grid(
     `on_open` is called with the index of a digit that was clicked, `on_turn` with 1 or -1 when the
     arrow keys leave the grid at its end or its beginning; both before the next run of the script.
     """
+    picture_grid(
+        sheet_url(images, COLUMNS),
+        cells,
+        columns=COLUMNS,
+        key=key,
+        label="Digits",
+        on_open=on_open,
+        on_turn=on_turn,
+        chosen=chosen,
+    )
+
+
+def picture_grid(
+    sheet: str,
+    cells: Sequence[Cell],
+    *,
+    columns: int,
+    key: str,
+    label: str,
+    on_open: Callable[[int], None],
+    on_turn: Callable[[int], None] | None = None,
+    chosen: int | None = None,
+    size_px: int = _SIZE_PX,
+    aspect: float = 1.0,
+) -> None:
+    """The same for pictures of any kind: `sheet`, an image's address, holds `columns` a row.
+
+    `label`: what they are, for a screen reader. On the page a picture is at least `size_px` wide;
+    `aspect` is its width divided by its height.
+    """
 
     def opened() -> None:
         index = st.session_state[key].opened
@@ -60,10 +91,13 @@ def digit_grid(
     _component(
         key=key,
         data={
-            "columns": COLUMNS,
+            "columns": columns,
             "digits": [asdict(cell) for cell in cells],
-            "sheet": sheet_url(images, COLUMNS),
+            "sheet": sheet,
             "chosen": chosen,
+            "label": label,
+            "across": size_px,
+            "aspect": aspect,
         },
         on_opened_change=opened,
         on_turned_change=turned,

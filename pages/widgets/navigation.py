@@ -42,6 +42,13 @@ ENTRIES: dict[str, Entry] = {
         "What does a network get wrong? Every mistake, down to the picture: which digits it takes "
         "for which, how sure it is, and what makes it fail.",
     ),
+    "filters": Entry(
+        "pages/filters.py",
+        "Filters",
+        ":material/filter_b_and_w:",
+        "What does a network see? Open any layer on any digit, follow a single number, ask why, "
+        "and watch the filters form.",
+    ),
     "predict": Entry(
         "pages/predict.py",
         "Predict",

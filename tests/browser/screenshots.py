@@ -110,6 +110,13 @@ def view(name: str) -> Arrange:
     return choose
 
 
+def dream(page: Page) -> None:
+    """Dreams of the ten digits."""
+    view("Dreams")(page)
+    page.get_by_role("button", name="Dream of the ten digits").click()
+    page.get_by_alt_text("dream").first.wait_for(timeout=SLOW_MS)
+
+
 # What is done on a page before it is photographed once more, under a name of its own.
 ARRANGED: dict[str, dict[str, Arrange]] = {
     "dataset": {
@@ -127,6 +134,14 @@ ARRANGED: dict[str, dict[str, Arrange]] = {
         "confusion-time": view("Over time"),
         "confusion-slices": view("Slices"),
         "confusion-take": view("Take away"),
+    },
+    "filters": {
+        "filters-kernels": view("Kernels"),
+        "filters-maps": view("Maps"),
+        "filters-forming": view("Forming"),
+        "filters-why": view("Why"),
+        "filters-dreams": dream,
+        "filters-inside": view("Inside"),
     },
     "train": {
         "train-everything": everything,

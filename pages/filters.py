@@ -1,0 +1,59 @@
+"""Filters: what a network sees in a digit, layer by layer, down to a single number."""
+
+import streamlit as st
+
+from core.errors import DigitscopeError
+from pages.widgets.filters_digit import choose_seen
+from pages.widgets.filters_dreams import dreams_view
+from pages.widgets.filters_forming import forming_view
+from pages.widgets.filters_inside import inside_view
+from pages.widgets.filters_kernels import kernels_view
+from pages.widgets.filters_maps import maps_view
+from pages.widgets.filters_network import network_view
+from pages.widgets.filters_page import (
+    DREAMS,
+    FORMING,
+    INSIDE,
+    KERNELS,
+    MAPS,
+    NETWORK,
+    WHY,
+    choose_network,
+    choose_view,
+    show_digit,
+)
+from pages.widgets.filters_why import why_view
+from pages.widgets.navigation import through_app
+from pages.widgets.run_picker import NO_RUN
+from pages.widgets.words import plain
+
+DRAW = {
+    NETWORK: network_view,
+    KERNELS: kernels_view,
+    MAPS: maps_view,
+    FORMING: forming_view,
+    WHY: why_view,
+    DREAMS: dreams_view,
+    INSIDE: inside_view,
+}
+
+through_app()
+st.set_page_config(layout="wide")  # layers want room
+
+st.title("Filters")
+st.write("What does the network see? Open any layer, follow a number, ask why, watch it form.")
+try:
+    chosen = choose_network()
+    if chosen is None:
+        st.error(NO_RUN)
+        st.stop()
+    left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
+    with left:
+        seen = choose_seen(*chosen)
+    view = choose_view()
+    if seen:
+        with right:
+            show_digit(seen)
+        DRAW[view](seen)
+except DigitscopeError as error:
+    st.error(plain(str(error)), icon=":material/error:")

@@ -1,0 +1,117 @@
+"""What the filter page looks at: a network, a digit, a layer and a map of it; in the address."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.architectures import Row
+from core.runs import Run
+from pages.widgets.dataset_choice import DATA, SPLIT
+from pages.widgets.links import follow, write
+
+LAYER, MAP = "layer", "map"
+NEXT_VIEW = "filters_next_view"
+"""Set when another view is to be shown from the next run of the script on."""
+NEXT_INDEX = "filters_next_index"
+"""What a session keeps of the test digit of the sample that the page shall look at next."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A network, finished or after an epoch, and the digit that it looks at.
+
+    `image`: uint8 (28, 28). `label`: None if nobody said which digit it is. `name`: of the digit,
+    in a sentence.
+    """
+
+    run: Run
+    epoch: int | None
+    image: NDArray[np.uint8]
+    label: int | None
+    name: str
+
+    @property
+    def who(self) -> str:
+        """The run, and its epoch if it is not the finished network, for sentences."""
+        return self.run.id if self.epoch is None else f"{self.run.id} (epoch {self.epoch})"
+
+    def rows(self) -> list[Row]:
+        """The network's layers, from the first to the last."""
+        return list(self.run.info.recipe.architecture.rows())
+
+
+def chosen_layer(seen: Seen, only: Callable[[Row], bool] | None = None) -> str | None:
+    """Draw the choice of a layer, and give its name; None, and a sentence, if there is none.
+
+    `only`: which layers are offered, all without it. One that a link asks for and that does not
+    exist is told.
+    """
+    rows = [row for row in seen.rows() if only is None or only(row)]
+    if not rows:
+        st.info("This network has no such layer. Choose another run in the sidebar.")
+        return None
+    names = {row.name: f"{row.name}: {row.layer}" for row in rows}
+    state = st.session_state
+    state.setdefault(LAYER, rows[0].name)
+    asked = follow(LAYER, lambda text: text or None)
+    if asked and asked not in {row.name for row in seen.rows()}:
+        st.warning(
+            f"The network of {seen.run.id} has no layer of the name that the link asks for: this "
+            "is its first.",
+            icon=":material/link_off:",
+        )
+    if state[LAYER] not in names:
+        state[LAYER] = rows[0].name
+    # Streamlit forgets the value of a widget that was not drawn, so it has a name of its own.
+    widget = f"filters-{LAYER}"
+    state[widget] = state[LAYER]
+
+    def chosen() -> None:
+        choose_layer(state[widget])
+
+    st.selectbox(
+        "Layer", list(names), format_func=names.__getitem__, key=widget, on_change=chosen, width=320
+    )
+    write(LAYER, state[LAYER])
+    found: str = state[LAYER]
+    return found
+
+
+def choose_layer(name: str) -> None:
+    """Open a layer: for callbacks."""
+    st.session_state[LAYER] = name
+    st.session_state[MAP] = 0
+
+
+def chosen_map(count: int) -> int:
+    """The map (channel) of the open layer that is looked at, 0 to count - 1, without a widget."""
+    st.session_state.setdefault(MAP, 0)
+    asked = follow(MAP, lambda text: int(text) if text.isascii() and text.isdecimal() else None)
+    if asked and not (asked.isascii() and asked.isdecimal() and int(asked[:9]) < count):
+        st.warning(
+            f"The link asks for a map that does not exist: this layer has {count}, counted from 0.",
+            icon=":material/link_off:",
+        )
+    st.session_state[MAP] = st.session_state[MAP] if st.session_state[MAP] < count else 0
+    write(MAP, str(st.session_state[MAP]))
+    found: int = st.session_state[MAP]
+    return found
+
+
+def choose_map(number: int) -> None:
+    """Look at a map of the open layer: for callbacks."""
+    st.session_state[MAP] = number
+
+
+def open_view(view: str) -> None:
+    """Change to another view of the page, by its name there: for callbacks."""
+    st.session_state[NEXT_VIEW] = view
+
+
+def look_at(index: int) -> None:
+    """Make a test digit of the sample the digit of the page: for callbacks."""
+    st.session_state[DATA], st.session_state[SPLIT] = "mnist-sample", "test"
+    st.session_state[NEXT_INDEX] = index

@@ -1,0 +1,96 @@
+"""The frame of the filter page: which network, which view, and what the network reads."""
+
+import streamlit as st
+
+from core import runs
+from core.figures import percent
+from core.runs import Run
+from pages.widgets.answer import enlarged
+from pages.widgets.filters_choice import NEXT_VIEW, Seen
+from pages.widgets.links import among, follow
+from pages.widgets.predictors import predictor
+from pages.widgets.run_picker import chosen_epoch, chosen_run
+from pages.widgets.words import plain
+
+NETWORK, KERNELS, MAPS, FORMING = "Network", "Kernels", "Maps", "Forming"
+WHY, DREAMS, INSIDE = "Why", "Dreams", "Inside"
+VIEWS = (NETWORK, KERNELS, MAPS, FORMING, WHY, DREAMS, INSIDE)
+VIEW = "inside"
+_TRAINING = "filters-training"
+_IN_USE = "the run in use"
+
+
+def choose_network() -> tuple[Run, int | None] | None:
+    """The run in use with its epoch, or one that is being trained now; None if there is no run.
+
+    Raises RunError if the run in use cannot be read.
+    """
+    chosen = chosen_run()
+    training = {run.id: run for run in _in_training()}
+    if training:
+        options = [_IN_USE, *training] if chosen else list(training)
+        if st.session_state.get(_TRAINING) not in {None, *options}:
+            del st.session_state[_TRAINING]
+        name = st.selectbox(
+            "Network",
+            options,
+            key=_TRAINING,
+            persist_state="session",
+            width=320,
+            help="A run that is being trained now is shown as it was after its last whole epoch.",
+        )
+        if name in training:
+            return training[name], training[name].epochs()[-1]
+    return (runs.find(chosen), chosen_epoch()) if chosen else None
+
+
+def _in_training() -> list[Run]:
+    return [
+        run
+        for run in runs.list_runs()
+        if isinstance(run, Run) and run.info.status == "running" and run.epochs()
+    ]
+
+
+def choose_view() -> str:
+    """Draw the choice of the view, and give it."""
+    follow(VIEW, among(VIEWS))
+    if NEXT_VIEW in st.session_state:
+        st.session_state[VIEW] = st.session_state.pop(NEXT_VIEW)
+    view = st.segmented_control(
+        "View",
+        VIEWS,
+        default=None if VIEW in st.session_state else NETWORK,
+        required=True,
+        key=VIEW,
+        bind="query-params",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    return view or NETWORK
+
+
+def show_digit(seen: Seen) -> None:
+    """Draw the digit, and what the network reads in it.
+
+    Raises RunError if the network cannot be opened.
+    """
+    with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
+        network = predictor(seen.run.id, seen.epoch)
+    probabilities = network.probabilities(seen.image[None])[0]
+    read = int(probabilities.argmax())
+    label = verdict = ""
+    if seen.label is not None:
+        label = f", labelled **{seen.label}**"
+        verdict = ": right" if read == seen.label else ": wrong"
+    picture, words = st.columns([1, 2], vertical_alignment="center", wrap=False)
+    picture.image(enlarged(255 - seen.image, 4), width=112, alt=f"The digit: {seen.name}")
+    words.markdown(
+        f"{seen.name.capitalize()}{label}. **{plain(seen.who)}** reads **{read}** "
+        f"({plain(percent(float(probabilities[read])))}){verdict}."
+    )
+    if not seen.image.any():
+        st.info(
+            "This picture is blank: what the layers show comes from the network's biases alone.",
+            icon=":material/crop_free:",
+        )

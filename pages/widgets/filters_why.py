@@ -1,0 +1,208 @@
+"""The filter page, "why this answer": three maps over the digit, and if they can be trusted."""
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import streamlit as st
+
+from core.architectures import Conv
+from core.attribution_pictures import Theme, overlay
+from core.confusion import NAMES
+from core.datasets import CLASSES
+from core.errors import DigitscopeError
+from core.figures import percent
+from pages.widgets.colour_legend import colour_legend
+from pages.widgets.filters_choice import Seen
+from pages.widgets.filters_why_random import random_weights_view
+from pages.widgets.predictors import predictor
+from pages.widgets.words import plain
+
+if TYPE_CHECKING:
+    from core.attribution import Method, Question, Settings
+
+FOR, NOT = "filters-why-for", "filters-why-not"
+SQUARE, LAYER = "filters-why-square", "filters-why-layer"
+_ASKED: Final = "filters_why_asked"
+NOBODY: Final = -1
+_TITLES: Final[dict["Method", str]] = {
+    "grad-cam": "Grad-CAM",
+    "integrated-gradients": "Integrated gradients",
+    "occlusion": "Occlusion",
+}
+_ABOUT: Final[dict["Method", str]] = {
+    "grad-cam": "The feature maps of a convolution, each weighted by how much the score rises with "
+    "it, added up; what speaks against the score is cut off (ReLU), so there is no red. Coarse: it "
+    "is as fine as those maps. Selvaraju et al., 2017.",
+    "integrated-gradients": "The digit is faded in from a blank picture, and each pixel gets its "
+    "share of all that the score changes on the way. Sundararajan, Taly and Yan, 2017.",
+    "occlusion": "A square of blank paper is laid on every place of the digit; a pixel gets what "
+    "the score loses, on average, when it is covered. Zeiler and Fergus, 2014.",
+}
+
+
+def why_view(seen: Seen) -> None:
+    """Draw what speaks for a class, or for one rather than another, by three methods."""
+    st.write(
+        "Which pixels speak for this answer? Three methods lay a map over the digit. What they "
+        "explain is the **score** of a digit: the number that the last layer gives it before its "
+        "activation makes probabilities of all ten (the **logit**)."
+    )
+    if not seen.image.any():
+        st.info(
+            "This digit is blank, so nothing can speak for an answer. Draw or choose another one.",
+            icon=":material/draw:",
+        )
+        return
+    with st.spinner("The network is waking up: a few seconds, once …"):
+        from core.attribution import METHODS
+
+        answers = predictor(seen.run.id, seen.epoch).probabilities(seen.image[None])[0]
+    question = _question(seen, answers)
+    settings = _settings(seen)
+    theme: Theme = "dark" if st.context.theme.type == "dark" else "light"
+    first = NAMES[question.digit]
+    against = "against it" if question.other is None else f"for {NAMES[question.other]}"
+    st.caption(
+        f"Blue places speak for {first}, red ones {against}, those of the colour in the middle say "
+        "nothing. Each map's strongest colour is its own largest value; the line is the digit."
+    )
+    colour_legend(f"red: {against}", "0", f"blue: for {first}")
+    for column, method in zip(st.columns(len(METHODS), gap="medium"), METHODS, strict=True):
+        with column:
+            _method(seen, question, settings, method, theme)
+    _completeness(seen, question)
+    random_weights_view(seen, question, settings, theme)
+
+
+def _question(seen: Seen, answers: np.ndarray) -> "Question":
+    """Draw the choice of the class and of the one it is held against."""
+    from core.attribution import Question
+
+    order = [int(k) for k in np.argsort(-answers)]
+    state = st.session_state
+    # Another digit or network has another answer: the question begins with it again.
+    asked = (seen.run.id, seen.epoch, seen.image.tobytes())
+    if state.get(_ASKED) != asked:
+        state[_ASKED] = asked
+        state[FOR], state[NOT] = order[0], NOBODY
+    if state[NOT] == state[FOR]:
+        state[NOT] = NOBODY
+
+    def against(other: int) -> None:
+        state[NOT] = other
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        digit: int = st.selectbox(
+            "Why",
+            range(CLASSES),
+            format_func=lambda k: f"{NAMES[k]} ({percent(float(answers[k]))})",
+            key=FOR,
+            persist_state="session",
+            width=180,
+        )
+        others = [NOBODY, *(k for k in range(CLASSES) if k != digit)]
+        other: int = st.selectbox(
+            "and not",
+            others,
+            format_func=lambda k: "(no other)" if k == NOBODY else NAMES[k],
+            key=NOT,
+            persist_state="session",
+            width=180,
+        )
+        rival = next(k for k in order if k != digit)
+        if other != rival:
+            st.button(
+                f"Why not {NAMES[rival]}?",
+                help="The digit with the next highest probability",
+                on_click=against,
+                args=(rival,),
+                key="filters-why-rival",
+            )
+    if other == NOBODY:
+        return Question(digit)
+    st.caption(
+        f"The score is now the logit of {NAMES[digit]} less that of {NAMES[other]}: the maps tell "
+        "the two apart. What both share says nothing."
+    )
+    return Question(digit, other)
+
+
+def _settings(seen: Seen) -> "Settings":
+    from core.attribution import SQUARE as USUAL
+    from core.attribution import SQUARES, Settings
+
+    convolutions = [row.name for row in seen.rows() if isinstance(row.layer, Conv)]
+    layer = None
+    state = st.session_state
+    state.setdefault(SQUARE, USUAL)
+    with st.container(horizontal=True):
+        if convolutions:
+            if state.get(LAYER) not in convolutions:
+                state[LAYER] = convolutions[-1]
+            layer = st.selectbox(
+                "Grad-CAM's convolution",
+                convolutions,
+                key=LAYER,
+                persist_state="session",
+                width=220,
+                help="The paper takes the last one: its maps know most about the digit, and least "
+                "about where.",
+            )
+        square: int = st.slider(
+            "Occlusion's square, pixels a side",
+            SQUARES[0],
+            SQUARES[-1],
+            key=SQUARE,
+            persist_state="session",
+            width=260,
+        )
+    return Settings(layer, square)
+
+
+def _method(
+    seen: Seen, question: "Question", settings: "Settings", method: "Method", theme: Theme
+) -> None:
+    from core.attribution import explained
+
+    st.markdown(f"**{_TITLES[method]}**")
+    try:
+        found = explained(seen.run.id, seen.epoch, seen.image, question, method, settings)
+    except DigitscopeError as error:
+        st.info(plain(str(error)))
+        return
+    st.image(
+        overlay(found, seen.image, theme),
+        width="stretch",
+        alt=f"{_TITLES[method]}: which places of the digit speak for {NAMES[question.digit]}",
+    )
+    if method == "grad-cam" and not found.any():
+        st.info(
+            "The map is empty: averaged over their places, these feature maps do not speak for it. "
+            "Try another convolution: Grad-CAM was made for networks that end in a global average."
+        )
+    st.caption(_ABOUT[method])
+
+
+def _completeness(seen: Seen, question: "Question") -> None:
+    """Draw whether the integrated gradients add up, and to what."""
+    from core.attribution import completeness
+
+    found = completeness(seen.run.id, seen.epoch, seen.image, question)
+    st.markdown(
+        f"**Do they add up?** The integrated gradients of all pixels sum to "
+        f"**{_number(found.total)}**. They promise (completeness) the score of the digit, "
+        f"{_number(found.at_digit)}, less that of a blank picture, {_number(found.at_blank)}: "
+        f"**{_number(found.difference)}**. The gap is "
+        f"{100 * found.gap:.2g} %: the sum takes a limited number of steps."
+    )
+    if seen.run.info.recipe.scaling == "l2-axis-1":
+        st.caption(
+            "This network divides each column of the digit by its length, so one pixel changes the "
+            "numbers of its whole column. Integrated gradients belong to the scaled pixels; "
+            "occlusion covers the digit before it is scaled."
+        )
+
+
+def _number(value: float) -> str:
+    """With a true minus, which is as wide as a plus."""
+    return f"{value:.3f}".replace("-", "−")

@@ -3,18 +3,16 @@
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core import runs
+from core.arrays import read_only
 from core.datasets import CLASSES
 from core.digit_stats import split_of
 from core.errors import DatasetError, RunError
 from core.runs import Predictions
-
-_Array = TypeVar("_Array", bound=NDArray[Any])
 
 
 class NoAnswersError(DatasetError):
@@ -54,17 +52,17 @@ class Answered:
     @cached_property
     def predicted(self) -> NDArray[np.uint8]:
         """The answers: the digit with the largest probability, the smaller one of equals. (n,)."""
-        return _fixed(self.probabilities.argmax(axis=1).astype(np.uint8))
+        return read_only(self.probabilities.argmax(axis=1).astype(np.uint8))
 
     @cached_property
     def confidence(self) -> NDArray[np.float32]:
         """The probability of the answer, 0.1 to 1. (n,)."""
-        return _fixed(self.probabilities.max(axis=1))
+        return read_only(self.probabilities.max(axis=1))
 
     @cached_property
     def right(self) -> NDArray[np.bool_]:
         """Whether the answer is the label. (n,)."""
-        return _fixed(self.predicted == self.labels)
+        return read_only(self.predicted == self.labels)
 
 
 def check(who: str, answers: Predictions) -> None:
@@ -107,7 +105,7 @@ def _read(folder: Path, _network: str, dataset: str) -> Answered:
     if not np.array_equal(answers.labels, digits.labels):
         raise _none(run.id)
     held_out = run.info.provenance.held_out(dataset)
-    probabilities = _fixed(answers.probabilities)
+    probabilities = read_only(answers.probabilities)
     return Answered(run.id, None, dataset, digits.images, digits.labels, probabilities, held_out)
 
 
@@ -115,8 +113,3 @@ def _none(run_id: str) -> NoAnswersError:
     return NoAnswersError(
         f"The run {run_id!r} has no answers on these test digits. Choose another run."
     )
-
-
-def _fixed(array: _Array) -> _Array:
-    array.setflags(write=False)
-    return array

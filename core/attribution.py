@@ -19,12 +19,12 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from core import runs
-from core.architectures import Activation, BatchNorm, Conv, Pool, Row
+from core.architectures import Activation, BatchNorm, Conv, Row
 from core.datasets import CLASSES
 from core.errors import PictureError, RunError
+from core.map_places import laid_on_digit
 from core.probe import Probe, Values, probe
 
 Method = Literal["grad-cam", "integrated-gradients", "occlusion"]
@@ -107,7 +107,15 @@ def explained(
     """
     run = runs.find(run_id)
     network = (run.folder, run.info.model_sha256, epoch)
-    return _explained(network, run_id, image.tobytes(), question, method, settings or Settings())
+    asked = _that_matter(method, settings or Settings())
+    return _explained(network, run_id, image.tobytes(), question, method, asked)
+
+
+def _that_matter(method: Method, settings: Settings) -> Settings:
+    """The settings less those that a method does not know, so that it is not asked twice."""
+    if method == "grad-cam":
+        return Settings(layer=settings.layer)
+    return Settings(square=settings.square) if method == "occlusion" else Settings()
 
 
 def completeness(
@@ -173,7 +181,7 @@ def grad_cam(
     behind = maps_of(rows, chosen)
     maps = network.outputs(image[None])[behind]
     weights = _gradient(network, maps, behind, question)[0].mean(axis=(0, 1))
-    return _laid_on_digit(np.maximum(maps[0] @ weights, 0), rows, behind)
+    return laid_on_digit(np.maximum(maps[0] @ weights, 0), rows, behind)
 
 
 def maps_of(rows: Sequence[Row], convolution: str) -> str:
@@ -257,30 +265,6 @@ def _gradient(network: Probe, values: Values, after: str | None, question: Quest
         tape.watch(known)
         score = tf.reduce_sum(question.score(network.rest(known, after)))
     return np.asarray(tape.gradient(score, known).numpy(), np.float32)
-
-
-def _laid_on_digit(found: Values, rows: Sequence[Row], name: str) -> Values:
-    """A map's values, (h, w), at the centres of their receptive fields: float32 (28, 28)."""
-    first, apart = _centres(rows, name)
-    places = (np.arange(SIDE) - first) / apart
-    grid = np.meshgrid(places, places, indexing="ij")
-    return np.asarray(map_coordinates(found, grid, order=1, mode="nearest"), np.float32)
-
-
-def _centres(rows: Sequence[Row], name: str) -> tuple[float, int]:
-    """Where on the digit a map's first value is centred, and how far apart its values are."""
-    first, apart = 0.0, 1
-    for row in rows:
-        layer = row.layer
-        if isinstance(layer, Conv):
-            before = (layer.kernel_size - 1) // 2 if layer.padding == "same" else 0
-            first += ((layer.kernel_size - 1) / 2 - before) * apart
-        elif isinstance(layer, Pool):
-            first += (layer.size - 1) / 2 * apart
-            apart *= layer.size
-        if row.name == name:
-            break
-    return first, apart
 
 
 @lru_cache(maxsize=512)

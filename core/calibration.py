@@ -3,17 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.answered import Answered
+from core.arrays import read_only
 from core.confusion import rate
 from core.evaluation import wilson_interval
 
 BINS = 10
-_Array = TypeVar("_Array", bound=NDArray[Any])
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ def confidence_histogram(this: Answered, bins: int = 20) -> Histogram:
     right, wrong = (
         np.bincount(of_bin[is_it], minlength=bins) for is_it in (this.right, ~this.right)
     )
-    return Histogram(_fixed(edges), _fixed(right), _fixed(wrong))
+    return Histogram(read_only(edges), read_only(right), read_only(wrong))
 
 
 @lru_cache(maxsize=8)
@@ -165,7 +164,7 @@ def reject_curve(this: Answered) -> RejectCurve:
     counts = np.bincount(of_digit, minlength=len(thresholds))
     wrong = np.bincount(of_digit[~this.right], minlength=len(thresholds))
     answered, missed = (np.cumsum(found[::-1])[::-1] for found in (counts, wrong))
-    return RejectCurve(len(this), _fixed(thresholds), _fixed(answered), _fixed(missed))
+    return RejectCurve(len(this), read_only(thresholds), read_only(answered), read_only(missed))
 
 
 def reject_sentence(this: Answered, threshold: float) -> str:
@@ -206,8 +205,3 @@ def top_k_right(this: Answered, k: int) -> int:
 
 def _edges(bins: int) -> NDArray[np.float64]:
     return np.arange(bins + 1) / bins
-
-
-def _fixed(array: _Array) -> _Array:
-    array.setflags(write=False)
-    return array

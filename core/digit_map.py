@@ -17,11 +17,12 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar, get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.arrays import read_only
 from core.datasets import CLASSES, Split
 from core.digit_stats import SplitName, split_of
 from core.errors import DatasetError
@@ -38,7 +39,6 @@ NEAREST: Final = 5
 _AT_ONCE: Final = 4096
 
 Places = NDArray[np.float32]
-_Array = TypeVar("_Array", bound=NDArray[Any])
 
 
 @dataclass(frozen=True)
@@ -148,8 +148,8 @@ def projection(dataset: str) -> Projection:
     fitted = PCA(n_components=2, svd_solver="covariance_eigh").fit(flat(shown(dataset).images))
     first, second = fitted.explained_variance_ratio_.tolist()
     return Projection(
-        _kept(fitted.mean_.astype(np.float32)),
-        _kept(fitted.components_.astype(np.float32)),
+        read_only(fitted.mean_.astype(np.float32)),
+        read_only(fitted.components_.astype(np.float32)),
         (first, second),
     )
 
@@ -161,8 +161,8 @@ def places(dataset: str, way: Way) -> Places:
     Raises DatasetError if the dataset cannot be loaded, or `STORE` does not fit to its digits.
     """
     if way == "pca":
-        return _kept(projection(dataset).of(shown(dataset).images))
-    return _kept(_stored(dataset))
+        return read_only(projection(dataset).of(shown(dataset).images))
+    return read_only(_stored(dataset))
 
 
 @lru_cache(maxsize=2 * len(WAYS))
@@ -174,7 +174,9 @@ def dots(dataset: str, way: Way) -> tuple[Dots, ...]:
         labels = split_of(dataset, split).labels
         for label in range(CLASSES):
             indices = np.flatnonzero(labels == label)
-            found.append(Dots(split, label, _kept(indices), _kept(everywhere[start + indices])))
+            found.append(
+                Dots(split, label, read_only(indices), read_only(everywhere[start + indices]))
+            )
         start += len(labels)
     return tuple(found)
 
@@ -230,8 +232,3 @@ def _stored(dataset: str) -> Places:
             "anew with `python -m benchmarks.digit_map --store`."
         ).at(STORE)
     return found.astype(np.float32)
-
-
-def _kept(array: _Array) -> _Array:
-    array.setflags(write=False)
-    return array

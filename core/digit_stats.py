@@ -5,12 +5,13 @@ Each is computed once per process and split, and shared: 70,000 digits are 55 MB
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Literal, TypeVar, get_args
+from typing import Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core import datasets
+from core.arrays import read_only
 from core.datasets import CLASSES, Split
 
 SplitName = Literal["train", "test"]
@@ -20,7 +21,6 @@ _KEPT: Final = 4
 """Two datasets with two splits each."""
 
 Floats = NDArray[np.float64]
-_Array = TypeVar("_Array", bound=NDArray[Any])
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def split_of(dataset: str, split: SplitName) -> Split:
 @lru_cache(maxsize=_KEPT)
 def class_counts(dataset: str, split: SplitName) -> NDArray[np.intp]:
     """How many of each digit there are, int (10,)."""
-    return _kept(np.bincount(split_of(dataset, split).labels, minlength=CLASSES))
+    return read_only(np.bincount(split_of(dataset, split).labels, minlength=CLASSES))
 
 
 @lru_cache(maxsize=_KEPT)
@@ -61,7 +61,7 @@ def class_pictures(dataset: str, split: SplitName) -> ClassPictures:
     means = sums / counts
     variances = np.maximum(squares / counts - means**2, 0)
     shape = (CLASSES, 28, 28)
-    return ClassPictures(_kept(means.reshape(shape)), _kept(variances.reshape(shape)))
+    return ClassPictures(read_only(means.reshape(shape)), read_only(variances.reshape(shape)))
 
 
 @lru_cache(maxsize=_KEPT)
@@ -69,7 +69,9 @@ def grey_values(dataset: str, split: SplitName) -> NDArray[np.intp]:
     """How many pixels of the split have each grey value, int (256,)."""
     images = split_of(dataset, split).images
     parts = (images[k : k + _AT_ONCE].ravel() for k in range(0, len(images), _AT_ONCE))
-    return _kept(sum((np.bincount(part, minlength=256) for part in parts), np.zeros(256, np.intp)))
+    return read_only(
+        sum((np.bincount(part, minlength=256) for part in parts), np.zeros(256, np.intp))
+    )
 
 
 @lru_cache(maxsize=_KEPT)
@@ -77,7 +79,7 @@ def ink(dataset: str, split: SplitName) -> NDArray[np.float32]:
     """How much of each picture is inked, in percent: its mean grey value of 255. float32 (n,)."""
     images = split_of(dataset, split).images
     sums = images.reshape(len(images), -1).sum(axis=1, dtype=np.int64)
-    return _kept((sums * (100 / (255 * 28 * 28))).astype(np.float32))
+    return read_only((sums * (100 / (255 * 28 * 28))).astype(np.float32))
 
 
 @lru_cache(maxsize=_KEPT)
@@ -92,9 +94,4 @@ def likeness(dataset: str, split: SplitName) -> NDArray[np.float32]:
         pixels = chosen.images[part].reshape(-1, 28 * 28).astype(np.float64)
         products = np.einsum("ij,ij->i", pixels, means[chosen.labels[part]])
         found[part] = products / np.linalg.norm(pixels, axis=1)
-    return _kept(found)
-
-
-def _kept(array: _Array) -> _Array:
-    array.setflags(write=False)
-    return array
+    return read_only(found)

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
 from core import datasets, runs
+from core.arrays import read_only
 from core.datasets import CLASSES, Split
 from core.digit_map import NEAREST, Dots
 from core.errors import RunError
@@ -31,7 +32,6 @@ _SEED: Final = 0
 _PERPLEXITY: Final = 30
 
 Floats = NDArray[np.float32]
-_Array = TypeVar("_Array", bound=NDArray[Any])
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def tsne_places(
         fitted = TSNE(init="pca", perplexity=_PERPLEXITY, random_state=_SEED, n_jobs=1)
         laid = fitted.fit_transform(found.values)
     report(len(laid), len(laid))
-    return _fixed(np.asarray(laid, np.float32))
+    return read_only(np.asarray(laid, np.float32))
 
 
 def dots(places: Floats) -> tuple[Dots, ...]:
@@ -191,7 +191,7 @@ def _network(run_id: str, epoch: int | None) -> tuple[Path, str, int | None]:
 @lru_cache(maxsize=256)
 def _embedding(network: tuple[Path, str, int | None], run_id: str, pixels: bytes) -> Floats:
     image = np.frombuffer(pixels, np.uint8).reshape(28, 28)
-    return _fixed(_checked(embedded(probe(run_id, network[2]), image[None]))[0].copy())
+    return read_only(_checked(embedded(probe(run_id, network[2]), image[None]))[0].copy())
 
 
 @lru_cache(maxsize=4)
@@ -212,9 +212,9 @@ def _inside(network: tuple[Path, str, int | None], run_id: str) -> Inside:
     fitted = PCA(n_components=2, svd_solver=way, random_state=_SEED).fit(values.astype(np.float64))
     first, second = fitted.explained_variance_ratio_.tolist()
     return Inside(
-        _fixed(values),
-        _fixed(fitted.mean_.astype(np.float32)),
-        _fixed(fitted.components_.astype(np.float32)),
+        read_only(values),
+        read_only(fitted.mean_.astype(np.float32)),
+        read_only(fitted.components_.astype(np.float32)),
         (first, second),
     )
 
@@ -222,7 +222,7 @@ def _inside(network: tuple[Path, str, int | None], run_id: str) -> Inside:
 @lru_cache(maxsize=64)
 def _flat(network: tuple[Path, str, int | None], run_id: str) -> Floats:
     found = _inside(network, run_id)
-    return _fixed(found.flat(found.values))
+    return read_only(found.flat(found.values))
 
 
 def _checked(values: Floats) -> Floats:
@@ -241,8 +241,3 @@ def _differing(values: Floats) -> Floats:
             "lie on one point: it has learnt nothing. Choose another run or another epoch."
         )
     return values
-
-
-def _fixed(array: _Array) -> _Array:
-    array.setflags(write=False)
-    return array

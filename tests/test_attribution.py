@@ -195,6 +195,19 @@ def test_why_not_another_is_the_difference_of_two_whys(run: str, method: str) ->
     assert both == pytest.approx(one - other, abs=1e-3 * float(np.abs(both).max()))
 
 
+def test_what_a_method_does_not_know_does_not_make_it_work_again() -> None:
+    one, other = (
+        explained("fast", None, TEST.images[2], Question(4), "integrated-gradients", settings)
+        for settings in (Settings(square=3), Settings(layer="conv_1", square=7))
+    )
+    assert one is other
+    narrow, wide = (
+        explained("fast", None, TEST.images[2], Question(4), "occlusion", Settings(square=side))
+        for side in (3, 7)
+    )
+    assert narrow is not wide
+
+
 def test_maps_are_shared_and_of_the_epoch_that_is_asked_for() -> None:
     first = explained("fast", None, TEST.images[1], Question(1), "occlusion")
     assert explained("fast", None, TEST.images[1].copy(), Question(1), "occlusion") is first

@@ -17,14 +17,33 @@ MODULES = sorted(file.stem for file in CORE.glob("*.py") if file.stem != "__init
 # A module may import those of its own floor and of the floors below (no circles: see below). A new
 # module has to be given its floor here.
 FLOORS = [
-    {"errors", "durations", "glossary", "palette", "plain_json", "curve", "pace", "tail", "bounds"},
+    {
+        "arrays",
+        "errors",
+        "durations",
+        "glossary",
+        "palette",
+        "plain_json",
+        "curve",
+        "pace",
+        "tail",
+        "bounds",
+    },
     {"datasets", "scaling", "architectures", "pictures", "figures", "comparing_figures"}
     | {"drawing", "chores", "run_lines"},
     {"paper", "strokes", "preprocessing", "download", "recipes", "presets", "recipe_words"}
     | {"kernel_pictures"}
     | {"augment_play", "augmentation_preview", "blocks", "draft", "elastic", "recipe_link"}
     | {"simple"}
-    | {"convolution", "dataset_figures", "digit_numbers", "digit_sheet", "digit_stats", "fetching"}
+    | {
+        "convolution",
+        "map_places",
+        "dataset_figures",
+        "digit_numbers",
+        "digit_sheet",
+        "digit_stats",
+        "fetching",
+    }
     | {"human_verdicts", "neighbours", "playground_pictures"}
     | {"receptive", "field_pictures", "number_table", "arithmetic_steps", "ablation_figures"}
     | {"layer_pictures", "network_steps", "kernel_figures", "forming_figures"},
@@ -57,6 +76,7 @@ WITHOUT_TENSORFLOW = [
     "afterwards",
     "all_kernels",
     "answered",
+    "arrays",
     "architectures",
     "arithmetic",
     "arithmetic_steps",
@@ -128,6 +148,7 @@ WITHOUT_TENSORFLOW = [
     "live_figures",
     "locks",
     "map_figures",
+    "map_places",
     "late_answers",
     "matrix_cells",
     "matrix_picture",

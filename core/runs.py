@@ -9,11 +9,7 @@ digits. Runs that ship lie in `models/`, a visitor's own in `runs/`; both are fo
     model.keras            network and weights, without the optimizer
     test_predictions.npz   for each dataset: labels, probabilities
     epochs/epoch_07.npz    the weights after epoch 7 as float16
-
-and, once they were asked for (`core.stress_curves`, `core.epoch_answers`):
-
-    stress.json                     errors under each kind of stress
-    epoch_predictions-DATASET.npz   answers after each kept epoch
+    stress.json, epoch_predictions-mnist.npz    once asked for (`stress_curves`, `epoch_answers`)
 
 and, for a run that is being trained here, or was:
 

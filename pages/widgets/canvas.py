@@ -18,8 +18,9 @@ PEN_WIDTH = 18
 _TRIES = "canvas_tries"
 _START = "canvas_start"
 _STROKES = "canvas_strokes"
-_PNG = "canvas_png"
 _PEN = "pen_width"
+DRAWING = "canvas_png"
+"""What a session keeps of the drawing: a PNG, None if there is none."""
 
 # The component's toolbar lies, unseen, over the canvas' upper right corner until a mouse has rested
 # on the canvas for 0.2 s: a stroke that begins there at once, or with a finger, is lost, or presses
@@ -77,7 +78,7 @@ def canvas() -> NDArray[np.uint8] | None:
     st.slider("Pen width", *PEN_WIDTHS, PEN_WIDTH, format="%d px", key=_PEN, width=SIDE)
     st.button("Clear", icon=":material/delete:", on_click=_clear)
     _keep(result)
-    png = state.get(_PNG)
+    png = state.get(DRAWING)
     return decode(png, "The drawing").pixels if png else None
 
 
@@ -89,8 +90,8 @@ def _keep(result: CanvasResult) -> None:
         return
     drawn = bool(sent.get("objects"))  # undo may have taken the last stroke back
     st.session_state[_STROKES] = sent if drawn else None
-    st.session_state[_PNG] = png if drawn else None
+    st.session_state[DRAWING] = png if drawn else None
 
 
 def _clear() -> None:
-    st.session_state.update({_TRIES: st.session_state[_TRIES] + 1, _STROKES: None, _PNG: None})
+    st.session_state.update({_TRIES: st.session_state[_TRIES] + 1, _STROKES: None, DRAWING: None})

@@ -24,7 +24,7 @@ from core.palette import TEXT
 from core.pictures import decode
 from core.preprocessing import find_digit
 from pages.widgets.answer import enlarged
-from pages.widgets.canvas import PAPER
+from pages.widgets.canvas import DRAWING, PAPER
 from pages.widgets.dataset_choice import INDEX, open_digit
 from pages.widgets.digit_grid import Cell, digit_grid
 from pages.widgets.map_hover import map_hover
@@ -34,7 +34,6 @@ from pages.widgets.words import plain
 WAY, CHART, DRAWN = "map-way", "map-chart", "map-drawing"
 CLICKED: Final = "map_clicked"
 """What a session keeps of the last click: (dataset, split, index)."""
-_DRAWING = "canvas_png"  # kept by pages/widgets/canvas.py
 _NAMES: dict[Way, str] = {"pca": "PCA", "tsne": "t-SNE"}
 _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
@@ -162,7 +161,7 @@ def _clicked(dataset: str) -> None:
 def _drawing(dataset: str, way: Way) -> Placed | None:
     """Draw what is to be said of the visitor's drawing; where it belongs, if it shall be shown."""
     st.markdown("**Your own digit**")
-    png = st.session_state.get(_DRAWING)
+    png = st.session_state.get(DRAWING)
     if not png:
         st.caption("Draw a digit, and come back: it will stand among the others.")
         st.page_link(pages()["predict"], label="Draw one", icon=":material/draw:")

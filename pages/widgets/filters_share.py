@@ -19,7 +19,6 @@ from core.receptive import receptive_field
 from pages.widgets.answer import CHART_CONFIG
 from pages.widgets.chore import run_chore
 from pages.widgets.filters_choice import Seen
-from pages.widgets.words import plain
 
 if TYPE_CHECKING:
     from core.ablation import Way
@@ -130,8 +129,8 @@ def show_share(seen: Seen, layer: str, number: int) -> None:
     )
     if before == after:
         moved = float(found.moved[0])
-        much = plain(small_percent(moved))
-        words += f"{much} of the probability moves." if moved else "Nothing changes."
+        moves = f"{small_percent(moved)} of the probability moves."
+        words += moves if moved else "Nothing changes."
     else:
         words += "**This map decides the answer.**"
     st.markdown(words.replace("<", r"\<").replace(">", r"\>"))

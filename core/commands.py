@@ -1,7 +1,5 @@
 """The commands of `python -m core`. TensorFlow is imported only by those that need a network."""
 
-import sys
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,12 +8,14 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from core import datasets, runs
-from core.errors import PictureError, RecipeError, RunError
+from core import command_line, datasets, runs
+from core.command_line import AsJson, EpochOption, check_weights
+from core.errors import RecipeError, RunError
 from core.evaluation import score
 from core.explore_command import explore
 from core.job_card import forget_stop
 from core.plain_json import to_json
+from core.predict_command import predict
 from core.presets import PRESETS, preset
 from core.recipes import Recipe
 from core.run_writer import MAX_EPOCH_BYTES, ResumedWriter
@@ -33,14 +33,6 @@ app = typer.Typer(
 
 EVALUATED_AT_ONCE = 512
 
-RunName = Annotated[
-    str, typer.Option("--run", help="The run that reads the digits: its name, or its folder.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-EpochOption = Annotated[
-    int | None,
-    typer.Option("--epoch", min=1, help="The network as it was after that epoch, if it is kept."),
-]
 DatasetOption = Annotated[
     str | None, typer.Option("--dataset", help=f"One of: {', '.join(datasets.DATASETS)}.")
 ]
@@ -188,11 +180,13 @@ def evaluate(
     With --dataset mnist the full MNIST is downloaded if it is missing.
     """
     opened = runs.open_path(run)
-    _check_weights(opened, epoch)
+    check_weights(opened, epoch)
     _fetch_if_missing(dataset)
     name = dataset or datasets.available()[0]
     test = datasets.load(name).test
-    answers = runs.Predictions(test.labels, _read_all(_load(opened, epoch), test.images))
+    answers = runs.Predictions(
+        test.labels, _read_all(command_line.load_network(opened, epoch), test.images)
+    )
     held_out = opened.info.provenance.held_out(name)
     found = score(answers, held_out=held_out)
     if as_json:
@@ -207,82 +201,12 @@ def evaluate(
 
 
 app.command()(explore)
-
-
-@app.command()
-def predict(
-    files: Annotated[list[Path], typer.Argument(help="Pictures with one digit each.")],
-    run: RunName = "best",
-    epoch: EpochOption = None,
-    as_json: AsJson = False,
-) -> None:
-    """Read the digit in each picture. A picture that cannot be read does not stop the others."""
-    predictor = _load(runs.open_path(run), epoch)
-    answers = [_answer(file, predictor, as_json=as_json) for file in files]
-    if not all(answers):
-        raise typer.Exit(1)
-
-
-@dataclass(frozen=True)
-class ReadDigit:
-    """One digit as `predict --json` prints it. `box`: x, y, width, height in the picture."""
-
-    digit: int
-    confidence: float
-    probabilities: list[float]
-    box: tuple[int, int, int, int]
-
-
-def read_picture(file: Path, predictor: "Predictor") -> ReadDigit:
-    """Read the one digit in a picture file. Raises PictureError with a sentence."""
-    from core.pictures import read
-    from core.preprocessing import find_digit
-
-    picture = read(file)
-    digit = find_digit(picture.pixels)
-    probabilities = predictor.probabilities(digit.pixels[None])[0]
-    answer = int(probabilities.argmax())
-    rounded = [round(float(p), 6) for p in probabilities]
-    return ReadDigit(answer, rounded[answer], rounded, picture.to_original(digit.box))
-
-
-def _answer(file: Path, predictor: "Predictor", *, as_json: bool) -> bool:
-    """Print the answer for one file; whether there was one."""
-    digits: list[dict[str, Any]] = []
-    problem = None
-    try:
-        found = read_picture(file, predictor)
-        digits = [asdict(found)]
-        line = f"{file}: {found.digit} ({100 * found.confidence:.0f} % sure)"
-    except PictureError as error:
-        problem = str(error)
-    if as_json:
-        print(to_json({"file": str(file), "digits": digits, "error": problem}), flush=True)
-    elif problem:
-        print(f"{file}: {problem}", file=sys.stderr)
-    else:
-        print(line, flush=True)
-    return problem is None
+app.command()(predict)
 
 
 def _fetch_if_missing(dataset: str | None) -> None:
     if dataset == "mnist" and datasets.mnist_file() is None:
         download_with_bar()
-
-
-def _check_weights(run: Run, epoch: int | None) -> None:
-    """Say what is wrong before TensorFlow takes its seconds."""
-    if epoch is None:
-        run.check_model()
-    else:
-        run.epoch_weights(epoch)
-
-
-def _load(run: Run, epoch: int | None) -> "Predictor":
-    _check_weights(run, epoch)
-    with quiet_tensorflow():
-        from core.inference import Predictor, open_model
-    return Predictor(open_model(run, epoch), run.info.recipe.scaling)
 
 
 def _read_all(predictor: "Predictor", images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -31,7 +31,8 @@ FLOORS = [
     },
     {"datasets", "scaling", "architectures", "pictures", "figures", "comparing_figures"}
     | {"drawing", "chores", "run_lines"},
-    {"paper", "strokes", "preprocessing", "download", "recipes", "presets", "recipe_words"}
+    {"picture_files"}
+    | {"paper", "strokes", "preprocessing", "download", "recipes", "presets", "recipe_words"}
     | {"kernel_pictures"}
     | {"augment_play", "augmentation_preview", "blocks", "draft", "elastic", "recipe_link"}
     | {"simple"}
@@ -66,7 +67,8 @@ FLOORS = [
     {"training", "dispatch", "jobs", "waiting"},
     {"measure", "watching"},
     {"terminal"},
-    {"commands", "explore_command", "worker", "__main__"},
+    {"command_line"},
+    {"commands", "explore_command", "predict_command", "worker", "__main__"},
 ]
 FLOOR_OF = {name: number for number, names in enumerate(FLOORS) for name in names}
 
@@ -91,6 +93,7 @@ WITHOUT_TENSORFLOW = [
     "calibration_figures",
     "chores",
     "class_report",
+    "command_line",
     "commands",
     "comparing",
     "comparing_figures",
@@ -162,7 +165,9 @@ WITHOUT_TENSORFLOW = [
     "paired",
     "palette",
     "paper",
+    "picture_files",
     "pictures",
+    "predict_command",
     "plain_json",
     "playground_pictures",
     "preprocessing",

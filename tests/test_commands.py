@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from core import commands
+from core import command_line, commands, predict_command
 from core.__main__ import main
 from core.presets import preset
 from core.run_info import Metrics
@@ -66,7 +66,7 @@ def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
     monkeypatch.delenv("MNIST_NPZ", raising=False)
     monkeypatch.setenv("KERAS_HOME", NO_DOWNLOAD)
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr(commands, "quiet_tensorflow", lambda: pytest.fail("wants TensorFlow"))
+    monkeypatch.setattr(command_line, "quiet_tensorflow", lambda: pytest.fail("wants TensorFlow"))
 
     def call(*arguments: str) -> Said:
         status = main(arguments)
@@ -91,7 +91,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
         asked.append(run)
         return Sure()
 
-    monkeypatch.setattr(commands, "_load", load)
+    monkeypatch.setattr(command_line, "load_network", load)
     return asked
 
 
@@ -218,8 +218,8 @@ def test_json_has_null_for_what_is_not_finite(
     worst = Metrics(n=1000, wrong=900, loss=float("nan"), held_out=True)
     monkeypatch.setattr(commands, "score", lambda answers, held_out: worst)
     assert json.loads(here("evaluate", "fast", "--json").stdout)["loss"] is None
-    digit = commands.ReadDigit(7, float("inf"), [float("nan")] * 10, (0, 0, 1, 1))
-    monkeypatch.setattr(commands, "read_picture", lambda file, predictor: digit)
+    digit = predict_command.ReadDigit(7, float("inf"), [float("nan")] * 10, (0, 0, 1, 1))
+    monkeypatch.setattr(predict_command, "read_picture", lambda file, predictor: digit)
     (read,) = json.loads(here("predict", "--json", "x.png").stdout)["digits"]
     assert read["confidence"] is None
     assert read["probabilities"] == [None] * 10
@@ -233,34 +233,6 @@ def test_an_unwritable_output_folder_is_a_sentence(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert str(out) in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_predict_answers_what_it_can_and_says_what_it_cannot(seven: Path, tmp_path: Path) -> None:
-    (tmp_path / "notes.png").write_text("no picture")
-    files = [str(tmp_path / "notes.png"), str(seven), str(tmp_path / "gone.png")]
-    done = core("predict", "--run", "fast", "--json", *files)
-    assert done.returncode == 1
-    notes, read, gone = (json.loads(line) for line in done.stdout.splitlines())
-    assert [row["file"] for row in (notes, read, gone)] == files
-    assert notes["digits"] == gone["digits"] == []
-    assert "notes.png" in notes["error"]
-    assert "gone.png" in gone["error"]
-    assert read["error"] is None
-    (digit,) = read["digits"]
-    assert digit["digit"] == 7
-    assert digit["confidence"] == max(digit["probabilities"])
-    assert sum(digit["probabilities"]) == pytest.approx(1, abs=1e-4)
-    # The stroke is 12 wide around (70..130, 30..140); its box may gain a pixel of anti-aliasing.
-    x, y, width, height = digit["box"]
-    assert (x, y) == pytest.approx((64, 24), abs=8)
-    assert (x + width, y + height) == pytest.approx((136, 146), abs=8)
-
-
-def test_predict_without_json_prints_a_line_a_picture(seven: Path) -> None:
-    done = core("predict", str(seven))
-    assert done.returncode == 0
-    assert done.stderr == ""
-    assert done.stdout.startswith(f"{seven}: 7 (")
 
 
 def test_evaluate_counts_like_the_stored_answers() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core import commands, runs
+from core import command_line, predict_command, runs
 from core.__main__ import main
 from tests.test_commands import ROOT, is_one_sentence, settings
 
@@ -15,9 +15,9 @@ from tests.test_commands import ROOT, is_one_sentence, settings
 def test_a_file_name_that_is_no_text_is_printed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(commands, "_load", lambda run, epoch: None)
-    digit = commands.ReadDigit(7, 1.0, [0.1] * 10, (0, 0, 1, 1))
-    monkeypatch.setattr(commands, "read_picture", lambda file, predictor: digit)
+    monkeypatch.setattr(command_line, "load_network", lambda run, epoch: None)
+    digit = predict_command.ReadDigit(7, 1.0, [0.1] * 10, (0, 0, 1, 1))
+    monkeypatch.setattr(predict_command, "read_picture", lambda file, predictor: digit)
     assert main(["predict", "caf\udce9.png"]) == 0
     assert capsys.readouterr().out == "caf\\udce9.png: 7 (100 % sure)\n"
 

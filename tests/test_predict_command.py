@@ -1,0 +1,138 @@
+"""`python -m core predict`: files, folders, a list on standard input; lines, JSON, CSV."""
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from core.errors import PictureError
+from core.picture_files import picture_files
+from core.runs import Run
+from tests import test_commands
+from tests.test_commands import ROOT, Here, core, is_one_sentence, settings
+
+here, loaded, seven = test_commands.here, test_commands.loaded, test_commands.seven
+
+
+def test_predict_answers_what_it_can_and_says_what_it_cannot(seven: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.png").write_text("no picture")
+    files = [str(tmp_path / "notes.png"), str(seven), str(tmp_path / "gone.png")]
+    done = core("predict", "--run", "fast", "--json", *files)
+    assert done.returncode == 1
+    notes, read, gone = (json.loads(line) for line in done.stdout.splitlines())
+    assert [row["file"] for row in (notes, read, gone)] == files
+    assert notes["digits"] == gone["digits"] == []
+    assert "notes.png" in notes["error"]
+    assert "gone.png" in gone["error"]
+    assert read["error"] is None
+    (digit,) = read["digits"]
+    assert digit["digit"] == 7
+    assert digit["confidence"] == max(digit["probabilities"])
+    assert sum(digit["probabilities"]) == pytest.approx(1, abs=1e-4)
+    # The stroke is 12 wide around (70..130, 30..140); its box may gain a pixel of anti-aliasing.
+    x, y, width, height = digit["box"]
+    assert (x, y) == pytest.approx((64, 24), abs=8)
+    assert (x + width, y + height) == pytest.approx((136, 146), abs=8)
+
+
+def test_predict_without_json_prints_a_line_a_picture(seven: Path) -> None:
+    done = core("predict", str(seven))
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.startswith(f"{seven}: 7 (")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, seven: Path) -> Path:
+    """b.PNG and a.png, c.jpg in a folder below; a hidden picture, a text, an empty folder."""
+    place = tmp_path / "pictures"
+    (place / "below").mkdir(parents=True)
+    (place / "empty").mkdir()
+    for name in ("b.PNG", "a.png", ".hidden.png"):
+        shutil.copy(seven, place / name)
+    (place / "notes.txt").write_text("no picture")
+    with Image.open(seven) as picture:
+        picture.save(place / "below" / "c.jpg")
+    return place
+
+
+def test_a_folder_gives_its_pictures_and_those_below_in_order(folder: Path) -> None:
+    found = list(picture_files([str(folder)]))
+    assert found == [folder / "a.png", folder / "b.PNG", folder / "below" / "c.jpg"]
+
+
+def test_a_folder_without_pictures_is_told(folder: Path, tmp_path: Path) -> None:
+    (sentence,) = picture_files([str(folder / "empty")])
+    assert isinstance(sentence, PictureError)
+    assert f'The folder "{folder / "empty"}" holds no picture' in str(sentence)
+    (named,) = picture_files([str(folder / "notes.txt")])  # who names a file means it
+    assert named == folder / "notes.txt"
+
+
+def test_a_link_to_a_folder_above_does_not_go_round(folder: Path) -> None:
+    (folder / "below" / "up").symlink_to(folder, target_is_directory=True)
+    assert len(list(picture_files([str(folder)]))) == 3
+
+
+def test_files_and_folders_together(
+    here: Here, loaded: list[Run], folder: Path, seven: Path
+) -> None:
+    done = here("predict", str(seven), str(folder / "empty"), str(folder / "below"))
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == [
+        f"{seven}: 7 (100 % sure)",
+        f"{folder / 'below' / 'c.jpg'}: 7 (100 % sure)",
+    ]
+    assert is_one_sentence(done.stderr)
+    assert "holds no picture" in done.stderr
+
+
+def test_csv_has_a_line_of_names_and_keeps_odd_names_whole(
+    here: Here, loaded: list[Run], tmp_path: Path, seven: Path
+) -> None:
+    odd = tmp_path / 'a "quoted", name.png'
+    shutil.copy(seven, odd)
+    done = here("predict", "--csv", str(odd), str(tmp_path / "gone.png"))
+    assert done.returncode == 1
+    read, gone = csv.DictReader(io.StringIO(done.stdout))
+    assert read["file"] == str(odd)
+    assert (read["digit"], read["confidence"], read["p7"], read["p0"]) == ("7", "1.0", "1.0", "0.0")
+    assert int(read["width"]) == pytest.approx(72, abs=16)
+    assert read["error"] == ""
+    assert gone["digit"] == ""
+    assert "gone.png" in gone["error"]
+
+
+def test_json_and_csv_at_once_are_refused(here: Here, seven: Path) -> None:
+    done = here("predict", "--json", "--csv", str(seven))
+    assert done.returncode == 1
+    assert "exclude each other" in done.stderr
+
+
+def test_answers_come_while_the_list_still_grows(seven: Path) -> None:
+    command = [sys.executable, "-m", "core", "predict", "--run", "fast", "--json", "-"]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=settings(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        for _ in range(3):
+            process.stdin.write(f"{seven}\n\n")  # empty lines are nobody
+            process.stdin.flush()
+            # The pipe is still open: the answer does not wait for its end.
+            assert json.loads(process.stdout.readline())["digits"][0]["digit"] == 7
+        process.stdin.close()
+        assert process.wait(60) == 0
+        assert process.stdout.read() == ""

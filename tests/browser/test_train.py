@@ -12,16 +12,20 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
 
-from core.architectures import Architecture, Dense, Flatten
+from core.architectures import Activation, Architecture, BatchNorm, Dense, Flatten
 from core.recipe_link import to_link
 from core.recipes import Recipe
 from tests.browser.app import ROOT, SLOW_MS, free_port, settle, wait_until_up, without_measurement
 
 pytestmark = pytest.mark.timeout(300)
-# Small batches of the cheapest network: an epoch takes a second or two, fifty of them a while.
+# Small batches, and many small layers: every step takes its time whatever the machine, an epoch a
+# second or two, fifty of them longer than any test looks.
+_BLOCK = (Dense(units=32, activation="linear"), BatchNorm(), Activation(activation="relu"))
 LONG = to_link(
     Recipe(
-        architecture=Architecture(layers=(Flatten(), Dense(units=10, activation="softmax"))),
+        architecture=Architecture(
+            layers=(Flatten(), *8 * _BLOCK, Dense(units=10, activation="softmax"))
+        ),
         batch_size=8,
         epochs=50,
         validation_split=0.1,

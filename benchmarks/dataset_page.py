@@ -20,12 +20,7 @@ Writes `benchmarks/results/dataset_page.json`. Needs the full MNIST.
 
 from __future__ import annotations
 
-import tempfile
-import time
-from pathlib import Path
-
-import psutil
-
+from benchmarks._visitors import memory_mb
 from benchmarks.common import (
     BROWSER_PACKAGES,
     median_and_p95,
@@ -36,7 +31,6 @@ from benchmarks.common import (
     write_result,
 )
 from core import datasets
-from tests.browser.app import SLOW_MS, chromium, running_app, settle, without_measurement
 
 Change = dict[str, object]
 CHANGES: list[Change] = [
@@ -73,32 +67,14 @@ def changes(rounds: int) -> tuple[list[float], list[float]]:
     return firsts, later
 
 
-def memory(visitors: int) -> tuple[float, float]:
-    """(b) The server's unique memory in MB with one visitor and with all of them."""
-    taken: list[float] = []
-    with tempfile.TemporaryDirectory() as place, chromium() as browser:
-        own_runs = without_measurement(Path(place))
-        with running_app(own_runs) as address:
-            (server,) = [one for one in psutil.Process().children() if "streamlit" in one.cmdline()]
-            for visitor in range(visitors):
-                page = browser.new_context().new_page()
-                page.set_default_timeout(SLOW_MS)
-                page.goto(f"{address}/dataset?view=Browse&data=mnist&split=train&sort=likeness")
-                page.get_by_text("60,000 of 60,000 digits").wait_for()
-                settle(page)
-                if visitor in {0, visitors - 1}:
-                    time.sleep(30)  # TensorFlow is loaded meanwhile, once
-                    taken.append(server.memory_full_info().uss / 1e6)
-    return taken[0], taken[-1]
-
-
 def main() -> None:
     """Measure, print a table, write the result."""
     quick: bool = parser(__doc__).parse_args().quick
     datasets.load("mnist")  # says what to do if it is not there
     firsts, later = changes(2 if quick else 6)
     visitors = 3 if quick else 20
-    one, all_of_them = memory(visitors)
+    look = "/dataset?view=Browse&data=mnist&split=train&sort=likeness"
+    one, all_of_them = memory_mb([(look, "60,000 of 60,000 digits")] * visitors)
     figures = {
         "a change, milliseconds": median_and_p95([1000 * s for s in later], 0),
         "a the slowest first time, milliseconds": round(1000 * max(firsts)),

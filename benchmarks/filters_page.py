@@ -24,14 +24,10 @@ from __future__ import annotations
 
 import gc
 import os
-import tempfile
-import time
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import psutil
-
+from benchmarks._visitors import memory_mb
 from benchmarks.common import (
     BROWSER_PACKAGES,
     median_and_p95,
@@ -43,7 +39,6 @@ from benchmarks.common import (
 )
 from core.dreams import classes, dream
 from pages.widgets.filters_page import VIEW, VIEWS
-from tests.browser.app import SLOW_MS, chromium, running_app, settle, without_measurement
 
 RUNS = ("best", "fast")
 WARM_UP = 2
@@ -86,25 +81,6 @@ def dreaming(run: str, rounds: int) -> list[float]:
     return times[1:]  # the first traces the network
 
 
-def memory(visitors: int) -> tuple[float, float]:
-    """(b) The server's unique memory in MB with one visitor and with all of them."""
-    taken: list[float] = []
-    with tempfile.TemporaryDirectory() as place, chromium() as browser:
-        own_runs = without_measurement(Path(place))
-        with running_app(own_runs) as address:
-            (server,) = [one for one in psutil.Process().children() if "streamlit" in one.cmdline()]
-            for visitor in range(visitors):
-                page = browser.new_context().new_page()
-                page.set_default_timeout(SLOW_MS)
-                page.goto(f"{address}/filters?run=best&data=mnist-sample&index={visitor}")
-                page.get_by_text(f"Test digit {visitor}, labelled").wait_for()
-                settle(page)
-                if visitor in {0, visitors - 1}:
-                    time.sleep(20)
-                    taken.append(server.memory_full_info().uss / 1e6)
-    return taken[0], taken[-1]
-
-
 def main() -> None:
     """Measure, print a table, write the result."""
     quick: bool = parser(__doc__).parse_args().quick
@@ -115,7 +91,11 @@ def main() -> None:
         seconds = dreaming(run, 2 if quick else 5)
         figures[f"a {run}, ten dreams, seconds"] = median_and_p95(seconds, 2)
     visitors = 3 if quick else 20
-    one, all_of_them = memory(visitors)
+    looks = [
+        (f"/filters?run=best&data=mnist-sample&index={k}", f"Test digit {k}, labelled")
+        for k in range(visitors)
+    ]
+    one, all_of_them = memory_mb(looks)
     figures["b memory with one visitor, MB"] = round(one)
     figures[f"b memory with {visitors} visitors, MB"] = round(all_of_them)
     figures["b a visitor more, MB"] = round((all_of_them - one) / (visitors - 1), 2)

@@ -10,8 +10,9 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from core.datasets import CLASSES
 from core.palette import ANSWER, DIGITS, DIVERGING, OTHER
-from core.run_lines import in_figure, lay_out, look, mark
+from core.run_lines import frame_column, in_figure, lay_out, look, mark
 
 _HEIGHT: Final = 300
 _REDS: Final = {
@@ -83,15 +84,7 @@ def class_errors(
     figure.update_xaxes(title_text="epoch", type="category", showgrid=False)
     figure.update_yaxes(title_text="label", type="category", autorange="reversed", showgrid=False)
     if at is not None and at in epochs:
-        column = list(epochs).index(at)
-        figure.add_shape(
-            type="rect",
-            x0=column - 0.5,
-            x1=column + 0.5,
-            y0=-0.5,
-            y1=9.5,
-            line={"color": text_colour or OTHER, "width": 2},
-        )
+        frame_column(figure, list(epochs).index(at), CLASSES, text_colour)
     return figure
 
 

@@ -7,9 +7,10 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from core.datasets import CLASSES
 from core.figures import percent
-from core.palette import DIVERGING, OTHER
-from core.run_lines import lay_out
+from core.palette import DIVERGING
+from core.run_lines import frame_column, lay_out
 
 _BLUES: Final = {
     # From the background of the theme to a blue on which the theme's text can still be read.
@@ -58,14 +59,7 @@ def probability_strip(
     lay_out(figure, 60 + 10 * _ROW_PX, text_colour)
     figure.update_xaxes(type="category", showgrid=False)
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
-    figure.add_shape(
-        type="rect",
-        x0=at - 0.5,
-        x1=at + 0.5,
-        y0=-0.5,
-        y1=9.5,
-        line={"color": text_colour or OTHER, "width": 2},
-    )
+    frame_column(figure, at, CLASSES, text_colour)
     return figure
 
 

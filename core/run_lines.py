@@ -59,6 +59,18 @@ def mark(figure: go.Figure, x: float | str, words: str, text_colour: str | None)
     )
 
 
+def frame_column(figure: go.Figure, column: int, rows: int, text_colour: str | None) -> None:
+    """A frame around a column of a heat map with so many rows."""
+    figure.add_shape(
+        type="rect",
+        x0=column - 0.5,
+        x1=column + 0.5,
+        y0=-0.5,
+        y1=rows - 0.5,
+        line={"color": text_colour or OTHER, "width": 2},
+    )
+
+
 def in_figure(name: str) -> str:
     """A name as it is: Plotly would read tags in it."""
     return name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

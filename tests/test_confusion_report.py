@@ -6,6 +6,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import answered
 from core.paired import needed_difference, paired
+from tests.views import said
 
 
 def page() -> None:
@@ -37,11 +38,6 @@ def page() -> None:
 @pytest.fixture
 def view() -> AppTest:
     return AppTest.from_function(page, default_timeout=60)
-
-
-def said(view: AppTest) -> str:
-    assert not view.exception
-    return " ".join(one.value for one in [*view.markdown, *view.caption, *view.info])
 
 
 def test_the_table_holds_scikit_learns_numbers(view: AppTest) -> None:

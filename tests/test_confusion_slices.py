@@ -11,6 +11,7 @@ from core.confusion import PLURALS
 from core.slice_figures import error_rates, label_map, span
 from core.slices import Bin, Table, bins, in_bin, worst_slices
 from core.traits import TRAITS
+from tests.views import said
 
 
 def page() -> None:
@@ -36,11 +37,6 @@ def page() -> None:
 @pytest.fixture
 def view() -> AppTest:
     return AppTest.from_function(page, default_timeout=60)
-
-
-def said(view: AppTest) -> str:
-    assert not view.exception
-    return " ".join(one.value for one in [*view.markdown, *view.caption, *view.info])
 
 
 def grids(view: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int], str]]:

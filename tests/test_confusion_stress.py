@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from core import runs
 from core.stress import KINDS, only, stressed
 from tests.test_app import own_copy
+from tests.views import said
 
 
 def page() -> None:
@@ -29,11 +30,6 @@ def page() -> None:
 @pytest.fixture
 def view() -> AppTest:
     return AppTest.from_function(page, default_timeout=60)
-
-
-def said(view: AppTest) -> str:
-    assert not view.exception
-    return " ".join(one.value for one in [*view.markdown, *view.caption, *view.info])
 
 
 def test_every_kind_has_a_slider_that_begins_where_nothing_is_changed(view: AppTest) -> None:

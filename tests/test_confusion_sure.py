@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import answered
+from tests.views import said
 
 
 def page() -> None:
@@ -30,11 +31,6 @@ def page() -> None:
 @pytest.fixture
 def view() -> AppTest:
     return AppTest.from_function(page, default_timeout=60)
-
-
-def said(view: AppTest) -> str:
-    assert not view.exception
-    return " ".join(one.value for one in [*view.markdown, *view.caption, *view.info])
 
 
 def test_it_says_how_sure_how_often_right_and_the_error(view: AppTest) -> None:

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.epoch_answers import learnt_when, over_epochs
 from tests.test_app import own_copy
+from tests.views import said
 
 
 def page() -> None:
@@ -39,11 +40,6 @@ def view(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AppTest:
     made = AppTest.from_function(page, default_timeout=60)
     made.query_params["run"] = "purawr"
     return made
-
-
-def said(view: AppTest) -> str:
-    assert not view.exception
-    return " ".join(one.value for one in [*view.markdown, *view.caption, *view.info])
 
 
 def wrong_after(epoch: int) -> int:

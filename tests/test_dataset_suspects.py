@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import datasets
 from core.suspects import find_suspects
+from tests.views import said
 
 
 def page() -> None:
@@ -26,11 +27,6 @@ def page() -> None:
 @pytest.fixture
 def view() -> AppTest:
     return AppTest.from_function(page, default_timeout=60)
-
-
-def said(view: AppTest) -> str:
-    assert not view.exception
-    return " ".join(one.value for one in [*view.markdown, *view.caption, *view.info])
 
 
 def test_every_line_says_digit_label_and_what_the_runs_read(view: AppTest) -> None:

@@ -13,6 +13,7 @@ from core import datasets, probe, runs
 from core.ablation import ablation
 from core.exciting import Exciting, exciting
 from core.layer_pictures import strongest
+from tests.views import said
 
 IMAGES = datasets.load("mnist-sample").test.images
 DIGIT = 4
@@ -49,11 +50,6 @@ def opened(view: AppTest, layer: str, number: int = 0, run: str = "fast") -> App
     view.run()
     assert not view.exception
     return view
-
-
-def said(view: AppTest) -> str:
-    assert not view.exception
-    return " ".join(one.value for one in [*view.markdown, *view.caption, *view.info])
 
 
 def headings(view: AppTest) -> list[str]:

@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 
 from core.digit_map import (
-    WAYS,
     Placed,
     Way,
     agreement,
@@ -28,13 +27,13 @@ from pages.widgets.canvas import DRAWING, PAPER
 from pages.widgets.dataset_choice import INDEX, open_digit
 from pages.widgets.digit_grid import Cell, digit_grid
 from pages.widgets.map_hover import map_hover
+from pages.widgets.map_way import WAY_NAMES, choose_way
 from pages.widgets.navigation import pages
 from pages.widgets.words import plain
 
 WAY, CHART, DRAWN = "map-way", "map-chart", "map-drawing"
 CLICKED: Final = "map_clicked"
 """What a session keeps of the last click: (dataset, split, index)."""
-_NAMES: dict[Way, str] = {"pca": "PCA", "tsne": "t-SNE"}
 _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
@@ -45,16 +44,7 @@ def map_view(dataset: str, split: SplitName) -> None:
         "these points flat, so that digits which look alike lie near each other. "
         + _which_digits(dataset)
     )
-    way: Way = st.segmented_control(
-        "Map",
-        WAYS,
-        default="pca",
-        required=True,
-        format_func=_NAMES.__getitem__,
-        key=WAY,
-        bind="query-params",
-        persist_state="session",
-    )
+    way = choose_way(WAY, bind="query-params")
     with st.spinner("Laying the digits flat: a few seconds, once …"):
         st.caption(_about(dataset, way))
     left, right = st.columns([2, 1], gap="medium")
@@ -114,7 +104,7 @@ def _chart(dataset: str, way: Way, marks: list[Mark]) -> None:
         on_select=clicked,
         selection_mode="points",
         config=_CONFIG,
-        alt=f"A map of {len(shown(dataset)):,} digits by {_NAMES[way]}, coloured by their labels",
+        alt=f"A map of {len(shown(dataset)):,} digits by {WAY_NAMES[way]}, coloured by label",
     )
     map_hover(dataset, CHART)
 

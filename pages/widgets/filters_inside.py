@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.chores import Chore, State, shared
 from core.confusion import NAMES, PLURALS
-from core.digit_map import WAYS, Dots, Way
+from core.digit_map import Dots, Way
 from core.map_figures import Mark, digit_at, scatter
 from core.palette import TEXT
 from pages.widgets.answer import enlarged
@@ -17,6 +17,7 @@ from pages.widgets.chore import run_chore
 from pages.widgets.digit_grid import Cell, digit_grid
 from pages.widgets.filters_choice import Seen, look_at
 from pages.widgets.map_hover import map_hover
+from pages.widgets.map_way import choose_way
 
 if TYPE_CHECKING:
     from core.inside_map import Floats, Near
@@ -25,7 +26,6 @@ WAY, CHART = "filters-inside-way", "filters-inside-chart"
 CLICKED: Final = "filters_inside_clicked"
 """What a session keeps of the last click: the test digit's index."""
 _OF: Final = "filters_inside_of"
-_NAMES: Final[dict[Way, str]] = {"pca": "PCA", "tsne": "t-SNE"}
 _CONFIG: Final = {"displayModeBar": False}
 
 
@@ -42,15 +42,7 @@ def inside_view(seen: Seen) -> None:
 
         found = inside(seen.run.id, seen.epoch)
     state = st.session_state
-    way: Way = st.segmented_control(
-        "Map",
-        WAYS,
-        default="pca",
-        required=True,
-        format_func=_NAMES.__getitem__,
-        key=WAY,
-        persist_state="session",
-    )
+    way = choose_way(WAY)
     if state.get(_OF) != seen.image.tobytes():
         # Another digit of the page: what was clicked beside the one before is void.
         state[_OF] = seen.image.tobytes()

@@ -121,6 +121,9 @@ def test_a_training_is_paused_stepped_reloaded_shared_and_stopped(
         expect(guest.get_by_role("button", name="Go on", exact=True)).to_have_count(0)
         go_on.click()
         expect(guest.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
+        # Its buttons are drawn anew when it goes on: a click before that is on the old ones.
+        expect(page.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
+        settle(page)
         stop(page)
         expect(guest.get_by_text("Stopped by hand").first).to_be_visible(timeout=SLOW_MS)
 

@@ -77,6 +77,7 @@ def through_app() -> None:
     goes through `app.py`.
     """
     if _ENTERED not in st.session_state:
+        st.set_page_config(page_icon=ICON)  # or the tab would fetch the page's icon from outside
         enter()
         st.rerun()
 

@@ -19,9 +19,11 @@ from pages.widgets.words import plain
 def controls(run: Run, live: Live, token: str) -> None:
     """Pause, single steps, stop, and the learning rate."""
     with st.container(horizontal=True, key="watch-controls"):
-        # By what was ordered, not by what has come of it: a click shows at once.
+        # By what was ordered, not by what has come of it: a click shows at once. One button, with
+        # one key: two that take turns both stand there for a moment, move the others aside, and a
+        # click on one of these is lost.
         if last(run.folder) in {"pause", "step", "epoch"}:
-            _button("Go on", "play_arrow", partial(jobs.resume, run.id, token=token))
+            _button("Go on", "play_arrow", partial(jobs.resume, run.id, token=token), key="pause")
         else:
             _button("Pause", "pause", partial(jobs.pause, run.id, token=token))
         _button(
@@ -77,14 +79,16 @@ def _change_rate(run_id: str, token: str) -> None:
     _told(partial(jobs.set_rate, run_id, rate, token=token), f"From the next batch on: {rate:.6g}")
 
 
-def _button(label: str, icon: str, call: Callable[[], Any], tip: str | None = None) -> None:
+def _button(
+    label: str, icon: str, call: Callable[[], Any], tip: str | None = None, key: str | None = None
+) -> None:
     st.button(
         label,
         icon=f":material/{icon}:",
         help=tip,
         on_click=_told,
         args=(call,),
-        key=f"watch-{icon}",
+        key=f"watch-{key or icon}",
     )
 
 

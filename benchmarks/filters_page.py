@@ -38,7 +38,8 @@ from benchmarks.common import (
     write_result,
 )
 from core.dreams import classes, dream
-from pages.widgets.filters_page import VIEW, VIEWS
+from pages.widgets.filters_choice import VIEW
+from pages.widgets.filters_page import VIEWS
 
 RUNS = ("best", "fast")
 WARM_UP = 2

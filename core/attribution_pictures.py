@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from core.layer_pictures import coloured, rgb
-from core.palette import DIGITS, TEXT
+from core.layer_pictures import coloured
+from core.palette import DIGITS, TEXT, rgb
 
 Theme = Literal["light", "dark"]
 ZOOM: Final = 10

@@ -14,8 +14,7 @@ from core.answered import Answered
 from core.class_report import Scores, class_report
 from core.confusion import counts_of
 from core.datasets import CLASSES, DATASETS
-from core.errors import DigitscopeError
-from core.suspects import find_suspects
+from core.suspects import suspect_indices
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _OF_ALL_TIMES: Final = (1980, 1, 1, 0, 0, 0)
@@ -101,12 +100,11 @@ def _suspect_marks(this: Answered) -> object:
     """1 for a label suspect, 0 for another digit; nothing at all where labels cannot be judged."""
     if this.dataset not in DATASETS:
         return ""
-    try:
-        suspects = [one.index for one in find_suspects(this.dataset)]
-    except DigitscopeError:
+    suspects = suspect_indices(this.dataset)
+    if suspects is None:
         return ""
     marks = np.zeros(len(this), np.uint8)
-    marks[suspects] = 1
+    marks[list(suspects)] = 1
     return marks
 
 

@@ -86,12 +86,20 @@ def ink(dataset: str, split: SplitName) -> NDArray[np.float32]:
 def likeness(dataset: str, split: SplitName) -> NDArray[np.float32]:
     """How alike each digit is to the mean image of its own label: cosine, 0 to 1, float32 (n,)."""
     chosen = split_of(dataset, split)
-    means = class_pictures(dataset, split).means.reshape(CLASSES, -1)
-    means = means / np.linalg.norm(means, axis=1, keepdims=True)
-    found = np.empty(len(chosen), np.float32)
-    for start in range(0, len(chosen), _AT_ONCE):
+    means = class_pictures(dataset, split).means
+    return read_only(likeness_to(means, chosen.images, chosen.labels))
+
+
+def likeness_to(
+    means: NDArray[np.float64], images: NDArray[np.uint8], labels: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    """The same of any digits to given means, (10, 28, 28), of their labels; 0 for an empty one."""
+    directions = means.reshape(CLASSES, -1)
+    directions = directions / np.linalg.norm(directions, axis=1, keepdims=True)
+    found = np.empty(len(images), np.float32)
+    for start in range(0, len(images), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        pixels = chosen.images[part].reshape(-1, 28 * 28).astype(np.float64)
-        products = np.einsum("ij,ij->i", pixels, means[chosen.labels[part]])
-        found[part] = products / np.linalg.norm(pixels, axis=1)
-    return read_only(found)
+        pixels = images[part].reshape(-1, 28 * 28).astype(np.float64)
+        products = np.einsum("ij,ij->i", pixels, directions[labels[part]])
+        found[part] = products / np.maximum(np.linalg.norm(pixels, axis=1), 1)
+    return found

@@ -9,7 +9,7 @@ other, and what ships is never written again.
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,6 @@ from core.digit_stats import split_of
 from core.errors import DigitscopeError, RunError
 from core.runs import NPZ_FAULTS, Predictions, Run
 
-_AT_ONCE: Final = 512
 _LABELS, _NETWORK = "labels", "network"
 
 Stamp = tuple[int, ...]
@@ -131,15 +130,11 @@ def _answers(
     from core.inference import Predictor, open_model
 
     runs.read(run.folder)  # a run that is deleted meanwhile is no damaged one
-    parts = []
     try:
         network = Predictor(open_model(run, epoch), run.info.recipe.scaling)
-        for start in range(0, len(images), _AT_ONCE):
-            parts.append(network.probabilities(images[start : start + _AT_ONCE]))
-            report(min(start + _AT_ONCE, len(images)))
+        return network.probabilities(images, report)
     except RunError:
         return np.empty((0, CLASSES), np.float32)
-    return np.concatenate(parts)
 
 
 def _packed(found: NDArray[np.float32]) -> NDArray[Any]:

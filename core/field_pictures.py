@@ -5,8 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.layer_pictures import rgb
-from core.palette import ANSWER
+from core.palette import ANSWER, rgb
 from core.receptive import Field
 
 _LINE: Final = 2

@@ -4,6 +4,7 @@
 A traced function with a fixed signature does not, so batches are padded to a few fixed sizes.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -31,19 +32,23 @@ class Predictor:
         self._before_last = keras.Model(model.inputs, model.layers[-1].input)
         self._functions = {size: self._traced(size) for size in BATCH_SIZES}
 
-    def probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def probabilities(
+        self, images: NDArray[np.uint8], report: Callable[[int], None] | None = None
+    ) -> NDArray[np.float32]:
         """The ten probabilities of each digit: uint8 (n, 28, 28) to float32 (n, 10), rows sum to 1.
 
+        `report` is told after each part how many digits are read, and stops it when it raises.
         Raises ValueError for any other shape or dtype, and RunError if the network's weights are
         not finite, because its training diverged.
         """
         if images.ndim != 3 or images.shape[1:] != (28, 28) or images.dtype != np.uint8:
             raise ValueError(f"expected uint8 (n, 28, 28), got {images.dtype} {images.shape}")
-        chunks = [
-            self._padded(images[start : start + BATCH_SIZES[-1]])
-            for start in range(0, len(images), BATCH_SIZES[-1])
-        ]
-        answers = np.concatenate([np.zeros((0, 10), np.float32), *chunks])
+        chunks = [np.zeros((0, 10), np.float32)]
+        for start in range(0, len(images), BATCH_SIZES[-1]):
+            chunks.append(self._padded(images[start : start + BATCH_SIZES[-1]]))
+            if report:
+                report(min(start + BATCH_SIZES[-1], len(images)))
+        answers = np.concatenate(chunks)
         if not np.isfinite(answers).all():
             raise RunError(
                 "This network answers with numbers that are not finite: its training diverged. "

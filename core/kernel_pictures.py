@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.architectures import INPUT_SHAPE, BatchNorm, Conv, Dense, GlobalAverage, Pool
 from core.errors import RunError
-from core.palette import DIVERGING, OTHER
+from core.palette import DIVERGING, OTHER, rgb
 from core.recipes import Recipe
 
 Kernels = NDArray[np.float32]
@@ -80,7 +80,7 @@ def kernel_grid(
     coloured = _coloured(kernels, end, theme)
     for number in range(n):
         top, left = number // columns * down, number % columns * across
-        grid[top : top + down + LINE_PX, left : left + across + LINE_PX] = (*_rgb(OTHER), 255)
+        grid[top : top + down + LINE_PX, left : left + across + LINE_PX] = (*rgb(OTHER), 255)
         grid[top + LINE_PX : top + down, left + LINE_PX : left + across, :3] = cv2.resize(
             coloured[:, :, number], None, fx=zoom, fy=zoom, interpolation=cv2.INTER_NEAREST
         )
@@ -89,13 +89,13 @@ def kernel_grid(
 
 def _coloured(kernels: Kernels, end: float, theme: Literal["light", "dark"]) -> NDArray[np.uint8]:
     """Weights of any shape to colours, uint8 (..., 3), between the colours of the scale linear."""
-    scale = np.array([_rgb(colour) for colour in DIVERGING[theme]], np.float64)
+    scale = np.array([rgb(colour) for colour in DIVERGING[theme]], np.float64)
     weights = kernels.astype(np.float64)
     place = (np.clip(weights / (end or 1.0), -1, 1) + 1) / 2 * (len(scale) - 1)
     known = np.isfinite(place)
     stops = np.arange(len(scale))
     colours = [np.interp(np.where(known, place, 0), stops, scale[:, k]) for k in range(3)]
-    found = np.where(known[..., None], np.stack(colours, axis=-1), _rgb(OTHER))
+    found = np.where(known[..., None], np.stack(colours, axis=-1), rgb(OTHER))
     return np.asarray(np.rint(found), np.uint8)
 
 
@@ -107,7 +107,3 @@ def _reshaped(weights: Sequence[NDArray[Any]], index: int, shape: tuple[int, ...
     if found.size != np.prod(shape) or found.shape[-1] != shape[-1]:
         raise RunError(_NO_FIT)
     return found.reshape(shape)
-
-
-def _rgb(colour: str) -> tuple[int, ...]:
-    return tuple(bytes.fromhex(colour.removeprefix("#")))

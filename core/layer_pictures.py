@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.palette import DIVERGING, OTHER
+from core.palette import DIVERGING, OTHER, rgb
 
 Maps = NDArray[np.float32]
 Scale = Literal["each", "common"]
@@ -108,11 +108,6 @@ def png_url(picture: NDArray[np.uint8]) -> str:
 def gradient(theme: str | None) -> str:
     """The diverging colours as a CSS gradient from left to right, for a legend."""
     return f"linear-gradient(to right, {', '.join(_colours(theme))})"
-
-
-def rgb(colour: str) -> tuple[int, ...]:
-    """A colour of the palette, "#rrggbb", as three numbers from 0 to 255."""
-    return tuple(bytes.fromhex(colour.removeprefix("#")))
 
 
 def _ends(values: Maps) -> NDArray[np.float32]:

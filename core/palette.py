@@ -52,6 +52,12 @@ DIVERGING: Final = {
 """For weights and other numbers around zero, from the most negative (red) to the most positive
 (blue), of each theme; `config.toml` says where they come from."""
 
+
+def rgb(colour: str) -> tuple[int, ...]:
+    """A colour of the palette, "#rrggbb", as three numbers from 0 to 255."""
+    return tuple(bytes.fromhex(colour.removeprefix("#")))
+
+
 FAULT: Final = "#ff4b4b"
 """What cannot be; never alone, but with words. Streamlit's red: 3.3 to 1 on the light theme's
 background, 5.7 on the dark one's."""

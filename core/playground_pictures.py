@@ -5,14 +5,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core.palette import ANSWER
+from core.palette import ANSWER, rgb
 
 ZOOM: Final = 12
 """Pixels a side for each pixel of the digit."""
 POSITIVE: Final = (33, 102, 172)
 NEGATIVE: Final = (178, 24, 43)
 """The blue and the red of ColorBrewer's RdBu, on white as on paper, in both themes."""
-_FRAME: Final = tuple(int(ANSWER[k : k + 2], 16) for k in (1, 3, 5))
+_FRAME: Final = rgb(ANSWER)
 
 
 def grey_digit(image: NDArray[np.float64], kernel: tuple[int, int, int]) -> NDArray[np.uint8]:

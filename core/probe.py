@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from core import runs
 from core.inference import Predictor, load_predictor
-from core.scaling import scale
+from core.scaling import Scaling, scale
 
 Values = NDArray[np.float32]
 MOST_BYTES: Final = 64 * 1024**2
@@ -28,9 +28,9 @@ MOST_BYTES: Final = 64 * 1024**2
 class Probe:
     """The layers of a network, ready to be asked; safe to call from several threads at once."""
 
-    def __init__(self, network: Predictor) -> None:
-        self.model: keras.Model = network.model
-        self._scaling = network.scaling
+    def __init__(self, model: keras.Model, scaling: Scaling) -> None:
+        self.model: keras.Model = model
+        self._scaling: Scaling = scaling
         self._all = keras.Model(self.model.inputs, [layer.output for layer in self.model.layers])
 
     @property
@@ -81,7 +81,7 @@ def probe(run_id: str, epoch: int | None = None) -> Probe:
     with _seeing:
         found = _probes.get(network)
         if found is None:
-            found = _probes[network] = Probe(network)
+            found = _probes[network] = Probe(network.model, network.scaling)
         return found
 
 

@@ -21,7 +21,6 @@ from core import runs
 from core.architectures import BatchNorm, Conv, Dense, Row
 from core.attribution import METHODS, Method, Question, Settings, ask, explained
 from core.errors import RunError
-from core.inference import Predictor
 from core.probe import Probe, Values, probe
 
 How = Literal["cascading", "independent"]
@@ -189,7 +188,7 @@ def _randomised(
         if row.name in names:
             layer = copy.get_layer(row.name)
             layer.set_weights(random_weights(layer.get_weights(), row.layer, (seed, place)))
-    return Probe(Predictor(copy, recipe.scaling))
+    return Probe(copy, recipe.scaling)
 
 
 @lru_cache(maxsize=512)

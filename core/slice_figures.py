@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 import plotly.graph_objects as go
 
-from core.palette import DIGITS
+from core.palette import DIGITS, rgb
 from core.run_lines import LINES, in_figure, lay_out, look
 from core.slices import Bin, Table
 from core.traits import Trait
@@ -124,5 +124,5 @@ def _bin_axis(figure: go.Figure, bins: Sequence[Bin], trait: Trait) -> None:
 
 
 def _faded(opacity: float) -> str:
-    red, green, blue = (int(DIGITS[6][k : k + 2], 16) for k in (1, 3, 5))
+    red, green, blue = rgb(DIGITS[6])
     return f"rgba({red}, {green}, {blue}, {opacity})"

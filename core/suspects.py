@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from core import runs
 from core.digit_stats import split_of
-from core.errors import RunError
+from core.errors import DigitscopeError, RunError
 from core.runs import Run
 
 METHOD_PAPER: Final = "https://arxiv.org/abs/1911.00068"
@@ -57,6 +57,14 @@ def find_suspects(dataset: str) -> tuple[Suspect, ...]:
     shipped = [run for run in runs.list_shipped() if isinstance(run, Run)]
     held_out = [run for run in shipped if run.info.provenance.held_out(dataset)]
     return _suspects(dataset, tuple((run.folder, run.info.model_sha256) for run in held_out))
+
+
+def suspect_indices(dataset: str) -> frozenset[int] | None:
+    """Which test digits these are, by their index; None where nobody can say."""
+    try:
+        return frozenset(one.index for one in find_suspects(dataset))
+    except DigitscopeError:
+        return None
 
 
 def ranked(labels: NDArray[Any], answers: NDArray[Any]) -> tuple[Suspect, ...]:

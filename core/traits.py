@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.answered import Answered
-from core.datasets import CLASSES, DATASETS
-from core.digit_stats import class_pictures
+from core.datasets import DATASETS
+from core.digit_stats import class_pictures, likeness_to
 
 Measures = NDArray[np.float32]
 Pictures = NDArray[np.uint8]
@@ -155,7 +155,7 @@ def _measured(pictures: _Pictures) -> Mapping[str, Measures]:
         "width": _width(images),
         "size": sizes,
         "ink": (images.mean(axis=(1, 2)) * (100 / 255)).astype(np.float32),
-        "rarity": 1 - _likeness(images, pictures.labels, means.reshape(CLASSES, -1)),
+        "rarity": 1 - likeness_to(means, images, pictures.labels),
     }
     for one in found.values():
         one.setflags(write=False)
@@ -221,17 +221,6 @@ def _extent(inked: NDArray[np.bool_]) -> NDArray[np.intp]:
     """From the first to the last place with ink, in pixels: bool (n, 28) to int (n,)."""
     first, last = inked.argmax(axis=1), _SIDE - inked[:, ::-1].argmax(axis=1)
     return np.where(inked.any(axis=1), last - first, 0)
-
-
-def _likeness(images: Pictures, labels: NDArray[np.uint8], means: NDArray[np.float64]) -> Measures:
-    """The cosine of each picture with the mean one of its label, 0 to 1; 0 for an empty one."""
-    directions = means / np.linalg.norm(means, axis=1, keepdims=True)
-    found = np.empty(len(images), np.float32)
-    for part in _parts(len(images)):
-        pixels = images[part].reshape(-1, _SIDE * _SIDE).astype(np.float64)
-        products = np.einsum("ij,ij->i", pixels, directions[labels[part]])
-        found[part] = products / np.maximum(np.linalg.norm(pixels, axis=1), 1)
-    return found
 
 
 def _parts(n: int) -> list[slice]:

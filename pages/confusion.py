@@ -13,9 +13,10 @@ from pages.widgets.confusion_choice import (
     SURE,
     TAKE,
     TIME,
+    VIEW,
+    VIEWS,
     choose_digits,
     choose_other,
-    choose_view,
 )
 from pages.widgets.confusion_head import headline
 from pages.widgets.confusion_matrix import matrix_view
@@ -25,6 +26,7 @@ from pages.widgets.confusion_stress import stress_view
 from pages.widgets.confusion_sure import sure_view
 from pages.widgets.confusion_take import take_view
 from pages.widgets.confusion_time import time_view
+from pages.widgets.links import choose_view
 from pages.widgets.my_digits import my_digits
 from pages.widgets.navigation import through_app
 from pages.widgets.run_picker import NO_RUN, chosen_epoch, chosen_run
@@ -54,7 +56,7 @@ try:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         digits = choose_digits(run, mine=len(my_digits()))
         other_run = choose_other(run)
-    view = choose_view()
+    view = choose_view(VIEW, VIEWS)
     this = answers(run, epoch, digits)
     if this:
         other = other_answers(other_run, digits)

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.errors import DigitscopeError
+from pages.widgets.filters_choice import VIEW
 from pages.widgets.filters_digit import choose_seen
 from pages.widgets.filters_dreams import dreams_view
 from pages.widgets.filters_forming import forming_view
@@ -17,12 +18,13 @@ from pages.widgets.filters_page import (
     KERNELS,
     MAPS,
     NETWORK,
+    VIEWS,
     WHY,
     choose_network,
-    choose_view,
     show_digit,
 )
 from pages.widgets.filters_why import why_view
+from pages.widgets.links import choose_view
 from pages.widgets.navigation import through_app
 from pages.widgets.run_picker import NO_RUN
 from pages.widgets.words import plain
@@ -50,7 +52,7 @@ try:
     left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
     with left:
         seen = choose_seen(*chosen)
-    view = choose_view()
+    view = choose_view(VIEW, VIEWS)
     if seen:
         with right:
             show_digit(seen)

@@ -21,7 +21,6 @@ from core.attribution import (
 )
 from core.attribution_pictures import ZOOM, overlay
 from core.errors import PictureError, RunError
-from core.inference import Predictor
 from core.probe import Probe
 from tests.oracles import convolve, pool
 
@@ -45,7 +44,7 @@ TINY = Architecture(
 def tiny() -> Probe:
     model = TINY.to_keras()
     model.set_weights([KERNELS.reshape(1, 1, 1, 4), np.zeros(4), HEAD, np.ones(10)])
-    return Probe(Predictor(model, "divide-255"))
+    return Probe(model, "divide-255")
 
 
 def rows_of(run: str) -> list:
@@ -228,7 +227,7 @@ def test_a_network_that_diverged_gets_a_sentence() -> None:
     small = Architecture(layers=(Flatten(), Dense(units=10, activation="softmax")))
     model = small.to_keras()
     model.set_weights([np.full((784, 10), np.nan), np.zeros(10)])
-    broken = Probe(Predictor(model, "divide-255"))
+    broken = Probe(model, "divide-255")
     with pytest.raises(RunError, match="diverged"):
         ask(broken, list(small.rows()), TEST.images[0], Question(1), "occlusion", Settings())
 

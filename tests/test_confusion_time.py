@@ -121,7 +121,7 @@ def test_what_is_not_worked_out_is_offered(view: AppTest, tmp_path: Path) -> Non
     view.query_params["run"] = "mine"
     view.run()
     assert "not worked out yet" in said(view)
-    assert view.button(key="confusion-time-compute-start")
+    assert view.button(key="confusion-answers-start")
     stored.rename(copy / "epoch_predictions-mnist-sample.npz")
     view.run()
     assert "are right for good" in said(view)

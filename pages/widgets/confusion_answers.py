@@ -30,7 +30,7 @@ def answers(run: Run, epoch: int | None, dataset: str) -> Answered | None:
     try:
         return stored(run.id, dataset) if epoch is None else at_epoch(run.id, dataset, epoch)
     except NotComputedError as error:
-        _offer(str(error), _chore(run, dataset, "epochs", partial(compute, run, dataset)))
+        offer_epochs(str(error), run, dataset)
         return None
     except NoAnswersError:
         chore = _chore(run, dataset, "finished", partial(answer_now, run, dataset))
@@ -42,6 +42,11 @@ def answers(run: Run, epoch: int | None, dataset: str) -> Answered | None:
                 chore,
             )
         return found
+
+
+def offer_epochs(why: str, run: Run, dataset: str) -> None:
+    """Draw the offer to work out what a run answered after each of its epochs."""
+    _offer(why, _chore(run, dataset, "epochs", partial(compute, run, dataset)))
 
 
 def other_answers(run: Run | None, dataset: str) -> Answered | None:

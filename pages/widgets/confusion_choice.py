@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core import datasets, runs
+from core.answered import Answered
 from core.my_digits import MINE
 from pages.widgets.links import among, follow
 
@@ -73,17 +74,15 @@ def choose_other(run: runs.Run) -> runs.Run | None:
     return usable.get(chosen)
 
 
-def choose_view() -> str:
-    """Draw the choice of the view, and give it."""
-    follow(VIEW, among(VIEWS))
-    view = st.segmented_control(
-        "View",
-        VIEWS,
-        default=None if VIEW in st.session_state else MATRIX,
+def choose_whose(name: str, this: Answered, other: Answered | None, key: str) -> Answered:
+    """With two runs: draw the choice whose answers are meant, under a name, and give them."""
+    if other is None:
+        return this
+    chosen = st.segmented_control(
+        name,
+        [this.who, other.who],
+        default=this.who,
         required=True,
-        key=VIEW,
-        bind="query-params",
-        persist_state="session",
-        label_visibility="collapsed",
+        key=f"{key}-whose",
     )
-    return view or MATRIX
+    return other if chosen == other.who else this

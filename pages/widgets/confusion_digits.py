@@ -1,16 +1,17 @@
 """Digits behind a number of the confusions page: a grid, and the one that was clicked on."""
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
 from core.answered import Answered
-from core.errors import DigitscopeError
 from core.figures import percent, probability_bars
 from core.palette import TEXT
-from core.suspects import find_suspects
+from core.suspects import suspect_indices
 from pages.widgets.answer import CHART_CONFIG, enlarged
-from pages.widgets.digit_grid import Cell, digit_grid
+from pages.widgets.digit_grid import Cell, digit_grid, read_cell
 from pages.widgets.navigation import pages
 from pages.widgets.words import plain
 
@@ -63,10 +64,7 @@ def label_suspects(dataset: str) -> frozenset[int]:
     """The indices of the test digits whose label the shipped runs together contradict."""
     if dataset == "mine":
         return frozenset()
-    try:
-        return frozenset(one.index for one in find_suspects(dataset))
-    except DigitscopeError:
-        return frozenset()  # nothing is said of labels then
+    return suspect_indices(dataset) or frozenset()  # nobody can say: nothing is said of labels
 
 
 def one_answer(this: Answered, index: int, *, key: str, other: Answered | None = None) -> None:
@@ -143,11 +141,11 @@ def _links(this: Answered, index: int) -> None:
 
 
 def _cell(this: Answered, index: int, suspect: bool) -> Cell:
-    label, read = int(this.labels[index]), int(this.predicted[index])
     number = index + 1 if this.dataset == "mine" else index
-    words = f"Number {number}, label {label}, read as {read} "
-    words += f"({percent(float(this.confidence[index]))})"
-    note = f"{label} → {read}" if read != label else ""
-    if suspect:
-        words, note = f"{words}; its label is suspect", f"{note} {_MARK}".strip()
-    return Cell(index, words, note, read != label)
+    label, read = int(this.labels[index]), int(this.predicted[index])
+    sure = percent(float(this.confidence[index]))
+    cell = read_cell(index, f"Number {number}", label, read, f" ({sure})")
+    if not suspect:
+        return cell
+    words, note = f"{cell.words}; its label is suspect", f"{cell.note} {_MARK}".strip()
+    return replace(cell, words=words, note=note)

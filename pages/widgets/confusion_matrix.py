@@ -5,6 +5,7 @@ import streamlit as st
 from core.answered import Answered
 from core.confusion import cell, cell_sentence, counts_of, top_confusions
 from core.matrix_cells import ORDERS, VALUES, Look, matrix_cells, order_of, totals
+from pages.widgets.confusion_choice import choose_whose
 from pages.widgets.confusion_digits import show_digits
 from pages.widgets.confusion_pair import two_runs
 from pages.widgets.links import follow, write
@@ -150,7 +151,7 @@ def _chosen(this: Answered, other: Answered | None, key: str) -> None:
             args=(place,),
             key=f"{key}-close",
         )
-    whose = _whose(this, other, key)
+    whose = choose_whose("Digits of", this, other, key)
     counts = counts_of(whose)
     wrong_only = False
     if true is not None and read is not None:
@@ -201,17 +202,3 @@ def _answer_in_words(this: Answered, read: int) -> str:
     if not total:
         return f"Nothing was read as {read}."
     return f"Of {total:,} digits read as {read}, {right:,} are labelled {read}."
-
-
-def _whose(this: Answered, other: Answered | None, key: str) -> Answered:
-    """With two runs: whose digits are to be seen."""
-    if not other:
-        return this
-    chosen = st.segmented_control(
-        "Digits of",
-        [this.who, other.who],
-        default=this.who,
-        required=True,
-        key=f"{key}-whose",
-    )
-    return other if chosen == other.who else this

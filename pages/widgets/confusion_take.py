@@ -8,6 +8,7 @@ import streamlit as st
 from core import confusion_export, matrix_picture
 from core.answered import Answered
 from core.matrix_cells import Look
+from pages.widgets.confusion_choice import choose_whose
 from pages.widgets.confusion_matrix import taken_look
 from pages.widgets.words import plain
 
@@ -31,7 +32,7 @@ def take_view(this: Answered, other: Answered | None) -> None:
 
     The pictures show the matrix as the matrix view does.
     """
-    whose = _whose(this, other)
+    whose = choose_whose("Answers of", this, other, _KEY)
     st.caption(f"The answers of {plain(whose.who)} to {len(whose):,} digits.")
     stem = confusion_export.file_stem(whose)
     with st.grid(min_column_width=250, gap="small"):
@@ -47,19 +48,6 @@ def take_view(this: Answered, other: Answered | None) -> None:
                     key=f"{_KEY}-{one.ending}",
                 )
                 st.caption(one.about)
-
-
-def _whose(this: Answered, other: Answered | None) -> Answered:
-    if other is None:
-        return this
-    chosen = st.segmented_control(
-        "Answers of",
-        [this.who, other.who],
-        default=this.who,
-        required=True,
-        key=f"{_KEY}-whose",
-    )
-    return other if chosen == other.who else this
 
 
 @lru_cache(maxsize=4)

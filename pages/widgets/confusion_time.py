@@ -1,20 +1,17 @@
 """The confusions page over time: which digits a run learnt after which epoch, and which flipped."""
 
-from functools import partial
-
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
 from core import runs
 from core.answered import Answered
-from core.chores import shared
-from core.epoch_answers import NotComputedError, compute, flips, learnt_when, over_epochs
+from core.epoch_answers import NotComputedError, flips, learnt_when, over_epochs
 from core.epoch_figures import class_errors, errors_over_epochs, learnt_bars
 from core.errors import DigitscopeError
 from core.palette import TEXT
 from pages.widgets.answer import CHART_CONFIG
-from pages.widgets.chore import run_chore
+from pages.widgets.confusion_answers import offer_epochs
 from pages.widgets.confusion_matrix import draw_matrix
 from pages.widgets.confusion_time_controls import time_controls
 from pages.widgets.confusion_time_digits import digits_over_time
@@ -56,16 +53,7 @@ def _answers(this: Answered) -> Epochs | None:
     try:
         return over_epochs(this.run, this.dataset)
     except NotComputedError as error:
-        run = runs.find(this.run)
-        st.info(
-            f"{plain(str(error))} It is done once, for all visitors of this server.",
-            icon=":material/hourglass_empty:",
-        )
-        chore = shared(
-            (run.folder, run.info.model_sha256, this.dataset, "epochs"),
-            partial(compute, run, this.dataset),
-        )
-        run_chore(chore, "Work it out", "confusion-time-compute", doing="Reading the digits")
+        offer_epochs(str(error), runs.find(this.run), this.dataset)
         return None
 
 

@@ -11,7 +11,7 @@ from core.epoch_figures import digit_over_epochs, truth_strip
 from core.figures import percent
 from core.palette import TEXT
 from pages.widgets.answer import CHART_CONFIG
-from pages.widgets.digit_grid import Cell, digit_grid
+from pages.widgets.digit_grid import Cell, digit_grid, read_cell
 
 _MOST = 40
 _ROWS = 12
@@ -50,9 +50,8 @@ def digits_over_time(this: Answered, over: Sequence[Answered], which: NDArray[np
 
 def _cell(this: Answered, index: int) -> Cell:
     label, read = int(this.labels[index]), int(this.predicted[index])
-    words = f"Number {index}, label {label}, read as {read}"
-    note = f"{label} → {read}" if read != label else ""
-    return Cell(index, f"{words} ({percent(float(this.confidence[index]))})", note, read != label)
+    sure = percent(float(this.confidence[index]))
+    return read_cell(index, f"Number {index}", label, read, f" ({sure})")
 
 
 def _one(this: Answered, over: Sequence[Answered], index: int) -> None:

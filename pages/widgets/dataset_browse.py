@@ -23,7 +23,7 @@ from core.errors import DigitscopeError
 from core.evaluation import UNSURE_BELOW
 from core.figures import percent
 from pages.widgets.dataset_choice import INDEX, SHOW_CHOSEN, open_digit
-from pages.widgets.digit_grid import Cell, digit_grid
+from pages.widgets.digit_grid import Cell, digit_grid, read_cell
 from pages.widgets.run_picker import chosen_run
 from pages.widgets.words import plain
 
@@ -191,9 +191,8 @@ def _go_to(page: int) -> None:
 
 
 def _cell(index: int, label: int, answers: Answered | None) -> Cell:
-    words = f"Number {index}, label {label}"
+    words = f"Number {index}"
     if answers is None:
-        return Cell(index, words)
-    read, sure = int(answers.predicted[index]), float(answers.confidence[index])
-    words += f", read as {read} ({percent(sure)})"
-    return Cell(index, words, f"{label} → {read}" if read != label else "", read != label)
+        return Cell(index, f"{words}, label {label}")
+    sure = percent(float(answers.confidence[index]))
+    return read_cell(index, words, label, int(answers.predicted[index]), f" ({sure})")

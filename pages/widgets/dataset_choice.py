@@ -5,14 +5,14 @@ import streamlit as st
 from core import datasets
 from core.datasets import DatasetName
 from core.digit_stats import SPLITS, SplitName, split_of
-from pages.widgets.links import among, follow, write
+from pages.widgets import links
+from pages.widgets.links import among, follow, open_view, write
 
 FACTS, BROWSE, ONE, KERNEL = "Facts", "Browse", "One digit", "Kernel"
 AUGMENT, MAP, SUSPECTS = "Augmentation", "Map", "Suspects"
 VIEWS = (FACTS, BROWSE, ONE, KERNEL, AUGMENT, MAP, SUSPECTS)
 _OF_ONE_DIGIT = (ONE, KERNEL, AUGMENT)
 DATA, SPLIT, VIEW, INDEX = "data", "split", "view", "index"
-_NEXT_VIEW = "dataset_next_view"
 SHOW_CHOSEN = "dataset_show_chosen"
 """Set when the grid is to begin with the page of the digit that was open."""
 _MOST = 10**9
@@ -51,24 +51,13 @@ def choose_digits() -> tuple[DatasetName, SplitName]:
 
 def choose_view() -> str:
     """Draw the choice of the view, and give it."""
-    follow(VIEW, among(VIEWS))
-    if _NEXT_VIEW in st.session_state:
-        st.session_state[VIEW] = st.session_state.pop(_NEXT_VIEW)
-    elif VIEW not in st.session_state and INDEX in st.query_params and VIEW not in st.query_params:
-        st.session_state[VIEW] = ONE  # a link to a digit
-    view = st.segmented_control(
-        "View",
-        VIEWS,
-        default=None if VIEW in st.session_state else FACTS,
-        required=True,
-        key=VIEW,
-        bind="query-params",
-        persist_state="session",
-        label_visibility="collapsed",
-    )
+    asked = (VIEW in st.session_state, VIEW in st.query_params)
+    if not any(asked) and INDEX in st.query_params:
+        open_view(VIEW, ONE)  # a link to a digit
+    view = links.choose_view(VIEW, VIEWS)
     if view not in _OF_ONE_DIGIT and INDEX in st.query_params:
         del st.query_params[INDEX]  # or the link would open that digit
-    return view or FACTS
+    return view
 
 
 def open_digit(index: int, split: SplitName | None = None) -> None:
@@ -76,12 +65,12 @@ def open_digit(index: int, split: SplitName | None = None) -> None:
     if split:
         st.session_state[SPLIT] = split
     st.session_state[INDEX] = index
-    st.session_state[_NEXT_VIEW] = ONE
+    open_view(VIEW, ONE)
 
 
 def back_to_grid() -> None:
     """Show the grid from the next run of the script on: for a callback."""
-    st.session_state[_NEXT_VIEW] = BROWSE
+    open_view(VIEW, BROWSE)
     st.session_state[SHOW_CHOSEN] = True
 
 

@@ -33,6 +33,16 @@ class Cell:
     wrong: bool = False
 
 
+def read_cell(index: int, words: str, label: int, read: int, how: str = "") -> Cell:
+    """A digit with what was read in it; misread, its note says as what: "4 → 9".
+
+    `words`: which digit it is, `how`: what more is told of the answer, such as how sure it is.
+    """
+    wrong = read != label
+    note = f"{label} → {read}" if wrong else ""
+    return Cell(index, f"{words}, label {label}, read as {read}{how}", note, wrong)
+
+
 def digit_grid(
     images: NDArray[np.uint8],
     cells: Sequence[Cell],

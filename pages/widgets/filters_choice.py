@@ -13,8 +13,8 @@ from pages.widgets.dataset_choice import DATA, SPLIT
 from pages.widgets.links import follow, write
 
 LAYER, MAP = "layer", "map"
-NEXT_VIEW = "filters_next_view"
-"""Set when another view is to be shown from the next run of the script on."""
+VIEW = "inside"
+"""What the page's view is called in the address."""
 NEXT_INDEX = "filters_next_index"
 """What a session keeps of the test digit of the sample that the page shall look at next."""
 
@@ -104,11 +104,6 @@ def chosen_map(count: int) -> int:
 def choose_map(number: int) -> None:
     """Look at a map of the open layer: for callbacks."""
     st.session_state[MAP] = number
-
-
-def open_view(view: str) -> None:
-    """Change to another view of the page, by its name there: for callbacks."""
-    st.session_state[NEXT_VIEW] = view
 
 
 def look_at(index: int) -> None:

@@ -10,14 +10,15 @@ from core.palette import TEXT
 from pages.widgets.answer import CHART_CONFIG
 from pages.widgets.colour_legend import colour_legend
 from pages.widgets.filters_choice import (
+    VIEW,
     Seen,
     choose_layer,
     choose_map,
     chosen_layer,
     chosen_map,
-    open_view,
 )
 from pages.widgets.filters_page import MAPS
+from pages.widgets.links import open_view
 from pages.widgets.map_grid import Tile, tile_grid
 
 _ORDER, _CHANNEL, _PAGE = "filters-kernels-order", "filters-kernels-channel", "filters-kernels-page"
@@ -171,7 +172,7 @@ def _one(seen: Seen, kernels: Kernels, channel: int | None, end: float, chosen: 
     def opened() -> None:
         choose_layer(kernels.layer)
         choose_map(chosen)
-        open_view(MAPS)
+        open_view(VIEW, MAPS)
 
     st.button(
         f"See its value for this digit: unit {chosen}"

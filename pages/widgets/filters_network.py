@@ -13,9 +13,10 @@ from core.figures import percent
 from core.layer_pictures import png_url, strongest
 from core.network_steps import Shown, pictures, reads_the_digit, shown, steps
 from pages.widgets.colour_legend import colour_legend
-from pages.widgets.filters_choice import LAYER, Seen, choose_layer, open_view
+from pages.widgets.filters_choice import LAYER, VIEW, Seen, choose_layer
 from pages.widgets.filters_page import MAPS
 from pages.widgets.layer_flow import Bar, Picture, Stage, layer_flow
+from pages.widgets.links import open_view
 from pages.widgets.predictors import predictor
 
 _MAPS, _DIGIT_PX = 8, 84
@@ -48,7 +49,7 @@ def network_view(seen: Seen) -> None:
 
     def opened(name: str) -> None:
         choose_layer(name)
-        open_view(MAPS)
+        open_view(VIEW, MAPS)
 
     before, found = steps(seen.rows())
     stages = [_digit_stage(seen, before)]

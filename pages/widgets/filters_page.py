@@ -6,8 +6,7 @@ from core import runs
 from core.figures import percent
 from core.runs import Run
 from pages.widgets.answer import enlarged
-from pages.widgets.filters_choice import NEXT_VIEW, Seen
-from pages.widgets.links import among, follow
+from pages.widgets.filters_choice import Seen
 from pages.widgets.predictors import predictor
 from pages.widgets.run_picker import chosen_epoch, chosen_run
 from pages.widgets.words import plain
@@ -15,7 +14,6 @@ from pages.widgets.words import plain
 NETWORK, KERNELS, MAPS, FORMING = "Network", "Kernels", "Maps", "Forming"
 WHY, DREAMS, INSIDE = "Why", "Dreams", "Inside"
 VIEWS = (NETWORK, KERNELS, MAPS, FORMING, WHY, DREAMS, INSIDE)
-VIEW = "inside"
 _TRAINING = "filters-training"
 _IN_USE = "the run in use"
 
@@ -50,24 +48,6 @@ def _in_training() -> list[Run]:
         for run in runs.list_runs()
         if isinstance(run, Run) and run.info.status == "running" and run.epochs()
     ]
-
-
-def choose_view() -> str:
-    """Draw the choice of the view, and give it."""
-    follow(VIEW, among(VIEWS))
-    if NEXT_VIEW in st.session_state:
-        st.session_state[VIEW] = st.session_state.pop(NEXT_VIEW)
-    view = st.segmented_control(
-        "View",
-        VIEWS,
-        default=None if VIEW in st.session_state else NETWORK,
-        required=True,
-        key=VIEW,
-        bind="query-params",
-        persist_state="session",
-        label_visibility="collapsed",
-    )
-    return view or NETWORK
 
 
 def show_digit(seen: Seen) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 _LAST = "last_link"
+_NEXT = "next_{}"
 
 
 def follow(key: str, read: Callable[[str], object]) -> str:
@@ -36,3 +37,30 @@ def write(key: str, value: str | None) -> None:
 def among(options: Sequence[str]) -> Callable[[str], str | None]:
     """A reader for `follow` that knows only these values."""
     return lambda text: text if text in options else None
+
+
+def choose_view(key: str, views: Sequence[str]) -> str:
+    """Draw the choice of a page's view, and give it: the first, if nothing else was asked for.
+
+    Kept in the address under `key`; `open_view` changes it from within the page.
+    """
+    follow(key, among(views))
+    state = st.session_state
+    if _NEXT.format(key) in state:
+        state[key] = state.pop(_NEXT.format(key))
+    view = st.segmented_control(
+        "View",
+        views,
+        default=None if key in state else views[0],
+        required=True,
+        key=key,
+        bind="query-params",
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    return view or views[0]
+
+
+def open_view(key: str, view: str) -> None:
+    """Change to a view from the next run of the script on: for callbacks."""
+    st.session_state[_NEXT.format(key)] = view

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 from tests.browser.app import SLOW_MS, chromium, running_app, without_measurement
+
+DESKTOP: ViewportSize = {"width": 1280, "height": 1000}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -35,11 +38,35 @@ def browser() -> Iterator[Browser]:
         yield started
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A new visitor's page; at the end of the test, no exception may stand on it."""
-    with browser.new_context(viewport={"width": 1280, "height": 1000}) as context:
+@pytest.fixture(scope="session")
+def profile(browser: Browser) -> Iterator[BrowserContext]:
+    """What all visitors' pages share: the browser's store of the app's scripts, and nothing else.
+
+    To fetch and translate these anew takes a second, and there are more than a hundred tests.
+    """
+    with browser.new_context(viewport=DESKTOP) as context:
         context.set_default_timeout(SLOW_MS)
-        opened = context.new_page()
-        yield opened
-        assert opened.get_by_test_id("stException").all_inner_texts() == []
+        yield context
+
+
+@pytest.fixture
+def page(profile: BrowserContext) -> Iterator[Page]:
+    """A new visitor's page; at the end of the test, no exception may stand on it."""
+    opened = profile.new_page()
+    yield opened
+    shown = opened.get_by_test_id("stException").all_inner_texts()
+    profile.set_offline(False)
+    if opened.url.startswith("http"):
+        opened.evaluate("localStorage.clear()")
+    for one in profile.pages:
+        one.close()
+    profile.clear_cookies()
+    profile.clear_permissions()
+    assert shown == []
+
+
+@pytest.fixture
+def phone(page: Page) -> Page:
+    """A new visitor's page on a phone."""
+    page.set_viewport_size(PHONE)
+    return page

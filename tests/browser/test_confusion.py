@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Download, Page, expect
+from playwright.sync_api import Download, Page, expect
 from sklearn.metrics import confusion_matrix
 
 from core import datasets, runs
@@ -136,10 +136,7 @@ def test_the_epoch_moves_the_matrix_and_the_link(page: Page, address: str) -> No
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_nothing_is_wider_than_a_phone(browser: Browser, address: str, view: str) -> None:
-    with browser.new_context(viewport={"width": 390, "height": 844}) as context:
-        page = context.new_page()
-        page.set_default_timeout(SLOW_MS)
-        open_page(page, address, f"run=purawr&explore={view.replace(' ', '+')}&cell=9-4")
-        main = page.get_by_test_id("stMain")
-        assert main.evaluate("node => node.scrollWidth") <= 390
+def test_nothing_is_wider_than_a_phone(phone: Page, address: str, view: str) -> None:
+    open_page(phone, address, f"run=purawr&explore={view.replace(' ', '+')}&cell=9-4")
+    main = phone.get_by_test_id("stMain")
+    assert main.evaluate("node => node.scrollWidth") <= 390

@@ -140,11 +140,8 @@ def test_a_click_on_a_suspect_opens_its_digit(page: Page, address: str) -> None:
     "view",
     ["Facts", "Browse", "One+digit", "Kernel", "Augmentation", "Map", "Suspects"],
 )
-def test_nothing_is_wider_than_a_phone(browser: Browser, address: str, view: str) -> None:
-    with browser.new_context(viewport={"width": 390, "height": 844}) as context:
-        page = context.new_page()
-        page.set_default_timeout(SLOW_MS)
-        open_page(page, address, f"view={view}&index=7")
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        main = page.get_by_test_id("stMain")
-        assert main.evaluate("node => node.scrollWidth") <= 390
+def test_nothing_is_wider_than_a_phone(phone: Page, address: str, view: str) -> None:
+    open_page(phone, address, f"view={view}&index=7")
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    main = phone.get_by_test_id("stMain")
+    assert main.evaluate("node => node.scrollWidth") <= 390

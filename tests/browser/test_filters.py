@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from core import datasets
 from tests.browser.app import SLOW_MS, drawing_area, settle, stroke
@@ -88,10 +88,7 @@ def test_dreams_are_made_with_progress(page: Page, address: str) -> None:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_nothing_is_wider_than_a_phone(browser: Browser, address: str, view: str) -> None:
-    with browser.new_context(viewport={"width": 390, "height": 844}) as context:
-        page = context.new_page()
-        page.set_default_timeout(SLOW_MS)
-        open_page(page, address, f"run=best&index=3&inside={view}")
-        main = page.get_by_test_id("stMain")
-        assert main.evaluate("node => node.scrollWidth") <= 390
+def test_nothing_is_wider_than_a_phone(phone: Page, address: str, view: str) -> None:
+    open_page(phone, address, f"run=best&index=3&inside={view}")
+    main = phone.get_by_test_id("stMain")
+    assert main.evaluate("node => node.scrollWidth") <= 390

@@ -30,9 +30,12 @@ def resize(image: Grey, width: int, height: int) -> Grey:
     return np.asarray(cv2.resize(image, (width, height), interpolation=way), np.uint8)
 
 
-def to_grey(picture: NDArray[np.uint8]) -> Grey:
-    """Shrink to `WORK_SIDE` and go to grey: by brightness, or by the one colour that tells more."""
-    factor = WORK_SIDE / max(picture.shape[:2])
+def to_grey(picture: NDArray[np.uint8], side: int = WORK_SIDE) -> Grey:
+    """Shrink to at most `side` pixels a side and go to grey.
+
+    By brightness, or by the one colour that tells more.
+    """
+    factor = side / max(picture.shape[:2])
     if factor < 1:
         height, width = (max(1, round(side * factor)) for side in picture.shape[:2])
         picture = resize(picture, width, height)

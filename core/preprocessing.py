@@ -86,26 +86,54 @@ def find_digit(picture: NDArray[np.uint8], *, ink: Ink = "auto", paper: int | No
         TypeError: the array is not uint8.
         ValueError: `paper` is no tone.
     """
-    _check(picture)
+    check_picture(picture)
     if paper is not None and not 0 <= paper <= 255:
         raise ValueError(f"paper is a tone, 0..255, not {paper}")
-    height, width = picture.shape[:2]
     grey = to_grey(picture)
     light, ground, even = make_light(grey, ink, paper)
     clear, strongest, floor = remove_paper(light, ground, even)
     inked, blur = sharpen(drop_specks(clear, strongest, floor))
     inked = thicken(inked) if blur == 0 else inked
+    _refuse_odd_ink(inked, bounds(inked), known_paper=paper is not None)
+    made = _finished(grey, light, clear, inked, blur)
+    return Digit(made.pixels, made.steps, in_picture(made.box, grey.shape, picture.shape))
+
+
+def from_ink(grey: Grey, light: Grey, clear: Grey, own: Grey) -> Digit:
+    """A digit whose ink is known already, as `find_digit` makes it from there on.
+
+    Args:
+        grey, light, clear: the first three steps of the surroundings, all of one shape.
+        own: the digit's ink alone, stretched so that full ink is 255; uint8, of that shape.
+
+    Returns the digit, its box in pixels of these pictures. Raises PictureError if `own` is empty.
+    """
+    inked, blur = sharpen(own)
+    inked = thicken(inked) if blur == 0 else inked
+    if not inked.any():
+        raise PictureError("There is no ink here: draw the box around a digit.")
+    return _finished(grey, light, clear, inked, blur)
+
+
+def _finished(grey: Grey, light: Grey, clear: Grey, inked: Grey, blur: float) -> Digit:
+    """Crop, fit and centre, and keep every step; the box is in pixels of these pictures."""
     x, y, w, h = box = bounds(inked)
-    _refuse_odd_ink(inked, box, known_paper=paper is not None)
     crop = inked[y : y + h, x : x + w]
     fitted = _fit(inked, box, blur)
     pixels = _centre(fitted)
     stages = (grey, light, clear, inked, crop, fitted, pixels)
     steps = tuple(Step(*words, image) for words, image in zip(_STEPS, stages, strict=True))
-    left, top = x * width // grey.shape[1], y * height // grey.shape[0]
-    right = min(width, -(-(x + w) * width // grey.shape[1]))
-    bottom = min(height, -(-(y + h) * height // grey.shape[0]))
-    return Digit(pixels, steps, (left, top, right - left, bottom - top))
+    return Digit(pixels, steps, box)
+
+
+def in_picture(box: Box, worked: tuple[int, ...], given: tuple[int, ...]) -> Box:
+    """Carry a box from the shape that was worked in to the given picture's, outwards."""
+    (work_height, work_width), (height, width) = worked[:2], given[:2]
+    x, y, w, h = box
+    left, top = x * width // work_width, y * height // work_height
+    right = min(width, -(-(x + w) * width // work_width))
+    bottom = min(height, -(-(y + h) * height // work_height))
+    return left, top, right - left, bottom - top
 
 
 def naive_resize(picture: NDArray[np.uint8]) -> Grey:
@@ -114,14 +142,14 @@ def naive_resize(picture: NDArray[np.uint8]) -> Grey:
     Raises:
         PictureError, TypeError: as `find_digit`, for shapes and types only.
     """
-    _check(picture)
+    check_picture(picture)
     grey = to_grey(picture)
     light = 255 - grey if np.median(ring(grey)) >= 128 else grey
     return resize(light, SIDE, SIDE)
 
 
-def _check(picture: NDArray[np.uint8]) -> None:
-    """Refuse what is no picture or holds too few pixels for a digit."""
+def check_picture(picture: NDArray[np.uint8]) -> None:
+    """Raise PictureError or TypeError for what is no picture or too small for a digit."""
     if picture.dtype != np.uint8:
         raise TypeError(f"a picture is uint8, 0..255; this array is {picture.dtype}")
     if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] not in (1, 3, 4)):

@@ -107,7 +107,7 @@ def test_a_recipe_alone_says_that_it_proves_nothing() -> None:
     for name in ("train.py", "train.ipynb"):
         assert "proves nothing of weights" in files[name]
         assert "def find_digit" in files[name]
-        assert "def check" not in files[name]
+        assert "def check(" not in files[name]
     assert "--check" not in files["train.py"] + files["README.md"]
 
 

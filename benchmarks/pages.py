@@ -1,0 +1,145 @@
+"""How many of the digits of a page are found and read?
+
+Pages of 30 MNIST test digits in lines of numbers, some of them touching, photographed by
+`benchmarks.synthetic_photos`. A digit is found if a box of `core.page_digits.find_digits` shares
+half of what both cover with the box around its ink, and right if the network then reads it right;
+every box that is nobody's is false. Reading order is right if the digits that were found stand in
+the order and the lines in which they were written.
+
+What was tuned, was tuned on pages of training digits, from other seeds.
+
+    python -m benchmarks.pages [--run best] [--seed 1] [--limit 120] [--quick]
+
+Writes `benchmarks/results/pages.json` (not with `--limit` or `--quick`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
+from benchmarks.synthetic_photos import DIGITS, Photo, overlap, page_photo
+from core.errors import PictureError
+from core.page_digits import Found, find_digits
+
+PAGES: Final = 120
+FOUND_FROM: Final = 0.5
+PACKAGES: Final = (*NETWORK_PACKAGES, "opencv-python-headless")
+Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Way = Callable[[NDArray[np.uint8]], tuple[Found, ...]]
+Row = dict[str, Any]
+
+
+def measure(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.integer[Any]],
+    seed: int,
+    count: int,
+    ways: dict[str, Way],
+    ask: Ask,
+) -> dict[str, Any]:
+    """Photograph `count` pages of digits drawn at random, and let each way find and read them.
+
+    Returns {way: {pages, digits, right, found, false, in_order, accuracy, by}}.
+    """
+    rng = np.random.default_rng(seed)
+    rows: dict[str, list[Row]] = {way: [] for way in ways}
+    for _ in range(count):
+        chosen = rng.choice(len(images), DIGITS, replace=False)
+        photo = page_photo(images[chosen], [int(label) for label in labels[chosen]], rng)
+        for name, way in ways.items():
+            rows[name].append(_one(photo, way, ask))
+    return {name: _figures(row) for name, row in rows.items()}
+
+
+def _one(photo: Photo, way: Way, ask: Ask) -> Row:
+    """One page: kind, digits, right, found, false, and whether the order is right."""
+    try:
+        found = way(photo.pixels)
+    except PictureError:
+        found = ()
+    read = ask(np.stack([each.digit.pixels for each in found])).argmax(1) if found else []
+    places: list[int] = []
+    lines: list[tuple[int, int]] = []
+    right = 0
+    for truth in photo.written:
+        rest = [k for k in range(len(found)) if k not in places]
+        best = max(rest, key=lambda k: overlap(found[k].digit.box, truth.box), default=None)
+        if best is None or overlap(found[best].digit.box, truth.box) < FOUND_FROM:
+            continue
+        places.append(best)
+        lines.append((truth.line, found[best].line))
+        right += int(read[best]) == truth.label
+    same_lines = len(set(lines)) == len({line for line, _ in lines}) == len({k for _, k in lines})
+    return {
+        "kind": f"{photo.paper}, {photo.pen}",
+        "digits": len(photo.written),
+        "right": right,
+        "found": len(places),
+        "false": len(found) - len(places),
+        "in_order": places == sorted(places) and same_lines,
+    }
+
+
+def _figures(rows: list[Row]) -> Row:
+    def total(name: str, part: list[Row]) -> int:
+        return sum(row[name] for row in part)
+
+    by = {}
+    for kind in sorted({row["kind"] for row in rows}):
+        part = [row for row in rows if row["kind"] == kind]
+        accuracy = total("right", part) / total("digits", part)
+        by[kind] = {"pages": len(part), "accuracy": round(accuracy, 4)}
+    sums = {name: total(name, rows) for name in ("digits", "right", "found", "false", "in_order")}
+    return {
+        "pages": len(rows),
+        **sums,
+        "accuracy": round(sums["right"] / sums["digits"], 6),
+        "by": by,
+    }
+
+
+def main() -> None:
+    """Measure a run of the product, print the figures and write them down."""
+    line = parser(__doc__)
+    line.add_argument("--run", default="best", help="which run reads the digits")
+    line.add_argument("--seed", type=int, default=1)
+    line.add_argument("--limit", type=int, help="only the first N pages")
+    options = line.parse_args()
+
+    # Here, not above: TensorFlow takes seconds to import, and `measure` needs none of it.
+    from core import datasets, runs
+    from core.inference import load_predictor
+
+    count = options.limit or (6 if options.quick else PAGES)
+    test = datasets.load("mnist").test
+    ask = load_predictor(options.run).probabilities
+    ways: dict[str, Way] = {
+        "find_digits": find_digits,
+        "find_digits with the network": lambda picture: find_digits(picture, judge=ask),
+    }
+    figures = measure(test.images, test.labels, options.seed, count, ways, ask)
+    for name, row in figures.items():
+        print(f"{name}: {row['right']} right of {row['digits']} ({row['accuracy']:.2%}), ", end="")
+        print(f"{row['found']} found, {row['false']} false; ", end="")
+        print(f"{row['in_order']} of {row['pages']} pages in order")
+        for kind, part in row["by"].items():
+            print(f"    {kind:18}{part['accuracy']:.2%} on {part['pages']} pages")
+    run = runs.find(options.run)
+    write_result(
+        "pages",
+        figures,
+        seed=options.seed,
+        packages=PACKAGES,
+        quick=options.quick or options.limit is not None,
+        run={"asked": options.run, "id": run.info.id, "sha256": run.info.model_sha256},
+        found_from_overlap=FOUND_FROM,
+    )
+
+
+if __name__ == "__main__":
+    start(main)

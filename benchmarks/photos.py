@@ -1,0 +1,133 @@
+"""How many digits are read in photos of a single digit?
+
+MNIST test digits are written onto sheets and photographed by `benchmarks.synthetic_photos`: plain,
+lined and squared paper and a board, pens, pencil and chalk, shadows, tilt, perspective, blur, grain
+and JPEG. Each photo is prepared and read twice: by `core.page_digits.find_digits`, which must find
+one digit and no more, and by `core.preprocessing.find_digit`, which takes it for granted that there
+is one. A photo counts as right if there is one digit, where it was written, and it is read right.
+
+What was tuned, was tuned on photos of training digits, from other seeds.
+
+    python -m benchmarks.photos [--run best] [--seed 1] [--limit 2500] [--quick]
+
+Writes `benchmarks/results/photos.json` (not with `--limit` or `--quick`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
+from benchmarks.synthetic_photos import Photo, overlap, single_photo
+from core.errors import PictureError
+from core.page_digits import find_digits
+from core.preprocessing import Digit, find_digit
+
+PHOTOS: Final = 2500
+FOUND_FROM: Final = 0.5
+"""Overlap of the boxes, what they share over what they cover, from which a digit is found."""
+PACKAGES: Final = (*NETWORK_PACKAGES, "opencv-python-headless")
+Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Way = Callable[[NDArray[np.uint8]], list[Digit]]
+
+
+def measure(
+    images: NDArray[np.uint8],
+    labels: NDArray[np.integer[Any]],
+    seed: int,
+    ways: dict[str, Way],
+    ask: Ask,
+) -> dict[str, Any]:
+    """Photograph each digit once and let each way find and read it.
+
+    Returns {way: {n, right, found, false, refused, accuracy, by: {paper and pen: accuracy}}}.
+    """
+    rng = np.random.default_rng(seed)
+    rows: dict[str, list[tuple[str, bool, bool, int, bool]]] = {way: [] for way in ways}
+    for image, label in zip(images, labels, strict=True):
+        photo = single_photo(image, int(label), rng)
+        for name, way in ways.items():
+            rows[name].append(_one(photo, way, ask))
+    return {name: _figures(row) for name, row in rows.items()}
+
+
+def _one(photo: Photo, way: Way, ask: Ask) -> tuple[str, bool, bool, int, bool]:
+    """Kind of photo, right, found, digits that are none, refused."""
+    kind = f"{photo.paper}, {photo.pen}"
+    try:
+        digits = way(photo.pixels)
+    except PictureError:
+        return kind, False, False, 0, True
+    truth = photo.written[0]
+    at = max(range(len(digits)), key=lambda k: overlap(digits[k].box, truth.box))
+    found = overlap(digits[at].box, truth.box) >= FOUND_FROM
+    read = int(ask(digits[at].pixels[None])[0].argmax())
+    alone = len(digits) == 1
+    return kind, found and alone and read == truth.label, found, len(digits) - found, False
+
+
+def _figures(rows: list[tuple[str, bool, bool, int, bool]]) -> dict[str, Any]:
+    right = np.array([row[1] for row in rows])
+    kinds = np.array([row[0] for row in rows])
+    return {
+        "n": len(rows),
+        "right": int(right.sum()),
+        "found": sum(row[2] for row in rows),
+        "false": sum(row[3] for row in rows),
+        "refused": sum(row[4] for row in rows),
+        "accuracy": round(float(right.mean()), 6),
+        "by": {
+            kind: {"n": int((kinds == kind).sum()), "accuracy": round(float(part.mean()), 4)}
+            for kind in sorted(set(kinds.tolist()))
+            for part in [right[kinds == kind]]
+        },
+    }
+
+
+def main() -> None:
+    """Measure a run of the product, print the figures and write them down."""
+    line = parser(__doc__)
+    line.add_argument("--run", default="best", help="which run reads the digits")
+    line.add_argument("--seed", type=int, default=1)
+    line.add_argument("--limit", type=int, help="only the first N photos")
+    options = line.parse_args()
+
+    # Here, not above: TensorFlow takes seconds to import, and `measure` needs none of it.
+    from core import datasets, runs
+    from core.inference import load_predictor
+
+    count = options.limit or (100 if options.quick else PHOTOS)
+    test = datasets.load("mnist").test
+    chosen = np.random.default_rng(options.seed).permutation(len(test.images))[:count]
+    ask = load_predictor(options.run).probabilities
+    ways: dict[str, Way] = {
+        "find_digits": lambda picture: [found.digit for found in find_digits(picture)],
+        "find_digits with the network": lambda picture: [
+            found.digit for found in find_digits(picture, judge=ask)
+        ],
+        "find_digit": lambda picture: [find_digit(picture)],
+    }
+    figures = measure(test.images[chosen], test.labels[chosen], options.seed, ways, ask)
+    for name, row in figures.items():
+        print(f"{name}: {row['right']} right of {row['n']} ({row['accuracy']:.2%}), ", end="")
+        print(f"{row['found']} found, {row['false']} false, {row['refused']} refused")
+        for kind, part in row["by"].items():
+            print(f"    {kind:18}{part['accuracy']:.2%} of {part['n']}")
+    run = runs.find(options.run)
+    write_result(
+        "photos",
+        figures,
+        seed=options.seed,
+        packages=PACKAGES,
+        quick=options.quick or options.limit is not None,
+        run={"asked": options.run, "id": run.info.id, "sha256": run.info.model_sha256},
+        found_from_overlap=FOUND_FROM,
+    )
+
+
+if __name__ == "__main__":
+    start(main)

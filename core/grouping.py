@@ -1,0 +1,147 @@
+"""From ink to digits: pieces joined or cut until each is one digit, in lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.cut_out import cut_out
+from core.ink_pieces import Labels, Piece, gap, joined, pieces_of, shared_width, usual_height
+from core.page_ink import PageInk
+from core.text_lines import lines_of, tilt_of
+from core.touching import Judge, split
+
+MOST: Final = 200
+"""Digits of a picture that are read."""
+FRAGMENT: Final = 0.6
+"""Pieces lower than this share of the usual height may be fragments of their neighbours."""
+SPECK: Final = 0.3
+"""Pieces whose longer side is below this share of the usual height are no digits."""
+
+
+def digits_of(page: PageInk, judge: Judge | None) -> tuple[Labels, list[list[Piece]], float]:
+    """The digits of a page in lines, the labels of their pixels, and their usual height."""
+    labels, pieces = pieces_of(page.mask)
+    pieces = [piece for piece in pieces if not _is_dust(piece, page)]
+    if not pieces:
+        return labels, [], 1.0
+    if not page.even:
+        pieces = _off_the_border(pieces, page)
+    height = usual_height(pieces)
+    whole = _with_fragments(pieces, height)
+    if not whole:
+        return labels, [], height
+    height = usual_height(whole)
+    whole = [p for p in whole if max(p.width, p.height) >= SPECK * height]
+    tilt = tilt_of(whole, height)
+    rows = lines_of(whole, height, tilt)
+    lines = [[whole[k] for k in row] for row in rows]
+    lines = _at_most(lines, MOST)
+    fresh = count(int(labels.max()) + 1)
+    lines = [_cut_apart(labels, line, page, height, fresh, judge) for line in lines]
+    return labels, lines, height
+
+
+def _off_the_border(pieces: list[Piece], page: PageInk) -> list[Piece]:
+    """Without what touches a photo's border, if there is anything else of the kind.
+
+    That is a digit that is cut off, or, far more often, the paper's edge or what lies beside it.
+    """
+    rows, columns = page.mask.shape
+    inside = [p for p in pieces if min(p.left, p.top) > 0 and p.right < columns and p.bottom < rows]
+    if not inside:
+        return pieces
+    tallest = max(p.height for p in inside)
+    return inside + [p for p in pieces if p not in inside and p.height > 2.5 * tallest]
+
+
+def _at_most(lines: list[list[Piece]], most: int) -> list[list[Piece]]:
+    """The first `most` pieces in reading order."""
+    kept, room = [], most
+    for line in lines:
+        if room > 0:
+            kept.append(line[:room])
+            room -= len(line)
+    return kept
+
+
+def _cut_apart(
+    labels: Labels,
+    line: list[Piece],
+    page: PageInk,
+    height: float,
+    fresh: Iterator[int],
+    judge: Judge | None,
+) -> list[Piece]:
+    """A line with its touching digits cut apart."""
+    tall = [piece.height for piece in line if piece.height >= 0.5 * height]
+    usual = float(np.median(tall)) if len(tall) > 3 else height
+
+    def show(labels: Labels, piece: Piece) -> NDArray[np.uint8]:
+        return cut_out(page, labels, piece).pixels
+
+    return [part for piece in line for part in split(labels, piece, usual, fresh, show, judge)]
+
+
+def _is_dust(piece: Piece, page: PageInk) -> bool:
+    """Whether a piece is too small for a digit's part in any picture."""
+    height, width = page.mask.shape
+    longer = max(piece.width, piece.height)
+    if longer < max(3, 0.005 * max(height, width)):
+        return True
+    if page.even:
+        return False
+    # In a photo, what lies along the border is the rest of something that is not on the sheet.
+    along = (piece.left == 0 or piece.right == width) * piece.height
+    along = max(along, (piece.top == 0 or piece.bottom == height) * piece.width)
+    return along >= 0.5 * longer
+
+
+def _with_fragments(pieces: Sequence[Piece], height: float) -> list[Piece]:
+    """Join fragments to the digits they belong to; specks that belong to none are dropped."""
+    small = [p for p in pieces if p.height < FRAGMENT * height]
+    groups = [[p] for p in pieces if p.height >= FRAGMENT * height]
+    _join_tall(groups, height)
+    for piece in sorted(small, key=lambda p: -p.area):
+        home = min(groups, key=lambda group: gap(joined(group), piece), default=None)
+        if home is not None and _is_part(piece, joined(home), height):
+            home.append(piece)
+        elif max(piece.width, piece.height) >= SPECK * height:
+            groups.append([piece])
+    return [joined(group) for group in groups]
+
+
+def _is_part(piece: Piece, main: Piece, height: float) -> bool:
+    """Whether a small piece is a fragment of the digit `main`."""
+    if piece.area < 0.02 * main.area:
+        return False
+    both = joined([piece, main])
+    size = max(main.height, main.width)
+    if both.height > 1.35 * height and both.height > 1.35 * main.height:
+        return False
+    above = piece.top + piece.height / 2 < main.top + 0.6 * main.height
+    inside = shared_width(piece, main) >= 0.5
+    near = gap(piece, main) <= (0.3 if inside else 0.15) * size
+    return near and (inside or above) and both.width <= 1.3 * both.height
+
+
+def _join_tall(groups: list[list[Piece]], height: float) -> None:
+    """Join tall pieces that lie in one another's columns: the strokes of an open 4."""
+    k = 0
+    while k < len(groups):
+        one = joined(groups[k])
+        for j in range(len(groups)):
+            other = joined(groups[j])
+            if j == k or shared_width(one, other) < 0.6:
+                continue
+            both = joined([one, other])
+            if both.height <= 1.3 * height and gap(one, other) <= 0.3 * height:
+                groups[k] += groups[j]
+                del groups[j]
+                k = -1
+                break
+        k += 1

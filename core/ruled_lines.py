@@ -1,0 +1,199 @@
+"""The rules of lined and squared paper: found, and taken away without tearing what crosses them.
+
+A rule is thin, nearly straight, and runs across much of the page; strokes are thicker, or short.
+Candidates come from a Hough transform (Duda & Hart 1972), each is then followed along the page,
+because a lens and a page that is not flat bend it. Of the ink on it only what is as thin as the
+rule goes: where a stroke crosses, the ink reaches farther up and down (as in the removal of staff
+lines from scores; Dalitz et al. 2008, "A comparative study of staff removal algorithms").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from core.ink_pieces import Mask
+
+THICKEST: Final = 0.008
+"""A rule's thickness, blur included, as a share of the picture's longer side; 3 pixels at least."""
+STEEPEST: Final = 20.0  # degrees
+SHORTEST: Final = 0.3  # of the page's width
+COVERED: Final = 0.62  # of a rule's length, where no stroke hides it
+HOUGH_SIDE: Final = 800
+MOST_RULES: Final = 160
+MOST_FAILURES: Final = 60
+PASSES: Final = 3
+FULLEST: Final = 0.4  # of the page: more than that is a pattern and no writing on rules
+BIN: Final = 24  # columns in which a rule's place is measured together
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """A rule's middle, float64 (columns,), in rows; and the columns where it is there."""
+
+    rows: NDArray[np.float64]
+    start: int
+    end: int
+
+
+def rules_in(faint: Mask) -> Mask:
+    """Where the rules are, but for what crosses them.
+
+    Args:
+        faint: 1 where anything stands out from the paper, rules as well as ink.
+
+    Returns:
+        uint8 as `faint`: 1 on the pixels that are only rule.
+    """
+    if np.count_nonzero(faint) > FULLEST * faint.size:
+        return np.zeros_like(faint)
+    across = _one_way(faint)
+    rest = np.where(across > 0, 0, faint).astype(np.uint8)
+    down = np.ascontiguousarray(_one_way(np.ascontiguousarray(rest.T)).T)
+    return np.asarray(cv2.bitwise_or(across, down), np.uint8)
+
+
+def _one_way(faint: Mask) -> Mask:
+    """The rules that run from left to right."""
+    erased = np.zeros_like(faint)
+    thickest = max(3, round(THICKEST * max(faint.shape)))
+    if min(faint.shape) < 4 * thickest:
+        return erased
+    column = np.ones((thickest + 1, 1), np.uint8)
+    thin = cv2.subtract(faint, cv2.morphologyEx(faint, cv2.MORPH_OPEN, column))
+    thin = np.asarray(thin, np.uint8)
+    runs: tuple[NDArray[np.int32], NDArray[np.int32]] | None = None
+    for _ in range(PASSES):
+        rules = _rules_along(np.asarray(thin, np.uint8), faint, thickest)
+        if not rules:
+            break
+        runs = runs or _upright_runs(faint)
+        for rule in rules:
+            _erase(erased, rule, faint, *runs, thickest)
+        thin = np.where(erased > 0, 0, thin).astype(np.uint8)
+    return erased
+
+
+def _rules_along(thin: Mask, faint: Mask, thickest: int) -> list[_Rule]:
+    """The rules through much thin ink, those with the most ink first."""
+    factor = min(1.0, HOUGH_SIDE / max(thin.shape))
+    size = (max(1, round(thin.shape[1] * factor)), max(1, round(thin.shape[0] * factor)))
+    small = (cv2.resize(thin * 255, size, interpolation=cv2.INTER_AREA) > 70).astype(np.uint8)
+    steep = np.radians(STEEPEST)
+    least = max(12, int(0.8 * SHORTEST * size[0]))
+    found = cv2.HoughLines(
+        small, 1, np.pi / 720, least, min_theta=np.pi / 2 - steep, max_theta=np.pi / 2 + steep
+    )
+    rules: list[_Rule] = []
+    if found is None:
+        return rules
+    ends = np.array([0.15, 0.5, 0.85]) * size[0]
+    taken, failed = np.zeros((0, 3)), np.zeros((0, 3))
+    for rho, theta in np.asarray(found, np.float64).reshape(-1, 2)[:6000]:
+        slope = -np.cos(theta) / np.sin(theta)
+        rows = rho / np.sin(theta) + slope * ends
+        off = rows - taken
+        # Another line through the same ink, or across several rules, is no rule of its own.
+        if (np.abs(off).min(1) < 2.5).any() or (off.min(1) * off.max(1) < 0).any():
+            continue
+        if (np.abs(rows - failed).max(1) < 2.5).any():
+            continue
+        rule = _followed(thin, faint, float(rho / np.sin(theta)) / factor, float(slope), thickest)
+        if rule is None:
+            failed = np.vstack([failed, rows])
+        else:
+            taken = np.vstack([taken, rows])
+            rules.append(rule)
+        if len(rules) == MOST_RULES or len(failed) == MOST_FAILURES:
+            break
+    return rules
+
+
+def _followed(
+    thin: Mask, faint: Mask, intercept: float, slope: float, thickest: int
+) -> _Rule | None:
+    """Follow a rule along the page; None if there is no ink on much of it."""
+    height, width = thin.shape
+    columns = np.arange(width)
+    rows = intercept + slope * columns
+    reach = 2 * thickest
+    for _ in range(2):
+        offsets = np.arange(-reach, reach + 1)
+        index = np.rint(rows[None, :] + offsets[:, None]).astype(np.int64)
+        inside = (index >= 0) & (index < height)
+        hit = thin[np.clip(index, 0, height - 1), columns[None, :]] * inside
+        weight = hit.sum(0).astype(np.float64)
+        place = (hit * offsets[:, None]).sum(0) / np.maximum(weight, 1)
+        good = (weight > 0) & (weight <= thickest)
+        if np.count_nonzero(good) < 0.5 * SHORTEST * width:
+            return None
+        moved = np.polynomial.Polynomial.fit(
+            columns[good], place[good], 3 if reach <= thickest else 1
+        )
+        rows = rows + np.clip(moved(columns), -reach, reach)
+        reach = max(2, thickest // 2)
+    near, hidden = np.zeros(width, bool), np.zeros(width, bool)
+    for offset in range(-reach, reach + 1):
+        index = np.rint(rows + offset).astype(np.int64)
+        inside = (index >= 0) & (index < height)
+        index = np.clip(index, 0, height - 1)
+        near |= inside & (thin[index, columns] > 0)
+        hidden |= inside & (faint[index, columns] > thin[index, columns])
+    # Strokes, and rules that run the other way, hide it: there it is neither seen nor missed.
+    window = np.ones(min(2 * BIN + 1, width))  # numpy takes the longer one's length
+    seen = np.convolve(near, window, mode="same")
+    there = np.flatnonzero(seen > 0.4 * np.convolve(near | ~hidden, window, mode="same"))
+    if len(there) == 0:
+        return None
+    start, end = int(there[0]), int(there[-1]) + 1
+    open_ = np.count_nonzero((near | ~hidden)[start:end])
+    seen_in_all = np.count_nonzero(near[start:end])
+    if end - start < SHORTEST * width or seen_in_all < COVERED * open_:
+        return None
+    if seen_in_all < 0.5 * SHORTEST * width:
+        return None
+    return _Rule(np.asarray(rows, np.float64), start, end)
+
+
+def _upright_runs(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """For each pixel the length of the upright run of ink it is in, and the row it begins at."""
+    height = mask.shape[0]
+    row = np.arange(height, dtype=np.int32)[:, None]
+    last_gap = np.maximum.accumulate(np.where(mask == 0, row, np.int32(-1)), axis=0)
+    next_gap = np.minimum.accumulate(np.where(mask == 0, row, np.int32(height))[::-1], axis=0)[::-1]
+    return (next_gap - last_gap - 1).astype(np.int32), (last_gap + 1).astype(np.int32)
+
+
+def _erase(
+    erased: Mask,
+    rule: _Rule,
+    faint: Mask,
+    runs: NDArray[np.int32],
+    starts: NDArray[np.int32],
+    thickest: int,
+) -> None:
+    """Mark the rule's own runs: those that are hardly longer than the rule is thick."""
+    height = faint.shape[0]
+    columns = np.arange(rule.start, rule.end)
+    reach = max(2, thickest // 2)
+    seen = np.zeros(len(columns), np.int64)
+    for offset in sorted(range(-reach, reach + 1), key=abs):
+        index = np.rint(rule.rows[rule.start : rule.end] + offset).astype(np.int64)
+        inside = (index >= 0) & (index < height)
+        index = np.clip(index, 0, height - 1)
+        fresh = inside & (seen == 0) & (faint[index, columns] > 0)
+        seen[fresh] = index[fresh] + 1
+    met = np.flatnonzero(seen)
+    at, column = seen[met] - 1, columns[met]
+    lengths = runs[at, column]
+    if len(lengths) == 0:
+        return
+    usual = float(np.median(lengths[lengths <= thickest])) if (lengths <= thickest).any() else 2.0
+    limit = max(usual + 2, 1.5 * usual)
+    for k in np.flatnonzero(lengths <= limit):
+        first = starts[at[k], column[k]]
+        erased[first : first + lengths[k], column[k]] = 1

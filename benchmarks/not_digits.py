@@ -1,0 +1,172 @@
+"""How often is what is no digit refused, and how often a true digit?
+
+Things that are no digit, of `benchmarks._not_digits.testing`: letters of fonts that the gate's
+training never used, signs, scribbles, textures and shapes made in other ways than training's,
+MNIST test digits written over each other or cut in half, and kinds that training has nothing like
+(Cyrillic letters, words, faces, pieces of photographs). Blank and nearly blank canvases, too. True
+digits: MNIST's test digits placed on a canvas, the same redrawn by pens, and scikit-learn's
+`load_digits`. Each picture goes the page's way: `find_digit`, a run, its temperature,
+`core.refusal.judge`. Refused is what is "not a digit", and what `find_digit` itself refuses.
+
+Letters that are digits in shape (O, I, l, S, Z, B ...) cannot be told apart; they are in the
+figures all the same, and each letter has its own.
+
+Nothing of this was used for training the gate or for choosing the limits of `core/refusal.py`, but
+for one thing: faces passed a first gate, so strokes put together at random were added to training.
+
+    python -m benchmarks.not_digits [--run best] [--seed 1] [--each 300]
+        [--digits 5000] [--quick]
+
+Writes `benchmarks/results/not_digits.json` (not with `--quick`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import cv2
+import numpy as np
+
+from benchmarks._glyphs import HELD_OUT_FONTS, RUBIK
+from benchmarks._not_digits import LATIN, LIKE_DIGITS, UNSEEN, one_letter, testing
+from benchmarks._pen_variants import found
+from benchmarks._pens import Picture, centre_lines
+from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
+from benchmarks.placed_digits import optdigits, placed_set
+from benchmarks.stroke_digits import PENS_HIGH, stroke_set
+from core.refusal import judge
+
+PER_LETTER: Final = 24
+PACKAGES: Final = (*NETWORK_PACKAGES, "opencv-python-headless", "matplotlib", "scikit-learn")
+Figures = dict[str, Any]
+Ask = Callable[[list[Picture | None]], list[str]]
+
+
+def blank(chance: np.random.Generator) -> Picture | None:
+    """An empty canvas, one of weak grain, or one with a dot or two."""
+    page = np.full((280, 280), 255, np.uint8)
+    kind = int(chance.integers(3))
+    if kind == 1:
+        page = (250 + chance.integers(0, 6, page.shape)).astype(np.uint8)
+    elif kind == 2:
+        x, y = (int(value) for value in chance.integers(20, 260, 2))
+        cv2.circle(page, (x, y), int(chance.integers(4, 20)), 0, -1, cv2.LINE_AA)
+    return found(page)
+
+
+def counted(kinds: list[str]) -> Figures:
+    """n, and how many are refused, unsure, sure; the share that is refused, 0 to 1."""
+    n = len(kinds)
+    refused = sum(kind in {"refused", "not a digit"} for kind in kinds)
+    return {
+        "n": n,
+        "refused": refused,
+        "unsure": kinds.count("unsure"),
+        "sure": kinds.count("sure"),
+        "share_refused": round(refused / n, 5),
+    }
+
+
+def letters(seed: int, ask: Ask) -> tuple[Figures, Figures, Figures]:
+    """Each letter of the held-out fonts: by letter; those unlike digits; those like digits."""
+    fonts = (*HELD_OUT_FONTS, RUBIK)
+    by_letter: dict[str, list[str]] = {}
+    for sign in LATIN:
+        made = []
+        for k in range(PER_LETTER):
+            chance = np.random.default_rng([seed, 77, ord(sign), k])
+            made.append(one_letter(fonts[k % len(fonts)], sign, chance))
+        by_letter[sign] = ask(made)
+    unlike, like = (
+        [kind for sign in LATIN if (sign in LIKE_DIGITS) is alike for kind in by_letter[sign]]
+        for alike in (False, True)
+    )
+    shares = {sign: counted(kinds)["share_refused"] for sign, kinds in by_letter.items()}
+    return shares, counted(unlike), counted(like)
+
+
+def true_digits(seed: int, count: int) -> dict[str, list[Picture | None]]:
+    """Three sets of true digits, prepared."""
+    from core import datasets
+
+    images = datasets.load("mnist").test.images[:count]
+    lines = [centre_lines(digit) for digit in images]
+    pixels, _, refused = stroke_set(lines, seed, pens_high=PENS_HIGH)
+    drawn = [None if no else digit for digit, no in zip(pixels, refused, strict=True)]
+    return {
+        "mnist-test placed": [found(page) for page in placed_set(images, seed)],
+        "mnist-test by pens": drawn,
+        "optdigits placed": [found(page) for page in placed_set(optdigits()[0][:count], seed)],
+    }
+
+
+def main() -> None:
+    """Measure, print and write down."""
+    line = parser(__doc__)
+    line.add_argument("--run", default="best", help="which run reads the pictures")
+    line.add_argument("--seed", type=int, default=1)
+    line.add_argument("--each", type=int, default=300, help="pictures of each kind of no-digit")
+    line.add_argument("--digits", type=int, default=5000, help="of MNIST's test digits, the first")
+    options = line.parse_args()
+
+    from core import datasets, runs
+    from core.inference import load_predictor
+    from core.temperature import temperature_of
+
+    cv2.setNumThreads(1)
+    run = runs.find(options.run)
+    network, temperature = load_predictor(options.run), temperature_of(run)
+
+    def ask(made: list[Picture | None]) -> list[str]:
+        there = [picture for picture in made if picture is not None]
+        pixels = np.stack(there) if there else np.zeros((0, 28, 28), np.uint8)
+        verdicts = iter(judge(pixels, network.probabilities(pixels), temperature))
+        return ["refused" if one is None else next(verdicts).kind for one in made]
+
+    test = datasets.load("mnist").test
+    each = 60 if options.quick else options.each
+    ways = testing(test.images, test.labels)
+    ways.pop("letters")
+    kinds = {"blank": ask([blank(np.random.default_rng([options.seed, k])) for k in range(each)])}
+    for name, way in ways.items():
+        seed = [options.seed, *name.encode()]
+        kinds[name] = ask([way(np.random.default_rng([*seed, k])) for k in range(each)])
+        print(f"{name:12}{counted(kinds[name])}", flush=True)
+    by_letter, unlike, like = letters(options.seed, ask)
+    figures: Figures = {"no_digits": {name: counted(found) for name, found in kinds.items()}}
+    figures["no_digits"] |= {"letters": unlike, "letters like digits": like}
+    figures["refused_by_letter"] = by_letter
+    rows = figures["no_digits"].values()
+    figures["no_digits_in_all"] = _summed(list(rows))
+    figures["no_digits_but_letters_like_digits"] = _summed([r for r in rows if r is not like])
+    figures["kinds_training_has_nothing_like"] = _summed([figures["no_digits"][k] for k in UNSEEN])
+    figures["true_digits"] = {
+        name: counted(ask(made))
+        for name, made in true_digits(
+            options.seed, 300 if options.quick else options.digits
+        ).items()
+    }
+    figures["true_digits_in_all"] = _summed(list(figures["true_digits"].values()))
+    for name, row in figures.items():
+        print(name, row)
+    write_result(
+        "not_digits",
+        figures,
+        seed=options.seed,
+        packages=PACKAGES,
+        quick=options.quick,
+        run={"asked": options.run, "id": run.info.id, "sha256": run.info.model_sha256},
+        temperature=round(temperature, 4),
+        letters_like_digits=LIKE_DIGITS,
+    )
+
+
+def _summed(rows: list[Figures]) -> Figures:
+    """Several rows as one."""
+    sums = {key: sum(row[key] for row in rows) for key in ("n", "refused", "unsure", "sure")}
+    return sums | {"share_refused": round(sums["refused"] / sums["n"], 5)}
+
+
+if __name__ == "__main__":
+    start(main)

@@ -1,0 +1,142 @@
+"""Train the run `best` on: digits as real pens draw them, beside MNIST's.
+
+It begins with the weights of a run (`best`) and shows it, for an epoch or two at a small learning
+rate, the training digits that it knows and as many again that were redrawn by pens of any width,
+slanted, bent and with gaps, made wider and thinner, cut off at their box, kept as coarse as 8x8
+pixels, or written in forms that MNIST hardly has, a 1 with a flag, a 7 with a bar
+(`benchmarks._pen_variants`). All of them are made from training digits: MNIST's test digits and the
+1,000 test digits of the sample stay unseen, and so do the digits that `best` was validated on.
+
+Recipe, augmentation, loss, watcher, checkpoint and run folder are the product's own.
+
+    python -m benchmarks.train_best_pens FOLDER [--from best] [--epochs 1] [--rate 0.001]
+        [--seed 1] [--cache FOLDER] [--quick]
+
+FOLDER becomes a run folder. Broken off at any moment, the same command goes on: pictures are kept
+in `--cache` as they are made, the training goes on from its last checkpoint (every 30 s), to the
+weights of an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import cv2
+import numpy as np
+
+from benchmarks import _pen_variants
+from benchmarks._kept_pictures import Make, changed, pictures
+from benchmarks.common import parser, start
+from core.datasets import Split
+
+if TYPE_CHECKING:
+    from core.events import Event
+    from core.recipes import Recipe
+    from core.run_writer import RunWriter
+
+COUNTS: Final = {"pens": 30_000, "wider": 8_000, "coarse": 8_000, "forms": 5_000}
+WARMUP: Final = 0.1
+
+
+def pen_digits(fitted: Split, seed: int, cache: Path, *, quick: bool) -> Split:
+    """The digits of `fitted`, then those that were made of them."""
+    ways: dict[str, Make] = {
+        "pens": changed(fitted, _pen_variants.with_a_pen),
+        "wider": changed(fitted, _pen_variants.wider_or_thinner),
+        "coarse": changed(fitted, _pen_variants.coarse),
+        "forms": _pen_variants.in_another_form,
+    }
+    parts = [(fitted.images, fitted.labels)]
+    for kind, count in COUNTS.items():
+        images, labels = pictures(kind, 100 if quick else count, ways[kind], seed, cache)
+        parts.append((images, labels.astype(np.uint8)))
+    if quick:
+        parts[0] = (fitted.images[:500], fitted.labels[:500])
+    images = np.concatenate([part[0] for part in parts])
+    return Split(images, np.concatenate([part[1] for part in parts]))
+
+
+def main() -> None:
+    """Make the pictures, train on, test: the product's own training does the rest."""
+    line = parser(__doc__)
+    line.add_argument("folder", type=Path, help="the run folder that is made, or gone on with")
+    line.add_argument("--from", dest="parent", default="best", help="the run to begin with")
+    line.add_argument("--epochs", type=int, default=1)
+    line.add_argument("--rate", type=float, default=0.001, help="the highest learning rate")
+    line.add_argument("--seed", type=int, default=1)
+    line.add_argument("--cache", type=Path, help="a folder for the pictures; else a temporary one")
+    options = line.parse_args()
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "2")
+    cv2.setNumThreads(1)
+
+    # Here, not above: TensorFlow takes seconds to import.
+    from core import datasets, runs, training
+
+    parent = runs.open_path(options.parent)
+    recipe = parent.info.recipe.changed(
+        epochs=options.epochs,
+        optimizer=parent.info.recipe.optimizer.model_dump() | {"learning_rate": options.rate},
+        schedule={"kind": "one-cycle", "warmup": WARMUP},
+        seed=options.seed,
+    )
+    known = datasets.training_split(recipe.dataset, exclude_sample_test=recipe.exclude_sample_test)
+    # Before `best` saw them they were divided so: what it was validated on stays unseen.
+    fitted, validation = training.split_validation(known, recipe)
+    cache = options.cache or Path(tempfile.gettempdir()) / "digitscope-pens"
+    cache.mkdir(parents=True, exist_ok=True)
+    digits = pen_digits(fitted, options.seed, cache, quick=options.quick)
+    print(f"{len(digits)} digits in an epoch, {len(fitted)} of them MNIST's own", flush=True)
+    writer = _writer(options, recipe, parent, len(digits), len(validation or ()))
+    run = training._train(writer, (digits, validation), _told, training.NO_BOUNDS)  # noqa: SLF001
+    print("\n".join(f"{name}: {metrics}" for name, metrics in run.info.metrics.items()))
+
+
+def _writer(
+    options: argparse.Namespace, recipe: Recipe, parent: object, n: int, n_validation: int
+) -> RunWriter:
+    """A new run folder with a checkpoint that holds the parent's weights; or the one begun."""
+    from core import checkpoints, runs, training
+    from core.checkpoints import TrainingState
+    from core.inference import open_model
+    from core.run_info import Provenance
+    from core.run_writer import ResumedWriter, RunWriter
+
+    assert isinstance(parent, runs.Run)
+    if (options.folder / "run.json").exists():
+        writer: RunWriter = ResumedWriter(runs.read(options.folder))
+    else:
+        source = Provenance(
+            dataset=recipe.dataset,
+            excluded_sample_test=recipe.exclude_sample_test,
+            n_train=n,
+            n_validation=n_validation,
+        )
+        versions, machine = training._versions(), training._machine()  # noqa: SLF001
+        writer = RunWriter(
+            options.folder,
+            recipe,
+            source,
+            versions=versions,
+            machine=machine,
+            preset=parent.id,
+        )
+    if not (options.folder / runs.CHECKPOINT).exists():
+        model = training.build(recipe)
+        model.set_weights(open_model(parent).get_weights())
+        model.optimizer.build(model.trainable_variables)
+        checkpoints.save(options.folder, TrainingState(recipe.optimizer.learning_rate), model)
+    return writer
+
+
+def _told(event: Event) -> None:
+    """Print each epoch's figures."""
+    if type(event).__name__ == "EpochEnded":
+        print(event, flush=True)
+
+
+if __name__ == "__main__":
+    start(main)

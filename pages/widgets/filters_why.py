@@ -15,6 +15,7 @@ from pages.widgets.colour_legend import colour_legend
 from pages.widgets.filters_choice import Seen
 from pages.widgets.filters_why_random import random_weights_view
 from pages.widgets.predictors import predictor
+from pages.widgets.why_words import ABOUT, TITLES
 from pages.widgets.words import plain
 
 if TYPE_CHECKING:
@@ -24,20 +25,6 @@ FOR, NOT = "filters-why-for", "filters-why-not"
 SQUARE, LAYER = "filters-why-square", "filters-why-layer"
 _ASKED: Final = "filters_why_asked"
 NOBODY: Final = -1
-_TITLES: Final[dict["Method", str]] = {
-    "grad-cam": "Grad-CAM",
-    "integrated-gradients": "Integrated gradients",
-    "occlusion": "Occlusion",
-}
-_ABOUT: Final[dict["Method", str]] = {
-    "grad-cam": "The feature maps of a convolution, each weighted by how much the score rises with "
-    "it, added up; what speaks against the score is cut off (ReLU), so there is no red. Coarse: it "
-    "is as fine as those maps. Selvaraju et al., 2017.",
-    "integrated-gradients": "The digit is faded in from a blank picture, and each pixel gets its "
-    "share of all that the score changes on the way. Sundararajan, Taly and Yan, 2017.",
-    "occlusion": "A square of blank paper is laid on every place of the digit; a pixel gets what "
-    "the score loses, on average, when it is covered. Zeiler and Fergus, 2014.",
-}
 
 
 def why_view(seen: Seen) -> None:
@@ -164,7 +151,7 @@ def _method(
 ) -> None:
     from core.attribution import explained
 
-    st.markdown(f"**{_TITLES[method]}**")
+    st.markdown(f"**{TITLES[method]}**")
     try:
         found = explained(seen.run.id, seen.epoch, seen.image, question, method, settings)
     except DigitscopeError as error:
@@ -173,14 +160,14 @@ def _method(
     st.image(
         overlay(found, seen.image, theme),
         width="stretch",
-        alt=f"{_TITLES[method]}: which places of the digit speak for {NAMES[question.digit]}",
+        alt=f"{TITLES[method]}: which places of the digit speak for {NAMES[question.digit]}",
     )
     if method == "grad-cam" and not found.any():
         st.info(
             "The map is empty: averaged over their places, these feature maps do not speak for it. "
             "Try another convolution: Grad-CAM was made for networks that end in a global average."
         )
-    st.caption(_ABOUT[method])
+    st.caption(ABOUT[method])
 
 
 def _completeness(seen: Seen, question: "Question") -> None:

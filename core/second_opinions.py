@@ -1,0 +1,270 @@
+"""What other runs answer on one digit, and how the answer came about over the epochs of one run.
+
+The networks are opened here, besides those that visitors draw with (`core.inference` keeps 8): a
+visitor who asks all runs pushes out nobody's. They answer one digit at a time, without the traced
+functions that make many digits quick. All answers are calibrated (`core.temperature`), as those of
+the run in use are: `calibrated` gives its.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import runs
+from core.chores import Report
+from core.errors import RunError
+from core.job_card import is_shipped, shown_name
+from core.runs import Run
+from core.scaling import scale
+from core.temperature import temperature_of, tempered
+
+if TYPE_CHECKING:
+    import keras
+
+MOST: Final = 12
+"""So many other runs are asked: all that ship, then the newest of the others."""
+_NETWORKS_KEPT: Final = 2 * MOST
+_RUNS_KEPT: Final = 4
+"""Runs whose weights after every epoch are kept, as float16: at most 25 MB each, as a rule 4."""
+
+_DIVERGED: Final = "It answers with numbers that are not finite: its training diverged."
+_Key = tuple[Path, str]
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a run answers on a digit; or, in a sentence, the `problem` why it does not.
+
+    `name`: what its visitor calls it, else its id. `mistakes`: on test digits, as "38 of 10,000".
+    """
+
+    run: str
+    name: str
+    mistakes: str
+    answer: int = -1
+    confidence: float = 0.0
+    problem: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class OverEpochs:
+    """Answers to one digit after each kept epoch: rising, then None for the finished network.
+
+    `probabilities`: float32 (epochs, 10), NaN where the network gave no numbers.
+    """
+
+    epochs: tuple[int | None, ...]
+    probabilities: NDArray[np.float32]
+
+    def spells(self) -> list[tuple[int, int | None]]:
+        """Each answer as long as it lasted: (digit, the epoch from which on), in their order.
+
+        Epochs without numbers are passed over.
+        """
+        read = [
+            (int(row.argmax()), epoch)
+            for row, epoch in zip(self.probabilities, self.epochs, strict=True)
+            if not np.isnan(row).any()
+        ]
+        return [(digit, next(group)[1]) for digit, group in groupby(read, key=lambda one: one[0])]
+
+
+def other_runs(run_id: str) -> tuple[list[Run], int]:
+    """The runs besides this one that have a network, at most `MOST`, and how many are left out.
+
+    Those that ship come first, then the others, the newest first.
+    """
+    usable = [
+        run
+        for run in runs.list_runs()
+        if isinstance(run, Run) and run.info.model_sha256 and run.id != run_id
+    ]
+    shipped = [run for run in usable if is_shipped(run)]
+    own = sorted(
+        (run for run in usable if not is_shipped(run)),
+        key=lambda run: run.info.created.timestamp(),
+        reverse=True,
+    )
+    found = [*shipped, *own]
+    return found[:MOST], max(0, len(found) - MOST)
+
+
+def calibrated(
+    run_id: str, epoch: int | None
+) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """A run's network, finished or after an epoch: uint8 (n, 28, 28) to probabilities (n, 10).
+
+    They are calibrated; the highest is the network's own answer. Imports TensorFlow when it is
+    called. Raises RunError if the network cannot be opened, and what it gives raises RunError if
+    the network's numbers are not finite.
+    """
+    from core.inference import load_predictor
+
+    temperature = temperature_of(runs.find(run_id))
+    ask = load_predictor(run_id, epoch).probabilities
+    return lambda images: tempered(ask(images), temperature)
+
+
+def opened(asked: Sequence[Run]) -> bool:
+    """Whether all these networks are at hand, so that `opinions` takes no longer than a moment."""
+    with _keeping:
+        return all(_key(run) in _networks for run in asked)
+
+
+def open_all(asked: Sequence[Run], report: Report) -> None:
+    """Open these networks, for `core.chores`: some half a second each. Imports TensorFlow.
+
+    `report` is told how many of how many are open, and stops it when it raises. Those that cannot
+    be opened are remembered as such.
+    """
+    report(0, len(asked))
+    for place, run in enumerate(asked):
+        _network(run)
+        report(place + 1, len(asked))
+
+
+def opinions(asked: Sequence[Run], pixels: NDArray[np.uint8]) -> tuple[Opinion, ...]:
+    """What each run answers on a digit, uint8 (28, 28), in their order.
+
+    A run that cannot answer has a `problem` and breaks nothing. Opens what is not open yet.
+    """
+    return tuple(_opinion(run, pixels) for run in asked)
+
+
+def over_epochs(run: Run, pixels: NDArray[np.uint8]) -> OverEpochs:
+    """What a run's network answers on a digit, uint8 (28, 28), after each kept epoch and finished.
+
+    Imports TensorFlow when it is called. Epochs whose weights cannot be read are left out. Raises
+    RunError if none is left, or the weights are not of this network.
+    """
+    learner = _learner(run.folder, (run.info.model_sha256, tuple(run.epochs())))
+    return learner.answers(pixels)
+
+
+class _Network:
+    """A network that answers one digit."""
+
+    def __init__(self, model: "keras.Model", run: Run) -> None:
+        import keras
+
+        self._model, self._scaling = model, run.info.recipe.scaling
+        self._before_last = keras.Model(model.inputs, model.layers[-1].input)
+
+    def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The ten probabilities, as `core.inference.Predictor` gives them; maybe not finite."""
+        import tensorflow as tf
+
+        last = self._model.layers[-1]
+        batch = tf.constant(np.asarray(scale(pixels[None], self._scaling), np.float32))
+        before = self._before_last(batch, training=False)
+        return np.asarray(tf.nn.softmax(before @ last.kernel + last.bias)[0].numpy(), np.float32)
+
+
+class _Learner:
+    """A run's network that is filled with the weights of one epoch after the other."""
+
+    def __init__(self, run: Run) -> None:
+        self._weights: list[tuple[int | None, list[NDArray[Any]]]] = []
+        for epoch in run.epochs():
+            try:
+                self._weights.append((epoch, run.epoch_weights(epoch)))
+            except RunError:
+                continue
+        if run.info.model_sha256:
+            from core.inference import load_predictor
+
+            self._weights.append((None, load_predictor(run.id).model.get_weights()))
+        if not self._weights:
+            raise RunError(
+                f"The run {run.id!r} keeps no weights that can be read. Choose another run."
+            )
+        self._run = run
+        self._model = run.info.recipe.architecture.to_keras()
+        self._network = _Network(self._model, run)
+        self._one_at_a_time = Lock()
+
+    def answers(self, pixels: NDArray[np.uint8]) -> OverEpochs:
+        with self._one_at_a_time:
+            found = np.stack([self._answer(one, pixels) for _, one in self._weights])
+        there = np.isfinite(found).all(axis=1)
+        found[there] = tempered(found[there], temperature_of(self._run))
+        found[~there] = np.nan
+        return OverEpochs(tuple(epoch for epoch, _ in self._weights), found)
+
+    def _answer(
+        self, weights: list[NDArray[Any]], pixels: NDArray[np.uint8]
+    ) -> NDArray[np.float32]:
+        try:
+            self._model.set_weights([one.astype(np.float32) for one in weights])
+        except ValueError as error:
+            raise RunError(
+                f"The weights of the epochs of the run {self._run.id!r} are not those of its "
+                "recipe's network. Train the run again."
+            ) from error
+        return self._network.probabilities(pixels)
+
+
+_networks: dict[_Key, _Network | RunError] = {}
+_keeping = Lock()
+_opening = Lock()
+
+
+def _key(run: Run) -> _Key:
+    return run.folder, run.info.model_sha256
+
+
+def _network(run: Run) -> _Network | RunError:
+    """The network, or why there is none; opened once for all visitors."""
+    found = _at_hand(run)
+    if found is not None:
+        return found
+    from core.inference import open_model
+
+    with _opening:
+        found = _at_hand(run)
+        if found is None:
+            try:
+                found = _Network(open_model(run), run)
+            except RunError as error:
+                found = error
+            with _keeping:
+                _networks[_key(run)] = found
+                if len(_networks) > _NETWORKS_KEPT:
+                    del _networks[next(iter(_networks))]
+        return found
+
+
+def _at_hand(run: Run) -> _Network | RunError | None:
+    """A network that is open already; it counts as the one used last from now on."""
+    with _keeping:
+        found = _networks.pop(_key(run), None)
+        if found is not None:
+            _networks[_key(run)] = found
+        return found
+
+
+def _opinion(run: Run, pixels: NDArray[np.uint8]) -> Opinion:
+    headline = run.info.headline()
+    mistakes = f"{headline[1].wrong:,} of {headline[1].n:,}" if headline else ""
+    name = shown_name(run)
+    network = _network(run)
+    if isinstance(network, RunError):
+        return Opinion(run.id, name, mistakes, problem=str(network))
+    found = network.probabilities(pixels)
+    if not np.isfinite(found).all():
+        return Opinion(run.id, name, mistakes, problem=_DIVERGED)
+    answer = int(found.argmax())
+    confidence = float(tempered(found[None], temperature_of(run))[0, answer])
+    return Opinion(run.id, name, mistakes, answer, confidence)
+
+
+@lru_cache(maxsize=_RUNS_KEPT)
+def _learner(folder: Path, _stamp: tuple[str, tuple[int, ...]]) -> _Learner:
+    return _Learner(runs.read(folder))

@@ -1,0 +1,247 @@
+"""The Predict page's "where it flips": the digit is turned, moved, stretched, and read again."""
+
+from typing import Final
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core import runs
+from core.errors import DigitscopeError
+from core.figures import percent, probability_bars
+from core.flips import KIND, KINDS, NOTHING, Change, Kind, KindName, changed, in_words
+from core.flips_figures import course_lines
+from core.flips_search import Course, Flip, Flips, course, smallest_flips
+from core.palette import TEXT
+from core.preprocessing import Digit
+from core.second_opinions import calibrated
+from pages.widgets.answer import CHART_CONFIG, enlarged
+from pages.widgets.words import plain
+
+Pixels = NDArray[np.uint8]
+ALONG: Final = "predict-flips-along"
+_DIGIT, _FOUND = "predict_flips_of", "predict_flips_found"
+_SLIDER_PX, _CARD_PX = 150, 160
+"""Two side by side on a phone."""
+_ZOOM, _CARD_ZOOM, _GAP = 6, 4, 6
+_WHOLE: Final = 0.95
+"""With less of its ink left, a digit is told to be cut off or worn away."""
+
+
+def flips_view(digit: Digit, run_id: str, epoch: int | None) -> None:
+    """Draw sliders that change a digit, what the network reads then, and where its answer flips.
+
+    A fragment of its own: a slider moves only this.
+    """
+    st.fragment(_draw)(digit.pixels, run_id, epoch)
+
+
+def key_of(name: KindName) -> str:
+    """Of a kind's slider."""
+    return f"predict-flips-{name}"
+
+
+def _draw(pixels: Pixels, run_id: str, epoch: int | None) -> None:
+    _begin_anew(pixels)
+    st.write(
+        "**Where it flips**: change the digit until the network reads another one. The changes are "
+        "made on the 28 × 28 pixels that it sees, and not centred anew."
+    )
+    try:
+        with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
+            ask = calibrated(run_id, epoch)
+        left, right = st.columns([6, 5], gap="large")
+        with left:
+            change = _sliders()
+        name: KindName = st.session_state[ALONG]
+        # One batch: along the whole range, and among it the digit as it stands.
+        along = course(pixels, name, ask, change)
+        answer = int(ask(pixels[None])[0].argmax())
+        with right:
+            _as_it_stands(pixels, change, along.at(getattr(change, name)), answer)
+        found = _smallest(pixels, run_id, epoch)
+        _chart(along, change, answer, found[name])
+        _cards(pixels, found, answer)
+    except DigitscopeError as error:
+        st.error(plain(str(error)), icon=":material/broken_image:")
+
+
+def _begin_anew(pixels: Pixels) -> None:
+    """Another digit begins unchanged."""
+    state = st.session_state
+    if state.get(_DIGIT) != pixels.tobytes():
+        state[_DIGIT] = pixels.tobytes()
+        _set(NOTHING)
+    state.setdefault(ALONG, KINDS[0].name)
+
+
+def _set(change: Change, along: KindName | None = None) -> None:
+    """Put the sliders to a change: for callbacks."""
+    for kind in KINDS:
+        st.session_state[key_of(kind.name)] = float(getattr(change, kind.name))
+    if along:
+        st.session_state[ALONG] = along
+
+
+def _sliders() -> Change:
+    with st.grid(min_column_width=_SLIDER_PX, gap=("small", "medium")):
+        values = {kind.name: _slider(kind) for kind in KINDS}
+    change = Change(**values)
+    st.button(
+        "Back to the digit",
+        icon=":material/restart_alt:",
+        key="predict-flips-back",
+        on_click=_set,
+        args=(NOTHING,),
+        disabled=change == NOTHING,
+    )
+    return change
+
+
+def _slider(kind: Kind) -> float:
+    st.session_state.setdefault(key_of(kind.name), kind.nothing)
+
+    def moved() -> None:
+        st.session_state[ALONG] = kind.name
+
+    value: float = st.slider(
+        kind.label,
+        float(kind.low),
+        float(kind.high),
+        step=kind.step,
+        format=kind.form,
+        key=key_of(kind.name),
+        persist_state="session",
+        help=kind.tip,
+        on_change=moved,
+    )
+    return value
+
+
+def _as_it_stands(
+    pixels: Pixels, change: Change, probabilities: NDArray[np.float32], answer: int
+) -> None:
+    """The changed digit, what is read in it, and its ten probabilities."""
+    read = int(probabilities.argmax())
+    sure = _percent(float(probabilities[read]))
+    flipped = "" if read == answer else f", and no longer {answer}"
+    with st.container(horizontal=True, vertical_alignment="center", wrap=False):
+        st.image(
+            enlarged(changed(pixels, change), _ZOOM),
+            width=28 * _ZOOM,
+            alt=f"The digit as 28 by 28 grey pixels, {in_words(change)}",
+        )
+        with st.container(width="stretch"):
+            st.markdown(f"Reads **{read}** ({sure}){flipped}.")
+            st.caption(in_words(change))
+    st.plotly_chart(
+        probability_bars([float(p) for p in probabilities], TEXT.get(st.context.theme.type or "")),
+        config=CHART_CONFIG,
+        key="predict-flips-bars",
+        alt="The probability that the network gives each of the ten digits, as the digit stands",
+    )
+
+
+def _chart(along: Course, change: Change, answer: int, found: Flips) -> None:
+    st.selectbox(
+        "The chart goes along",
+        [kind.name for kind in KINDS],
+        format_func=lambda name: KIND[name].label,
+        key=ALONG,
+        persist_state="session",
+        width=240,
+        help="The slider that was moved last; the others stay where they are.",
+    )
+    name = along.kind.name
+    alone = change.but(name, along.kind.nothing) == NOTHING
+    flips = [flip for flip in (found.below, found.above) if flip and alone]
+    st.plotly_chart(
+        course_lines(
+            along, answer, getattr(change, name), flips, TEXT.get(st.context.theme.type or "")
+        ),
+        config=CHART_CONFIG,
+        key="predict-flips-chart",
+        alt=f"The probabilities over {along.kind.label.lower()}, with the slider's place marked",
+    )
+    said = "The band on top says which digit is read; where it changes, the answer flips."
+    if flips:
+        where = (f"{along.kind.written(one.value)} (then {one.answer})" for one in flips)
+        said += f" Dotted: the smallest change that does it, {' and '.join(where)}."
+    if not alone:
+        said += " The other sliders stay as they stand."
+    if not along.drawn.all():
+        said += " Where the lines stop, less than a quarter of the ink is left."
+    st.caption(plain(said))
+
+
+def _smallest(pixels: Pixels, run_id: str, epoch: int | None) -> dict[KindName, Flips]:
+    """Searched for once for a digit and a network: sliders do not change it."""
+    run = runs.find(run_id)
+    of = (run.folder, run.info.model_sha256, epoch, pixels.tobytes())
+    kept = st.session_state.get(_FOUND)
+    if kept is None or kept[0] != of:
+        with st.spinner("Looking for the smallest change that flips the answer …", show_time=True):
+            kept = of, smallest_flips(pixels, calibrated(run_id, epoch))
+        st.session_state[_FOUND] = kept
+    found: dict[KindName, Flips] = kept[1]
+    return found
+
+
+def _cards(pixels: Pixels, found: dict[KindName, Flips], answer: int) -> None:
+    st.markdown(f"**The smallest change of each kind after which it no longer reads {answer}**")
+    flips = [one.smallest for one in found.values()]
+    if any(flips):
+        with st.grid(min_column_width=_CARD_PX, gap="small"):
+            for flip in flips:
+                if flip:
+                    _card(pixels, flip, found[flip.kind])
+    never = [KIND[name] for name, one in found.items() if one.smallest is None]
+    if never:
+        st.caption(f"No flip by: {'; '.join(map(_range, never))}.")
+    st.caption(
+        "Each change alone, to the next step of its slider: one step less does not flip the "
+        "answer. The search looked at twenty to sixty values a side: a flip that is undone at the "
+        "next of them is missed."
+    )
+
+
+def _card(pixels: Pixels, flip: Flip, both: Flips) -> None:
+    kind = KIND[flip.kind]
+    words = kind.in_words(flip.value)
+    with st.container(border=True, gap="small"):
+        st.image(
+            _before_and_after(pixels, flip.pixels),
+            alt=f"The digit before, and {words}",
+            width="stretch",
+        )
+        st.markdown(
+            f"**{plain(words[0].upper() + words[1:])}**: reads **{flip.answer}** "
+            f"({_percent(flip.probability)})"
+        )
+        other = both.above if flip is both.below else both.below
+        said = f"The other way: {kind.written(other.value)}, then {other.answer}. " if other else ""
+        if flip.ink < _WHOLE:
+            said += f"{percent(flip.ink)} of its ink is left."
+        if said:
+            st.caption(plain(said))
+        st.button(
+            "Set sliders",
+            key=f"predict-flips-show-{flip.kind}",
+            on_click=_set,
+            args=(NOTHING.but(flip.kind, flip.value), flip.kind),
+        )
+
+
+def _percent(part: float) -> str:
+    """With a space at which no line breaks."""
+    return plain(percent(part).replace(" ", "\u00a0"))
+
+
+def _before_and_after(before: Pixels, after: Pixels) -> Pixels:
+    """Both side by side, a strip of grey between them."""
+    gap = np.full((28 * _CARD_ZOOM, _GAP), 128, np.uint8)
+    return np.hstack([enlarged(before, _CARD_ZOOM), gap, enlarged(after, _CARD_ZOOM)])
+
+
+def _range(kind: Kind) -> str:
+    return plain(f"{kind.label.lower()} ({kind.written(kind.low)} to {kind.written(kind.high)})")

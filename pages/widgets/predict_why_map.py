@@ -1,0 +1,105 @@
+"""The Predict page's map of the pixels that speak for an answer, laid over the digit."""
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core import runs
+from core.architectures import Conv
+from core.attribution_pictures import Theme, overlay
+from core.confusion import NAMES
+from core.datasets import CLASSES
+from core.figures import percent
+from core.second_opinions import calibrated
+from pages.widgets.colour_legend import colour_legend
+from pages.widgets.why_words import ABOUT, EMPTY_MAP, TITLES
+
+if TYPE_CHECKING:
+    from core.attribution import Method, Question
+
+METHOD, FOR, NOT = "predict-why-method", "predict-why-for", "predict-why-not"
+NOBODY: Final = -1
+_ASKED: Final = "predict_why_asked"
+_OFFERED: Final[tuple["Method", ...]] = ("occlusion", "integrated-gradients", "grad-cam")
+_PX: Final = 300
+
+
+def why_map(pixels: NDArray[np.uint8], run_id: str, epoch: int | None) -> None:
+    """Draw which pixels, uint8 (28, 28), speak for a digit, by a method that is chosen.
+
+    Raises RunError if the network cannot be asked, PictureError for a blank digit.
+    """
+    st.subheader("Which pixels speak for it", anchor=False)
+    answers = calibrated(run_id, epoch)(pixels[None])[0]
+    question = _question((run_id, epoch, pixels.tobytes()), answers)
+    method = _method(run_id)
+    from core.attribution import explained
+
+    with st.spinner("Asking which pixels matter …", show_time=True):
+        found = explained(run_id, epoch, pixels, question, method)
+    first = NAMES[question.digit]
+    against = "against it" if question.other is None else f"for {NAMES[question.other]}"
+    theme: Theme = "dark" if st.context.theme.type == "dark" else "light"
+    with st.container(width=_PX):  # or as much as a phone has
+        st.image(
+            overlay(found, pixels, theme),
+            width="stretch",
+            alt=f"{TITLES[method]}: which places of the digit speak for {first}",
+        )
+    colour_legend(f"red: {against}", "0", f"blue: for {first}")
+    if not found.any():
+        st.info(EMPTY_MAP)
+    st.caption(f"The line is the digit. {ABOUT[method]}")
+
+
+def _question(asked: tuple[str, int | None, bytes], answers: NDArray[np.float32]) -> "Question":
+    """Draw the choice of the digit that is explained, and of one that it is held against."""
+    from core.attribution import Question
+
+    state = st.session_state
+    # Another digit or network has another answer: the question begins with it again.
+    if state.get(_ASKED) != asked:
+        state[_ASKED] = asked
+        state[FOR], state[NOT] = int(answers.argmax()), NOBODY
+    if state.get(NOT) == state.get(FOR):
+        state[NOT] = NOBODY
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        digit: int = st.selectbox(
+            "Why",
+            range(CLASSES),
+            format_func=lambda k: f"{NAMES[k]} ({percent(float(answers[k]))})",
+            key=FOR,
+            persist_state="session",
+            width=150,
+        )
+        other: int = st.selectbox(
+            "and not",
+            [NOBODY, *(k for k in range(CLASSES) if k != digit)],
+            format_func=lambda k: "(no other)" if k == NOBODY else NAMES[k],
+            key=NOT,
+            persist_state="session",
+            width=150,
+        )
+    return Question(digit, None if other == NOBODY else other)
+
+
+def _method(run_id: str) -> "Method":
+    """Draw the choice of the method: occlusion first, the quickest that every network bears."""
+    rows = runs.find(run_id).info.recipe.architecture.rows()
+    convolutions = any(isinstance(row.layer, Conv) for row in rows)
+    offered = [one for one in _OFFERED if convolutions or one != "grad-cam"]
+    state = st.session_state
+    if state.get(METHOD) not in offered:
+        state[METHOD] = offered[0]
+    method: Method | None = st.segmented_control(
+        "Method",
+        offered,
+        format_func=TITLES.__getitem__,
+        required=True,
+        key=METHOD,
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    return method or offered[0]

@@ -62,7 +62,7 @@ def first_loss(run: Run | None) -> float | None:
         rows = run.history() if run else None
     except RunError:
         return None
-    if run is None or rows is None or rows.empty:
+    if run is None or rows is None or rows.empty or run.info.provenance.fine_tuned:
         return None
     if "steps" in rows and not run.info.epochs_done:  # stopped before the epoch's end
         return None
@@ -87,6 +87,13 @@ def _results(info: RunInfo) -> Iterator[str]:
 def _differences(run: Run) -> Iterator[str]:
     """What the reader of the code has to know because the run did not go by its recipe alone."""
     info, recipe = run.info, run.info.recipe
+    if info.provenance.fine_tuned:
+        yield (
+            f"It was fine-tuned: it began with the network of the run "
+            f"{_plain(info.provenance.fine_tuned.parent)} and was shown digits of a visitor's own, "
+            "neither of which is part of this code. What follows trains a network from nothing "
+            "with the settings of the fine-tuning, so its figures will differ."
+        )
     if info.best_epoch:
         yield f"The weights kept are those of epoch {info.best_epoch}."
     if info.status == "stopped" and info.epochs_done:

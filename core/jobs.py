@@ -1,15 +1,27 @@
 """What a visitor can do with a training: submit it, give it orders, stop it, continue it."""
 
 import itertools
+import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
-from core import runs
+from core import fine_tuning, runs
+from core.datasets import Split
 from core.dispatch import change, is_starting, keep, queue, running, start_next
 from core.errors import JobError
-from core.job_card import JobCard, is_mine, may_manage, owner_of, read_card
+from core.job_card import (
+    MAX_TITLE,
+    JobCard,
+    is_mine,
+    may_manage,
+    owner_of,
+    read_card,
+    shown_name,
+)
 from core.limits import Limits, check, limits
 from core.locks import is_being_trained, queue_lock
 from core.orders import Order, give
@@ -46,12 +58,48 @@ def submit(recipe: Recipe, *, token: str, preset: str = "", title: str = "") -> 
     three seconds gives the run of the first. Raises RecipeError if the recipe passes a limit of
     this server, JobError if the visitor's part of the queue is full, or the disk.
     """
+    source = Provenance(
+        dataset=recipe.dataset,
+        excluded_sample_test=recipe.exclude_sample_test,
+        n_train=0,  # counted when it begins
+        n_validation=0,
+    )
+    return _submit(_Job(recipe, source, preset, title), token, limits())
+
+
+def fine_tune(parent_id: str, digits: Split, settings: fine_tuning.Settings, *, token: str) -> Run:
+    """Let a run's network learn a visitor's own digits, as a new run: queued like any other.
+
+    The digits are written into its folder, so whoever asks for this must have been told. Anybody
+    may fine-tune any run that can be seen, as anybody may train by its recipe. Raises like
+    `submit`, and RunError or JobError if the run's network cannot be fine-tuned.
+    """
     allowed = limits()
-    check(recipe, allowed)
+    plan = fine_tuning.plan(runs.find(parent_id), digits, settings, allowed)
+    title = f"{shown_name(plan.parent)} + my digits"
+    title = title if len(title) <= MAX_TITLE else f"{plan.parent.id[:40]} + my digits"
+    job = _Job(plan.recipe, plan.provenance, plan.parent.id, title, plan.write, plan.bytes)
+    return _submit(job, token, allowed)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What is submitted; `fill` writes what else the run's folder needs, `extra` bytes of it."""
+
+    recipe: Recipe
+    source: Provenance
+    preset: str
+    title: str
+    fill: Callable[[Path], None] = lambda folder: None
+    extra: int = 0
+
+
+def _submit(job: _Job, token: str, allowed: Limits) -> Run:
+    check(job.recipe, allowed)
     with queue_lock():
         waiting = queue()
         mine = [run for run in waiting if is_mine(run, token)]
-        again = _just_submitted(recipe, owner_of(token))
+        again = _just_submitted(job, owner_of(token))
         if again:
             return again
         if len(mine) >= allowed.queued:
@@ -64,15 +112,15 @@ def submit(recipe: Recipe, *, token: str, preset: str = "", title: str = "") -> 
                 f"{len(waiting)} trainings are waiting on this server, and that is how many may. "
                 "Try it again when one has begun."
             )
-        check_room(room_needed(recipe) + _promised(), allowed)
+        check_room(room_needed(job.recipe) + job.extra + _promised(), allowed)
         card = JobCard(
             owner=owner_of(token),
-            title=title,
+            title=job.title,
             submitted=time.time(),
             max_seconds=60 * allowed.minutes,
             max_pause_seconds=60 * allowed.pause_minutes,
         )
-        run = _new_folder(recipe, preset, card)
+        run = _new_folder(job, card)
         start_next(allowed)
     return runs.find(run.id)
 
@@ -161,11 +209,12 @@ def set_rate(run_id: str, rate: float, *, token: str) -> None:
     _order(run_id, "rate", token, rate)
 
 
-def _just_submitted(recipe: Recipe, owner: str) -> Run | None:
+def _just_submitted(job: _Job, owner: str) -> Run | None:
     since = time.time() - DOUBLE_CLICK_S
     for run in [*queue(), *running()]:
-        card = read_card(run.folder)
-        if card.owner == owner and card.submitted > since and run.info.recipe == recipe:
+        card, info = read_card(run.folder), run.info
+        same = (info.recipe, info.provenance.fine_tuned) == (job.recipe, job.source.fine_tuned)
+        if card.owner == owner and card.submitted > since and same:
             return run
     return None
 
@@ -221,8 +270,8 @@ def _managed(run_id: str, token: str, allowed: Limits) -> Run:
     return run
 
 
-def _new_folder(recipe: Recipe, preset: str, card: JobCard) -> Run:
-    stem = f"{preset[:40] or 'run'}-{datetime.now(UTC).astimezone():%Y%m%d-%H%M%S}"
+def _new_folder(job: _Job, card: JobCard) -> Run:
+    stem = f"{job.preset[:40] or 'run'}-{datetime.now(UTC).astimezone():%Y%m%d-%H%M%S}"
     root = runs.own_folder()
     names = itertools.chain([stem], (f"{stem}-{k}" for k in itertools.count(2)))
     folder = next(root / name for name in names if not (root / name).exists())
@@ -230,16 +279,21 @@ def _new_folder(recipe: Recipe, preset: str, card: JobCard) -> Run:
     info = RunInfo(
         id=folder.name,
         status="queued",
-        recipe=recipe,
-        provenance=Provenance(
-            dataset=recipe.dataset,
-            excluded_sample_test=recipe.exclude_sample_test,
-            n_train=0,  # counted when it begins
-            n_validation=0,
-        ),
+        recipe=job.recipe,
+        provenance=job.source,
         created=now(),
-        preset=preset,
+        preset=job.preset,
     )
     run = Run(folder, info)
-    change(run, card)
+    try:
+        job.fill(folder)
+        change(run, card)
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)  # nothing of a visitor's stays behind
+        if isinstance(error, OSError):
+            raise JobError(
+                f"The run cannot be written ({error.strerror}). Make room on the disk, and try it "
+                "again."
+            ) from error
+        raise
     return run

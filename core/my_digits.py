@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.answered import Answered
-from core.datasets import CLASSES
+from core.datasets import CLASSES, Split
 from core.errors import DatasetError
+from core.own_digits import has_seen_any
+from core.runs import find
 
 MINE: Final = "mine"
 """What these digits are called as a dataset."""
@@ -18,30 +20,59 @@ MOST: Final = 500
 
 @dataclass(frozen=True, eq=False)
 class MyDigit:
-    """A prepared digit, uint8 (28, 28), read-only, and which one was meant, 0 to 9."""
+    """A digit that was labelled.
+
+    Attributes:
+        pixels: uint8 (28, 28), prepared, read-only.
+        label: which digit was meant, 0 to 9.
+        answer: which one a network read when it was labelled, 0 to 9; None if none was asked.
+        run: the run of that network, and after which epoch, as in "best (epoch 3)"; or empty.
+    """
 
     pixels: NDArray[np.uint8]
     label: int
+    answer: int | None = None
+    run: str = ""
 
     def __post_init__(self) -> None:
         if self.pixels.shape != (28, 28) or self.pixels.dtype != np.uint8:
             raise ValueError(
                 f"expected uint8 (28, 28), got {self.pixels.dtype} {self.pixels.shape}"
             )
-        if not 0 <= self.label < CLASSES:
-            raise ValueError(f"a digit is 0 to 9, not {self.label}")
+        for digit in (self.label, self.answer or 0):
+            if not 0 <= digit < CLASSES:
+                raise ValueError(f"a digit is 0 to 9, not {digit}")
         self.pixels.setflags(write=False)
 
 
 MyDigits = tuple[MyDigit, ...]
 
 
-def keep(digits: MyDigits, pixels: NDArray[np.uint8], label: int) -> MyDigits:
+def keep(
+    digits: MyDigits,
+    pixels: NDArray[np.uint8],
+    label: int,
+    answer: int | None = None,
+    run: str = "",
+) -> MyDigits:
     """The digits and one more, a copy; the same picture takes the place of its earlier label.
 
-    Raises ValueError unless `pixels` is uint8 (28, 28) and `label` 0 to 9.
+    `answer` and `run`: what a network read, and whose it was; what is known of it stays if nothing
+    new is. Raises ValueError unless `pixels` is uint8 (28, 28), and `label` and `answer` 0 to 9.
     """
-    return (*without(digits, pixels), MyDigit(pixels.copy(), label))[-MOST:]
+    if answer is None:
+        known = next((one for one in digits if np.array_equal(one.pixels, pixels)), None)
+        answer, run = (known.answer, known.run) if known else (None, run)
+    return (*without(digits, pixels), MyDigit(pixels.copy(), label, answer, run))[-MOST:]
+
+
+def keep_all(digits: MyDigits, more: MyDigits) -> MyDigits:
+    """The digits and others; a picture that is among both has the others' label."""
+    found = {one.pixels.tobytes(): one for one in digits}
+    for one in more:
+        found.pop(one.pixels.tobytes(), None)  # it goes to the end, as with `keep`
+        found[one.pixels.tobytes()] = one
+    return tuple(found.values())[-MOST:]
 
 
 def without(digits: MyDigits, pixels: NDArray[np.uint8]) -> MyDigits:
@@ -52,6 +83,23 @@ def without(digits: MyDigits, pixels: NDArray[np.uint8]) -> MyDigits:
 def label_of(digits: MyDigits, pixels: NDArray[np.uint8]) -> int | None:
     """Which digit this very picture was said to be; None if nothing was said of it."""
     return next((one.label for one in digits if np.array_equal(one.pixels, pixels)), None)
+
+
+def as_split(digits: MyDigits) -> Split:
+    """Pictures and labels as arrays: uint8 (n, 28, 28) and uint8 (n,); n may be 0."""
+    images = np.array([one.pixels for one in digits], np.uint8).reshape(-1, 28, 28)
+    return Split(images, np.array([one.label for one in digits], np.uint8))
+
+
+def tally(digits: MyDigits, right: NDArray[np.bool_] | None = None) -> list[tuple[int, ...]]:
+    """A row for each label that there is: the label, how many, and how many `right`, bool (n,)."""
+    labels = as_split(digits).labels
+    rows = []
+    for label in np.unique(labels).tolist():
+        of_it = labels == label
+        known = () if right is None else (int(right[of_it].sum()),)
+        rows.append((label, int(of_it.sum()), *known))
+    return rows
 
 
 def my_answers(digits: MyDigits, run: str, epoch: int | None = None) -> Answered:
@@ -67,9 +115,9 @@ def my_answers(digits: MyDigits, run: str, epoch: int | None = None) -> Answered
         )
     from core.inference import load_predictor  # TensorFlow: seconds
 
-    images = np.stack([one.pixels for one in digits])
-    labels = np.array([one.label for one in digits], np.uint8)
-    probabilities = load_predictor(run, epoch).probabilities(images)
-    for array in (images, labels, probabilities):
-        array.setflags(write=False)
-    return Answered(run, epoch, MINE, images, labels, probabilities, held_out=True)
+    mine = as_split(digits)
+    probabilities = load_predictor(run, epoch).probabilities(mine.images)
+    probabilities.setflags(write=False)
+    # A run that was fine-tuned on some of them is no longer tested by them.
+    held_out = not has_seen_any(find(run), mine.images)
+    return Answered(run, epoch, MINE, mine.images, mine.labels, probabilities, held_out)

@@ -16,6 +16,9 @@ EndedBy = Literal[
 ]
 
 
+OwnPart = Literal["trained on", "held out"]
+
+
 class Metrics(BaseModel):
     """How a run did on one dataset's test digits."""
 
@@ -37,8 +40,27 @@ class Metrics(BaseModel):
         return f"{self.wrong:,} wrong of {self.n:,} ({100 * self.accuracy:.2f} %)"
 
 
+class FineTuned(BaseModel):
+    """What a fine-tuned run began with, and which part a visitor's own digits have in it.
+
+    The digits lie in the run's folder (`core.own_digits`), the network that it began with too.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    parent: str = Field(description="the run whose network it began with")
+    parent_sha256: str = Field(description="of that network's file")
+    parent_metrics: dict[DatasetName, Metrics]
+    base_recipe: Recipe = Field(description="by which that network was trained from nothing")
+    rehearsed: int = Field(ge=1, description="digits of the dataset in an epoch")
+    own_trained: int = Field(ge=1, description="own digits that are trained on")
+    own_held_out: int = Field(ge=0, description="own digits that are not")
+    own_per_epoch: int = Field(ge=1, description="how many own digits an epoch shows, repeated")
+    own_sha256: str = Field(description="of the own digits, their labels and parts")
+
+
 class Provenance(BaseModel):
-    """Which digits a run was trained on."""
+    """Which digits a run was trained on; a fine-tuned run's parent's are among them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,6 +68,7 @@ class Provenance(BaseModel):
     excluded_sample_test: bool
     n_train: int
     n_validation: int
+    fine_tuned: FineTuned | None = None
 
     def held_out(self, dataset: str) -> bool:
         """Whether the test digits of `dataset` were kept out of this run's training.
@@ -54,6 +77,10 @@ class Provenance(BaseModel):
         digits: a run on the full MNIST has seen them unless they were left out.
         """
         return dataset == "mnist" or self.dataset == "mnist-sample" or self.excluded_sample_test
+
+    def counted(self, n_train: int, n_validation: int) -> "Provenance":
+        """The same, with the digits counted that an epoch shows and those validated on."""
+        return self.model_copy(update={"n_train": n_train, "n_validation": n_validation})
 
 
 class RateChange(BaseModel):
@@ -88,6 +115,19 @@ class RunInfo(BaseModel):
     epochs_done: int = Field(default=0, description="whole epochs")
     best_epoch: int = Field(default=0, description="whose weights were kept; 0: the last ones")
     rate_changes: tuple[RateChange, ...] = ()
+    own_before: dict[OwnPart, Metrics] = Field(
+        default={}, description="how the parent did on the own digits of a fine-tuned run"
+    )
+    own_after: dict[OwnPart, Metrics] = Field(default={}, description="how this run does on them")
+
+    @property
+    def from_scratch(self) -> Recipe:
+        """The recipe by which such a network is trained from nothing.
+
+        That of a fine-tuned run's first ancestor: its own says how a finished network goes on.
+        """
+        tuned = self.provenance.fine_tuned
+        return tuned.base_recipe if tuned else self.recipe
 
     def headline(self) -> tuple[DatasetName, Metrics] | None:
         """The figure that speaks for the run: on MNIST's test digits, else on the sample's."""

@@ -10,9 +10,10 @@ import pandas as pd
 from core.datasets import DatasetName
 from core.errors import RunError
 from core.evaluation import wilson_interval
+from core.fine_tuned import before_and_after
 from core.job_card import shown_name
 from core.recipe_words import NOTHING, settings_in_words
-from core.run_info import Metrics, RunInfo
+from core.run_info import FineTuned, Metrics, RunInfo
 from core.runs import Run
 
 TEST_DIGITS = {"mnist": "MNIST's test digits", "mnist-sample": "the sample's test digits"}
@@ -81,6 +82,9 @@ def _result(run: Run) -> Iterator[str]:
         yield f"- {result_in_words(dataset, found)}. Mean cross-entropy {found.loss:.4f}."
     if not run.info.metrics:
         yield "It was not tested."
+    for row in before_and_after(run.info):
+        if row.after:
+            yield f"- Fine-tuned, on {row.digits}: {row.before} before, {row.after} after."
     if run.info.metrics:
         yield ""
         yield "The intervals are Wilson's: what the choice of test digits leaves open."
@@ -154,12 +158,24 @@ def _origin(run: Run) -> Iterator[str]:
         else ""
     )
     yield f"- Digits: `{source.dataset}`.{counts}{left_out}"
+    if source.fine_tuned:
+        yield from _fine_tuned(source.fine_tuned)
     if info.machine:
         yield f"- Machine: {info.machine}"
     if info.versions:
         yield "- Versions: " + ", ".join(f"{name} {v}" for name, v in info.versions.items())
     if info.model_sha256:
         yield f"- SHA-256 of the network: `{info.model_sha256}`"
+
+
+def _fine_tuned(tuned: FineTuned) -> Iterator[str]:
+    yield (
+        f"- Fine-tuned: it began with the network of the run `{tuned.parent}` (SHA-256 "
+        f"`{tuned.parent_sha256}`). An epoch shows {tuned.rehearsed:,} digits of the dataset and "
+        f"{tuned.own_per_epoch:,} times one of {tuned.own_trained:,} digits of its visitor's own; "
+        f"{tuned.own_held_out:,} more are held out. They are not in this zip (SHA-256 "
+        f"`{tuned.own_sha256}`)."
+    )
 
 
 def _contents(run: Run, files: Mapping[str, bytes]) -> str:

@@ -18,10 +18,10 @@ and, for a run that is being trained here, or was:
     orders.jsonl           what the training was told: pause, stop ... (`core.orders`)
     job.json               whose it is, its title, how it was started (`core.job_card`)
     worker.log             what its process printed
+    own_digits.npz, start.keras    if it is fine-tuned (`own_digits`, `fine_tuning`)
 
 Every file but the `.jsonl` and the log is written whole (to a temporary file, then renamed), so a
-reader never sees half of one. The last line of `events.jsonl` may still be on its way.
-"""
+reader never sees half of one. The last line of `events.jsonl` may be on its way."""
 
 import hashlib
 import json

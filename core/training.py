@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from core import __version__, checkpoints, datasets
+from core import __version__, checkpoints, datasets, fine_tuned
 from core.checkpoints import TrainingState
 from core.datasets import Split
 from core.download import download_mnist
@@ -87,10 +87,13 @@ def go_on(
     try:
         if recipe.dataset == "mnist" and datasets.mnist_file() is None:
             download_mnist(_told_now_and_then(writer, on_event))
-        digits = _digits(recipe)
-        writer.update(
-            provenance=_provenance(recipe, *digits), versions=_versions(), machine=_machine()
-        )
+        source = writer.info.provenance
+        if source.fine_tuned:
+            digits: Digits = fine_tuned.mixture(Run(writer.folder, writer.info)), None
+        else:
+            digits = _digits(recipe)
+        source = source.counted(len(digits[0]), len(digits[1] or ()))
+        writer.update(provenance=source, versions=_versions(), machine=_machine())
     except BaseException as error:
         note_failure(writer, error, 0.0)
         writer.close()
@@ -155,11 +158,14 @@ def _train_and_test(writer: RunWriter, digits: Digits, report: OnEvent, bounds: 
     recipe = writer.info.recipe
     model = build(recipe)
     state = checkpoints.load(writer.folder, model)
+    onlooker = Onlooker(model, recipe.scaling)
     if state is None:
         if writer.info.model_sha256:
             raise RunError(DAMAGED_CHECKPOINT)
         state = TrainingState(recipe.optimizer.learning_rate)
-    onlooker = Onlooker(model, recipe.scaling)
+        if writer.info.provenance.fine_tuned:
+            fine_tuned.begin(model, Run(writer.folder, writer.info))
+            fine_tuned.note_own(writer, onlooker.predictor.probabilities, "own_before")
     watcher = Watcher(recipe, len(digits[0]), state, writer, report, onlooker.look, bounds)
     _fit(model, watcher, writer, digits)
     if recipe.keep_best and state.best_weights:
@@ -170,6 +176,7 @@ def _train_and_test(writer: RunWriter, digits: Digits, report: OnEvent, bounds: 
     if all(np.isfinite(array).all() for array in model.get_weights()):
         writer.model(lambda path: _without_optimizer(model, recipe).save(path))
     _test(onlooker.predictor, writer)
+    fine_tuned.note_own(writer, onlooker.predictor.probabilities, "own_after")
     seconds = watcher.clock()
     writer.update(status=status, ended_by=ended_by, seconds=round(seconds, 2))
     return Ended(time.time(), status, seconds, writer.info.error, ended_by)

@@ -1,7 +1,9 @@
 """How long a training that waits has to wait: a sum of what is before it."""
 
+from dataclasses import replace
+
 from core.dispatch import queue, running
-from core.estimate import estimate, load_speed
+from core.estimate import digits_of, estimate, load_speed
 from core.limits import limits
 from core.live import followed
 from core.runs import Run
@@ -35,7 +37,11 @@ def seconds_of(run: Run) -> float | None:
     speed = load_speed()
     if speed is None:
         return None
-    it = estimate(run.info.recipe, speed)
+    recipe, tuned = run.info.recipe, run.info.provenance.fine_tuned
+    digits = digits_of(recipe)
+    if tuned:  # it sees a part of the dataset
+        digits = replace(digits, fitted=tuned.rehearsed + tuned.own_per_epoch, validation=0)
+    it = estimate(recipe, speed, digits)
     return it.total - min(run.info.epochs_done, it.epochs) * it.epoch
 
 

@@ -1,28 +1,32 @@
 """A visitor's own labelled digits: kept, replaced, forgotten, and what a run answers on them."""
 
-import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
 from core import datasets
 from core.errors import DatasetError, RunError
-from core.my_digits import MOST, MyDigit, MyDigits, keep, label_of, my_answers, without
+from core.my_digits import (
+    MOST,
+    MyDigit,
+    MyDigits,
+    keep,
+    keep_all,
+    label_of,
+    my_answers,
+    tally,
+    without,
+)
 
 SAMPLE = datasets.load("mnist-sample").test
 ONE, TWO = SAMPLE.images[0], SAMPLE.images[1]
 
 
 def labelled(count: int) -> MyDigits:
-    digits: MyDigits = ()
-    for k in range(count):
-        digits = keep(digits, SAMPLE.images[k], int(SAMPLE.labels[k]))
-    return digits
+    return tuple(MyDigit(SAMPLE.images[k].copy(), int(SAMPLE.labels[k])) for k in range(count))
 
 
 def test_a_digit_is_kept_with_its_label_and_the_same_picture_replaces_it() -> None:
@@ -94,64 +98,141 @@ def test_without_digits_or_without_a_run_there_is_a_sentence() -> None:
         my_answers(labelled(1), "nobody")
 
 
-def seven(width: int) -> tuple[str, bytes, str]:
-    """A picture file of a seven, drawn with a pen of that width."""
-    picture = Image.new("L", (200, 200), 255)
-    ImageDraw.Draw(picture).line([(60, 40), (140, 40), (90, 170)], fill=0, width=width)
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return "seven.png", file.getvalue(), "image/png"
+def page() -> None:
+    import streamlit as st
+
+    from core import datasets
+    from pages.widgets.my_digits import remember
+
+    sample = datasets.load("mnist-sample").test
+    st.session_state["run"] = "best"
+    remember(sample.images[st.session_state.get("which", 0)], answer=st.session_state.get("answer"))
 
 
 @pytest.fixture
-def page(app: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AppTest:
-    """The Predict page with an uploaded seven."""
-    monkeypatch.setenv("DIGITSCOPE_RUNS", str(tmp_path))
-    app.run()
-    app.switch_page("pages/predict.py").run()
-    app.segmented_control(key="way").set_value("Upload").run()
-    return app.file_uploader(key="upload").set_value(seven(14)).run()
+def asking(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    """A page that asks about one of the sample's digits; alone, so that no other can be linked."""
+    monkeypatch.setattr("pages.widgets.my_digits.pages", dict)
+    return AppTest.from_function(page, default_timeout=60).run()
 
 
-def asked(page: AppTest) -> Any:
-    """The control under the answer."""
-    assert not page.exception
-    (control,) = [one for one in page.button_group if one.label == "What did you mean?"]
+def another(view: AppTest, which: int) -> AppTest:
+    """The same page with another picture."""
+    view.session_state["which"] = which
+    return view.run()
+
+
+def asked(view: AppTest) -> Any:
+    """The ten numbers."""
+    assert not view.exception
+    (control,) = [one for one in view.button_group if one.label == "What did you mean?"]
     return control
 
 
-def kept(page: AppTest) -> list[int]:
-    assert not page.exception
-    digits = page.session_state.get("my-digits", ())
+def kept(view: AppTest) -> list[int]:
+    assert not view.exception
+    digits = view.session_state.get("my-digits", ())
     assert all(one.pixels.shape == (28, 28) for one in digits)
-    told = [one.value for one in page.caption if "labelled in this visit" in one.value]
+    told = [one.value for one in view.caption if "labelled in this visit" in one.value]
     assert [words.split(" labelled")[0] for words in told] == (
         [f"{len(digits)} digit{'s' if len(digits) > 1 else ''}"] if digits else []
     )
     return [one.label for one in digits]
 
 
-def test_a_click_keeps_another_corrects_and_the_same_again_takes_back(page: AppTest) -> None:
-    assert kept(page) == []
-    asked(page).set_value(7).run()
-    assert kept(page) == [7]
-    asked(page).set_value(1).run()
-    assert kept(page) == [1]
-    asked(page).set_value(None).run()
-    assert kept(page) == []
+def test_a_click_keeps_another_corrects_and_the_same_again_takes_back(asking: AppTest) -> None:
+    assert kept(asking) == []
+    asked(asking).set_value(7).run()
+    assert kept(asking) == [7]
+    asked(asking).set_value(1).run()
+    assert kept(asking) == [1]
+    asked(asking).set_value(None).run()
+    assert kept(asking) == []
 
 
-def test_each_picture_has_its_own_label_and_all_are_forgotten_together(page: AppTest) -> None:
-    asked(page).set_value(7).run()
-    page.file_uploader(key="upload").set_value(seven(30)).run()
-    assert asked(page).value is None
-    asked(page).set_value(1).run()
-    assert kept(page) == [7, 1]
-    page.file_uploader(key="upload").set_value(seven(14)).run()
-    assert asked(page).value == 7
-    page.button(key="my-digits-forget").click().run()
-    assert kept(page) == []
-    assert asked(page).value is None
+def test_each_picture_has_its_own_label_and_all_are_forgotten_together(asking: AppTest) -> None:
+    asked(asking).set_value(7).run()
+    another(asking, 1)
+    assert asked(asking).value is None
+    asked(asking).set_value(1).run()
+    assert kept(asking) == [7, 1]
+    another(asking, 0)
+    assert asked(asking).value == 7
+    asking.button(key="my-digits-forget").click().run()
+    assert kept(asking) == []
+    assert asked(asking).value is None
+
+
+def pressed(view: AppTest) -> list[str]:
+    """Which of "Right" and "Wrong: a 4" stands out, as what was said."""
+    right = [one.label for one in view.button if one.proto.type == "primary"]
+    wrong = [one for one in view.get("popover") if one.proto.popover.type == "primary"]
+    return right + [one.proto.popover.label for one in wrong]
+
+
+def right_button(view: AppTest) -> Any:
+    (button,) = [one for one in view.button if one.label == "Right"]
+    return button
+
+
+def known(view: AppTest) -> list[tuple[int, int | None, str]]:
+    return [(one.label, one.answer, one.run) for one in view.session_state["my-digits"]]
+
+
+def test_one_click_says_that_the_answer_is_right_or_what_was_meant(asking: AppTest) -> None:
+    asking.session_state["answer"] = 4
+    asking.run()
+    assert (kept(asking), pressed(asking)) == ([], [])
+    right_button(asking).click().run()
+    assert (kept(asking), pressed(asking)) == ([4], ["Right"])
+    asked(asking).set_value(9).run()
+    assert (kept(asking), pressed(asking)) == ([9], ["Wrong: a 9"])
+    assert known(asking) == [(9, 4, "best")]
+    right_button(asking).click().run()
+    assert (kept(asking), asked(asking).value) == ([4], 4)
+    right_button(asking).click().run()
+    assert (kept(asking), pressed(asking)) == ([], [])
+
+
+def test_what_was_answered_is_remembered_through_a_change_of_the_label() -> None:
+    digits = keep(keep((), ONE, 3, 8, "best (epoch 2)"), ONE, 5)
+    assert [(one.label, one.answer, one.run) for one in digits] == [(5, 8, "best (epoch 2)")]
+    newer = keep(digits, ONE, 5, 3, "fast")
+    assert [(one.answer, one.run) for one in newer] == [(3, "fast")]
+
+
+def several() -> None:
+    from core import datasets
+    from pages.widgets.my_digits import remember
+
+    sample = datasets.load("mnist-sample").test
+    for place, which in enumerate((0, 1, 0)):
+        remember(sample.images[which], key=str(place), answer=3)
+
+
+def test_many_can_be_asked_about_on_one_page_the_same_picture_twice_too() -> None:
+    view = AppTest.from_function(several, default_timeout=60).run()
+    assert not view.exception
+    places = [one for one in view.button_group if one.label == "What did you mean?"]
+    assert len(places) == 3
+    places[0].set_value(8).run()
+    again = [one for one in view.button_group if one.label == "What did you mean?"]
+    assert [one.value for one in again] == [8, None, 8]
+    assert not any("labelled in this visit" in one.value for one in view.caption)
+
+
+def test_counts_of_each_label() -> None:
+    digits = keep(keep(keep((), ONE, 3), TWO, 3), SAMPLE.images[2], 0)
+    assert tally(digits) == [(0, 1), (3, 2)]
+    assert tally(digits, np.array([False, True, True])) == [(0, 1, 1), (3, 2, 1)]
+
+
+def test_others_are_taken_in_and_theirs_is_the_last_word() -> None:
+    mine = keep(keep((), ONE, 3), TWO, 5)
+    others = keep(keep((), SAMPLE.images[2], 1), ONE, 8)
+    together = keep_all(mine, others)
+    assert [one.label for one in together] == [5, 1, 8]
+    assert len(keep_all(labelled(MOST), others)) == MOST
 
 
 def answers() -> None:

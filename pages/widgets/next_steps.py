@@ -9,6 +9,7 @@ from core.job_card import may_manage
 from core.limits import Limits
 from core.recipes import Recipe
 from core.runs import Run
+from pages.widgets.fine_tune import before_and_after_table
 from pages.widgets.navigation import pages
 from pages.widgets.words import plain
 
@@ -22,6 +23,7 @@ _USES = {
 
 def next_steps(run: Run, token: str, allowed: Limits) -> None:
     """Draw the links and, for the browser that trained it, the continuation."""
+    before_and_after_table(run)
     st.markdown("**What next?**")
     known = pages()
     with st.container(horizontal=True):

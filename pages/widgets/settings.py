@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import runs
-from core.errors import DigitscopeError, RecipeError
+from core.errors import DigitscopeError, RecipeError, RunError
 from core.job_card import is_shipped, shown_name
 from core.limits import Limits, check, fitted
 from core.presets import FAST, PRESETS
@@ -210,8 +210,23 @@ def _about(origin: str, file: str) -> str:
     if origin in PRESETS:
         return PRESETS[origin].about
     if origin:
+        tuned = _fine_tuned(origin)
+        if tuned:
+            return (
+                f"The run {plain(origin)} was fine-tuned on digits of a visitor's own; these are "
+                f"the settings by which {plain(tuned)} was trained from nothing before."
+            )
         return f"The settings of the run {plain(origin)}."
     return f"The settings of the file {plain(file)}." if file else "The settings of the link."
+
+
+def _fine_tuned(origin: str) -> str:
+    """The run that a fine-tuned one began with; empty if it is none, or gone."""
+    try:
+        found = runs.find(origin).info.provenance.fine_tuned
+    except RunError:
+        return ""
+    return found.parent if found else ""
 
 
 def _differs(origin: str, allowed: Limits) -> bool:

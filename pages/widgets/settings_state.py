@@ -100,7 +100,7 @@ def undo() -> None:
 
 def recipe_of(origin: str) -> Recipe:
     """The recipe of a preset or a run. Raises RunError if there is neither of that name."""
-    return PRESETS[origin].recipe if origin in PRESETS else runs.find(origin).info.recipe
+    return PRESETS[origin].recipe if origin in PRESETS else runs.find(origin).info.from_scratch
 
 
 def follow_link(allowed: Limits, *, was_shown: bool) -> State:
@@ -162,7 +162,7 @@ def _follow_origin(kind: str, name: str, allowed: Limits) -> None:
         if kind == PRESET:
             start_from_preset(name, allowed)
         else:
-            _adopt(runs.find(name).info.recipe, name, allowed)
+            _adopt(runs.find(name).info.from_scratch, name, allowed)
     except RunError:
         state().problem = (
             f"The link asks for the settings of a run “{_harmless(name)}” that cannot be read: "

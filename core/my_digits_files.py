@@ -1,0 +1,235 @@
+"""A visitor's labelled digits as files to take away, and such files read back in.
+
+They are written in memory and read there; nothing is put on disk. The same digits give the same
+bytes. What is read back may come from anybody: it is bounded before it is unpacked, no pickle is
+ever opened, and whatever does not fit is told in a sentence (`DigitFileError`).
+"""
+
+import csv
+import io
+import re
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+from PIL import Image
+
+from core.datasets import CLASSES
+from core.errors import DigitscopeError
+from core.my_digits import MOST, MyDigit, MyDigits, as_split, keep_all
+
+MAX_BYTES: Final = 2 * 1024 * 1024
+"""Of a file that is read back: 500 digits take a quarter of it, however badly they shrink."""
+MAX_PICTURE_BYTES: Final = 4 * 1024
+"""Of one picture in a zip: 28×28 grey pixels take 800 bytes at most, in colour three times that."""
+MAX_ENTRIES: Final = 2 * MOST + 20
+_PIXELS: Final = 28 * 28
+_HEADER: Final = 1024  # bytes in which an array of ours says its shape
+_OF_ALL_TIMES: Final = (1980, 1, 1, 0, 0, 0)
+_PACKED: Final = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+"""Others ask for as much memory as their first bytes say."""
+_NAME: Final = re.compile(r"(?:[^/]*/)?[0-9]{1,6}_([0-9])\.png")
+_BESIDE: Final = re.compile(r"__MACOSX/|(.*/)?(\.[^/]*|labels\.csv|)$")
+"""What other programs put into a zip, folders, and our own list."""
+_MODES: Final = {"L", "1", "P", "RGB"}
+_FAULTS: Final = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    NotImplementedError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+    tokenize.TokenError,
+    zlib.error,
+    zipfile.BadZipFile,
+    Image.DecompressionBombError,
+)
+
+
+class DigitFileError(DigitscopeError):
+    """A file that holds no digits which could be brought back."""
+
+
+def digits_zip(digits: MyDigits) -> bytes:
+    """Each digit as a grey PNG of 28×28, light on dark as in MNIST, and a list of them.
+
+    `000_7.png` is the first, a 7. In `labels.csv` stand its label and what which run answered,
+    empty where none was asked.
+    """
+    lines: list[Sequence[object]] = [("file", "label", "answer", "run")]
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for number, one in enumerate(digits):
+            name = f"{number:03d}_{one.label}.png"
+            answer = "" if one.answer is None else one.answer
+            lines.append((name, one.label, answer, one.run))
+            _add(archive, name, cv2.imencode(".png", one.pixels)[1].tobytes())
+        _add(archive, "labels.csv", _csv(lines))
+    return target.getvalue()
+
+
+def digits_csv(digits: MyDigits) -> bytes:
+    """A line a digit, as MNIST is usually handed on: label, then 784 pixels from 0 to 255.
+
+    The columns are called label, 1x1, 1x2 ... 28x28: row, then column of the pixel, from 1.
+    """
+    head = ["label", *(f"{row}x{column}" for row in range(1, 29) for column in range(1, 29))]
+    return _csv([head, *([one.label, *one.pixels.ravel().tolist()] for one in digits)])
+
+
+def digits_npz(digits: MyDigits) -> bytes:
+    """Two arrays for numpy: x, uint8 (n, 28, 28), and y, uint8 (n,)."""
+    mine = as_split(digits)
+    target = io.BytesIO()
+    np.savez_compressed(target, x=mine.images, y=mine.labels)
+    return target.getvalue()
+
+
+def read_back(content: bytes) -> MyDigits:
+    """The digits in the bytes of a zip or an NPZ file as they are written here.
+
+    Of a picture that comes twice the last label holds. Raises DigitFileError with a sentence if
+    the file is too large, something else, damaged, or holds more than 500 digits or none.
+    """
+    if len(content) > MAX_BYTES:
+        raise DigitFileError(
+            f"The file is larger than {MAX_BYTES // 2**20} MB, so it is none of those that are "
+            "taken away here. Choose a zip or an NPZ of your digits."
+        )
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+            if len(entries) > MAX_ENTRIES:
+                raise _too_many()
+            names = {entry.filename for entry in entries}
+            found = _of_arrays(archive) if {"x.npy", "y.npy"} <= names else _of_pictures(archive)
+            return keep_all((), tuple(found))
+    except _FAULTS as error:
+        raise DigitFileError(
+            "The file cannot be read: it is no zip or NPZ of digits, or it is damaged. Choose one "
+            "that was taken away here."
+        ) from error
+
+
+def _of_arrays(archive: zipfile.ZipFile) -> Iterator[MyDigit]:
+    pixels, labels = _array(archive, "x.npy", _PIXELS), _array(archive, "y.npy", 1)
+    n = len(labels)
+    if labels.shape != (n,) or pixels.shape != (n, 28, 28):
+        raise DigitFileError(
+            f"The arrays do not fit: x has the shape {pixels.shape}, y {labels.shape}. It must be "
+            "(n, 28, 28) and (n,), both uint8."
+        )
+    if not n:
+        raise _none()
+    if labels.max() >= CLASSES:
+        raise DigitFileError(f"A label is {labels.max()}: digits are 0 to 9.")
+    for image, label in zip(pixels, labels, strict=True):
+        yield MyDigit(image.copy(), int(label))
+
+
+def _array(archive: zipfile.ZipFile, name: str, each: int) -> NDArray[np.uint8]:
+    """A uint8 array of at most 500 parts; its header is judged before anything is made of it."""
+    content = _unpacked(archive, archive.getinfo(name), _HEADER + MOST * each)
+    file = io.BytesIO(content)
+    version = npy.read_magic(file)
+    if version != (1, 0):
+        raise DigitFileError(f"The array {name[0]} is of another version of numpy's format.")
+    shape, by_columns, dtype = npy.read_array_header_1_0(file)
+    if dtype != np.uint8:
+        raise DigitFileError(f"The array {name[0]} is {dtype}, and must be uint8.")
+    if shape and shape[0] > MOST:
+        raise _too_many()
+    flat = np.frombuffer(content, np.uint8, offset=file.tell())
+    return flat.reshape(shape, order="F" if by_columns else "C")
+
+
+def _of_pictures(archive: zipfile.ZipFile) -> list[MyDigit]:
+    found = []
+    for entry in archive.infolist():
+        if _BESIDE.match(entry.filename):
+            continue
+        named = _NAME.fullmatch(entry.filename)
+        if not named:
+            raise DigitFileError(
+                f"The zip holds {_short(entry.filename)}. Pictures in it must be called like "
+                "000_7.png: a number, then which digit it is."
+            )
+        content = _unpacked(archive, entry, MAX_PICTURE_BYTES)
+        found.append(MyDigit(_picture(content, entry.filename), int(named[1])))
+        if len(found) > MOST:
+            raise _too_many()
+    if not found:
+        raise _none()
+    return found
+
+
+def _picture(content: bytes, name: str) -> NDArray[np.uint8]:
+    try:
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as picture:
+            fits = picture.size == (28, 28) and picture.mode in _MODES
+            pixels = np.array(picture.convert("L"), np.uint8) if fits else None
+    except _FAULTS as error:
+        raise DigitFileError(f"The picture {_short(name)} is damaged or no PNG.") from error
+    if pixels is None:
+        raise DigitFileError(
+            f"The picture {_short(name)} is not of 28×28 pixels in grey (8 bit), as a prepared "
+            "digit is. Upload pictures of other kinds on the Predict page."
+        )
+    return pixels
+
+
+def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
+    """What an entry holds. What it says of its own size is not believed: it is read so far only."""
+    if entry.compress_type not in _PACKED:
+        raise DigitFileError(
+            f"{_short(entry.filename)} is packed in a way that is not read here. Pack it as an "
+            "ordinary zip."
+        )
+    with archive.open(entry) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise DigitFileError(
+            f"{_short(entry.filename)} unpacks to more than a file of your digits can hold, so it "
+            "is not read."
+        )
+    return content
+
+
+def _too_many() -> DigitFileError:
+    return DigitFileError(f"The file holds more than the {MOST} digits that can be kept.")
+
+
+def _none() -> DigitFileError:
+    return DigitFileError("The file holds no digits.")
+
+
+def _short(name: str) -> str:
+    """A stranger's name for a file, in quotes and not too long."""
+    shown = "".join(char if char.isprintable() else "?" for char in name)
+    return f"“{shown[:40]}…”" if len(shown) > 40 else f"“{shown}”"
+
+
+def _csv(rows: Iterable[Sequence[object]]) -> bytes:
+    target = io.StringIO()
+    csv.writer(target, lineterminator="\n").writerows(rows)
+    return target.getvalue().encode()
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
+    # Neither the time nor the machine may show in the bytes.
+    entry = zipfile.ZipInfo(name, date_time=_OF_ALL_TIMES)
+    entry.create_system = 3
+    entry.external_attr = 0o644 << 16
+    archive.writestr(entry, content)

@@ -1,0 +1,84 @@
+"""The visitor's digits as files: taken away, and brought back in a later visit."""
+
+from collections.abc import Callable
+from functools import partial
+
+import streamlit as st
+
+from core.errors import DigitscopeError
+from core.my_digits import MyDigits, keep_all
+from core.my_digits_files import MAX_BYTES, digits_csv, digits_npz, digits_zip, read_back
+from pages.widgets.words import plain
+
+_FILES = "my-digits-files"
+_BACK = "my-digits-back"
+_TOLD = "my-digits-back-told"
+
+
+def take_away(digits: MyDigits) -> None:
+    """Draw a button for each kind of file; there is at least one digit."""
+    with st.container(horizontal=True):
+        for name, ending, mime, content in _files(digits):
+            st.download_button(
+                name,
+                data=content,
+                file_name=f"my-digits.{ending}",
+                mime=mime,
+                icon=":material/download:",
+                on_click="ignore",
+                key=f"my-digits-{ending}",
+            )
+
+
+def _files(digits: MyDigits) -> list[tuple[str, str, str, bytes]]:
+    # Made beforehand: a file that Streamlit makes when its button is pressed is now and then not
+    # found after a rerun. Kept in the visit's own state: a cache would outlive the visit.
+    kept: tuple[MyDigits, list[tuple[str, str, str, bytes]]] | None
+    kept = st.session_state.get(_FILES)
+    if kept is None or kept[0] is not digits:
+        files = [
+            ("Pictures (zip)", "zip", "application/zip", digits_zip(digits)),
+            ("Table (CSV)", "csv", "text/csv", digits_csv(digits)),
+            ("Arrays (NPZ)", "npz", "application/octet-stream", digits_npz(digits)),
+        ]
+        kept = st.session_state[_FILES] = digits, files
+    return kept[1]
+
+
+def bring_back(digits: MyDigits, take_over: Callable[[MyDigits], None]) -> None:
+    """Draw the field for a file; `take_over` gets the digits with those of the file among them."""
+    st.file_uploader(
+        "Bring digits back",
+        type=["zip", "npz"],
+        max_upload_size=max(MAX_BYTES // 2**20, 1),
+        key=_BACK,
+        on_change=partial(_read, digits, take_over),
+        help="A zip or an NPZ that you took away here: your digits end with your visit, the file "
+        "does not. It is read in memory.",
+    )
+    words, fault = st.session_state.get(_TOLD, ("", False))
+    if fault:
+        st.error(plain(words), icon=":material/broken_image:")
+    elif words:
+        st.caption(plain(words))
+
+
+def _read(digits: MyDigits, take_over: Callable[[MyDigits], None]) -> None:
+    file = st.session_state[_BACK]
+    st.session_state.pop(_TOLD, None)
+    if file is None:  # it was taken out of the field again
+        return
+    try:
+        found = read_back(file.getvalue())
+    except DigitscopeError as error:
+        st.session_state[_TOLD] = str(error), True
+        return
+    take_over(keep_all(digits, found))
+    count = f"{len(found)} digit{'' if len(found) == 1 else 's'}"
+    st.session_state[_TOLD] = f"{count} of the file are among yours now.", False
+
+
+def forget_files() -> None:
+    """Forget what was made of the digits; for callbacks."""
+    st.session_state.pop(_FILES, None)
+    st.session_state.pop(_TOLD, None)

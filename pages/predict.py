@@ -1,56 +1,146 @@
-"""Predict: draw a digit or upload one, and see what the network reads and what it saw."""
+"""Predict: draw or bring digits, and see what the network reads, how, why, and how surely."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, Literal, get_args
 
 import streamlit as st
 
-from core.errors import PictureError
-from core.preprocessing import find_digit
-from pages.widgets.answer import show_answer, show_nothing_yet
-from pages.widgets.canvas import PAPER, canvas
-from pages.widgets.my_digits import remember
+from core.errors import PictureError, RunError
+from core.reading import Reading
+from pages.widgets.answer import Network, network_of, show_answer, show_nothing_yet
+from pages.widgets.canvas import wide_sheet
+from pages.widgets.my_digits import my_digits_view, remember
 from pages.widgets.navigation import through_app
-from pages.widgets.run_picker import chosen_epoch, chosen_run
-from pages.widgets.upload import uploaded
+from pages.widgets.predict_boxes import show_boxes
+from pages.widgets.predict_files import brought
+from pages.widgets.predict_flips import flips_view
+from pages.widgets.predict_many import choose_source
+from pages.widgets.predict_source import (
+    Source,
+    choose_digit,
+    chosen_digit,
+    drawn,
+    readings_of,
+)
+from pages.widgets.predict_steps import steps_view
+from pages.widgets.predict_why import why_view
+from pages.widgets.run_picker import NO_RUN, chosen_epoch, chosen_run
 from pages.widgets.words import plain
+
+Way = Literal["Draw", "Upload", "Camera"]
+View = Literal["How it got there", "Why", "Where it flips", "My digits"]
+WAYS: Final[tuple[Way, ...]] = get_args(Way)
+VIEWS: Final[tuple[View, ...]] = get_args(View)
 
 
 @st.fragment
-def _read_a_digit() -> None:
+def _read_digits() -> None:
     """Input on the left, answer on the right; a fragment, so that a stroke redraws only this."""
-    left, right = st.columns([5, 6], gap="large")
-    with left:
-        way = st.segmented_control(
-            "How",
-            ["Draw", "Upload"],
-            default="Draw",
-            required=True,
-            label_visibility="collapsed",
-            key="way",
-        )
-        try:
-            picture = uploaded("upload") if way == "Upload" else canvas()
-        except PictureError as error:
-            st.error(plain(str(error)), icon=":material/broken_image:")
-            picture = None
+    drawing = st.session_state.get("way", WAYS[0]) == "Draw"
+    left, right = st.columns([8, 5] if drawing and wide_sheet() else [5, 6], gap="large")
+    network: Network | None = None
+    readings: Sequence[Reading] = ()
+    source: Source | None = None
+    try:
+        with left:
+            way: Way = st.segmented_control(
+                "How", WAYS, default=WAYS[0], required=True, label_visibility="collapsed", key="way"
+            )
+            items = [] if way == "Draw" else brought(way)
+            source = drawn() if way == "Draw" else None
+        if source or items:
+            network = _network(right)
+        if network and items:
+            with left:
+                source = choose_source(items, network)
+        if network and source:
+            readings = _read(source, network, right)
+            if way != "Draw":
+                with left:
+                    at = chosen_digit(source, len(readings)) if readings else None
+                    show_boxes(source, readings, network, at)
+    except PictureError as error:
+        left.error(plain(str(error)), icon=":material/broken_image:")
+    except RunError as error:
+        right.error(plain(str(error)), icon=":material/broken_image:")
+        network = None
+    chosen = None
     with right:
-        if picture is None:
+        if source is None and not items:
             show_nothing_yet()
-            return
-        try:
-            if way == "Upload":
-                digit = find_digit(picture)
-            else:
-                digit = find_digit(picture, ink="dark", paper=PAPER)
-        except PictureError as error:
-            st.warning(plain(str(error)), icon=":material/help:")
-            return
-        show_answer(digit, chosen_run(), chosen_epoch())
-        remember(digit.pixels)
+        elif source and network and readings:
+            at = chosen_digit(source, len(readings))
+            chosen = readings[at]
+            show_answer(readings, network, at, partial(choose_digit, source))
+            verdict = chosen.verdict
+            remember(
+                chosen.found.digit.pixels,
+                key=None if len(readings) == 1 else f"{at}",
+                answer=None if verdict.kind == "not a digit" else verdict.digit,
+            )
+    _look_closer(source, network, chosen, alone=len(readings) == 1)
+
+
+def _network(place: st.delta_generator.DeltaGenerator) -> Network | None:
+    """The network in use; None, and a sentence in that place, if there is none."""
+    run_id = chosen_run()
+    with place:
+        if run_id is None:
+            st.error(NO_RUN)
+            return None
+        return network_of(run_id, chosen_epoch())
+
+
+def _read(
+    source: Source, network: Network, place: st.delta_generator.DeltaGenerator
+) -> Sequence[Reading]:
+    """Every digit of the picture; none, and a sentence in that place, if nothing is found."""
+    try:
+        readings = readings_of(source, network)
+    except PictureError as error:
+        place.warning(plain(str(error)), icon=":material/help:")
+        return ()
+    if not readings:
+        place.info("There is no box left: draw one around a digit.", icon=":material/select:")
+    return readings
+
+
+@st.fragment
+def _look_closer(
+    source: Source | None, network: Network | None, chosen: Reading | None, *, alone: bool
+) -> None:
+    """What more there is to see of the chosen digit; what is shut computes nothing."""
+    view: View | None = st.segmented_control(
+        "Look closer",
+        VIEWS,
+        key="predict-view",
+        persist_state="session",
+        wrap=True,
+        help="Press one to open it, and again to shut it.",
+    )
+    if view is None:
+        return
+    if view == "My digits":
+        my_digits_view(chosen_run())
+        return
+    if source is None or network is None or chosen is None:
+        st.info("Draw a digit or bring a picture first.", icon=":material/draw:")
+        return
+    found = chosen.found
+    views: dict[View, Callable[[], None]] = {
+        "How it got there": lambda: steps_view(found, source.pixels, network, alone=alone),
+        "Why": lambda: why_view(found.digit, network.run.id, network.epoch),
+        "Where it flips": lambda: flips_view(found.digit, network.run.id, network.epoch),
+    }
+    views[view]()
 
 
 through_app()
 
+st.set_page_config(layout="wide")  # a number, and a page with its boxes, want room
 st.title("Predict")
 st.write(
-    "Draw a digit, or upload a picture of one, and see what the network reads, and how sure it is."
+    "Draw digits, or bring pictures of them, and see what the network reads, and how sure it is."
 )
-_read_a_digit()
+_read_digits()

@@ -1,4 +1,8 @@
-"""What a run answers on one digit: the digit, ten probabilities, and the picture it really saw."""
+"""What a run answers on a picture: the number, how sure it is of each digit, what it really saw."""
+
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -6,65 +10,65 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core import figures, runs
-from core.errors import RunError
+from core.digit_sheet import sheet_url
 from core.evaluation import UNSURE_BELOW
 from core.palette import TEXT
-from core.preprocessing import Digit
+from core.reading import Reading, lines_of
+from core.runs import Run
+from core.temperature import temperature_of, tempered
+from pages.widgets.digit_grid import Cell, picture_grid
 from pages.widgets.predictors import predictor
-from pages.widgets.run_picker import NO_RUN
-from pages.widgets.words import plain
 
-STEP_WIDTH = 120
 CHART_CONFIG = {"displayModeBar": False}
+SHEET_COLUMNS = 20
+LONGEST_METRIC = 9
+"""Characters of an answer that fit in one line of the largest letters, on a phone too."""
 
 
-def show_answer(digit: Digit, run_id: str | None, epoch: int | None = None) -> None:
-    """Let the run read the digit, and show answer, probabilities and the network's input.
+@dataclass(frozen=True)
+class Network:
+    """A network that is ready to answer, and what is to be known of it."""
 
-    With an epoch, it is the network as it was after that epoch that reads, and the answer says so.
-    """
-    if run_id is None:
-        st.error(NO_RUN)
-        return
-    try:
-        run = runs.find(run_id)
-        with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
-            network = predictor(run_id, epoch)
-        probabilities = network.probabilities(digit.pixels[None])[0]
-    except RunError as error:
-        st.error(plain(str(error)), icon=":material/broken_image:")
-        return
-    with st.container(
-        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False
-    ):
-        with st.container(width="stretch"):
-            _headline(probabilities, run.info.recipe.label_smoothing)
-            if epoch is not None:
-                in_all = run.info.epochs_done or run.info.recipe.epochs
-                st.caption(f"after epoch {epoch} of {in_all}: this is not the finished network")
-        st.image(
-            enlarged(digit.pixels, 4),
-            caption="What it saw",
-            width=112,
-            alt="The digit as 28 by 28 grey pixels",
-        )
-    _chart([float(p) for p in probabilities])
-    with st.expander("How your picture became 28 × 28 pixels"):
-        _steps(digit)
+    run: Run
+    epoch: int | None
+    ask: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    temperature: float
+
+    @property
+    def key(self) -> tuple[str, str, int | None]:
+        """What tells it from others, and from itself after another training."""
+        return self.run.id, self.run.info.model_sha256 or "", self.epoch
 
 
-def _steps(digit: Digit) -> None:
-    st.caption("The network learnt from MNIST, so your picture is made the way MNIST was made.")
-    for step in digit.steps:
-        picture, words = st.columns([1, 2], vertical_alignment="center", wrap=False)
-        # Small pictures as squares, so that one can count the pixels.
-        factor = max(1, STEP_WIDTH // max(step.image.shape))
-        picture.image(
-            enlarged(step.image, factor),
-            width=min(STEP_WIDTH, factor * step.image.shape[1]),
-            alt=step.title,
-        )
-        words.markdown(f"**{step.title}.** {step.note}")
+def network_of(run_id: str, epoch: int | None) -> Network:
+    """The network of a run, woken up if need be. Raises RunError if it cannot be asked."""
+    run = runs.find(run_id)
+    with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
+        ready = predictor(run_id, epoch)
+    return Network(run, epoch, ready.probabilities, temperature_of(run))
+
+
+def show_answer(
+    readings: Sequence[Reading],
+    network: Network,
+    chosen: int,
+    on_choose: Callable[[int], None],
+) -> None:
+    """Show what was read: the whole first, then the chosen digit, by its index in `readings`."""
+    one = readings[chosen]
+    if len(readings) == 1:
+        with _beside_its_picture(one):
+            _headline(one, network)
+            _which_epoch(network)
+    else:
+        _whole(readings)
+        _which_epoch(network)
+        _cards(readings, chosen, on_choose)
+        with _beside_its_picture(one):
+            st.markdown(f"Digit {chosen + 1} of {len(readings)}: **{in_words(one)}**")
+            if one.verdict.kind == "not a digit":
+                st.caption(f"If it had to be one, the network would say {one.verdict.digit}.")
+    _chart([float(p) for p in _calibrated(one, network)])
 
 
 def show_nothing_yet() -> None:
@@ -76,13 +80,16 @@ def show_nothing_yet() -> None:
     _chart(None)
 
 
-def _chart(probabilities: list[float] | None) -> None:
-    st.plotly_chart(
-        figures.probability_bars(probabilities, TEXT.get(st.context.theme.type or "")),
-        config=CHART_CONFIG,
-        key="probabilities",
-        alt="The probability that the network gives each of the ten digits",
-    )
+def in_words(reading: Reading) -> str:
+    """What a reading says of its digit, in a few words: "7, 98 % sure"."""
+    verdict = reading.verdict
+    if verdict.kind == "not a digit":
+        return "not a digit"
+    sure = figures.percent(verdict.confidence)
+    if verdict.kind == "unsure":
+        others = "" if verdict.confidence >= UNSURE_BELOW else f" or {verdict.second}"
+        return f"{verdict.digit}{others}, unsure ({sure})"
+    return f"{verdict.digit}, {sure} sure"
 
 
 def enlarged(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
@@ -92,26 +99,134 @@ def enlarged(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     )
 
 
-def _headline(probabilities: NDArray[np.float32], smoothing: float) -> None:
-    first, second = (int(k) for k in np.argsort(probabilities)[::-1][:2])
-    sure = figures.percent(float(probabilities[first]))
-    if probabilities[first] >= UNSURE_BELOW:
-        st.metric("The network reads", str(first), help=_why_never_certain(smoothing))
-        st.caption(f"with a probability of {sure}")
+def _beside_its_picture(one: Reading) -> st.delta_generator.DeltaGenerator:
+    """A container for words, left of what the network saw."""
+    with st.container(
+        horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False
+    ):
+        words = st.container(width="stretch")
+        st.image(
+            enlarged(one.found.digit.pixels, 4),
+            caption="What it saw",
+            width=112,
+            alt="The digit as 28 by 28 grey pixels",
+        )
+    return words
+
+
+def _which_epoch(network: Network) -> None:
+    if network.epoch is None:
         return
-    other = figures.percent(float(probabilities[second]))
-    st.metric("The network is unsure", f"{first} or {second}?")
+    info = network.run.info
+    in_all = info.epochs_done or info.recipe.epochs
+    st.caption(f"after epoch {network.epoch} of {in_all}: this is not the finished network")
+
+
+def _headline(one: Reading, network: Network) -> None:
+    verdict = one.verdict
+    sure = figures.percent(verdict.confidence)
+    if verdict.kind == "sure":
+        st.metric("The network reads", str(verdict.digit), help=_how_sure(network))
+        st.caption(f"with a probability of {sure}")
+    elif verdict.kind == "unsure":
+        _doubt(one, network, sure)
+    else:
+        st.metric("This looks like", "no digit")
+        st.caption(
+            "A network that knows ten digits always names one of them: here it would be "
+            f"{verdict.digit}. But this looks like none of the digits it has learnt."
+        )
+
+
+def _doubt(one: Reading, network: Network, sure: str) -> None:
+    verdict, asked = one.verdict, "The network is unsure"
+    if verdict.confidence >= UNSURE_BELOW:
+        st.metric(asked, f"{verdict.digit}?", help=_how_sure(network))
+        st.caption(f"{sure} for {verdict.digit}, if it is a digit: it hardly looks like one.")
+        return
+    st.metric(asked, f"{verdict.digit} or {verdict.second}?", help=_how_sure(network))
+    other = figures.percent(float(_calibrated(one, network)[verdict.second]))
     st.caption(
-        f"{sure} for {first}, {other} for {second}: written more clearly, it may know better."
+        f"{sure} for {verdict.digit}, {other} for {verdict.second}: written more clearly, it may "
+        "know better."
     )
 
 
-def _why_never_certain(smoothing: float) -> str | None:
-    """A sentence for runs that were taught to keep a rest of doubt."""
+def _calibrated(one: Reading, network: Network) -> NDArray[np.float32]:
+    return tempered(one.probabilities[None], network.temperature)[0]
+
+
+def _whole(readings: Sequence[Reading]) -> None:
+    lines = lines_of(readings)
+    if len(lines) == 1 and len(lines[0]) <= LONGEST_METRIC:
+        st.metric("The network reads", lines[0])
+    else:
+        told = "".join(f"<div>{html.escape(line)}</div>" for line in lines)
+        st.caption(f"The network reads {len(readings)} digits")
+        st.html(
+            '<div style="font-size:1.9rem;font-weight:600;line-height:1.25;'
+            f'font-variant-numeric:tabular-nums;overflow-wrap:anywhere">{told}</div>'
+        )
+    doubtful = [
+        f"{count} {words}"
+        for kind, words in (("unsure", "unsure"), ("not a digit", "like no digit, shown as ?"))
+        if (count := sum(one.verdict.kind == kind for one in readings))
+    ]
+    least = min(one.verdict.confidence for one in readings)
+    st.caption(
+        f"{len(readings)} digits: {', '.join(doubtful)}"
+        if doubtful
+        else f"each digit with a probability of {figures.percent(least)} or more"
+    )
+
+
+def _cards(readings: Sequence[Reading], chosen: int, on_choose: Callable[[int], None]) -> None:
+    columns = min(len(readings), SHEET_COLUMNS)
+    picture_grid(
+        sheet_url(np.stack([one.found.digit.pixels for one in readings]), columns),
+        [
+            Cell(k, f"Digit {k + 1}: {in_words(one)}", _note(one), one.verdict.kind != "sure")
+            for k, one in enumerate(readings)
+        ],
+        columns=columns,
+        key="predict-cards",
+        label="Digits found",
+        on_open=on_choose,
+        chosen=chosen,
+        size_px=62,
+    )
+
+
+def _note(one: Reading) -> str:
+    if one.verdict.kind == "not a digit":
+        return "no digit"
+    return f"{one.text} · {figures.percent(one.verdict.confidence)}"
+
+
+def _chart(probabilities: list[float] | None) -> None:
+    st.plotly_chart(
+        figures.probability_bars(probabilities, TEXT.get(st.context.theme.type or "")),
+        config=CHART_CONFIG,
+        key="probabilities",
+        alt="The probability that the network gives each of the ten digits",
+    )
+
+
+def _how_sure(network: Network) -> str:
+    """What a probability here means, and why some runs are never certain."""
+    means = (
+        "The probabilities are calibrated: the network's logits are divided by "
+        f"{network.temperature:.2f}, found on test digits, so that of the answers given with 90 %, "
+        "about 90 % are right."
+        if network.temperature != 1
+        else "The probabilities are those of the network, as it is."
+    )
+    smoothing = network.run.info.recipe.label_smoothing
     if not smoothing:
-        return None
+        return means
     highest = 1 - smoothing * 9 / 10
     return (
-        f"This run was trained with label smoothing {smoothing:g}: its goal for a perfectly clear "
-        f"digit was {100 * highest:.0f} %, not 100 %, which keeps a network from being too sure."
+        f"{means} This run was trained with label smoothing {smoothing:g}: its goal for a "
+        f"perfectly clear digit was {100 * highest:.0f} %, not 100 %, which keeps a network from "
+        "being too sure."
     )

@@ -1,15 +1,24 @@
-"""The prediction page as a visitor uses it: mouse strokes, a picture file, a reload, a link."""
+"""The prediction page as a visitor draws on it: mouse, finger and keys, a reload, a link."""
 
-import io
-import math
 import re
 from collections.abc import Sequence
 
 import pytest
-from PIL import Image, ImageDraw
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.app import SLOW_MS, Point, drawing_area, settle, stroke
+from tests.browser.drawing import (
+    FINGER,
+    NOTHING,
+    ONE,
+    SCROLLED,
+    SEVEN,
+    ZERO,
+    draw,
+    expect_answer,
+    open_predict,
+    swipe,
+)
 
 # Where and how large a digit is drawn on the 280×280 canvas: left, top and size of its square.
 PLACES = [
@@ -19,37 +28,6 @@ PLACES = [
     pytest.param((150, 160, 100), id="small, bottom right"),
     pytest.param((40, 30, 220), id="large"),
 ]
-ONE: Sequence[Point] = ((0.5, 0.0), (0.47, 1.0))
-SEVEN: Sequence[Point] = ((0.1, 0.05), (0.85, 0.05), (0.35, 1.0))
-ZERO: Sequence[Point] = tuple(
-    (0.5 + 0.36 * math.sin(k * math.pi / 12), 0.5 - 0.5 * math.cos(k * math.pi / 12))
-    for k in range(25)
-)
-
-
-def open_predict(page: Page, address: str, query: str = "") -> None:
-    page.goto(f"{address}/predict{query}")
-    expect(page.get_by_role("heading", name="Predict")).to_be_visible(timeout=SLOW_MS)
-    drawing_area(page)
-    settle(page)
-
-
-def draw(page: Page, digit: Sequence[Point], place: tuple[int, int, int]) -> None:
-    left, top, size = place
-    stroke(page, [(left + x * size, top + y * size) for x, y in digit])
-
-
-def expect_answer(page: Page, digit: int) -> None:
-    expect(page.get_by_test_id("stMetricValue")).to_have_text(str(digit), timeout=SLOW_MS)
-    expect(page.get_by_test_id("stMetricLabel")).to_have_text("The network reads")
-
-
-def png_of_a_seven() -> bytes:
-    picture = Image.new("RGB", (200, 160), "white")
-    ImageDraw.Draw(picture).line([(70, 40), (130, 40), (95, 130)], fill="navy", width=12)
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -74,6 +52,7 @@ def test_the_answer_comes_with_ten_probabilities_and_the_picture_that_was_read(
     open_predict(page, address)
     expect(page.get_by_text("The answer appears here")).to_be_visible()
     draw(page, SEVEN, (60, 60, 150))
+    expect_answer(page, 7)
     chart = page.get_by_test_id("stPlotlyChart")
     expect(chart.locator(".bars .point")).to_have_count(10)
     expect(page.get_by_alt_text("The digit as 28 by 28 grey pixels")).to_be_visible()
@@ -128,21 +107,6 @@ def test_a_scribble_over_everything_gets_a_sentence_and_no_answer(page: Page, ad
     expect(page.get_by_test_id("stMetricValue")).to_have_count(0)
 
 
-def test_an_uploaded_picture_is_read_and_a_broken_one_explained(page: Page, address: str) -> None:
-    open_predict(page, address)
-    page.get_by_text("Upload", exact=True).click()
-    chooser = page.locator("input[type=file]")
-    chooser.set_input_files(
-        {"name": "seven.png", "mimeType": "image/png", "buffer": png_of_a_seven()}
-    )
-    expect_answer(page, 7)
-    chooser.set_input_files(
-        {"name": "notes.png", "mimeType": "image/png", "buffer": b"just some words"}
-    )
-    expect(page.get_by_test_id("stAlert").first).to_contain_text("notes.png")
-    expect(page.get_by_text("Traceback")).to_have_count(0)
-
-
 def test_a_reload_keeps_the_run_of_the_link_and_works_again(page: Page, address: str) -> None:
     open_predict(page, address, "?run=yalcin")
     draw(page, ONE, (60, 60, 150))
@@ -184,8 +148,7 @@ def test_a_drawn_digit_can_be_labelled_and_is_kept_for_this_visit(page: Page, ad
     open_predict(page, address)
     draw(page, SEVEN, (60, 60, 150))
     expect_answer(page, 7)
-    meant = page.get_by_test_id("stButtonGroup").filter(has_text="What did you mean?")
-    meant.get_by_text("7", exact=True).click()
+    page.get_by_role("button", name="Right", exact=True).click()
     expect(page.get_by_text("1 digit labelled in this visit")).to_be_visible()
     # Another digit has no label yet; the first one keeps its own.
     page.get_by_role("button", name="Clear").click()
@@ -193,7 +156,7 @@ def test_a_drawn_digit_can_be_labelled_and_is_kept_for_this_visit(page: Page, ad
     settle(page)
     draw(page, ZERO, (60, 60, 150))
     expect_answer(page, 0)
-    meant.get_by_text("0", exact=True).click()
+    page.get_by_role("button", name="Right", exact=True).click()
     expect(page.get_by_text("2 digits labelled in this visit")).to_be_visible()
     page.get_by_role("link", name="Which ones are misread").click()
     expect(page.get_by_text("misreads 0 of 2 digits (those that you have labelled)")).to_be_visible(
@@ -208,6 +171,53 @@ def test_a_drawn_digit_can_be_labelled_and_is_kept_for_this_visit(page: Page, ad
     expect(page.get_by_text("labelled in this visit")).to_have_count(0)
 
 
+def test_undo_and_redo_take_a_stroke_back_and_bring_it_again(page: Page, address: str) -> None:
+    open_predict(page, address)
+    draw(page, SEVEN, (60, 60, 150))
+    expect_answer(page, 7)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text(NOTHING)).to_be_visible()
+    page.get_by_role("button", name="Redo").click()
+    expect_answer(page, 7)
+    settle(page)
+    page.keyboard.press("Control+z")
+    expect(page.get_by_text(NOTHING)).to_be_visible()
+    page.keyboard.press("Control+y")
+    expect_answer(page, 7)
+
+
+def test_the_eraser_takes_ink_away_and_undo_brings_it_back(page: Page, address: str) -> None:
+    open_predict(page, address)
+    draw(page, SEVEN, (60, 60, 150))
+    expect_answer(page, 7)
+    page.get_by_role("radio", name="Eraser").click()
+    settle(page)
+    # Without its bar a 7 is a slanted 1.
+    draw(page, ((0.0, 0.05), (0.6, 0.05)), (60, 60, 150))
+    expect_answer(page, 1)
+    page.get_by_role("button", name="Undo").click()
+    expect_answer(page, 7)
+
+
+def test_digits_side_by_side_are_a_number_and_one_of_them_can_be_looked_at(
+    page: Page, address: str
+) -> None:
+    open_predict(page, address)
+    page.get_by_text("Wide sheet").click()
+    settle(page)
+    box = drawing_area(page).bounding_box()
+    assert box
+    assert box["width"] > 400
+    assert abs(box["width"] / box["height"] - 2) < 0.02
+    scale = box["width"] / 560
+    for digit, left in ((SEVEN, 60), (ONE, 200), (ZERO, 300)):
+        stroke(page, [((left + 110 * x) * scale, (70 + 140 * y) * scale) for x, y in digit])
+        settle(page)
+    expect(page.get_by_test_id("stMetricValue")).to_have_text("710", timeout=SLOW_MS)
+    page.get_by_role("button", name="Digit 3: 0").click()
+    expect(page.get_by_text("Digit 3 of 3: 0")).to_be_visible()
+
+
 def test_a_phone_has_everything_within_its_width(page: Page, address: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     open_predict(page, address)
@@ -217,3 +227,40 @@ def test_a_phone_has_everything_within_its_width(page: Page, address: str) -> No
         "() => document.querySelector('[data-testid=stMain]').scrollWidth - window.innerWidth"
     )
     assert too_wide <= 0
+
+
+@pytest.mark.parametrize("wide", [False, True], ids=["sheet", "wide sheet"])
+def test_a_finger_draws_on_a_phone_and_does_not_scroll_the_page(
+    browser: Browser, address: str, wide: bool
+) -> None:
+    with browser.new_context(viewport=FINGER, has_touch=True, is_mobile=True) as context:
+        context.set_default_timeout(SLOW_MS)
+        page = context.new_page()
+        open_predict(page, address)
+        if wide:
+            page.get_by_text("Wide sheet").tap()
+            settle(page)
+        box = drawing_area(page).bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= FINGER["width"]
+        before = page.evaluate(SCROLLED)
+        left, top, size = box["x"] + 40, box["y"] + 0.15 * box["height"], 0.7 * box["height"]
+        swipe(page, [(left + x * size, top + y * size) for x, y in SEVEN])
+        assert page.evaluate(SCROLLED) == before
+        expect_answer(page, 7)
+        assert page.evaluate(SCROLLED) == before
+        # The same finger elsewhere does scroll: it is the canvas that holds the page.
+        swipe(page, [(375, 500), (375, 300)])
+        page.wait_for_function(f"({SCROLLED})() > {before}")
+
+
+def test_the_naive_resize_stands_beside_the_steps(page: Page, address: str) -> None:
+    open_predict(page, address)
+    draw(page, SEVEN, (15, 20, 60))
+    expect_answer(page, 7)
+    page.get_by_role("radio", name="How it got there").click()
+    expect(page.get_by_alt_text("Centre of mass in 28×28")).to_be_visible()
+    page.get_by_text("Compare with the naive resize").click()
+    expect(page.get_by_alt_text("Naive resize: 28 by 28 grey pixels")).to_be_visible()
+    expect(page.get_by_text("The network answers")).to_have_count(2)

@@ -1,0 +1,161 @@
+"""Many pictures at once: each is read and put away again, and one of them is looked at."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import streamlit as st
+
+from core.errors import PictureError
+from core.figures import percent
+from core.page_digits import find_digits
+from core.pictures import decode
+from core.reading import lines_of, read_found
+from pages.widgets.answer import Network
+from pages.widgets.predict_files import Item
+from pages.widgets.predict_source import Source
+from pages.widgets.words import plain
+
+CHOICE = "predict-file"
+_READ = "predict_many_read"
+_OPEN = "predict_open"
+_MOST_KEPT: Final = 2_000
+_TABLE_PX: Final = 320
+_COLUMNS: Final = ("file", "reads", "digits", "least_confidence", "problem")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is kept of a picture that was read: little, however large it was.
+
+    Attributes:
+        name: of its file.
+        text: what stands in it, lines parted by " / ".
+        digits: how many were found.
+        least: the lowest confidence of its digits.
+        problem: the sentence, if it could not be read.
+    """
+
+    name: str
+    text: str = ""
+    digits: int = 0
+    least: float = 0.0
+    problem: str = ""
+
+
+def choose_source(items: Sequence[Item], network: Network) -> Source | None:
+    """Draw what was read in each picture, and give the one that is looked at.
+
+    None, if none can be opened; the sentence of each that cannot stands there. Raises RunError if
+    the network cannot be asked.
+    """
+    if len(items) == 1:
+        return _opened(items[0])
+    read = _all_read(items, network)
+    good = [item for item in items if not read[item.key].problem]
+    _refused([read[item.key] for item in items if read[item.key].problem])
+    if not good:
+        return None
+    keys = [item.key for item in good]
+    if st.session_state.get(CHOICE) not in keys:
+        st.session_state[CHOICE] = keys[0]
+    places = {key: place for place, key in enumerate(keys)}
+    chosen = st.selectbox(
+        f"{len(good)} pictures were read",
+        keys,
+        format_func=lambda key: f"{places[key] + 1}. {read[key].name}: {read[key].text}",
+        key=CHOICE,
+    )
+    _table([read[item.key] for item in items])
+    return _opened(good[places[chosen]])
+
+
+def _opened(item: Item) -> Source | None:
+    """The picture itself; None, and its sentence, if it cannot be read."""
+    kept = st.session_state.get(_OPEN)
+    if kept is not None and kept.key == item.key:
+        before: Source = kept
+        return before
+    try:
+        source = Source(item.key, item.key, item.name, decode(item.data(), item.name).pixels)
+    except PictureError as error:
+        st.error(plain(str(error)), icon=":material/broken_image:")
+        return None
+    st.session_state[_OPEN] = source
+    return source
+
+
+def _all_read(items: Sequence[Item], network: Network) -> dict[str, Summary]:
+    """A summary for each item, by its key; those that were read before are not read again."""
+    kept: dict[object, Summary] = st.session_state.setdefault(_READ, {})
+    missing = [item for item in items if (item.key, network.key) not in kept]
+    if missing:
+        bar = st.progress(0.0, "Reading …")
+        for done, item in enumerate(missing):
+            bar.progress(done / len(missing), f"Reading {done + 1} of {len(missing)} …")
+            kept[item.key, network.key] = _read(item, network)
+        bar.empty()
+    while len(kept) > _MOST_KEPT:
+        del kept[next(iter(kept))]
+    return {item.key: kept[item.key, network.key] for item in items}
+
+
+def _read(item: Item, network: Network) -> Summary:
+    """Read one picture; its pixels are gone again when this ends."""
+    try:
+        pixels = decode(item.data(), item.name).pixels
+        found = find_digits(pixels, judge=network.ask)
+    except PictureError as error:
+        words = str(error)
+        return Summary(item.name, problem=words if item.name in words else f"{item.name}: {words}")
+    readings = read_found(found, network.ask, network.temperature)
+    least = min(one.verdict.confidence for one in readings)
+    return Summary(item.name, " / ".join(lines_of(readings)), len(readings), float(least))
+
+
+def _refused(refused: Sequence[Summary]) -> None:
+    if not refused:
+        return
+    count = len(refused)
+    said = f"{count} {'picture' if count == 1 else 'pictures'} could not be read"
+    room = st.expander(said, expanded=True, icon=":material/broken_image:")
+    with room.container(height=200 if count > 4 else "content", border=False):
+        st.markdown("\n".join(f"- {plain(one.problem)}" for one in refused))
+
+
+def _table(read: Sequence[Summary]) -> None:
+    with st.expander("All answers as a table", icon=":material/table:", on_change="rerun") as all_:
+        if not all_.open:
+            return
+        st.dataframe(
+            {
+                "File": [one.name for one in read],
+                "Reads": [one.text or "could not be read" for one in read],
+                "Digits": [one.digits for one in read],
+                "Least sure": [percent(one.least) if one.digits else "" for one in read],
+            },
+            hide_index=True,
+            height=_TABLE_PX if len(read) > 8 else "auto",
+        )
+        st.download_button(
+            "Answers as CSV",
+            _csv(read),
+            "answers.csv",
+            "text/csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+
+
+def _csv(read: Sequence[Summary]) -> str:
+    """A line for each picture. A name cannot become a formula where a table program opens it."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for one in read:
+        name = f"'{one.name}" if one.name[:1] in tuple("=+-@\t\r") else one.name
+        least = f"{one.least:.4f}" if one.digits else ""
+        writer.writerow([name, one.text, one.digits, least, one.problem])
+    return text.getvalue()

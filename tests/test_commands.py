@@ -218,8 +218,10 @@ def test_json_has_null_for_what_is_not_finite(
     worst = Metrics(n=1000, wrong=900, loss=float("nan"), held_out=True)
     monkeypatch.setattr(commands, "score", lambda answers, held_out: worst)
     assert json.loads(here("evaluate", "fast", "--json").stdout)["loss"] is None
-    digit = predict_command.ReadDigit(7, float("inf"), [float("nan")] * 10, (0, 0, 1, 1))
-    monkeypatch.setattr(predict_command, "read_picture", lambda file, predictor: digit)
+    digit = predict_command.ReadDigit(
+        7, float("inf"), [float("nan")] * 10, (0, 0, 1, 1), 0, 0, "sure", 1.0
+    )
+    monkeypatch.setattr(predict_command, "read_picture", lambda file, reader: [digit])
     (read,) = json.loads(here("predict", "--json", "x.png").stdout)["digits"]
     assert read["confidence"] is None
     assert read["probabilities"] == [None] * 10

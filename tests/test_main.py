@@ -16,8 +16,8 @@ def test_a_file_name_that_is_no_text_is_printed(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command_line, "load_network", lambda run, epoch: None)
-    digit = predict_command.ReadDigit(7, 1.0, [0.1] * 10, (0, 0, 1, 1))
-    monkeypatch.setattr(predict_command, "read_picture", lambda file, predictor: digit)
+    digit = predict_command.ReadDigit(7, 1.0, [0.1] * 10, (0, 0, 1, 1), 0, 0, "sure", 1.0)
+    monkeypatch.setattr(predict_command, "read_picture", lambda file, reader: [digit])
     assert main(["predict", "caf\udce9.png"]) == 0
     assert capsys.readouterr().out == "caf\\udce9.png: 7 (100 % sure)\n"
 

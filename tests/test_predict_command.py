@@ -9,10 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from core.errors import PictureError
 from core.picture_files import picture_files
+from core.predict_command import ReadDigit, in_words
 from core.runs import Run
 from tests import test_commands
 from tests.test_commands import ROOT, Here, core, is_one_sentence, settings
@@ -41,11 +42,35 @@ def test_predict_answers_what_it_can_and_says_what_it_cannot(seven: Path, tmp_pa
     assert (x + width, y + height) == pytest.approx((136, 146), abs=8)
 
 
-def test_predict_without_json_prints_a_line_a_picture(seven: Path) -> None:
-    done = core("predict", str(seven))
-    assert done.returncode == 0
-    assert done.stderr == ""
-    assert done.stdout.startswith(f"{seven}: 7 (")
+def digit(value: int, number: int, line: int = 0, verdict: str = "sure") -> ReadDigit:
+    return ReadDigit(value, 0.5, [0.1] * 10, (0, 0, 9, 9), line, number, verdict, 0.5)
+
+
+def test_a_line_of_text_tells_numbers_lines_and_doubts() -> None:
+    read = [digit(4, 0), digit(7, 0), digit(1, 1, verdict="unsure"), digit(3, 2, line=1)]
+    assert in_words(read) == "47 1? / 3 (50 % sure of the least sure one)"
+    assert in_words([digit(8, 0, verdict="not a digit")]) == "? (50 % sure)"
+
+
+def test_several_digits_in_a_picture_are_all_told(
+    here: Here, loaded: list[Run], tmp_path: Path
+) -> None:
+    page = Image.new("L", (400, 300), 255)
+    pen = ImageDraw.Draw(page)
+    for x, y in ((40, 30), (110, 30), (290, 40), (60, 190)):
+        pen.line([(x, y), (x + 40, y), (x + 15, y + 80)], fill=0, width=9, joint="curve")
+    page.save(tmp_path / "page.png")
+    done = here("predict", "--json", str(tmp_path / "page.png"))
+    digits = json.loads(done.stdout)["digits"]
+    assert [(one["line"], one["number"]) for one in digits] == [(0, 0), (0, 0), (0, 1), (1, 2)]
+    assert [one["box"][0] for one in digits] == pytest.approx([36, 106, 286, 56], abs=4)
+    rows = list(csv.DictReader(io.StringIO(here("predict", "--csv", str(tmp_path)).stdout)))
+    assert [(row["line"], row["number"]) for row in rows] == [
+        *[("0", "0")] * 2,
+        ("0", "1"),
+        ("1", "2"),
+    ]
+    assert here("predict", str(tmp_path)).stdout.startswith(f"{tmp_path / 'page.png'}: 77 7 / 7 (")
 
 
 @pytest.fixture

@@ -176,7 +176,7 @@ def _whole(readings: Sequence[Reading]) -> None:
     st.caption(
         f"{len(readings)} digits: {', '.join(doubtful)}"
         if doubtful
-        else f"each digit with a probability of {figures.percent(least)} or more"
+        else f"of the least sure one the probability is {figures.percent(least)}"
     )
 
 

@@ -2,29 +2,28 @@
 
 from typing import TYPE_CHECKING, Final
 
-import numpy as np
 import streamlit as st
 
 from core.architectures import Conv
 from core.attribution_pictures import Theme, overlay
 from core.confusion import NAMES
-from core.datasets import CLASSES
 from core.errors import DigitscopeError
-from core.figures import percent
 from pages.widgets.colour_legend import colour_legend
 from pages.widgets.filters_choice import Seen
 from pages.widgets.filters_why_random import random_weights_view
 from pages.widgets.predictors import predictor
+from pages.widgets.why_question import choose_question
 from pages.widgets.why_words import ABOUT, TITLES
 from pages.widgets.words import plain
 
 if TYPE_CHECKING:
     from core.attribution import Method, Question, Settings
 
-FOR, NOT = "filters-why-for", "filters-why-not"
 SQUARE, LAYER = "filters-why-square", "filters-why-layer"
-_ASKED: Final = "filters_why_asked"
-NOBODY: Final = -1
+_APART: Final = (
+    "The score is now the logit of {} less that of {}: the maps tell the two apart. What both "
+    "share says nothing."
+)
 
 
 def why_view(seen: Seen) -> None:
@@ -44,7 +43,8 @@ def why_view(seen: Seen) -> None:
         from core.attribution import METHODS
 
         answers = predictor(seen.run.id, seen.epoch).probabilities(seen.image[None])[0]
-    question = _question(seen, answers)
+    asked = (seen.run.id, seen.epoch, seen.image.tobytes())
+    question = choose_question("filters-why", asked, answers, _APART)
     settings = _settings(seen)
     theme: Theme = "dark" if st.context.theme.type == "dark" else "light"
     first = NAMES[question.digit]
@@ -59,59 +59,6 @@ def why_view(seen: Seen) -> None:
             _method(seen, question, settings, method, theme)
     _completeness(seen, question)
     random_weights_view(seen, question, settings, theme)
-
-
-def _question(seen: Seen, answers: np.ndarray) -> "Question":
-    """Draw the choice of the class and of the one it is held against."""
-    from core.attribution import Question
-
-    order = [int(k) for k in np.argsort(-answers)]
-    state = st.session_state
-    # Another digit or network has another answer: the question begins with it again.
-    asked = (seen.run.id, seen.epoch, seen.image.tobytes())
-    if state.get(_ASKED) != asked:
-        state[_ASKED] = asked
-        state[FOR], state[NOT] = order[0], NOBODY
-    if state[NOT] == state[FOR]:
-        state[NOT] = NOBODY
-
-    def against(other: int) -> None:
-        state[NOT] = other
-
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        digit: int = st.selectbox(
-            "Why",
-            range(CLASSES),
-            format_func=lambda k: f"{NAMES[k]} ({percent(float(answers[k]))})",
-            key=FOR,
-            persist_state="session",
-            width=180,
-        )
-        others = [NOBODY, *(k for k in range(CLASSES) if k != digit)]
-        other: int = st.selectbox(
-            "and not",
-            others,
-            format_func=lambda k: "(no other)" if k == NOBODY else NAMES[k],
-            key=NOT,
-            persist_state="session",
-            width=180,
-        )
-        rival = next(k for k in order if k != digit)
-        if other != rival:
-            st.button(
-                f"Why not {NAMES[rival]}?",
-                help="The digit with the next highest probability",
-                on_click=against,
-                args=(rival,),
-                key="filters-why-rival",
-            )
-    if other == NOBODY:
-        return Question(digit)
-    st.caption(
-        f"The score is now the logit of {NAMES[digit]} less that of {NAMES[other]}: the maps tell "
-        "the two apart. What both share says nothing."
-    )
-    return Question(digit, other)
 
 
 def _settings(seen: Seen) -> "Settings":

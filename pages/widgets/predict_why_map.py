@@ -10,18 +10,15 @@ from core import runs
 from core.architectures import Conv
 from core.attribution_pictures import Theme, overlay
 from core.confusion import NAMES
-from core.datasets import CLASSES
-from core.figures import percent
 from core.second_opinions import calibrated
 from pages.widgets.colour_legend import colour_legend
+from pages.widgets.why_question import choose_question
 from pages.widgets.why_words import ABOUT, EMPTY_MAP, TITLES
 
 if TYPE_CHECKING:
-    from core.attribution import Method, Question
+    from core.attribution import Method
 
-METHOD, FOR, NOT = "predict-why-method", "predict-why-for", "predict-why-not"
-NOBODY: Final = -1
-_ASKED: Final = "predict_why_asked"
+METHOD: Final = "predict-why-method"
 _OFFERED: Final[tuple["Method", ...]] = ("occlusion", "integrated-gradients", "grad-cam")
 _PX: Final = 300
 
@@ -33,7 +30,7 @@ def why_map(pixels: NDArray[np.uint8], run_id: str, epoch: int | None) -> None:
     """
     st.subheader("Which pixels speak for it", anchor=False)
     answers = calibrated(run_id, epoch)(pixels[None])[0]
-    question = _question((run_id, epoch, pixels.tobytes()), answers)
+    question = choose_question("predict-why", (run_id, epoch, pixels.tobytes()), answers)
     method = _method(run_id)
     from core.attribution import explained
 
@@ -52,37 +49,6 @@ def why_map(pixels: NDArray[np.uint8], run_id: str, epoch: int | None) -> None:
     if not found.any():
         st.info(EMPTY_MAP)
     st.caption(f"The line is the digit. {ABOUT[method]}")
-
-
-def _question(asked: tuple[str, int | None, bytes], answers: NDArray[np.float32]) -> "Question":
-    """Draw the choice of the digit that is explained, and of one that it is held against."""
-    from core.attribution import Question
-
-    state = st.session_state
-    # Another digit or network has another answer: the question begins with it again.
-    if state.get(_ASKED) != asked:
-        state[_ASKED] = asked
-        state[FOR], state[NOT] = int(answers.argmax()), NOBODY
-    if state.get(NOT) == state.get(FOR):
-        state[NOT] = NOBODY
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        digit: int = st.selectbox(
-            "Why",
-            range(CLASSES),
-            format_func=lambda k: f"{NAMES[k]} ({percent(float(answers[k]))})",
-            key=FOR,
-            persist_state="session",
-            width=150,
-        )
-        other: int = st.selectbox(
-            "and not",
-            [NOBODY, *(k for k in range(CLASSES) if k != digit)],
-            format_func=lambda k: "(no other)" if k == NOBODY else NAMES[k],
-            key=NOT,
-            persist_state="session",
-            width=150,
-        )
-    return Question(digit, None if other == NOBODY else other)
 
 
 def _method(run_id: str) -> "Method":

@@ -14,9 +14,11 @@ from itertools import product
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, FilePayload, Page, expect
 
+from core import datasets
 from pages.widgets.navigation import ENTRIES
 from tests.browser.app import (
     ROOT,
@@ -28,6 +30,7 @@ from tests.browser.app import (
     settle,
     stroke,
 )
+from tests.browser.drawing import ONE, SEVEN, ZERO
 
 FOLDER = ROOT / "docs" / "screenshots"
 WIDTHS = (1280, 390)
@@ -36,7 +39,7 @@ THEMES: Sequence[Theme] = ("light", "dark")
 FIRST_HEIGHT = 900
 MAX_BYTES = 150_000
 INK = "#1d2f6f"
-SEVEN: Sequence[Point] = ((70, 62), (120, 58), (200, 62), (165, 130), (135, 185), (118, 232))
+DRAWN: Sequence[Point] = ((70, 62), (120, 58), (200, 62), (165, 130), (135, 185), (118, 232))
 
 # Streamlit scrolls inside this element, not the window: a full-page picture would cut it.
 CONTENT_HEIGHT = "() => document.querySelector('[data-testid=stMain]').scrollHeight"
@@ -53,7 +56,7 @@ Arrange = Callable[[Page], None]
 def draw_a_seven(page: Page) -> None:
     """A 7 in one stroke, and its answer awaited."""
     drawing_area(page)
-    stroke(page, SEVEN)
+    stroke(page, DRAWN)
     expect(page.get_by_test_id("stMetricValue")).to_have_text("7", timeout=SLOW_MS)
 
 
@@ -80,6 +83,70 @@ def png_of_a_five() -> bytes:
     file = io.BytesIO()
     picture.save(file, "PNG")
     return file.getvalue()
+
+
+def draw_a_number(page: Page) -> None:
+    """1, 7 and 0 side by side on the wide sheet."""
+    page.get_by_text("Wide sheet", exact=False).first.click()
+    settle(page)
+    drawing_area(page)
+    scale = drawing_area(page).evaluate("node => node.clientWidth") / 560
+    for digit, left in ((ONE, 60), (SEVEN, 190), (ZERO, 370)):
+        stroke(page, [((left + 130 * x) * scale, (60 + 150 * y) * scale) for x, y in digit])
+        settle(page)
+    expect(page.get_by_test_id("stMain").get_by_text("170", exact=True)).to_be_visible(
+        timeout=SLOW_MS
+    )
+
+
+def upload_a_page(page: Page) -> None:
+    """A page with two lines of numbers, written with the sample's digits."""
+    page.get_by_text("Upload", exact=True).click()
+    file: FilePayload = {"name": "page.png", "mimeType": "image/png", "buffer": png_of_a_page()}
+    page.locator("input[type=file]").set_input_files(file)
+    expect(page.get_by_role("group", name="Digits found", exact=True)).to_be_visible(
+        timeout=SLOW_MS
+    )
+
+
+def png_of_a_page() -> bytes:
+    """Digits of the sample in blue ink on lined paper in an uneven light."""
+    test = datasets.load("mnist-sample").test
+    picture = Image.new("RGB", (640, 360), "#f6f3ea")
+    brush = ImageDraw.Draw(picture)
+    for y in range(60, 360, 60):
+        brush.line([(0, y), (640, y)], fill="#c9d6e8", width=2)
+    for text, y in (("1959  27", 40), ("30  4168", 210)):
+        for k, name in enumerate(text):
+            if name == " ":
+                continue
+            which = int(np.flatnonzero(test.labels == int(name))[7 + k])
+            ink = Image.fromarray(test.images[which]).resize((100, 100), Image.Resampling.BICUBIC)
+            picture.paste(INK, (20 + 72 * k, y), ink)
+    shade = Image.linear_gradient("L").rotate(90).resize(picture.size)
+    picture = Image.composite(picture, picture.point(lambda value: int(value * 0.86)), shade)
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def after_a_seven(arrange: Arrange) -> Arrange:
+    """Something that is done once a 7 is drawn."""
+
+    def both(page: Page) -> None:
+        draw_a_seven(page)
+        arrange(page)
+        page.wait_for_timeout(2000)  # several fragments, one after the other
+        settle(page)
+
+    return both
+
+
+def mine(page: Page) -> None:
+    """The drawn digit said to be right, and the collection that it is in."""
+    page.get_by_role("button", name="Right", exact=True).click()
+    settle(page)
+    view("My digits")(page)
 
 
 def train_and_watch(page: Page) -> None:
@@ -152,7 +219,16 @@ ARRANGED: dict[str, dict[str, Arrange]] = {
         "train-watch": train_and_watch,
         "train-runs": all_runs,
     },
-    "predict": {"predict-answer": draw_a_seven, "predict-upload": upload_a_five},
+    "predict": {
+        "predict-answer": draw_a_seven,
+        "predict-upload": upload_a_five,
+        "predict-number": draw_a_number,
+        "predict-page": upload_a_page,
+        "predict-steps": after_a_seven(view("How it got there")),
+        "predict-why": after_a_seven(view("Why")),
+        "predict-flips": after_a_seven(view("Where it flips")),
+        "predict-mine": after_a_seven(mine),
+    },
 }
 
 

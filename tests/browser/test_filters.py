@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from core import datasets
 from tests.browser.app import SLOW_MS, drawing_area, settle, stroke
-from tests.browser.screenshots import SEVEN
+from tests.browser.screenshots import DRAWN
 
 pytestmark = pytest.mark.timeout(180)
 TEST = datasets.load("mnist-sample").test
@@ -73,7 +73,7 @@ def test_a_drawing_is_looked_at(page: Page, address: str) -> None:
     open_page(page, address, "run=yalcin&index=3")
     page.get_by_role("radio", name="Draw").click()
     drawing_area(page)
-    stroke(page, SEVEN)
+    stroke(page, DRAWN)
     said = page.get_by_text(re.compile("Your drawing. yalcin reads 7"))
     expect(said).to_be_visible(timeout=SLOW_MS)
     page.get_by_role("radio", name="Maps").click()

@@ -8,7 +8,7 @@ is one. A photo counts as right if there is one digit, where it was written, and
 
 What was tuned, was tuned on photos of training digits, from other seeds.
 
-    python -m benchmarks.photos [--run best] [--seed 1] [--limit 2500] [--quick]
+    python -m benchmarks.photos [--run best] [--seed 1] [--limit 2000] [--quick]
 
 Writes `benchmarks/results/photos.json` (not with `--limit` or `--quick`).
 """
@@ -27,7 +27,7 @@ from core.errors import PictureError
 from core.page_digits import find_digits
 from core.preprocessing import Digit, find_digit
 
-PHOTOS: Final = 2500
+PHOTOS: Final = 2000
 FOUND_FROM: Final = 0.5
 """Overlap of the boxes, what they share over what they cover, from which a digit is found."""
 PACKAGES: Final = (*NETWORK_PACKAGES, "opencv-python-headless")
@@ -106,9 +106,6 @@ def main() -> None:
     ask = load_predictor(options.run).probabilities
     ways: dict[str, Way] = {
         "find_digits": lambda picture: [found.digit for found in find_digits(picture)],
-        "find_digits with the network": lambda picture: [
-            found.digit for found in find_digits(picture, judge=ask)
-        ],
         "find_digit": lambda picture: [find_digit(picture)],
     }
     figures = measure(test.images[chosen], test.labels[chosen], options.seed, ways, ask)

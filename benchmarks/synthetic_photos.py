@@ -3,27 +3,36 @@
 A library for `benchmarks/photos.py` and `benchmarks/pages.py`. Digits of known truth are enlarged
 smoothly, written with some pen on some paper, lit unevenly, seen by a camera that is not quite
 straight, and stored as JPEG. Everything is drawn from one random generator, so that a seed gives
-the same photos again; what is drawn, and how far it goes, stands in this file and nowhere else.
+the same photos again; what is drawn, and how far it goes, stands in this file and in
+`benchmarks.synthetic_papers`, and nowhere else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Paper = Literal["plain", "lined", "squared", "board"]
-Pen = Literal["black", "blue", "red", "pencil", "chalk"]
-Box = tuple[int, int, int, int]
-Floats = NDArray[np.float32]
-Random = np.random.Generator
+from benchmarks.synthetic_papers import (
+    PAPERS,
+    PENS,
+    Floats,
+    Paper,
+    Pen,
+    Random,
+    grained,
+    paper_tones,
+    pen_colour,
+    rule_colour,
+    rules_on,
+)
 
-PAPERS: Final[tuple[Paper, ...]] = ("plain", "lined", "squared", "board")
-PENS: Final[tuple[Pen, ...]] = ("black", "blue", "red", "pencil")
+Box = tuple[int, int, int, int]
+
 TILT: Final = 15.0  # degrees either way
 PERSPECTIVE: Final = 0.035  # how far a corner moves, as a share of the picture's side
 DIGITS: Final = 30  # of a page
@@ -176,13 +185,13 @@ def _photographed(sheet: _Sheet, rng: Random) -> Photo:
     paper: Paper = PAPERS[int(rng.choice(4, p=(0.35, 0.25, 0.25, 0.15)))]
     pen: Pen = "chalk" if paper == "board" else PENS[int(rng.integers(4))]
     height, width = sheet.ink.shape
-    rules = _rules(sheet, paper, rng)
-    ink = _grained(sheet.ink, pen, rng)
-    tones = _paper_tones(height, width, paper, rng)
+    rules = rules_on(paper, height, width, sheet.rules, rng)
+    ink = grained(sheet.ink, pen, rng)
+    tones = paper_tones(height, width, paper, rng)
     if rules is not None:
-        tone = _rule_colour(rng)
+        tone = rule_colour(rng)
         tones += (tone - tones) * rules[..., None]
-    tones += (_pen_colour(pen, rng) - tones) * ink[..., None]
+    tones += (pen_colour(pen, rng) - tones) * ink[..., None]
     matrix = _view(height, width, rng)
     tones = _seen(tones, matrix, paper, rng)
     tones *= _light(height, width, rng)[..., None]
@@ -193,65 +202,6 @@ def _photographed(sheet: _Sheet, rng: Random) -> Photo:
         for label, line, points in sheet.places
     )
     return Photo(pixels, written, paper, pen)
-
-
-def _rules(sheet: _Sheet, paper: Paper, rng: Random) -> Floats | None:
-    """How strongly rules cover the paper, 0..1; None where there are none."""
-    if paper not in ("lined", "squared"):
-        return None
-    height, width = sheet.ink.shape
-    rules = np.zeros((height, width), np.float32)
-    step = max(14, sheet.rules if paper == "lined" else int(sheet.rules * rng.uniform(0.3, 0.8)))
-    thick = max(1, round(max(height, width) * rng.uniform(0.0008, 0.0025)))
-    strength = float(rng.uniform(0.4, 1.0))
-    for y in range(int(rng.integers(0, step)), height, step):
-        cv2.line(rules, (0, y), (width, y), strength, thick, cv2.LINE_AA)
-    if paper == "squared":
-        for x in range(int(rng.integers(0, step)), width, step):
-            cv2.line(rules, (x, 0), (x, height), strength, thick, cv2.LINE_AA)
-    return rules
-
-
-def _rule_colour(rng: Random) -> Floats:
-    """Printed blue, grey or reddish, lighter than most ink."""
-    colours = ((140, 165, 205), (165, 165, 170), (205, 160, 160), (110, 130, 175))
-    return np.array(colours[int(rng.integers(4))], np.float32) + rng.uniform(-12, 12)
-
-
-def _pen_colour(pen: Pen, rng: Random) -> Floats:
-    colours = {
-        "black": (35, 35, 40),
-        "blue": (35, 50, 140),
-        "red": (180, 40, 45),
-        "pencil": (95, 95, 100),
-        "chalk": (225, 225, 218),
-    }
-    return np.array(colours[pen], np.float32) + rng.uniform(-15, 15, 3).astype(np.float32)
-
-
-def _grained(ink: Floats, pen: Pen, rng: Random) -> Floats:
-    """Pencil and chalk lie on the paper's bumps only; a pen's ink is nearly even."""
-    rough = {"pencil": 0.55, "chalk": 0.6}.get(pen, 0.12) * rng.uniform(0.4, 1.0)
-    bumps = cv2.GaussianBlur(
-        rng.standard_normal(ink.shape, np.float32), (0, 0), float(rng.uniform(0.6, 1.4))
-    )
-    bumps = np.clip(bumps / max(1e-6, float(bumps.std())) * 0.5 + 0.5, 0, 1)
-    return np.asarray(ink * (1 - rough * bumps), np.float32)
-
-
-def _paper_tones(height: int, width: int, paper: Paper, rng: Random) -> Floats:
-    """Paper of some white, or a board of black, green or brown, with blotches and grain."""
-    if paper == "board":
-        boards = ((40, 45, 45), (40, 75, 60), (60, 50, 45), (30, 30, 32))
-        tone = np.array(boards[int(rng.integers(4))], np.float32)
-    else:
-        tone = np.array([1, rng.uniform(0.96, 1), rng.uniform(0.86, 1)], np.float32)
-        tone *= np.float32(rng.uniform(205, 250))
-    small = rng.standard_normal((6, 6), np.float32)
-    blotches = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
-    grain = cv2.GaussianBlur(rng.standard_normal((height, width), np.float32), (0, 0), 1.2)
-    uneven = blotches * rng.uniform(0, 5) + grain * rng.uniform(0, 9)
-    return np.asarray(tone + uneven[..., None], np.float32)
 
 
 def _view(height: int, width: int, rng: Random) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 import cv2
 import numpy as np
@@ -12,6 +13,8 @@ from core.page_ink import PageInk
 from core.paper import Grey, top
 from core.preprocessing import Digit, from_ink
 from core.strokes import Box
+
+WIDE_REACH: Final = 16  # pixels
 
 
 def boxed(digit: Digit, box: Box) -> Digit:
@@ -48,6 +51,8 @@ def _own_ink(clear: Grey, labels: Labels, piece: Piece, page: PageInk) -> Grey:
         to_mine = cv2.distanceTransform((~mine).astype(np.uint8), cv2.DIST_L2, 3)
         to_others = cv2.distanceTransform((~others).astype(np.uint8), cv2.DIST_L2, 3)
         own = (to_mine < to_others) & (to_mine <= reach)
+    elif reach > WIDE_REACH:  # a brush that large takes long
+        own = cv2.distanceTransform((~mine).astype(np.uint8), cv2.DIST_L2, 3) <= reach
     else:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
         own = cv2.dilate(mine.view(np.uint8), kernel).astype(bool)

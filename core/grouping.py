@@ -19,6 +19,9 @@ MOST: Final = 200
 """Digits of a picture that are read."""
 FRAGMENT: Final = 0.6
 """Pieces lower than this share of the usual height may be fragments of their neighbours."""
+FAINT: Final = 0.45
+"""Pieces in photos that take a smaller share of the light than this share of the strongest one's
+are no ink."""
 SPECK: Final = 0.3
 """Pieces whose longer side is below this share of the usual height are no digits."""
 
@@ -30,7 +33,7 @@ def digits_of(page: PageInk, judge: Judge | None) -> tuple[Labels, list[list[Pie
     if not pieces:
         return labels, [], 1.0
     if not page.even:
-        pieces = _off_the_border(pieces, page)
+        pieces = _strong(labels, _off_the_border(pieces, page), page)
     height = usual_height(pieces)
     whole = _with_fragments(pieces, height)
     if not whole:
@@ -57,6 +60,23 @@ def _off_the_border(pieces: list[Piece], page: PageInk) -> list[Piece]:
         return pieces
     tallest = max(p.height for p in inside)
     return inside + [p for p in pieces if p not in inside and p.height > 2.5 * tallest]
+
+
+def _strong(labels: Labels, pieces: list[Piece], page: PageInk) -> list[Piece]:
+    """Without what is much fainter than the rest: one pen wrote it all, shadows did not.
+
+    Ink takes a share of the light that falls on its paper, so shares are compared, not tones.
+    """
+    count = int(labels.max()) + 1
+    inked = np.flatnonzero(labels)
+    of = labels.ravel()[inked]
+    clear = page.clear.ravel()[inked].astype(np.float64)
+    lit = clear + page.grey.ravel()[inked] if page.light is not page.grey else np.ones_like(clear)
+    taken, light = np.bincount(of, clear, count), np.bincount(of, lit, count)
+    strength = {p: taken[p.labels[0]] / max(1.0, light[p.labels[0]]) for p in pieces}
+    largest = max(p.area for p in pieces)
+    best = max(strength[p] for p in pieces if p.area >= 0.02 * largest)
+    return [p for p in pieces if strength[p] >= FAINT * best]
 
 
 def _at_most(lines: list[list[Piece]], most: int) -> list[list[Piece]]:
@@ -121,12 +141,15 @@ def _is_part(piece: Piece, main: Piece, height: float) -> bool:
         return False
     both = joined([piece, main])
     size = max(main.height, main.width)
-    if both.height > 1.35 * height and both.height > 1.35 * main.height:
+    # The bar of a 5 is often written last, and too high or too far to the right.
+    bar = piece.width >= 1.3 * piece.height and piece.bottom < main.top + 0.5 * main.height
+    most = 1.6 if bar else 1.35
+    if both.height > most * height and both.height > most * main.height:
         return False
     above = piece.top + piece.height / 2 < main.top + 0.6 * main.height
     inside = shared_width(piece, main) >= 0.5
     near = gap(piece, main) <= (0.3 if inside else 0.15) * size
-    return near and (inside or above) and both.width <= 1.3 * both.height
+    return near and (inside or above) and both.width <= (1.5 if bar else 1.3) * both.height
 
 
 def _join_tall(groups: list[list[Piece]], height: float) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from core.errors import PictureError
 from core.ink_pieces import Mask
-from core.page_light import is_dark, paper_under, sharp_pieces, surroundings
+from core.page_light import is_dark, paper_under, surroundings, without_shadows
 from core.paper import SMALLEST_CONTRAST, Grey, Ink, make_light, to_grey, top
 from core.ruled_lines import rules_in
 
@@ -29,6 +29,9 @@ RULE: Final = 0.08
 """Share of the strongest ink from which something may be a rule."""
 FAINTEST: Final = 0.24
 """The same in photos, whose strongest ink may be much stronger than a pencil's."""
+
+HIGHEST: Final = 0.7
+"""Share of the strongest ink up to which the tone may lie that parts ink from shadows."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,11 @@ def ink_of(picture: NDArray[np.uint8], ink: Ink, paper: int | None) -> PageInk:
         clear, smooth = np.where(bare, 0, clear), np.where(bare, 0, smooth)
         clear, smooth = clear.astype(np.uint8), smooth.astype(np.uint8)
         strongest = _strongest(clear)
-    mask = _at_least(smooth, max(4.5 * grain, share * strongest, SMALLEST_CONTRAST / 2))
+    tone = max(4.5 * grain, share * strongest, SMALLEST_CONTRAST / 2)
+    mask = _at_least(smooth, tone)
     if not even:
-        mask = sharp_pieces(clear, mask if around is None else _off_border(mask, around))
+        mask = mask if around is None else _off_border(mask, around)
+        mask = without_shadows(clear, smooth, mask, tone, HIGHEST * strongest)
     floor = int(np.clip(4.0 * grain, 0.15 * strongest, 0.5 * strongest)) if not even else 0
     return PageInk(grey, light, clear, mask, floor, even)
 

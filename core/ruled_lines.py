@@ -194,6 +194,8 @@ def _erase(
         return
     usual = float(np.median(lengths[lengths <= thickest])) if (lengths <= thickest).any() else 2.0
     limit = max(usual + 2, 1.5 * usual)
-    for k in np.flatnonzero(lengths <= limit):
-        first = starts[at[k], column[k]]
-        erased[first : first + lengths[k], column[k]] = 1
+    own = np.flatnonzero(lengths <= limit)
+    first, column, lengths = starts[at[own], column[own]], column[own], lengths[own]
+    for down in range(int(lengths.max(initial=0))):
+        longer = lengths > down
+        erased[first[longer] + down, column[longer]] = 1

@@ -17,11 +17,11 @@ and, for a run that is being trained here, or was:
     checkpoint.npz         all that a training needs in order to go on (`core.checkpoints`)
     orders.jsonl           what the training was told: pause, stop ... (`core.orders`)
     job.json               whose it is, its title, how it was started (`core.job_card`)
-    worker.log             what its process printed
-    own_digits.npz, start.keras    if it is fine-tuned (`own_digits`, `fine_tuning`)
+    worker.log, own_digits.npz, start.keras    its output; if fine-tuned (`core.fine_tuning`)
 
-Every file but the `.jsonl` and the log is written whole (to a temporary file, then renamed), so a
-reader never sees half of one. The last line of `events.jsonl` may be on its way."""
+Every file but the `.jsonl` and the log is written whole (a temporary file, then renamed): a reader
+never sees half of one. The last line of `events.jsonl` may be on its way.
+"""
 
 import hashlib
 import json

@@ -14,6 +14,10 @@ FEW: Final = 7  # fewer digits than these show no tilt
 SAME_LINE: Final = 0.65  # of a digit's height: how far a digit may be off its line
 CLOSE: Final = 0.6
 """Digits whose gap is smaller than this share of their height stand together as a number."""
+NARROW: Final = 0.35
+"""Digits narrower than this share of their height are 1s."""
+PITCH: Final = 1.1
+"""From the middle of one 1 to the next, in heights: a digit's usual width and half of `CLOSE`."""
 
 
 def tilt_of(pieces: Sequence[Piece], height: float) -> float:
@@ -67,11 +71,19 @@ def _row(line: Sequence[Piece], slope: float) -> float:
 
 
 def numbers_of(line: Sequence[Piece], height: float) -> list[int]:
-    """Which number of its line each piece belongs to, counted from 0."""
+    """Which number of its line each piece belongs to, counted from 0.
+
+    The gap is judged from middle to middle as well: two 1s stand as far apart as other digits do,
+    with more empty paper between them.
+    """
     numbers, count = [0], 0
-    reach = line[0].right
+    reach, before = line[0].right, line[0]
     for piece in line[1:]:
-        count += piece.left - reach > CLOSE * height
+        pitch = piece.middle[0] - before.middle[0]
+        narrow = max(piece.width, before.width) < NARROW * height
+        apart = pitch > PITCH * height if narrow else piece.left - reach > CLOSE * height
+        count += apart
         numbers.append(count)
-        reach = max(reach, piece.right)
+        if piece.right >= reach:
+            reach, before = piece.right, piece
     return numbers

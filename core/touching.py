@@ -34,7 +34,7 @@ STEEP: Final = 5.0  # how fast that changes, in natural logarithms
 UNJUDGED: Final = 0.1  # how much wider it must be where no network looks
 CROSSING: Final = 1.0  # what crossing strokes counts, in the same; two count four times as much
 AGAIN: Final = 1.5  # what each further place counts
-HOLES: Final = 1.5  # what a hole on either side counts for a cut
+LONGEST: Final = 8  # pieces wider than that many heights are no digits
 MOST_PARTS: Final = 6
 MOST_TRIED: Final = 5
 
@@ -46,16 +46,17 @@ class _Cut:
     columns: NDArray[np.int64]
     strokes: float  # how many strokes wide the ink is that it crosses
     times: int  # how often it crosses ink
-    holes: bool  # whether both sides have a hole of their own
+    holes: bool = False  # whether both sides have a hole of their own
 
     @property
     def cost(self) -> float:
         """What it counts against the cut: digits touch in one place, a 0 is cut in two.
 
-        No digit has two holes beside each other.
+        But no digit has two holes beside each other, however long the place where they touch.
         """
-        crossed = CROSSING * max(0.0, self.strokes - 0.3) ** 2 + AGAIN * max(0, self.times - 1)
-        return crossed - (HOLES if self.holes else 0.0)
+        if self.holes:
+            return 0.0
+        return CROSSING * max(0.0, self.strokes - 0.3) ** 2 + AGAIN * max(0, self.times - 1)
 
 
 def split(
@@ -98,7 +99,8 @@ def _halved(
 ) -> tuple[Piece, Piece] | None:
     """Cut a piece in two, in `labels` too; None if it is one digit."""
     usual = min(max(piece.height, 0.8 * height), 1.3 * height)
-    if piece.width < (PERHAPS if judge else USUAL) * usual:
+    least = (PERHAPS if judge else USUAL) * usual
+    if not least <= piece.width <= LONGEST * piece.height:
         return None
     own = _own(labels, piece)
     wide = _upright_width(own) / usual
@@ -148,36 +150,59 @@ def _cuts(own: NDArray[np.int32]) -> list[_Cut]:
     ink = cv2.resize((own > 0).astype(np.float32), size, interpolation=cv2.INTER_AREA)
     thick = _stroke_width((ink > 0.5).astype(np.uint8))
     cost, came = _cheapest(np.asarray(ink, np.float32))
-    holes = _holes(np.asarray(ink > 0.5))
     inner = np.arange(size[0])
     found: list[_Cut] = []
     step = max(2, size[1] // 10)
     for first in range(max(1, size[0] // 8), size[0] - max(1, size[0] // 8), step):
         band = inner[first : first + step]
-        end = int(band[np.argmin(cost[band])])
-        path = np.empty(size[1], np.int64)
-        for row in range(size[1] - 1, -1, -1):
-            path[row] = end
-            end = int(came[row, end])
+        path = _way(came, int(band[np.argmin(cost[band])]))
         met = ink[np.arange(size[1]), path]
         times = int(np.count_nonzero(np.diff((met > 0.5).astype(np.int8), prepend=0) == 1))
-        rows = np.minimum((np.arange(height) * size[1]) // height, size[1] - 1)
-        columns = np.clip(np.rint((path[rows] + 0.5) * width / size[0]), 1, width - 1)
-        left = np.arange(size[0])[None, :] < path[:, None]
-        both = any(hole[left].any() and not hole[~left].any() for hole in holes) and any(
-            hole[~left].any() and not hole[left].any() for hole in holes
-        )
-        found.append(_Cut(columns.astype(np.int64), float(met.sum()) / thick, times, both))
+        found.append(_Cut(_stretched(path, own.shape, size[0]), float(met.sum()) / thick, times))
+    fence = _fence(np.asarray(ink > 0.5))
+    if fence is not None:
+        cost, came = _cheapest(np.asarray(ink + fence, np.float32))
+        between = _way(came, int(cost.argmin()))
+        found.append(_Cut(_stretched(between, own.shape, size[0]), 0.0, 1, holes=True))
     return found
 
 
-def _holes(ink: NDArray[np.bool_]) -> list[NDArray[np.bool_]]:
-    """The holes of a piece, those of a few pixels left out: bool (height, width) each."""
-    padded = np.pad(~ink, 1, constant_values=True).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(padded, connectivity=4)
-    least = max(4, ink.size // 200)
-    inner = labels[1:-1, 1:-1]
-    return [inner == k for k in range(1, count) if k != labels[0, 0] and stats[k, 4] >= least]
+def _way(came: NDArray[np.int64], end: int) -> NDArray[np.int64]:
+    """The columns of the way that ends in a column of the last row."""
+    path = np.empty(len(came), np.int64)
+    for row in range(len(came) - 1, -1, -1):
+        path[row] = end
+        end = int(came[row, end])
+    return path
+
+
+def _stretched(path: NDArray[np.int64], shape: tuple[int, ...], wide: int) -> NDArray[np.int64]:
+    """A way through the small copy, in the pixels of the piece."""
+    height, width = shape
+    rows = np.minimum((np.arange(height) * len(path)) // height, len(path) - 1)
+    return np.clip(np.rint((path[rows] + 0.5) * width / wide), 1, width - 1).astype(np.int64)
+
+
+def _fence(ink: NDArray[np.bool_]) -> NDArray[np.float32] | None:
+    """What keeps a cut between two holes that lie beside each other; None if none do.
+
+    The large holes count only, at least a quarter of the piece's height.
+    """
+    ground = np.pad(~ink, 1, constant_values=True).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(ground, connectivity=4)
+    high, wide = ink.shape
+    holes = [k for k in range(1, count) if k != labels[0, 0] and stats[k, 3] >= 0.25 * high]
+    holes.sort(key=lambda k: int(stats[k, 0]))
+    for k in range(len(holes) - 1):
+        one, other = stats[holes[k]], stats[holes[k + 1]]
+        common = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+        if one[0] + one[2] <= other[0] and common >= 0.5 * min(one[3], other[3]):
+            columns = np.arange(wide)
+            fence = np.zeros((high, wide), np.float32)
+            fence[one[1] - 1 : one[1] + one[3] - 1] += 100.0 * (columns < one[0] + one[2])
+            fence[other[1] - 1 : other[1] + other[3] - 1] += 100.0 * (columns >= other[0] - 2)
+            return fence
+    return None
 
 
 def _cheapest(ink: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

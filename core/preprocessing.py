@@ -234,9 +234,14 @@ def _fit(inked: Grey, box: Box, blur: float) -> Grey:
 
 
 def _centre(fitted: Grey) -> Grey:
-    """Put into uint8 (28, 28), the centre of mass as near to (14, 14) as whole pixels allow."""
+    """Put into uint8 (28, 28), the centre of mass as near to (14, 14) as whole pixels allow.
+
+    Raises PictureError if there is no ink.
+    """
     height, width = fitted.shape
     mass = cv2.moments(fitted)
+    if not mass["m00"]:  # a trace of ink, too faint to outlast the averaging
+        raise PictureError("Nothing is drawn: write a digit, in ink that differs from its ground.")
     x = round(CENTRE - mass["m10"] / mass["m00"])
     y = round(CENTRE - mass["m01"] / mass["m00"])
     # Ink is never pushed over the edge, however lopsided the digit.

@@ -120,6 +120,20 @@ def settle(page: Page) -> None:
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=SLOW_MS)
 
 
+def too_wide(phone: Page, views: Sequence[str]) -> list[str]:
+    """The views of a page, one opened after the other, that are wider than a phone's 390 pixels."""
+    main, found = phone.get_by_test_id("stMain"), []
+    for view in views:
+        choice = main.get_by_role("radio", name=view, exact=True)
+        choice.click()
+        expect(choice).to_be_checked()
+        phone.wait_for_timeout(300)  # until its script runs
+        settle(phone)
+        if main.evaluate("node => node.scrollWidth") > 390:
+            found.append(view)
+    return found
+
+
 def drawing_area(page: Page) -> Locator:
     """The canvas that takes the mouse: the topmost of those that lie over one another."""
     area = page.locator("canvas").last

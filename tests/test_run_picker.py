@@ -51,7 +51,7 @@ def test_a_link_shows_a_run_at_an_epoch_and_the_answer_says_so(app: AppTest) -> 
     assert "after epoch" not in everything_said(app)
     app.select_slider(key="epoch").set_value("1").run()
     assert f"with a probability of {keras_is_sure('soorya', 1)}" in everything_said(app)
-    assert "after epoch 1 of 0" in everything_said(app)
+    assert "after epoch 1 of 5" in everything_said(app)
 
 
 def test_the_epochs_offered_are_those_whose_weights_are_kept(app: AppTest) -> None:

@@ -133,7 +133,7 @@ browser:  ## Make sure that there is a Chromium for the browser tests
 		exit 1; }
 
 test: setup-dev browser  ## Run every test, in a real browser too (to pytest: ARGS="-k canvas")
-	@$(hand_on_browser); $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(hand_on_browser); $(PY) -m pytest -n 3 --dist loadfile $(ARGS)
 
 lint: setup-dev  ## Check style, formatting and types
 	@failed=0; \

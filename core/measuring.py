@@ -46,12 +46,22 @@ def stop_measuring() -> None:
     note = folder() / PID
     try:
         process = psutil.Process(int(note.read_text()))
-        if "core.measure" in process.cmdline():
+        if "core.measure" in _command_of(process):
             process.kill()
             (folder() / "started").unlink(missing_ok=True)
         note.unlink()
     except (OSError, ValueError, psutil.Error):  # there is none, or no longer
         return
+
+
+def _command_of(process: psutil.Process) -> list[str]:
+    """Its command line, which is empty for the moment in which its program is loaded."""
+    for _ in range(40):
+        found = process.cmdline()
+        if found:
+            return found
+        time.sleep(0.05)
+    return []
 
 
 def _start(command: Sequence[str], wait_s: float) -> bool:

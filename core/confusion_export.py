@@ -1,10 +1,8 @@
 """What the confusions page gives to take away: tables as CSV, and the wrong digits as pictures."""
 
-import csv
 import io
 import zipfile
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
@@ -14,10 +12,8 @@ from core.answered import Answered
 from core.class_report import Scores, class_report
 from core.confusion import counts_of
 from core.datasets import CLASSES, DATASETS
+from core.plain_files import add, csv_bytes, inert
 from core.suspects import suspect_indices
-
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-_OF_ALL_TIMES: Final = (1980, 1, 1, 0, 0, 0)
 
 
 def file_stem(this: Answered) -> str:
@@ -36,7 +32,7 @@ def report_csv(this: Answered) -> bytes:
     rows.append(("accuracy", "", "", found.accuracy, len(this)))
     origin = _origin(this)
     head, *rest = rows
-    return _csv([(*head, *origin), *((*row, *origin.values()) for row in rest)])
+    return csv_bytes([(*head, *origin), *((*row, *origin.values()) for row in rest)])
 
 
 def predictions_csv(this: Answered) -> bytes:
@@ -64,7 +60,7 @@ def predictions_csv(this: Answered) -> bytes:
 def matrix_csv(this: Answered) -> bytes:
     """The ten by ten counts, true labels down and answers across, both named."""
     head = ("label", *(f"read as {digit}" for digit in range(CLASSES)))
-    return _csv([head, *((digit, *row) for digit, row in enumerate(counts_of(this).tolist()))])
+    return csv_bytes([head, *((digit, *row) for digit, row in enumerate(counts_of(this).tolist()))])
 
 
 def wrong_digits_zip(this: Answered) -> bytes:
@@ -81,8 +77,8 @@ def wrong_digits_zip(this: Answered) -> bytes:
             sure = float(this.confidence[index])
             name = f"{index:04d}_label{label}_read{read}_{int(100 * sure)}pct.png"
             lines.append((name, index, label, read, f"{sure:.6f}"))
-            _add(archive, name, cv2.imencode(".png", this.images[index])[1].tobytes())
-        _add(archive, "index.csv", _csv(lines))
+            add(archive, name, cv2.imencode(".png", this.images[index])[1].tobytes())
+        add(archive, "index.csv", csv_bytes(lines))
     return target.getvalue()
 
 
@@ -93,7 +89,7 @@ def _scores(name: object, one: Scores) -> Sequence[object]:
 def _origin(this: Answered) -> dict[str, object]:
     """Whose answers on which digits: the last columns of a table."""
     epoch = "" if this.epoch is None else this.epoch
-    return {"dataset": _inert(this.dataset), "run": _inert(this.run), "epoch": epoch}
+    return {"dataset": inert(this.dataset), "run": inert(this.run), "epoch": epoch}
 
 
 def _suspect_marks(this: Answered) -> object:
@@ -106,22 +102,3 @@ def _suspect_marks(this: Answered) -> object:
     marks = np.zeros(len(this), np.uint8)
     marks[list(suspects)] = 1
     return marks
-
-
-def _csv(rows: Iterable[Sequence[object]]) -> bytes:
-    target = io.StringIO()
-    csv.writer(target, lineterminator="\n").writerows(rows)
-    return target.getvalue().encode()
-
-
-def _inert(text: str) -> str:
-    """A text that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    # Neither the time nor the machine may show in the bytes.
-    entry = zipfile.ZipInfo(name, date_time=_OF_ALL_TIMES)
-    entry.create_system = 3
-    entry.external_attr = 0o644 << 16
-    archive.writestr(entry, content)

@@ -61,7 +61,7 @@ def keep(
     new is. Raises ValueError unless `pixels` is uint8 (28, 28), and `label` and `answer` 0 to 9.
     """
     if answer is None:
-        known = next((one for one in digits if np.array_equal(one.pixels, pixels)), None)
+        known = labelled(digits, pixels)
         answer, run = (known.answer, known.run) if known else (None, run)
     return (*without(digits, pixels), MyDigit(pixels.copy(), label, answer, run))[-MOST:]
 
@@ -80,9 +80,15 @@ def without(digits: MyDigits, pixels: NDArray[np.uint8]) -> MyDigits:
     return tuple(one for one in digits if not np.array_equal(one.pixels, pixels))
 
 
+def labelled(digits: MyDigits, pixels: NDArray[np.uint8]) -> MyDigit | None:
+    """The digit with this very picture, if it is among them."""
+    return next((one for one in digits if np.array_equal(one.pixels, pixels)), None)
+
+
 def label_of(digits: MyDigits, pixels: NDArray[np.uint8]) -> int | None:
     """Which digit this very picture was said to be; None if nothing was said of it."""
-    return next((one.label for one in digits if np.array_equal(one.pixels, pixels)), None)
+    known = labelled(digits, pixels)
+    return known.label if known else None
 
 
 def as_split(digits: MyDigits) -> Split:

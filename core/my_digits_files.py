@@ -5,14 +5,13 @@ bytes. What is read back may come from anybody: it is bounded before it is unpac
 ever opened, and whatever does not fit is told in a sentence (`DigitFileError`).
 """
 
-import csv
 import io
 import re
 import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import cv2
@@ -24,6 +23,7 @@ from PIL import Image
 from core.datasets import CLASSES
 from core.errors import DigitscopeError
 from core.my_digits import MOST, MyDigit, MyDigits, as_split, keep_all
+from core.plain_files import add, csv_bytes
 
 MAX_BYTES: Final = 2 * 1024 * 1024
 """Of a file that is read back: 500 digits take a quarter of it, however badly they shrink."""
@@ -32,7 +32,6 @@ MAX_PICTURE_BYTES: Final = 4 * 1024
 MAX_ENTRIES: Final = 2 * MOST + 20
 _PIXELS: Final = 28 * 28
 _HEADER: Final = 1024  # bytes in which an array of ours says its shape
-_OF_ALL_TIMES: Final = (1980, 1, 1, 0, 0, 0)
 _PACKED: Final = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 """Others ask for as much memory as their first bytes say."""
 _NAME: Final = re.compile(r"(?:[^/]*/)?[0-9]{1,6}_([0-9])\.png")
@@ -47,7 +46,6 @@ _FAULTS: Final = (
     KeyError,
     TypeError,
     RuntimeError,
-    NotImplementedError,
     OverflowError,
     MemoryError,
     struct.error,
@@ -75,8 +73,8 @@ def digits_zip(digits: MyDigits) -> bytes:
             name = f"{number:03d}_{one.label}.png"
             answer = "" if one.answer is None else one.answer
             lines.append((name, one.label, answer, one.run))
-            _add(archive, name, cv2.imencode(".png", one.pixels)[1].tobytes())
-        _add(archive, "labels.csv", _csv(lines))
+            add(archive, name, cv2.imencode(".png", one.pixels)[1].tobytes())
+        add(archive, "labels.csv", csv_bytes(lines))
     return target.getvalue()
 
 
@@ -86,7 +84,7 @@ def digits_csv(digits: MyDigits) -> bytes:
     The columns are called label, 1x1, 1x2 ... 28x28: row, then column of the pixel, from 1.
     """
     head = ["label", *(f"{row}x{column}" for row in range(1, 29) for column in range(1, 29))]
-    return _csv([head, *([one.label, *one.pixels.ravel().tolist()] for one in digits)])
+    return csv_bytes([head, *([one.label, *one.pixels.ravel().tolist()] for one in digits)])
 
 
 def digits_npz(digits: MyDigits) -> bytes:
@@ -219,17 +217,3 @@ def _short(name: str) -> str:
     """A stranger's name for a file, in quotes and not too long."""
     shown = "".join(char if char.isprintable() else "?" for char in name)
     return f"“{shown[:40]}…”" if len(shown) > 40 else f"“{shown}”"
-
-
-def _csv(rows: Iterable[Sequence[object]]) -> bytes:
-    target = io.StringIO()
-    csv.writer(target, lineterminator="\n").writerows(rows)
-    return target.getvalue().encode()
-
-
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    # Neither the time nor the machine may show in the bytes.
-    entry = zipfile.ZipInfo(name, date_time=_OF_ALL_TIMES)
-    entry.create_system = 3
-    entry.external_attr = 0o644 << 16
-    archive.writestr(entry, content)

@@ -55,7 +55,7 @@ def find_digits(
         TypeError: the array is not uint8.
         ValueError: `paper` is no tone.
     """
-    page = _inked(picture, ink, paper)
+    page = inked(picture, ink, paper)
     labels, lines, height = digits_of(page, judge)
     if sum(map(len, lines)) <= 1:
         return (_only_one(picture, page, labels, lines, ink, paper),)
@@ -87,9 +87,13 @@ def digit_in(
         PictureError: as `find_digits`, or if there is no ink in the box.
         TypeError, ValueError: as `find_digits`.
     """
-    page = _inked(picture, ink, paper)
-    scale_x = page.grey.shape[1] / picture.shape[1]
-    scale_y = page.grey.shape[0] / picture.shape[0]
+    return digit_on(inked(picture, ink, paper), picture.shape, box)
+
+
+def digit_on(page: PageInk, shape: tuple[int, ...], box: Box) -> Digit:
+    """The same on a page whose ink is known already: `inked` of a picture of that shape."""
+    scale_x = page.grey.shape[1] / shape[1]
+    scale_y = page.grey.shape[0] / shape[0]
     left, top_ = max(0, int(box[0] * scale_x)), max(0, int(box[1] * scale_y))
     right = min(page.grey.shape[1], int(np.ceil((box[0] + box[2]) * scale_x)))
     bottom = min(page.grey.shape[0], int(np.ceil((box[1] + box[3]) * scale_y)))
@@ -99,11 +103,11 @@ def digit_in(
     labels = np.zeros(page.mask.shape, np.int32)
     labels[top_:bottom, left:right] = inside
     digit = cut_out(page, labels, Piece((1,), (left, top_, right - left, bottom - top_), 1), 0)
-    return boxed(digit, in_picture(digit.box, page.grey.shape, picture.shape))
+    return boxed(digit, in_picture(digit.box, page.grey.shape, shape))
 
 
-def _inked(picture: NDArray[np.uint8], ink: Ink, paper: int | None) -> PageInk:
-    """The ink of a picture that was checked."""
+def inked(picture: NDArray[np.uint8], ink: Ink, paper: int | None) -> PageInk:
+    """The ink of a picture, which is checked. Raises as `find_digits`."""
     check_picture(picture)
     if paper is not None and not 0 <= paper <= 255:
         raise ValueError(f"paper is a tone, 0..255, not {paper}")

@@ -4,7 +4,6 @@ import csv
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -166,10 +165,9 @@ def in_words(digits: Sequence[ReadDigit]) -> str:
     A digit that the network is not sure of has a question mark behind it, and what is no digit is a
     question mark alone.
     """
-    lines = (
-        " ".join("".join(map(_mark, number)) for _, number in groupby(line, _number))
-        for _, line in groupby(digits, lambda one: one.line)
-    )
+    from core.reading import in_lines
+
+    lines = in_lines((one.line, one.number, _mark(one)) for one in digits)
     least = min(one.confidence for one in digits)
     sure = f"{100 * least:.0f} % sure" + (" of the least sure one" if len(digits) > 1 else "")
     return f"{' / '.join(lines)} ({sure})"
@@ -177,10 +175,6 @@ def in_words(digits: Sequence[ReadDigit]) -> str:
 
 def _mark(one: ReadDigit) -> str:
     return "?" if one.verdict == "not a digit" else f"{one.digit}{'?' * (one.verdict == 'unsure')}"
-
-
-def _number(one: ReadDigit) -> int:
-    return one.number
 
 
 def _as_csv() -> Tell:

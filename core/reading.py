@@ -6,7 +6,7 @@ A picture gives boxes (`core/page_digits.py`), a network gives ten probabilities
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -65,10 +65,15 @@ def read_found(found: Sequence[Found], ask: Ask, temperature: float = 1.0) -> tu
 
 def lines_of(readings: Sequence[Reading]) -> tuple[str, ...]:
     """What stands in the picture, a string for each line; spaces part its numbers."""
+    return in_lines((one.found.line, one.found.number, one.text) for one in readings)
+
+
+def in_lines(marks: Iterable[tuple[int, int, str]]) -> tuple[str, ...]:
+    """The same of any marks in reading order, each with its line and its number."""
     return tuple(
         " ".join(
-            "".join(one.text for one in number)
-            for _, number in groupby(line, key=lambda one: one.found.number)
+            "".join(mark for _, _, mark in number)
+            for _, number in groupby(line, key=lambda one: one[1])
         )
-        for _, line in groupby(readings, key=lambda one: one.found.line)
+        for _, line in groupby(marks, key=lambda one: one[0])
     )

@@ -12,6 +12,7 @@ from core.errors import RunError
 from core.evaluation import wilson_interval
 from core.fine_tuned import before_and_after
 from core.job_card import shown_name
+from core.plain_files import add
 from core.recipe_words import NOTHING, settings_in_words
 from core.run_info import FineTuned, Metrics, RunInfo
 from core.runs import Run
@@ -56,7 +57,7 @@ def zip_of(run: Run, extra: Mapping[str, bytes] | None = None) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
         for name in sorted(files):
-            _add(archive, name, files[name])
+            add(archive, name, files[name], zipfile.ZIP_DEFLATED)
     return target.getvalue()
 
 
@@ -216,15 +217,6 @@ def _network(run: Run) -> bytes:
         return run.check_model()
     except RunError:
         return b""
-
-
-def _add(archive: zipfile.ZipFile, name: str, content: bytes) -> None:
-    # Neither the time nor the machine may show in the bytes: these are what zipfile would ask for.
-    entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-    entry.create_system = 3
-    entry.external_attr = 0o644 << 16
-    entry.compress_type = zipfile.ZIP_DEFLATED
-    archive.writestr(entry, content)
 
 
 def _plain(text: str) -> str:

@@ -66,7 +66,7 @@ def best_temperature(answers: Predictions) -> float:
     labels = answers.labels.astype(np.intp)
     if len(labels) < FEWEST or (answers.probabilities.argmax(axis=1) == labels).all():
         return 1.0
-    logits = np.log(np.maximum(answers.probabilities.astype(np.float64), _SMALLEST))
+    logits = _logits(answers.probabilities)
     rows = np.arange(len(labels))
 
     def loss(log_temperature: float) -> float:
@@ -89,6 +89,10 @@ def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[
         raise ValueError(f"a temperature is above 0, not {temperature}")
     if temperature == 1.0:
         return probabilities
-    logits = np.log(np.maximum(probabilities.astype(np.float64), _SMALLEST)) / temperature
+    logits = _logits(probabilities) / temperature
     odds = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
+
+
+def _logits(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
+    return np.asarray(np.log(np.maximum(probabilities.astype(np.float64), _SMALLEST)))

@@ -23,6 +23,7 @@ from core.my_digits import (
     as_split,
     keep,
     label_of,
+    labelled,
     my_answers,
     tally,
     without,
@@ -262,7 +263,7 @@ def _opened(digits: MyDigits) -> None:
     pixels: NDArray[np.uint8] | None = st.session_state.get(_OPEN)
     if pixels is None:
         return
-    one = next((one for one in digits if np.array_equal(one.pixels, pixels)), None)
+    one = labelled(digits, pixels)
     if one is None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center"):

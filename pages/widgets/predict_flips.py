@@ -16,7 +16,7 @@ from core.palette import TEXT
 from core.preprocessing import Digit
 from core.second_opinions import calibrated
 from pages.widgets.answer import CHART_CONFIG, enlarged
-from pages.widgets.words import plain
+from pages.widgets.words import plain, unbroken
 
 Pixels = NDArray[np.uint8]
 ALONG: Final = "predict-flips-along"
@@ -123,7 +123,7 @@ def _as_it_stands(
 ) -> None:
     """The changed digit, what is read in it, and its ten probabilities."""
     read = int(probabilities.argmax())
-    sure = _percent(float(probabilities[read]))
+    sure = unbroken(percent(float(probabilities[read])))
     flipped = "" if read == answer else f", and no longer {answer}"
     with st.container(horizontal=True, vertical_alignment="center", wrap=False):
         st.image(
@@ -216,7 +216,7 @@ def _card(pixels: Pixels, flip: Flip, both: Flips) -> None:
         )
         st.markdown(
             f"**{plain(words[0].upper() + words[1:])}**: reads **{flip.answer}** "
-            f"({_percent(flip.probability)})"
+            f"({unbroken(percent(flip.probability))})"
         )
         other = both.above if flip is both.below else both.below
         said = f"The other way: {kind.written(other.value)}, then {other.answer}. " if other else ""
@@ -230,11 +230,6 @@ def _card(pixels: Pixels, flip: Flip, both: Flips) -> None:
             on_click=_set,
             args=(NOTHING.but(flip.kind, flip.value), flip.kind),
         )
-
-
-def _percent(part: float) -> str:
-    """With a space at which no line breaks."""
-    return plain(percent(part).replace(" ", "\u00a0"))
 
 
 def _before_and_after(before: Pixels, after: Pixels) -> Pixels:

@@ -1,7 +1,5 @@
 """Many pictures at once: each is read and put away again, and one of them is looked at."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +10,7 @@ from core.errors import PictureError
 from core.figures import percent
 from core.page_digits import find_digits
 from core.pictures import decode
+from core.plain_files import csv_bytes, inert
 from core.reading import lines_of, read_found
 from pages.widgets.answer import Network
 from pages.widgets.predict_files import Item
@@ -151,11 +150,8 @@ def _table(read: Sequence[Summary]) -> None:
 
 def _csv(read: Sequence[Summary]) -> str:
     """A line for each picture. A name cannot become a formula where a table program opens it."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    rows: list[Sequence[object]] = [_COLUMNS]
     for one in read:
-        name = f"'{one.name}" if one.name[:1] in tuple("=+-@\t\r") else one.name
         least = f"{one.least:.4f}" if one.digits else ""
-        writer.writerow([name, one.text, one.digits, least, one.problem])
-    return text.getvalue()
+        rows.append((inert(one.name), one.text, one.digits, least, one.problem))
+    return csv_bytes(rows).decode()

@@ -73,7 +73,8 @@ def found_in(source: Source, network: Network) -> tuple[Found, ...]:
     if placed is None:
         found = find_digits(source.pixels, ink=source.ink, paper=source.paper, judge=network.ask)
     else:
-        found = tuple(source.ground.digit_at(*one) for one in placed)
+        ground = source.ground
+        found = tuple(ground.digit_at(*one) for one in placed)
     st.session_state[_FOUND] = name, found
     return found
 

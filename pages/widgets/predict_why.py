@@ -37,7 +37,7 @@ from pages.widgets.chore import run_chore
 from pages.widgets.digit_grid import Cell, digit_grid
 from pages.widgets.navigation import pages
 from pages.widgets.predict_why_map import why_map
-from pages.widgets.words import plain
+from pages.widgets.words import plain, unbroken
 
 if TYPE_CHECKING:
     from core.run_info import Provenance
@@ -239,7 +239,7 @@ def _epochs(pixels: Pixels, run_id: str, epoch: int | None) -> None:
 def _percent(part: float) -> str:
     """With a space at which no line breaks; a small one with its decimals."""
     words = percent(part) if part >= _SMALL else small_percent(part)
-    return plain(words.replace(" ", "\u00a0"))
+    return unbroken(words)
 
 
 def _history(found: OverEpochs) -> str:

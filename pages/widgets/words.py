@@ -15,3 +15,8 @@ def plain(text: str) -> str:
     return "".join(
         part if _CODE.fullmatch(part) else _MARKDOWN.sub(r"\\\1", part) for part in parts
     )
+
+
+def unbroken(text: str) -> str:
+    """The same with spaces at which no line breaks: "98 %"."""
+    return plain(text.replace(" ", "\u00a0"))

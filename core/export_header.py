@@ -11,7 +11,7 @@ from core.errors import RunError
 from core.events import Started, from_line
 from core.recipes import Recipe
 from core.run_info import RunInfo
-from core.run_report import ending, result_in_words
+from core.run_report import ending, pens_in_words, result_in_words
 from core.runs import Run
 from core.tail import Tail
 
@@ -94,6 +94,8 @@ def _differences(run: Run) -> Iterator[str]:
             "neither of which is part of this code. What follows trains a network from nothing "
             "with the settings of the fine-tuning, so its figures will differ."
         )
+    if info.provenance.pens:
+        yield f"{pens_in_words(info)} This code stops before that, so its figures will differ."
     if info.best_epoch:
         yield f"The weights kept are those of epoch {info.best_epoch}."
     if info.status == "stopped" and info.epochs_done:

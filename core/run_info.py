@@ -59,6 +59,21 @@ class FineTuned(BaseModel):
     own_sha256: str = Field(description="of the own digits, their labels and parts")
 
 
+class Pens(BaseModel):
+    """The last epochs of a run, after its recipe's own: they show digits that pens redrew too.
+
+    Of digits it was trained on already, by pens of any width, slanted, bent, with gaps
+    (`benchmarks/train_best_pens.py`).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    epochs: int = Field(ge=1, description="how many there were, the recipe's own not counted")
+    redrawn: int = Field(ge=1, description="redrawn digits in each, beside those of the dataset")
+    learning_rate: float = Field(gt=0, description="the highest of its cycle")
+    seed: int
+
+
 class Provenance(BaseModel):
     """Which digits a run was trained on; a fine-tuned run's parent's are among them."""
 
@@ -69,6 +84,7 @@ class Provenance(BaseModel):
     n_train: int
     n_validation: int
     fine_tuned: FineTuned | None = None
+    pens: Pens | None = None
 
     def held_out(self, dataset: str) -> bool:
         """Whether the test digits of `dataset` were kept out of this run's training.
@@ -119,6 +135,12 @@ class RunInfo(BaseModel):
         default={}, description="how the parent did on the own digits of a fine-tuned run"
     )
     own_after: dict[OwnPart, Metrics] = Field(default={}, description="how this run does on them")
+
+    @property
+    def epochs_planned(self) -> int:
+        """The epochs of the whole training: its recipe's, and those that show what pens redrew."""
+        pens = self.provenance.pens
+        return self.recipe.epochs + (pens.epochs if pens else 0)
 
     @property
     def from_scratch(self) -> Recipe:

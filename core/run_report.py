@@ -133,11 +133,11 @@ def ending(info: RunInfo) -> str:
     """How far the training came and why it ended, in a sentence."""
     status = {"queued": "It waits", "running": "It is being trained"}.get(info.status)
     if status:
-        return f"{status}: {info.epochs_done} of {info.recipe.epochs} epochs are done."
+        return f"{status}: {info.epochs_done} of {info.epochs_planned} epochs are done."
     why = {"": "", "last epoch": "", "fault": " by a fault", "diverged": ": it diverged"}.get(
         info.ended_by, f": {info.ended_by}"
     )
-    done = f" after {info.epochs_done} of {info.recipe.epochs} epochs" if info.epochs_done else ""
+    done = f" after {info.epochs_done} of {info.epochs_planned} epochs" if info.epochs_done else ""
     return f"The training {_PAST[info.status]}{done}{why}."
 
 
@@ -161,6 +161,8 @@ def _origin(run: Run) -> Iterator[str]:
     yield f"- Digits: `{source.dataset}`.{counts}{left_out}"
     if source.fine_tuned:
         yield from _fine_tuned(source.fine_tuned)
+    if source.pens:
+        yield f"- Pens: {pens_in_words(info)}"
     if info.machine:
         yield f"- Machine: {info.machine}"
     if info.versions:
@@ -176,6 +178,19 @@ def _fine_tuned(tuned: FineTuned) -> Iterator[str]:
         f"{tuned.own_per_epoch:,} times one of {tuned.own_trained:,} digits of its visitor's own; "
         f"{tuned.own_held_out:,} more are held out. They are not in this zip (SHA-256 "
         f"`{tuned.own_sha256}`)."
+    )
+
+
+def pens_in_words(info: RunInfo) -> str:
+    """How the run's last epochs differed from those of its recipe; empty if they did not."""
+    pens = info.provenance.pens
+    if not pens:
+        return ""
+    return (
+        f"After the {info.recipe.epochs} epochs of its recipe it was trained for {pens.epochs} "
+        f"more, on {pens.redrawn:,} redrawn digits beside those of the dataset: its training "
+        "digits as pens of any width draw them, slanted, bent, with gaps. The highest learning "
+        f"rate was {pens.learning_rate:g}."
     )
 
 

@@ -133,7 +133,7 @@ def _charts(run: Run, live: Live, drawn: Drawn) -> list[Seen]:
     if drawn.smooth:
         curve = curve.smoothed()
     how: dict[str, Any] = {
-        "total": run.info.recipe.epochs,
+        "total": run.info.epochs_planned,
         "compare": _compared(drawn.compare),
         "marks": live.marks,
     }

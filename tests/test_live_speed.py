@@ -83,7 +83,7 @@ def test_a_speed_of_nothing_harms_nobody(tmp_path: Path) -> None:
 
 
 def test_the_estimate_of_a_shipped_run_in_its_middle_was_right(tmp_path: Path) -> None:
-    source = (runs.find("best").folder / "events.jsonl").read_text().splitlines(keepends=True)
+    source = (runs.find("purawr").folder / "events.jsonl").read_text().splitlines(keepends=True)
     half = len(source) // 2
     append(tmp_path, "".join(source[:half]))
     live = Live(tmp_path)

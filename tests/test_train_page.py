@@ -161,7 +161,9 @@ def test_only_its_own_browser_may_continue_a_run(app: AppTest, own: Path, traine
 
 def test_a_shipped_run_shows_how_it_learnt(app: AppTest) -> None:
     opened(app, training="best")
-    assert "**28 wrong of 10,000" in said(app)
+    shipped = json.loads((runs.find("best").folder / "run.json").read_text(encoding="utf-8"))
+    assert f"**{shipped['metrics']['mnist']['wrong']} wrong of 10,000" in said(app)
+    assert "redrawn digits" in said(app)  # its last epochs are not in its recipe
     assert "What the first layer looks for" in said(app)
 
 

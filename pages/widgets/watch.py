@@ -7,6 +7,7 @@ from core.errors import DigitscopeError, RunError
 from core.job_card import shown_name
 from core.limits import Limits
 from core.live import followed
+from core.run_report import pens_in_words
 from core.runs import Run
 from core.watching import Drawn, has_curves, seen
 from pages.widgets.live_chart import live_chart
@@ -57,10 +58,12 @@ def _gone(run_id: str, error: DigitscopeError) -> None:
 def _about(run: Run) -> str:
     recipe = run.info.recipe
     start = f"from {plain(run.info.preset)}, " if run.info.preset else ""
-    return (
-        f"{start}on {recipe.dataset}, {recipe.epochs} epochs, "
+    about = (
+        f"{start}on {recipe.dataset}, {run.info.epochs_planned} epochs, "
         f"{recipe.architecture.parameters:,} parameters"
     )
+    redrawn = pens_in_words(run.info)
+    return f"{about}. {redrawn}" if redrawn else about
 
 
 def _moving(run_id: str, token: str, allowed: Limits, was_alive: bool) -> None:

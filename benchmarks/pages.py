@@ -3,7 +3,8 @@
 Pages of 30 MNIST test digits in lines of numbers, some of them touching, photographed by
 `benchmarks.synthetic_photos`. A digit is found if a box of `core.page_digits.find_digits` shares
 half of what both cover with the box around its ink, and right if the network then reads it right;
-every box that is nobody's is false. Reading order is right if the digits that were found stand in
+every box that is nobody's is false. Right digits that the page would call "no digit"
+(`core.refusal`) are counted apart. Reading order is right if the digits that were found stand in
 the order and the lines in which they were written.
 
 What was tuned, was tuned on pages of training digits, from other seeds.
@@ -25,6 +26,7 @@ from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
 from benchmarks.synthetic_photos import DIGITS, Photo, overlap, page_photo
 from core.errors import PictureError
 from core.page_digits import Found, find_digits
+from core.refusal import Verdict, judge
 
 PAGES: Final = 100
 FOUND_FROM: Final = 0.5
@@ -41,10 +43,11 @@ def measure(
     count: int,
     ways: dict[str, Way],
     ask: Ask,
+    temperature: float = 1.0,
 ) -> dict[str, Any]:
     """Photograph `count` pages of digits drawn at random, and let each way find and read them.
 
-    Returns {way: {pages, digits, right, found, false, in_order, accuracy, by}}.
+    Returns {way: {pages, digits, right, found, false, called_no_digit, in_order, accuracy, by}}.
     """
     rng = np.random.default_rng(seed)
     rows: dict[str, list[Row]] = {way: [] for way in ways}
@@ -52,20 +55,23 @@ def measure(
         chosen = rng.choice(len(images), DIGITS, replace=False)
         photo = page_photo(images[chosen], [int(label) for label in labels[chosen]], rng)
         for name, way in ways.items():
-            rows[name].append(_one(photo, way, ask))
+            rows[name].append(_one(photo, way, ask, temperature))
     return {name: _figures(row) for name, row in rows.items()}
 
 
-def _one(photo: Photo, way: Way, ask: Ask) -> Row:
-    """One page: kind, digits, right, found, false, and whether the order is right."""
+def _one(photo: Photo, way: Way, ask: Ask, temperature: float) -> Row:
+    """One page: kind, digits, right, found, false, called no digit, whether the order is right."""
     try:
         found = way(photo.pixels)
     except PictureError:
         found = ()
-    read = ask(np.stack([each.digit.pixels for each in found])).argmax(1) if found else []
+    verdicts: tuple[Verdict, ...] = ()
+    if found:
+        pixels = np.stack([each.digit.pixels for each in found])
+        verdicts = judge(pixels, ask(pixels), temperature)
     places: list[int] = []
     lines: list[tuple[int, int]] = []
-    right = 0
+    right = refused = 0
     for truth in photo.written:
         rest = [k for k in range(len(found)) if k not in places]
         best = max(rest, key=lambda k: overlap(found[k].digit.box, truth.box), default=None)
@@ -73,7 +79,9 @@ def _one(photo: Photo, way: Way, ask: Ask) -> Row:
             continue
         places.append(best)
         lines.append((truth.line, found[best].line))
-        right += int(read[best]) == truth.label
+        if verdicts[best].digit == truth.label:
+            right += 1
+            refused += verdicts[best].kind == "not a digit"
     same_lines = len(set(lines)) == len({line for line, _ in lines}) == len({k for _, k in lines})
     return {
         "kind": f"{photo.paper}, {photo.pen}",
@@ -81,6 +89,7 @@ def _one(photo: Photo, way: Way, ask: Ask) -> Row:
         "right": right,
         "found": len(places),
         "false": len(found) - len(places),
+        "called_no_digit": refused,
         "in_order": bool(places) and places == sorted(places) and same_lines,
     }
 
@@ -94,7 +103,8 @@ def _figures(rows: list[Row]) -> Row:
         part = [row for row in rows if row["kind"] == kind]
         accuracy = total("right", part) / total("digits", part)
         by[kind] = {"pages": len(part), "accuracy": round(accuracy, 4)}
-    sums = {name: total(name, rows) for name in ("digits", "right", "found", "false", "in_order")}
+    counted = ("digits", "right", "found", "false", "called_no_digit", "in_order")
+    sums = {name: total(name, rows) for name in counted}
     return {
         "pages": len(rows),
         **sums,
@@ -114,19 +124,22 @@ def main() -> None:
     # Here, not above: TensorFlow takes seconds to import, and `measure` needs none of it.
     from core import datasets, runs
     from core.inference import load_predictor
+    from core.temperature import temperature_of
 
     count = options.limit or (6 if options.quick else PAGES)
     test = datasets.load("mnist").test
     ask = load_predictor(options.run).probabilities
     ways: dict[str, Way] = {"find_digits": find_digits}
-    figures = measure(test.images, test.labels, options.seed, count, ways, ask)
+    run = runs.find(options.run)
+    temperature = temperature_of(run)
+    figures = measure(test.images, test.labels, options.seed, count, ways, ask, temperature)
     for name, row in figures.items():
         print(f"{name}: {row['right']} right of {row['digits']} ({row['accuracy']:.2%}), ", end="")
         print(f"{row['found']} found, {row['false']} false; ", end="")
-        print(f"{row['in_order']} of {row['pages']} pages in order")
+        print(f"{row['in_order']} of {row['pages']} pages in order, ", end="")
+        print(f"{row['called_no_digit']} right ones would be called no digit")
         for kind, part in row["by"].items():
             print(f"    {kind:18}{part['accuracy']:.2%} on {part['pages']} pages")
-    run = runs.find(options.run)
     write_result(
         "pages",
         figures,

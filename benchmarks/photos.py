@@ -4,7 +4,8 @@ MNIST test digits are written onto sheets and photographed by `benchmarks.synthe
 lined and squared paper and a board, pens, pencil and chalk, shadows, tilt, perspective, blur, grain
 and JPEG. Each photo is prepared and read twice: by `core.page_digits.find_digits`, which must find
 one digit and no more, and by `core.preprocessing.find_digit`, which takes it for granted that there
-is one. A photo counts as right if there is one digit, where it was written, and it is read right.
+is one. A photo counts as right if there is one digit, where it was written, and it is read right;
+those of them that the page would call "no digit" (`core.refusal`) are counted apart.
 
 What was tuned, was tuned on photos of training digits, from other seeds.
 
@@ -26,6 +27,7 @@ from benchmarks.synthetic_photos import Photo, overlap, single_photo
 from core.errors import PictureError
 from core.page_digits import find_digits
 from core.preprocessing import Digit, find_digit
+from core.refusal import judge
 
 PHOTOS: Final = 2000
 FOUND_FROM: Final = 0.5
@@ -33,6 +35,7 @@ FOUND_FROM: Final = 0.5
 PACKAGES: Final = (*NETWORK_PACKAGES, "opencv-python-headless")
 Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 Way = Callable[[NDArray[np.uint8]], list[Digit]]
+Row = tuple[str, bool, bool, int, bool, bool]
 
 
 def measure(
@@ -41,36 +44,40 @@ def measure(
     seed: int,
     ways: dict[str, Way],
     ask: Ask,
+    temperature: float = 1.0,
 ) -> dict[str, Any]:
     """Photograph each digit once and let each way find and read it.
 
-    Returns {way: {n, right, found, false, refused, accuracy, by: {paper and pen: accuracy}}}.
+    Returns {way: {n, right, found, false, refused, called_no_digit, accuracy, by: {paper and pen:
+    accuracy}}}.
     """
     rng = np.random.default_rng(seed)
-    rows: dict[str, list[tuple[str, bool, bool, int, bool]]] = {way: [] for way in ways}
+    rows: dict[str, list[Row]] = {way: [] for way in ways}
     for image, label in zip(images, labels, strict=True):
         photo = single_photo(image, int(label), rng)
         for name, way in ways.items():
-            rows[name].append(_one(photo, way, ask))
+            rows[name].append(_one(photo, way, ask, temperature))
     return {name: _figures(row) for name, row in rows.items()}
 
 
-def _one(photo: Photo, way: Way, ask: Ask) -> tuple[str, bool, bool, int, bool]:
-    """Kind of photo, right, found, digits that are none, refused."""
+def _one(photo: Photo, way: Way, ask: Ask, temperature: float) -> Row:
+    """Kind of photo, right, found, digits that are none, refused, called no digit though right."""
     kind = f"{photo.paper}, {photo.pen}"
     try:
         digits = way(photo.pixels)
     except PictureError:
-        return kind, False, False, 0, True
+        return kind, False, False, 0, True, False
     truth = photo.written[0]
     at = max(range(len(digits)), key=lambda k: overlap(digits[k].box, truth.box))
     found = overlap(digits[at].box, truth.box) >= FOUND_FROM
-    read = int(ask(digits[at].pixels[None])[0].argmax())
-    alone = len(digits) == 1
-    return kind, found and alone and read == truth.label, found, len(digits) - found, False
+    pixels = digits[at].pixels[None]
+    (verdict,) = judge(pixels, ask(pixels), temperature)
+    right = found and len(digits) == 1 and verdict.digit == truth.label
+    no_digit = right and verdict.kind == "not a digit"
+    return kind, right, found, len(digits) - found, False, no_digit
 
 
-def _figures(rows: list[tuple[str, bool, bool, int, bool]]) -> dict[str, Any]:
+def _figures(rows: list[Row]) -> dict[str, Any]:
     right = np.array([row[1] for row in rows])
     kinds = np.array([row[0] for row in rows])
     return {
@@ -79,6 +86,7 @@ def _figures(rows: list[tuple[str, bool, bool, int, bool]]) -> dict[str, Any]:
         "found": sum(row[2] for row in rows),
         "false": sum(row[3] for row in rows),
         "refused": sum(row[4] for row in rows),
+        "called_no_digit": sum(row[5] for row in rows),
         "accuracy": round(float(right.mean()), 6),
         "by": {
             kind: {"n": int((kinds == kind).sum()), "accuracy": round(float(part.mean()), 4)}
@@ -99,6 +107,7 @@ def main() -> None:
     # Here, not above: TensorFlow takes seconds to import, and `measure` needs none of it.
     from core import datasets, runs
     from core.inference import load_predictor
+    from core.temperature import temperature_of
 
     count = options.limit or (100 if options.quick else PHOTOS)
     test = datasets.load("mnist").test
@@ -108,13 +117,15 @@ def main() -> None:
         "find_digits": lambda picture: [found.digit for found in find_digits(picture)],
         "find_digit": lambda picture: [find_digit(picture)],
     }
-    figures = measure(test.images[chosen], test.labels[chosen], options.seed, ways, ask)
+    run = runs.find(options.run)
+    digits, labels = test.images[chosen], test.labels[chosen]
+    figures = measure(digits, labels, options.seed, ways, ask, temperature_of(run))
     for name, row in figures.items():
         print(f"{name}: {row['right']} right of {row['n']} ({row['accuracy']:.2%}), ", end="")
-        print(f"{row['found']} found, {row['false']} false, {row['refused']} refused")
+        print(f"{row['found']} found, {row['false']} false, {row['refused']} refused, ", end="")
+        print(f"{row['called_no_digit']} right ones would be called no digit")
         for kind, part in row["by"].items():
             print(f"    {kind:18}{part['accuracy']:.2%} of {part['n']}")
-    run = runs.find(options.run)
     write_result(
         "photos",
         figures,

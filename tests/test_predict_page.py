@@ -1,8 +1,10 @@
 """The Predict page with pictures that are brought: several files, numbers, doubts, what is open."""
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,10 +134,39 @@ def test_a_doubtful_digit_is_marked_and_what_is_no_digit_is_an_answer_of_its_own
     monkeypatch.setattr("core.refusal.digitness", lambda pixels: np.full(len(pixels), 0.01))
     app.file_uploader(key="upload").set_value([picture("7", name="again.png")]).run()
     assert app.metric[0].value == "no digit"
-    assert "here it would be 4" in told(app)
+    assert "Were it a digit: 4" in told(app)
     app.file_uploader(key="upload").set_value([picture("77", name="two.png")]).run()
     assert app.metric[0].value == "??"
     assert "2 like no digit" in told(app)
+
+
+def bars(app: AppTest) -> dict[str, Any]:
+    """The ten bars as the page shows them."""
+    return dict(json.loads(app.get("plotly_chart")[0].proto.spec)["data"][0])
+
+
+def test_the_bars_of_what_is_no_digit_stand_out_for_no_answer(
+    uploaded: Callable[..., AppTest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(monkeypatch, [0, 0, 0, 0, 0.5, 0, 0, 0, 0, 0.5])  # at any temperature
+    monkeypatch.setattr("core.refusal.digitness", lambda pixels: np.full(len(pixels), 0.99))
+    app = uploaded(picture("7"))
+    clear = bars(app)
+    assert len(set(clear["marker"]["color"])) == 2
+    assert clear["text"][4] == "<b>50 %</b>"
+    assert "Were it" not in told(app)
+    monkeypatch.setattr("core.refusal.digitness", lambda pixels: np.full(len(pixels), 0.01))
+    app.file_uploader(key="upload").set_value([picture("7", name="again.png")]).run()
+    pale = bars(app)
+    assert pale["marker"]["color"] == clear["marker"]["color"][0]  # that of all but the answer
+    assert pale["marker"]["opacity"] < 0.5
+    assert (pale["text"][4], pale["text"][9]) == ("50 %", "50 %")
+    assert "Were it a digit: 4, with 50 %" in told(app)
+    assert "this is no answer" in told(app)
+    app.file_uploader(key="upload").set_value([picture("77", name="two.png")]).run()
+    assert "Digit 1 of 2: **not a digit" in told(app)
+    assert "Were it a digit: 4" in told(app)
+    assert "opacity" not in clear["marker"]
 
 
 def test_another_picture_begins_with_its_first_digit(uploaded: Callable[..., AppTest]) -> None:

@@ -30,10 +30,10 @@ def answers(*rows: dict[int, float]) -> np.ndarray:
     [
         (0.99, 0.99, "sure"),
         (0.69, 0.99, "unsure"),
-        (0.99, 0.4, "unsure"),
+        (0.99, 0.29, "unsure"),
         (0.99, 0.21, "unsure"),
         (0.5, 0.21, "not a digit"),
-        (0.99, 0.14, "not a digit"),
+        (0.99, 0.06, "not a digit"),
         (0.3, 0.0, "not a digit"),
     ],
 )
@@ -93,7 +93,7 @@ def test_any_run_reads_its_test_digits_without_refusing_them(run_id: str) -> Non
     images = datasets.load("mnist-sample").test.images
     found = judge(images, stored.probabilities, temperature_of(run))
     kinds = [one.kind for one in found]
-    assert kinds.count("not a digit") <= 5
+    assert kinds.count("not a digit") <= 10  # 1 %
     assert kinds.count("sure") >= 960
     sure = [
         one.digit == label

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from core import figures, runs
 from core.digit_sheet import sheet_url
 from core.evaluation import UNSURE_BELOW
-from core.palette import TEXT
+from core.palette import OTHER, TEXT
 from core.reading import Reading, lines_of
 from core.runs import Run
 from core.temperature import temperature_of, tempered
@@ -21,6 +21,8 @@ from pages.widgets.predictors import predictor
 
 CHART_CONFIG = {"displayModeBar": False}
 SHEET_COLUMNS = 20
+MUTED = 0.45
+"""How much is left of the bars' colour when they are no answer."""
 LONGEST_METRIC = 9
 """Characters of an answer that fit in one line of the largest letters, on a phone too."""
 
@@ -66,9 +68,11 @@ def show_answer(
         _cards(readings, chosen, on_choose)
         with _beside_its_picture(one):
             st.markdown(f"Digit {chosen + 1} of {len(readings)}: **{in_words(one)}**")
-            if one.verdict.kind == "not a digit":
-                st.caption(f"If it had to be one, the network would say {one.verdict.digit}.")
-    _chart([float(p) for p in _calibrated(one, network)])
+    probabilities = [float(p) for p in _calibrated(one, network)]
+    if one.verdict.kind == "not a digit":
+        _were_it_a_digit(one, probabilities)
+    else:
+        _chart(probabilities)
 
 
 def show_nothing_yet() -> None:
@@ -118,7 +122,7 @@ def _which_epoch(network: Network) -> None:
     if network.epoch is None:
         return
     info = network.run.info
-    in_all = info.epochs_done or info.recipe.epochs
+    in_all = info.epochs_done or info.epochs_planned
     st.caption(f"after epoch {network.epoch} of {in_all}: this is not the finished network")
 
 
@@ -132,10 +136,7 @@ def _headline(one: Reading, network: Network) -> None:
         _doubt(one, network, sure)
     else:
         st.metric("This looks like", "no digit")
-        st.caption(
-            "A network that knows ten digits always names one of them: here it would be "
-            f"{verdict.digit}. But this looks like none of the digits it has learnt."
-        )
+        st.caption("It looks like none of the ten digits that the network has learnt.")
 
 
 def _doubt(one: Reading, network: Network, sure: str) -> None:
@@ -203,9 +204,27 @@ def _note(one: Reading) -> str:
     return f"{one.text} · {figures.percent(one.verdict.confidence)}"
 
 
-def _chart(probabilities: list[float] | None) -> None:
+def _were_it_a_digit(one: Reading, probabilities: list[float]) -> None:
+    """The ten bars under a sentence, pale and without an answer among them.
+
+    They stay where they are instead of being folded: a digit that is being drawn is no digit for
+    its first strokes, and the page must not jump with each of these.
+    """
+    sure = figures.percent(one.verdict.confidence)
+    st.caption(
+        f"Were it a digit: {one.verdict.digit}, with {sure}. A network that knows nothing but "
+        "digits always names one; this is no answer."
+    )
+    _chart(probabilities, muted=True)
+
+
+def _chart(probabilities: list[float] | None, *, muted: bool = False) -> None:
+    bars = figures.probability_bars(probabilities, TEXT.get(st.context.theme.type or ""))
+    if muted and probabilities is not None:
+        plain = [figures.percent(share) for share in probabilities]
+        bars.update_traces(marker={"color": OTHER, "opacity": MUTED}, text=plain)
     st.plotly_chart(
-        figures.probability_bars(probabilities, TEXT.get(st.context.theme.type or "")),
+        bars,
         config=CHART_CONFIG,
         key="probabilities",
         alt="The probability that the network gives each of the ten digits",

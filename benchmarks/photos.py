@@ -114,7 +114,7 @@ def main() -> None:
     chosen = np.random.default_rng(options.seed).permutation(len(test.images))[:count]
     ask = load_predictor(options.run).probabilities
     ways: dict[str, Way] = {
-        "find_digits": lambda picture: [found.digit for found in find_digits(picture)],
+        "find_digits": lambda picture: [found.digit for found in find_digits(picture, judge=ask)],
         "find_digit": lambda picture: [find_digit(picture)],
     }
     run = runs.find(options.run)

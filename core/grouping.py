@@ -19,6 +19,8 @@ MOST: Final = 200
 """Digits of a picture that are read."""
 FRAGMENT: Final = 0.6
 """Pieces lower than this share of the usual height may be fragments of their neighbours."""
+FLAT: Final = 1.25
+"""Pieces wider than this share of their height are rarely digits."""
 FAINT: Final = 0.45
 """Pieces in photos that take a smaller share of the light than this share of the strongest one's
 are no ink."""
@@ -45,7 +47,8 @@ def digits_of(page: PageInk, judge: Judge | None) -> tuple[Labels, list[list[Pie
     lines = [[whole[k] for k in row] for row in rows]
     lines = _at_most(lines, MOST)
     fresh = count(int(labels.max()) + 1)
-    lines = [_cut_apart(labels, line, page, height, fresh, judge) for line in lines]
+    alone = len(whole) == 1
+    lines = [_cut_apart(labels, line, page, height, fresh, judge, alone) for line in lines]
     return labels, lines, height
 
 
@@ -96,6 +99,7 @@ def _cut_apart(
     height: float,
     fresh: Iterator[int],
     judge: Judge | None,
+    alone: bool,
 ) -> list[Piece]:
     """A line with its touching digits cut apart."""
     tall = [piece.height for piece in line if piece.height >= 0.5 * height]
@@ -104,7 +108,9 @@ def _cut_apart(
     def show(labels: Labels, piece: Piece) -> NDArray[np.uint8]:
         return cut_out(page, labels, piece).pixels
 
-    return [part for piece in line for part in split(labels, piece, usual, fresh, show, judge)]
+    return [
+        part for piece in line for part in split(labels, piece, usual, fresh, show, judge, alone)
+    ]
 
 
 def _is_dust(piece: Piece, page: PageInk) -> bool:
@@ -140,6 +146,8 @@ def _is_part(piece: Piece, main: Piece, height: float) -> bool:
     if piece.area < 0.02 * main.area:
         return False
     both = joined([piece, main])
+    if _flat_halves(piece, main, both):
+        return True
     size = max(main.height, main.width)
     # The bar of a 5 is often written last, and too high or too far to the right.
     bar = piece.width >= 1.3 * piece.height and piece.bottom < main.top + 0.5 * main.height
@@ -152,6 +160,21 @@ def _is_part(piece: Piece, main: Piece, height: float) -> bool:
     return near and (inside or above) and both.width <= (1.5 if bar else 1.3) * both.height
 
 
+def _flat_halves(one: Piece, other: Piece, both: Piece) -> bool:
+    """Whether two pieces, one above the other, are too flat for digits and together high enough.
+
+    So look a 2, a 3, a 5 or an 8 whose middle is missing.
+    """
+    flat = min(one.width / one.height, other.width / other.height) >= FLAT
+    upright = both.width <= both.height <= 2 * both.width
+    return (
+        flat
+        and upright
+        and shared_width(one, other) >= 0.6
+        and gap(one, other) <= 0.3 * both.height
+    )
+
+
 def _join_tall(groups: list[list[Piece]], height: float) -> None:
     """Join tall pieces that lie in one another's columns: the strokes of an open 4."""
     k = 0
@@ -162,7 +185,8 @@ def _join_tall(groups: list[list[Piece]], height: float) -> None:
             if j == k or shared_width(one, other) < 0.6:
                 continue
             both = joined([one, other])
-            if both.height <= 1.3 * height and gap(one, other) <= 0.3 * height:
+            near = both.height <= 1.3 * height and gap(one, other) <= 0.3 * height
+            if near or _flat_halves(one, other, both):
                 groups[k] += groups[j]
                 del groups[j]
                 k = -1

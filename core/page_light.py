@@ -12,19 +12,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.ink_pieces import Labels, Mask
+from core.ink_pieces import Mask
 from core.paper import Grey, make_light, resize, top
+from core.shadows import sharp_pieces, soft_pieces
 
 WIDEST_STROKES: Final = (0.045, 0.09, 0.16)
 """Of the longer side: what is wider is light or shadow. The narrowest that loses no edge of ink."""
+CLOSEST: Final = 0.028  # the same where shadows end on digits: the strokes of small ones
 BRIGHT: Final = 90.0  # a median tone between boards in good light and paper in the shade
+NEARBY: Final = 0.16  # of the longer side: strokes are a minority within that far
 SMALL: Final = 256  # the side of the copy on which the paper's tones are worked out
 LOOK: Final = 512  # the side of the copy on which edges are looked at
-SOFT: Final = 0.45  # of the usual steepness of edges
-SHARP_ALL_ROUND: Final = 0.6  # of a piece's rim
-SURELY_SHARP: Final = 0.9  # of a piece's rim: no shadow hangs on it
-STEPS: Final = (1.0, 1.3, 1.65, 2.1, 2.7)  # tones at which shadows are parted from ink
-HIGHER: Final = 0.04  # of the rim: what a higher tone must gain
 NEAR_EDGE: Final = 41  # pixels of that copy across which the sheet's edge may reach
 LOST: Final = 0.06  # of the ink's sharp edges that the next narrower paper may lose
 
@@ -33,8 +31,8 @@ def is_dark(grey: Grey) -> bool:
     """Whether the ink of an unevenly lit page is darker than the paper.
 
     Three signs, which fail on different pages: beside sharp edges, what lies farther from the tone
-    of the surroundings' majority is ink; strokes have more of the sharp edges than what they
-    enclose; and a bright picture shows paper.
+    of the surroundings' majority is ink, by a majority far around, and by one nearby, where shadows
+    weigh less; and a bright picture shows paper.
     """
     small = _copy(grey, LOOK)
     light, ground, _ = make_light(small, "light")
@@ -42,38 +40,38 @@ def is_dark(grey: Grey) -> bool:
     dark, bright = (without_surroundings(np.asarray(side, np.uint8)) for side in sides)
     sharp = _sharp(small, np.maximum(dark, bright) > 0)
     apart = [float(np.square(side[sharp].astype(np.float64)).sum()) for side in (dark, bright)]
-    edges = [_edges_of_ink(255 - small), _edges_of_ink(small)]
     # How much more likely dark ink is, logarithms. Each sign may be fooled, by shadows or by
-    # the table around the sheet, so none may outvote the two others; the cells of squared paper
-    # have edges all round as well: these count less.
+    # the table around the sheet, so none may outvote the two others.
     by_contrast = np.clip(np.log((apart[0] + 1) / (apart[1] + 1)), -1.5, 1.5)
-    by_edges = np.clip(np.log((edges[0] + 1) / (edges[1] + 1)) / 2, -1.5, 1.5)
+    by_minority = np.clip(0.5 * _minority(grey), -2.0, 2.0)
     # Paper is brighter than boards, most of the time.
     by_tone = np.clip(3 * np.log(max(1.0, float(np.median(small))) / BRIGHT), -2.0, 2.0)
-    return bool(by_contrast + by_edges + by_tone >= 0)
+    return bool(by_contrast + by_minority + by_tone >= 0)
 
 
-def _edges_of_ink(light: Grey) -> float:
-    """How much ink-like there is at sharp edges, if the ink is light: a sum of squared tones."""
-    clear = np.asarray(cv2.subtract(light, _opened_paper(light, WIDEST_STROKES[-1])), np.uint8)
-    clear = without_surroundings(clear)
-    mask = _inked(clear)
-    count, labels = cv2.connectedComponents(mask, connectivity=8)
-    free = np.ones(count, bool)
-    free[np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])] = False
-    free[0] = False
-    if free.any():
-        mask = free[labels].astype(np.uint8)
-    sharp = _sharp(light, mask > 0) & (mask > 0)
-    return float(np.square(clear[sharp].astype(np.float64)).sum())
+def _minority(grey: Grey) -> float:
+    """How much more of what stands out from the medians around it is dark: a logarithm."""
+    small = np.asarray(cv2.GaussianBlur(_copy(grey, SMALL), (0, 0), 0.7), np.uint8)
+    off = small.astype(np.float64) - cv2.medianBlur(small, round(NEARBY * SMALL) | 1)
+    across = cv2.Sobel(small, cv2.CV_32F, 1, 0, ksize=3)
+    rise = cv2.magnitude(across, cv2.Sobel(small, cv2.CV_32F, 0, 1, ksize=3))
+    strongest = float(np.sort(rise.ravel())[-max(1, rise.size // 100)])
+    edges = (rise > max(0.4 * strongest, 8.0)).astype(np.uint8)
+    off = off[cv2.dilate(edges, np.ones((3, 3), np.uint8)) > 0]
+    dark, bright = (float(np.square(np.maximum(side - 2, 0)).sum()) for side in (-off, off))
+    return float(np.log((dark + 100) / (bright + 100)))
 
 
 def _inked(clear: Grey) -> Mask:
     return (clear >= max(6.0, 0.35 * top(clear, 0.03))).astype(np.uint8)
 
 
-def paper_under(light: Grey) -> Grey:
-    """The paper's tones under light ink, uint8 as `light`; it follows light and shadows."""
+def papers_under(light: Grey) -> list[Grey]:
+    """The paper's tones under light ink, uint8 as `light`; they follow light and shadows.
+
+    The first is the closest that takes no wide stroke for paper, as far as can be told from all
+    of the picture; the others follow the light more closely still, and lose wide strokes.
+    """
     copy = _copy(light, LOOK)
     wide = np.asarray(cv2.subtract(copy, _opened_paper(copy, WIDEST_STROKES[-1])), np.uint8)
     around = surroundings(wide)
@@ -89,17 +87,19 @@ def paper_under(light: Grey) -> Grey:
         narrow = np.asarray(cv2.subtract(copy, _opened_paper(copy, share)), np.uint8)
         lost = np.count_nonzero(inside & (narrow < 0.6 * wide))
         if lost <= LOST * max(1, int(np.count_nonzero(inside))):
-            return _opened_paper(light, share)
-    return _opened_paper(light, WIDEST_STROKES[-1])
+            break
+    else:
+        share = WIDEST_STROKES[-1]
+    return [_opened_paper(light, one) for one in (*WIDEST_STROKES[::-1], CLOSEST) if one <= share]
 
 
 def without_surroundings(clear: Grey) -> Grey:
     """Drop what lies around the sheet: see `surroundings`."""
-    around = surroundings(clear)
+    around = surroundings(clear, shadows_too=True)
     return clear if around is None else np.where(around > 0, 0, clear).astype(np.uint8)
 
 
-def surroundings(clear: Grey) -> Mask | None:
+def surroundings(clear: Grey, *, shadows_too: bool = False) -> Mask | None:
     """Wide ink-like areas that come in from the border, and their rim; None if there are none."""
     side = max(clear.shape)
     mask = (clear >= max(8.0, 0.25 * top(clear, 0.1))).astype(np.uint8)
@@ -111,97 +111,13 @@ def surroundings(clear: Grey) -> Mask | None:
     rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
     touched = np.bincount(rim, minlength=count)
     touched[0] = 0
-    around = (touched >= 0.03 * side)[labels]
+    around = (touched >= 0.03 * side)[labels].astype(np.uint8)
+    if around.any() and not shadows_too:
+        around[soft_pieces(clear, around, mask) > 0] = 0
     if not around.any():
         return None
     brush = np.ones((2 * k + 1, 2 * k + 1), np.uint8)
-    return np.asarray(cv2.dilate(around.astype(np.uint8), brush), np.uint8)
-
-
-def sharp_pieces(clear: Grey, mask: Mask) -> Mask:
-    """The pieces of a mask whose edges are about as sharp as the sharpest: a shadow's are not."""
-    return _Edges(clear).sharp(mask, None)
-
-
-def without_shadows(clear: Grey, smooth: Grey, mask: Mask, tone: float, most: float) -> Mask:
-    """The ink of a mask, also where a shadow hangs on it: ink is darker, and has sharp edges.
-
-    A piece whose rim is partly soft is looked at again at higher tones, and taken at the one at
-    which its rim is sharp nearly all round (thresholds chosen by the edges; Weszka 1978, "A survey
-    of threshold selection techniques").
-
-    Args:
-        clear: what is lighter than the paper.
-        smooth: the same, smoothed, from which the masks are made.
-        mask: where ink may be: `smooth` from `tone` on, or less.
-        tone, most: the lowest and the highest tone that may part ink from paper.
-    """
-    edges = _Edges(clear)
-    tones = [max(2.0, tone * step) for step in STEPS if tone * step < most]
-    masks = [mask, *(((smooth >= one) & (mask > 0)).astype(np.uint8) for one in tones[1:])]
-    usual = max(edges.usual(one) for one in masks)
-    count, labels = cv2.connectedComponents(mask, connectivity=8)
-    shares = np.stack(
-        [edges.shares(one, np.asarray(labels, np.int32), count, usual) for one in masks]
-    )
-    # Each step up costs, because it makes strokes thinner.
-    worth = shares - np.arange(len(masks))[:, None] * HIGHER
-    level = np.where(shares[0] >= SURELY_SHARP, 0, worth.argmax(axis=0))
-    level[0] = len(masks)
-    at = level[labels]
-    chosen = np.zeros_like(mask)
-    for k, one in enumerate(masks):
-        chosen |= one & (at == k)
-    return edges.sharp(chosen, usual)
-
-
-class _Edges:
-    """How steep a picture's edges are, against the contrast of what they bound."""
-
-    def __init__(self, clear: Grey) -> None:
-        self.clear = clear
-        smooth = cv2.GaussianBlur(clear, (0, 0), 1.2)
-        across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
-        down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
-        rise = np.minimum(cv2.magnitude(across, down), 255.0)
-        # The steepest place within a pixel or two of a rim counts.
-        self.rise = cv2.dilate(rise, np.ones((5, 5), np.uint8))
-
-    def _rims(self, mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.float64], Labels, int]:
-        """The rim's pixels of all pieces, how steep it is there, and the pieces' labels."""
-        count, labels = cv2.connectedComponents(mask, connectivity=8)
-        inner = cv2.erode(mask, np.ones((3, 3), np.uint8))
-        rim, inked = np.flatnonzero(mask > inner), np.flatnonzero(mask)
-        of = labels.ravel()[inked]
-        tones = np.bincount(of, self.clear.ravel()[inked].astype(np.float64), count)
-        contrast = np.maximum(1.0, tones / np.maximum(1, np.bincount(of, minlength=count)))
-        steep = self.rise.ravel()[rim] / contrast[labels.ravel()[rim]]
-        return rim, steep.astype(np.float64), np.asarray(labels, np.int32), count
-
-    def usual(self, mask: Mask) -> float:
-        """How steep rims are."""
-        steep = self._rims(mask)[1]
-        return float(np.percentile(steep, 60)) if len(steep) else 0.0
-
-    def shares(
-        self, mask: Mask, pieces: NDArray[np.int32], count: int, usual: float
-    ) -> NDArray[np.float64]:
-        """What share of the rim is sharp within each of other `pieces`, float64 (count,)."""
-        rim, steep, _, _ = self._rims(mask)
-        of = pieces.ravel()[rim]
-        sharp = np.bincount(of, steep > SOFT * usual, count)
-        return np.asarray(sharp / np.maximum(1, np.bincount(of, minlength=count)), np.float64)
-
-    def sharp(self, mask: Mask, usual: float | None) -> Mask:
-        """The pieces of a mask that are sharp on most of their rim."""
-        rim, steep, labels, count = self._rims(mask)
-        if usual is None:
-            usual = float(np.percentile(steep, 60)) if len(steep) else 0.0
-        of = labels.ravel()[rim]
-        around = np.maximum(1, np.bincount(of, minlength=count))
-        keep = np.bincount(of, steep > SOFT * usual, count) / around >= SHARP_ALL_ROUND
-        keep[0] = False
-        return keep[labels].astype(np.uint8)
+    return np.asarray(cv2.dilate(around, brush), np.uint8)
 
 
 def _copy(image: Grey, side: int) -> Grey:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.ink_pieces import Mask
+from core.paper import Grey
 
 THICKEST: Final = 0.008
 """A rule's thickness, blur included, as a share of the picture's longer side; 3 pixels at least."""
@@ -28,6 +29,8 @@ MOST_RULES: Final = 160
 MOST_FAILURES: Final = 60
 PASSES: Final = 3
 FULLEST: Final = 0.4  # of the page: more than that is a pattern and no writing on rules
+STROKE: Final = 0.02  # of the longer side: what is that thick both ways is no rule, nor a crossing
+CROSSING: Final = 1.5  # of a rule's thickness at most: what is left where two rules cross
 BIN: Final = 24  # columns in which a rule's place is measured together
 
 
@@ -54,13 +57,38 @@ def rules_in(faint: Mask) -> Mask:
     across = _one_way(faint)
     rest = np.where(across > 0, 0, faint).astype(np.uint8)
     down = np.ascontiguousarray(_one_way(np.ascontiguousarray(rest.T)).T)
-    return np.asarray(cv2.bitwise_or(across, down), np.uint8)
+    rules = np.asarray(cv2.bitwise_or(across, down), np.uint8)
+    return _with_crossings(rules, faint) if across.any() and down.any() else rules
+
+
+def thick_ink(smooth: Grey, tone: float) -> Mask:
+    """Where what is above a tone is thicker than any rule both ways: strokes, or a shadow."""
+    side = max(5, round(STROKE * max(smooth.shape))) | 1
+    mask = (smooth >= tone).astype(np.uint8)
+    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((side, side), np.uint8)))
+
+
+def _thickest(shape: tuple[int, ...]) -> int:
+    return max(3, round(THICKEST * max(shape)))
+
+
+def _with_crossings(rules: Mask, faint: Mask) -> Mask:
+    """Also what is left where two rules cross: as thick as a stroke, but small and alone."""
+    thickest = _thickest(faint.shape)
+    rest = np.where(rules > 0, 0, faint).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
+    small = stats[:, 2:4].max(axis=1) <= CROSSING * thickest
+    beside = np.zeros(count, bool)
+    beside[np.unique(labels[cv2.dilate(rules, np.ones((3, 3), np.uint8)) > 0])] = True
+    small &= beside
+    small[0] = False
+    return np.asarray(cv2.bitwise_or(rules, small[labels].astype(np.uint8)), np.uint8)
 
 
 def _one_way(faint: Mask) -> Mask:
     """The rules that run from left to right."""
     erased = np.zeros_like(faint)
-    thickest = max(3, round(THICKEST * max(faint.shape)))
+    thickest = _thickest(faint.shape)
     if min(faint.shape) < 4 * thickest:
         return erased
     column = np.ones((thickest + 1, 1), np.uint8)

@@ -32,6 +32,7 @@ LOWEST: Final = 0.5  # of the usual height: a part must be that high
 USUAL: Final = 1.1  # width over height at which one digit is as likely as two
 STEEP: Final = 5.0  # how fast that changes, in natural logarithms
 UNJUDGED: Final = 0.1  # how much wider it must be where no network looks
+ALONE: Final = 0.6  # and how much more if there is nothing else in the picture
 CROSSING: Final = 1.0  # what crossing strokes counts, in the same; two count four times as much
 AGAIN: Final = 1.5  # what each further place counts
 LONGEST: Final = 8  # pieces wider than that many heights are no digits
@@ -66,6 +67,7 @@ def split(
     fresh: Iterator[int],
     show: Show,
     judge: Judge | None,
+    alone: bool = False,
 ) -> list[Piece]:
     """A piece cut into its digits, left to right; the piece alone if it is one digit.
 
@@ -76,12 +78,18 @@ def split(
         fresh: numbers that `labels` does not hold yet, for the parts.
         show: see `Show`.
         judge: see `Judge`; None to go by shape alone.
+        alone: whether the piece is all that there is: then it is more likely one digit.
     """
     done: list[Piece] = []
     waiting = [piece]
+    usual = USUAL + UNJUDGED + ALONE * alone
     while waiting:
         one = waiting.pop(0)
-        parts = _halved(labels, one, height, fresh, show, judge) if len(done) < MOST_PARTS else None
+        parts = (
+            _halved(labels, one, height, fresh, show, judge, usual)
+            if len(done) < MOST_PARTS
+            else None
+        )
         if parts is None:
             done.append(one)
         else:
@@ -96,6 +104,7 @@ def _halved(
     fresh: Iterator[int],
     show: Show,
     judge: Judge | None,
+    unjudged: float,
 ) -> tuple[Piece, Piece] | None:
     """Cut a piece in two, in `labels` too; None if it is one digit."""
     usual = min(max(piece.height, 0.8 * height), 1.3 * height)
@@ -110,7 +119,9 @@ def _halved(
     costs = np.array([cut.cost for cut in cuts])
     if judge is None:
         best = int(costs.argmin())
-        good = STEEP * (wide - USUAL - UNJUDGED) > costs[best]
+        # Two holes beside each other are two digits, though they be alone.
+        needed = USUAL + UNJUDGED if cuts[best].holes else unjudged
+        good = STEEP * (wide - needed) > costs[best]
         return _apply(labels, piece, own, cuts[best], fresh) if good else None
     scores = STEEP * (wide - USUAL) - costs
     whole = float(_sure(judge, [show(labels, piece)])[0])

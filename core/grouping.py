@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.cut_out import cut_out
+from core.doubtful_pieces import parts_or_whole, settled
 from core.ink_pieces import Labels, Piece, gap, joined, pieces_of, shared_width, usual_height
 from core.page_ink import PageInk
 from core.text_lines import lines_of, tilt_of
@@ -42,6 +43,8 @@ def digits_of(page: PageInk, judge: Judge | None) -> tuple[Labels, list[list[Pie
         return labels, [], height
     height = usual_height(whole)
     whole = [p for p in whole if max(p.width, p.height) >= SPECK * height]
+    if not page.even:
+        whole = settled(labels, whole, page)
     tilt = tilt_of(whole, height)
     rows = lines_of(whole, height, tilt)
     lines = [[whole[k] for k in row] for row in rows]
@@ -108,9 +111,13 @@ def _cut_apart(
     def show(labels: Labels, piece: Piece) -> NDArray[np.uint8]:
         return cut_out(page, labels, piece).pixels
 
-    return [
-        part for piece in line for part in split(labels, piece, usual, fresh, show, judge, alone)
-    ]
+    parts: list[Piece] = []
+    for piece in line:
+        x, y, w, h = piece.box
+        before = labels[y : y + h, x : x + w].copy()
+        cut = split(labels, piece, usual, fresh, show, judge, alone)
+        parts += cut if page.even else parts_or_whole(labels, piece, cut, before, page)
+    return parts
 
 
 def _is_dust(piece: Piece, page: PageInk) -> bool:

@@ -46,6 +46,7 @@ CONTENT_HEIGHT = "() => document.querySelector('[data-testid=stMain]').scrollHei
 ALL_DRAWN = """() => {
     const all = (selector, done) => [...document.querySelectorAll(selector)].every(done);
     return document.fonts.status === "loaded"
+        && all("[data-testid=stSkeleton]", () => false)
         && all("img", (image) => image.complete && image.naturalWidth > 0)
         && all("[data-testid=stPlotlyChart]", (chart) => chart.querySelector(".main-svg"));
 }"""
@@ -261,14 +262,19 @@ def shoot(page: Page, file: Path) -> None:
     page.mouse.move(0, 0)  # off whatever would show that the mouse is over it
     width = page.viewport_size["width"] if page.viewport_size else WIDTHS[0]
     for _ in range(3):  # a new height may change the layout
-        settle(page)
-        page.wait_for_function(ALL_DRAWN)
+        _drawn(page)
         height = max(FIRST_HEIGHT, page.evaluate(CONTENT_HEIGHT))
         if page.viewport_size == {"width": width, "height": height}:
             break
         page.set_viewport_size({"width": width, "height": height})
+    _drawn(page)
     page.wait_for_timeout(400)  # transitions
     save(page.screenshot(animations="disabled"), file)
+
+
+def _drawn(page: Page) -> None:
+    settle(page)
+    page.wait_for_function(ALL_DRAWN)
 
 
 def save(png: bytes, file: Path) -> None:

@@ -8,12 +8,14 @@ and together. A drawing has no shadows and no rules: what stands in it was drawn
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 import numpy as np
 
 from core.cut_out import cut_out
 from core.digit_gate import digitness
+from core.errors import PictureError
 from core.ink_pieces import Labels, Piece, gap, joined
 from core.page_ink import PageInk
 
@@ -136,5 +138,8 @@ def _in_company(piece: Piece, like: dict[Piece, float]) -> bool:
 
 
 def _digitness(labels: Labels, pieces: Sequence[Piece], page: PageInk) -> list[float]:
-    pixels = np.stack([cut_out(page, labels, piece).pixels for piece in pieces])
+    pixels = np.zeros((len(pieces), 28, 28), np.uint8)  # empty ones are no digits
+    for k, piece in enumerate(pieces):
+        with suppress(PictureError):  # nothing is left of it once its grain is taken away
+            pixels[k] = cut_out(page, labels, piece).pixels
     return [float(value) for value in digitness(pixels)]

@@ -132,8 +132,13 @@ browser:  ## Make sure that there is a Chromium for the browser tests
 			"its program file." >&2; \
 		exit 1; }
 
+# Three test processes, their servers and trainings share what may be two cores: with more than one
+# thread for its arithmetic, each of them would mostly wait for the others, and busily.
+ONE_THREAD_EACH := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 \
+	TF_NUM_INTEROP_THREADS=1
+
 test: setup-dev browser  ## Run every test, in a real browser too (to pytest: ARGS="-k canvas")
-	@$(hand_on_browser); $(PY) -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(hand_on_browser); $(ONE_THREAD_EACH) $(PY) -m pytest -n 3 --dist loadfile $(ARGS)
 
 lint: setup-dev  ## Check style, formatting and types
 	@failed=0; \

@@ -46,7 +46,7 @@ def test_all_maps_in_batches_are_as_each_alone() -> None:
     values = opened.outputs(image[None])["activation_6"]
     means = opened.outputs(IMAGES[::5])["activation_6"].mean(axis=0, dtype=np.float64)
     assert len(IMAGES[::5]) == MEAN_OF
-    for number in (0, 63, 64, 127):
+    for number in (63, 64):  # the last of the first batch, the first of the next
         cut = values.copy()
         cut[0, :, :, number] = means[:, :, number]
         logits = np.asarray(opened.rest(cut, "activation_6"), np.float64)[0]

@@ -249,8 +249,11 @@ def test_evaluate_counts_like_the_stored_answers() -> None:
     assert found["held_out"] is True
 
 
-def test_train_makes_a_run_that_the_other_commands_can_use(tmp_path: Path, seven: Path) -> None:
+def test_train_makes_a_run_that_the_other_commands_can_use(
+    here: Here, tmp_path: Path, seven: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     own = {"DIGITSCOPE_RUNS": str(tmp_path / "runs")}
+    monkeypatch.setenv("DIGITSCOPE_RUNS", own["DIGITSCOPE_RUNS"])
     options = ["--dataset", "mnist-sample", "--epochs", "1", "--seed", "3"]
     recipe = tmp_path / "recipe.json"
     recipe.write_text(preset("purawr").recipe.to_json())
@@ -260,17 +263,15 @@ def test_train_makes_a_run_that_the_other_commands_can_use(tmp_path: Path, seven
     assert done.returncode == 0, done.stderr
     assert "42,310" in done.stdout
     assert "wrong of 1,000" in done.stdout
-    assert "mine" in core("runs", **own).stdout
+    assert "mine" in here("runs").stdout
     more = core("continue", "mine", "--epochs", "2", **own)
     assert more.returncode == 0, more.stderr
     assert "epoch 2:" in more.stderr
     assert "epoch 1:" not in more.stderr
-    twice = core("continue", "mine", **own)
+    twice = here("continue", "mine")
     assert (twice.returncode, is_one_sentence(twice.stderr)) == (1, True)
     assert "2 epochs already" in twice.stderr
     assert core("predict", "--run", "mine", str(seven), **own).returncode == 0
-    again = core(
-        "train", "--preset", "purawr", *options, "--out", str(tmp_path / "runs" / "mine"), **own
-    )
+    again = here("train", "--preset", "purawr", *options, "--out", str(tmp_path / "runs" / "mine"))
     assert again.returncode == 1
     assert "there already" in again.stderr

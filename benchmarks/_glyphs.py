@@ -13,8 +13,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks._pens import Lines, Picture, lines_of
 
-FONTS: Final = ("DejaVuSans", "DejaVuSans-Oblique", "DejaVuSansMono", "DejaVuSerif")
-FONTS_TOO: Final = ("STIXGeneral", "STIXGeneralItalic")
 HELD_OUT_FONTS: Final = ("cmr10", "cmss10", "cmti10", "cmtt10")
 RUBIK: Final = "opencv"
 """The font of OpenCV 5's putText."""

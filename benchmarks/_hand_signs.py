@@ -11,10 +11,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from benchmarks._pen_variants import Chance, drawn, slanted, warped
-from benchmarks._pens import Floats, Lines, Picture
+from benchmarks._pens import Floats, Picture, joined
 
 LEFT_OUT: Final = "OolSsZzgq"
 """Letters that are 0, 1, 5, 2 and 9 in shape, whoever writes them."""
@@ -120,14 +119,3 @@ def dense(way: Floats) -> Floats:
     along = np.concatenate([[0.0], np.cumsum(long)])
     steps = np.linspace(0, along[-1], max(2, round(along[-1] / 0.5)))
     return np.stack([np.interp(steps, along, way[:, axis]) for axis in (0, 1)], axis=1)
-
-
-def joined(ways: list[Floats]) -> Lines:
-    """Ways of points as lines, each way apart from the others."""
-    edges: list[NDArray[np.intp]] = []
-    first = 0
-    for way in ways:
-        number = np.arange(first, first + len(way))
-        edges.append(np.stack([number[:-1], number[1:]], axis=1))
-        first += len(way)
-    return Lines(np.concatenate(ways), np.concatenate(edges))

@@ -1,8 +1,9 @@
 """Pictures that are no digit: letters, signs, scribbles, textures, shapes, digits that went wrong.
 
 Each kind is a function of a random generator and gives the 28×28 pixels that `find_digit` makes of
-it, or None where `find_digit` refuses. What the gate is trained on (`TRAINING`) and what it is
-tested on (`TESTING`) have no font in common, no way of drawing in common, no digit in common, and
+it, or None where `find_digit` refuses. What the gate is trained on
+(`train_digit_gate.ways_of_nothing`) and what it is tested on (`testing`) have no way of drawing in
+common, no digit, and no font but DejaVu, whose Latin is trained on and whose Cyrillic is tested.
 `UNSEEN` names the kinds that training has nothing like.
 
 Letters of the same shape as a digit (`LIKE_DIGITS`) are not trained on; they stay in the test.
@@ -19,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._broken_digits import anywhere, halves, overlaid
-from benchmarks._glyphs import FONTS, FONTS_TOO, HELD_OUT_FONTS, RUBIK, glyph, glyph_lines
+from benchmarks._glyphs import HELD_OUT_FONTS, RUBIK, glyph, glyph_lines
 from benchmarks._pen_variants import CANVAS, Chance, drawn, found, slanted, warped
-from benchmarks._pens import Lines, Picture
-from benchmarks._shapes import OTHER_SHAPES, SHAPES, Ways
+from benchmarks._pens import Picture, joined
+from benchmarks._shapes import OTHER_SHAPES, Ways
 
 LATIN: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 LIKE_DIGITS: Final = "OoDQIliSsZzBbqgGJyY"
@@ -68,7 +69,7 @@ def scribble(chance: Chance) -> Picture | None:
         _smooth_way(chance.uniform(0, 20, (int(chance.integers(5, 13)), 2)) + 4)
         for _ in range(int(chance.integers(1, 4)))
     ]
-    return drawn(_joined(ways), chance, pens_high=3.0)
+    return drawn(joined(ways), chance, pens_high=3.0)
 
 
 def _smooth_way(corners: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -80,16 +81,6 @@ def _smooth_way(corners: NDArray[np.float64]) -> NDArray[np.float64]:
         ).reshape(-1, 2)
         corners = np.concatenate([corners[:1], inner, corners[-1:]])
     return corners
-
-
-def _joined(ways: list[NDArray[np.float64]]) -> Lines:
-    """Ways of points as lines."""
-    edges, first = [], 0
-    for way in ways:
-        number = np.arange(first, first + len(way))
-        edges.append(np.stack([number[:-1], number[1:]], axis=1))
-        first += len(way)
-    return Lines(np.concatenate(ways), np.concatenate(edges))
 
 
 def other_scribble(chance: Chance) -> Picture | None:
@@ -110,7 +101,7 @@ def other_scribble(chance: Chance) -> Picture | None:
         way = 14 + 10 * np.array([np.sin(2 * np.pi * a * t + shift), np.sin(2 * np.pi * b * t)]).T
     else:
         way = 14 + np.cumsum(chance.normal(0, 1, (120, 2)), axis=0)
-    return drawn(_joined([way]), chance, pens_high=3.0)
+    return drawn(joined([way]), chance, pens_high=3.0)
 
 
 def texture(chance: Chance) -> Picture | None:
@@ -180,7 +171,7 @@ def shape(shapes: tuple[Ways, ...], *, filled: float = 0.25) -> Make:
             return anywhere(page, chance)
         tall = 20 * np.exp(chance.uniform(-0.3, 0.3))
         dots = [_dense(way * [20, tall] + 4) for way in ways]
-        return drawn(slanted(_joined(dots), chance), chance, pens_high=3.5)
+        return drawn(slanted(joined(dots), chance), chance, pens_high=3.5)
 
     return make
 
@@ -212,7 +203,7 @@ def composed(chance: Chance) -> Picture | None:
         around = np.linspace(start, start + (2 * np.pi if kind == 0 else long), 40)
         size = size if kind < 2 else size / 4
         ways.append(middle + size * np.stack([np.cos(around), np.sin(around)], axis=1))
-    return drawn(slanted(_joined(ways), chance), chance, pens_high=4.0)
+    return drawn(slanted(joined(ways), chance), chance, pens_high=4.0)
 
 
 def word(chance: Chance) -> Picture | None:
@@ -252,22 +243,7 @@ def face(chance: Chance) -> Picture | None:
     smile = np.linspace(0.2, np.pi - 0.2, 20)
     bend = chance.uniform(-3.5, 4)
     ways.append(np.stack([14 + 5 * np.cos(smile), 17.5 + bend * np.sin(smile)], axis=1))
-    return drawn(slanted(_joined(ways), chance), chance, pens_high=6.0)
-
-
-def training(digits: Picture, labels: NDArray[Any]) -> dict[str, tuple[float, Make]]:
-    """What the gate is trained on: the share of each kind, and how one is made."""
-    plain = "".join(sign for sign in LATIN if sign not in LIKE_DIGITS)
-    fonts = FONTS + FONTS_TOO
-    return {
-        "letters": (0.38, letter(fonts, plain)),
-        "signs": (0.14, letter(fonts, SIGNS + GREEK)),
-        "scribbles": (0.14, scribble),
-        "textures": (0.1, texture),
-        "shapes": (0.12, shape(SHAPES)),
-        "overlaid": (0.08, overlaid(digits, labels)),
-        "halves": (0.04, halves(digits, labels)),
-    }
+    return drawn(slanted(joined(ways), chance), chance, pens_high=6.0)
 
 
 UNSEEN: Final = ("cyrillic", "words", "faces", "photos")

@@ -16,10 +16,10 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.ft2font import FT2Font
 
-from benchmarks._hand_signs import LEFT_OUT, chaikin, dense, joined
+from benchmarks._hand_signs import LEFT_OUT, chaikin, dense
 from benchmarks._not_digits import one_letter
 from benchmarks._pen_variants import Chance, drawn, slanted
-from benchmarks._pens import Picture
+from benchmarks._pens import Picture, joined
 from core.errors import PictureError
 
 BOLD_TOO: Final = (

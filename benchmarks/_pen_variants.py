@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks._pens import Floats, Lines, Picture, centre_lines, draw
+from benchmarks._pens import Floats, Lines, Picture, centre_lines, draw, joined
 from core.elastic import displacements
 from core.errors import PictureError
 from core.preprocessing import find_digit
@@ -68,9 +68,7 @@ def polylines(
     strokes: tuple[tuple[tuple[float, float], ...], ...], chance: Chance, *, bent: float
 ) -> Lines:
     """Ways of points in a square of 1 as lines 20 high, each corner moved by about `bent`."""
-    points: list[Floats] = []
-    edges: list[NDArray[np.intp]] = []
-    first = 0
+    ways: list[Floats] = []
     for way in strokes:
         corners = np.array(way) + chance.normal(0, bent, (len(way), 2))
         along = np.linspace(0, len(way) - 1, 12 * (len(way) - 1) + 1)
@@ -78,11 +76,8 @@ def polylines(
         dots = np.stack([np.interp(along, steps, corners[:, axis]) for axis in (0, 1)], axis=1)
         smooth = dots.copy()  # a hand rounds its corners
         smooth[1:-1] = (dots[:-2] + dots[1:-1] + dots[2:]) / 3
-        number = np.arange(first, first + len(dots))
-        points.append(20 * smooth + 4)
-        edges.append(np.stack([number[:-1], number[1:]], axis=1))
-        first += len(dots)
-    return warped(Lines(np.concatenate(points), np.concatenate(edges)), chance)
+        ways.append(20 * smooth + 4)
+    return warped(joined(ways), chance)
 
 
 def drawn(lines: Lines, chance: Chance, *, pens_high: float = 2.4) -> Picture | None:

@@ -6,6 +6,7 @@ their centre lines and drawn again with another pen, they are what a canvas gets
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -51,6 +52,17 @@ class Lines:
     def box(self) -> tuple[Floats, Floats]:
         """The least and the greatest x and y of all points."""
         return self.points.min(axis=0), self.points.max(axis=0)
+
+
+def joined(ways: Sequence[Floats]) -> Lines:
+    """Ways of points as lines, each way apart from the others."""
+    edges: list[NDArray[np.intp]] = []
+    first = 0
+    for way in ways:
+        number = np.arange(first, first + len(way))
+        edges.append(np.stack([number[:-1], number[1:]], axis=1))
+        first += len(way)
+    return Lines(np.concatenate(ways), np.concatenate(edges))
 
 
 def thin(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:

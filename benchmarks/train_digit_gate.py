@@ -5,7 +5,7 @@ coarse as 8x8 pixels, as if photographed, and in forms MNIST hardly has (`benchm
 `benchmarks._other_things.photographed`). No digits: letters and signs of fonts and by hand, other
 scripts, scribbles, textures, shapes, digits that went wrong (`ways_of_nothing`), and strokes put
 together at random. All went through `find_digit`. None of MNIST's test digits, of `load_digits` or
-of the sample's test digits is used, and no font that `benchmarks/not_digits.py` tests with.
+of the sample's test digits is used, and no font whose letters `benchmarks/not_digits.py` tests.
 
 The last 5 % of the training digits are kept from it; on these (plain, by pens, wider, coarse) and
 on no-digits of other seeds `core/refusal.py`'s limits were chosen: `share_below` in the notes.

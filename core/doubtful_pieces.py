@@ -14,17 +14,16 @@ from typing import Final
 import numpy as np
 
 from core.cut_out import cut_out
-from core.digit_gate import digitness
+from core.digit_gate import HARDLY_A_DIGIT, digitness
 from core.errors import PictureError
 from core.ink_pieces import Labels, Piece, gap, joined
 from core.page_ink import PageInk
+from core.text_lines import SAME_LINE
 
 CLEARLY: Final = 0.5
 """Digitness, 0 to 1, from which something is taken for a digit."""
 WEAKLY: Final = 0.3
 """Digitness below which a piece may be only a part of a digit."""
-HARDLY: Final = 0.07
-"""Digitness below which a piece is dropped where others are clearly digits."""
 NEAR: Final = 0.3  # of the larger piece's longer side: how far a part may be from the rest
 HIGHEST: Final = 1.7  # times the higher one of two pieces: what they may measure together
 WIDEST: Final = 1.8  # times its height: no digit is wider
@@ -35,7 +34,7 @@ COMPANY: Final = 2  # clear digits beside a piece: what stands among digits was 
 
 
 def settled(labels: Labels, pieces: Sequence[Piece], page: PageInk) -> list[Piece]:
-    """Join pieces that are a digit only together; drop what is none beside others that are.
+    """Join pieces that are a digit only together; drop what is hardly one beside others that are.
 
     What stands in a line of digits stays, whatever it is: it was written there.
     """
@@ -48,29 +47,16 @@ def settled(labels: Labels, pieces: Sequence[Piece], page: PageInk) -> list[Piec
         _join(piece, like, labels, page)
     if max(like.values()) < CLEARLY:
         return list(like)
-    return [p for p in like if like[p] >= HARDLY or _in_company(p, like)]
+    return [p for p in like if like[p] >= HARDLY_A_DIGIT or _in_company(p, like)]
 
 
-def parts_or_whole(
-    labels: Labels, whole: Piece, parts: list[Piece], before: Labels, page: PageInk
-) -> list[Piece]:
-    """The parts into which a piece was cut, or the piece if it is rather a digit than they are.
-
-    `labels` know the parts, `before` are those of the piece's box before it was cut; they are put
-    back where the piece stays whole.
-    """
-    if len(parts) < 2:
+def parts_or_whole(labels: Labels, parts: list[Piece], page: PageInk) -> list[Piece]:
+    """The parts into which a piece was cut, or all of them as one if that is rather a digit."""
+    if len(parts) < 2 or min(_digitness(labels, parts, page)) >= HARDLY_A_DIGIT:
         return parts
-    each = _digitness(labels, parts, page)
-    x, y, w, h = whole.box
-    window = np.s_[y : y + h, x : x + w]
-    cut = labels[window].copy()
-    labels[window] = before
+    whole = joined(parts)
     (uncut,) = _digitness(labels, [whole], page)
-    if uncut >= WEAKLY and min(each) < HARDLY:
-        return [whole]
-    labels[window] = cut
-    return parts
+    return [whole] if uncut >= WEAKLY else parts
 
 
 def _join_all(like: dict[Piece, float], labels: Labels, page: PageInk) -> None:
@@ -107,7 +93,7 @@ def _join(piece: Piece, like: dict[Piece, float], labels: Labels, page: PageInk)
 
 def _enough(before: float) -> float:
     """How much of a digit pieces must be together, if the best of them is `before` by itself."""
-    return WEAKLY if before < HARDLY else max(CLEARLY, before - 0.05)
+    return WEAKLY if before < HARDLY_A_DIGIT else max(CLEARLY, before - 0.05)
 
 
 def _may_join(piece: Piece, other: Piece) -> bool:
@@ -131,7 +117,7 @@ def _in_company(piece: Piece, like: dict[Piece, float]) -> bool:
     def beside(other: Piece) -> bool:
         height = max(piece.height, other.height)
         apart = max(other.left - piece.right, piece.left - other.right)
-        return abs(piece.middle[1] - other.middle[1]) <= 0.65 * height and apart <= 3 * height
+        return abs(piece.middle[1] - other.middle[1]) <= SAME_LINE * height and apart <= 3 * height
 
     clear = [p for p in like if p is not piece and like[p] >= CLEARLY]
     return sum(map(beside, clear)) >= COMPANY

@@ -113,10 +113,8 @@ def _cut_apart(
 
     parts: list[Piece] = []
     for piece in line:
-        x, y, w, h = piece.box
-        before = labels[y : y + h, x : x + w].copy()
         cut = split(labels, piece, usual, fresh, show, judge, alone)
-        parts += cut if page.even else parts_or_whole(labels, piece, cut, before, page)
+        parts += cut if page.even else parts_or_whole(labels, cut, page)
     return parts
 
 

@@ -77,6 +77,11 @@ def pieces_of(mask: Mask) -> tuple[Labels, list[Piece]]:
     return np.asarray(labels, np.int32), sorted(found, key=lambda piece: piece.left)
 
 
+def without(gone: Mask, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A mask or a picture with nothing where `gone` is; all uint8 of one shape."""
+    return np.where(gone > 0, 0, image).astype(np.uint8)
+
+
 def joined(parts: Sequence[Piece]) -> Piece:
     """Several pieces as one."""
     left, top = min(p.left for p in parts), min(p.top for p in parts)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import PictureError
-from core.ink_pieces import Mask
+from core.ink_pieces import Mask, without
 from core.page_light import is_dark, papers_under, surroundings
 from core.paper import SMALLEST_CONTRAST, Grey, Ink, make_light, to_grey, top
 from core.ruled_lines import FULLEST, rules_in, thick_ink
@@ -81,7 +81,7 @@ def ink_of(picture: NDArray[np.uint8], ink: Ink, paper: int | None) -> PageInk:
         return _in_photo(grey, light)
     clear = np.asarray(cv2.subtract(light, ground), np.uint8)
     strongest = _strongest(clear)
-    clear = _without(_bare(clear, max(RULE * strongest, SMALLEST_CONTRAST / 3)), clear)
+    clear = without(_bare(clear, max(RULE * strongest, SMALLEST_CONTRAST / 3)), clear)
     tone = max(INK * _strongest(clear), SMALLEST_CONTRAST / 2)
     return PageInk(grey, light, clear, _at_least(clear, tone), 0, True)
 
@@ -93,14 +93,14 @@ def _in_photo(grey: Grey, light: Grey) -> PageInk:
     clears = [clear for clear, _ in above]
     around = surroundings(clears[0])
     if around is not None:
-        clears = [_without(around, clear) for clear in clears]
+        clears = [without(around, clear) for clear in clears]
     smooth = [_smoothed(clear) for clear in clears]
     strongest = _strongest(clears[0])
     tone = max(3.5 * grain, RULE * strongest, SMALLEST_CONTRAST / 3)
     each = _rules_of(smooth, tone)
     if any(bare.any() for bare in each):
-        clears = [_without(bare, clear) for bare, clear in zip(each, clears, strict=True)]
-        smooth = [_without(bare, look) for bare, look in zip(each, smooth, strict=True)]
+        clears = [without(bare, clear) for bare, clear in zip(each, clears, strict=True)]
+        smooth = [without(bare, look) for bare, look in zip(each, smooth, strict=True)]
         strongest = _strongest(clears[0])
     tone = max(4.5 * grain, FAINTEST * strongest, SMALLEST_CONTRAST / 2)
     mask = _at_least(smooth[0], tone)
@@ -125,10 +125,6 @@ def _smoothed(clear: Grey) -> Grey:
     return np.asarray(cv2.GaussianBlur(clear, (0, 0), 1.0), np.uint8)
 
 
-def _without(gone: Mask, clear: Grey) -> Grey:
-    return np.where(gone > 0, 0, clear).astype(np.uint8)
-
-
 def _rules_of(smooth: Sequence[Grey], tone: float) -> list[Mask]:
     """Where the rules are, above each of several papers.
 
@@ -139,7 +135,7 @@ def _rules_of(smooth: Sequence[Grey], tone: float) -> list[Mask]:
     if len(smooth) == 1:
         return [bare]
     closer = _bare(smooth[-1], tone)
-    return [bare, *(bare | _without(thick_ink(one, tone), closer) for one in smooth[1:])]
+    return [bare, *(bare | without(thick_ink(one, tone), closer) for one in smooth[1:])]
 
 
 def _bare(smooth: Grey, tone: float) -> Mask:

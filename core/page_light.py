@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.ink_pieces import Mask
+from core.ink_pieces import Mask, without
 from core.paper import Grey, make_light, resize, top
 from core.shadows import sharp_pieces, soft_pieces
 
@@ -73,18 +73,18 @@ def papers_under(light: Grey) -> list[Grey]:
     of the picture; the others follow the light more closely still, and lose wide strokes.
     """
     copy = _copy(light, LOOK)
-    wide = np.asarray(cv2.subtract(copy, _opened_paper(copy, WIDEST_STROKES[-1])), np.uint8)
+    wide = _above(copy, WIDEST_STROKES[-1])
     around = surroundings(wide)
     if around is not None:
         # The sheet's own edge is sharp, too.
         far = cv2.dilate(around, np.ones((NEAR_EDGE, NEAR_EDGE), np.uint8))
-        wide = np.where(far > 0, 0, wide).astype(np.uint8)
+        wide = without(np.asarray(far, np.uint8), wide)
     mask = _inked(wide)
     inside = sharp_pieces(wide, mask) > 0
     if not inside.any():  # shadows hang on all ink: only its edges are sure
         inside = _sharp(copy, wide > 0) & (mask > 0)
     for share in WIDEST_STROKES[:-1]:
-        narrow = np.asarray(cv2.subtract(copy, _opened_paper(copy, share)), np.uint8)
+        narrow = _above(copy, share)
         lost = np.count_nonzero(inside & (narrow < 0.6 * wide))
         if lost <= LOST * max(1, int(np.count_nonzero(inside))):
             break
@@ -96,7 +96,7 @@ def papers_under(light: Grey) -> list[Grey]:
 def without_surroundings(clear: Grey) -> Grey:
     """Drop what lies around the sheet: see `surroundings`."""
     around = surroundings(clear, shadows_too=True)
-    return clear if around is None else np.where(around > 0, 0, clear).astype(np.uint8)
+    return clear if around is None else without(around, clear)
 
 
 def surroundings(clear: Grey, *, shadows_too: bool = False) -> Mask | None:
@@ -135,6 +135,11 @@ def _sharp(image: Grey, where: NDArray[np.bool_]) -> NDArray[np.bool_]:
     strongest = float(np.sort(rise.ravel())[-max(1, rise.size // 200)])
     edges = (rise > max(0.5 * strongest, 8.0)).astype(np.uint8)
     return np.asarray(cv2.dilate(edges, np.ones((5, 5), np.uint8)) > 0)
+
+
+def _above(light: Grey, share: float) -> Grey:
+    """How far ink stands out from the paper of `_opened_paper`, uint8 as `light`."""
+    return np.asarray(cv2.subtract(light, _opened_paper(light, share)), np.uint8)
 
 
 def _opened_paper(light: Grey, share: float) -> Grey:

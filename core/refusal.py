@@ -19,13 +19,10 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from core.digit_gate import digitness
+from core.digit_gate import HARDLY_A_DIGIT, digitness
 from core.evaluation import UNSURE_BELOW
 from core.temperature import tempered
 
-HARDLY_A_DIGIT: Final = 0.07
-"""Digitness, 0 to 1. Of the digits kept from the gate 0.5 % lie below it (the mean of six kinds),
-and 90 % of the no-digits (the mean of nineteen)."""
 LITTLE_OF_A_DIGIT: Final = 0.3
 """Below it something else is clearly likelier than a digit."""
 

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.ink_pieces import Mask
+from core.ink_pieces import Mask, without
 from core.paper import Grey
 
 THICKEST: Final = 0.008
@@ -55,7 +55,7 @@ def rules_in(faint: Mask) -> Mask:
     if np.count_nonzero(faint) > FULLEST * faint.size:
         return np.zeros_like(faint)
     across = _one_way(faint)
-    rest = np.where(across > 0, 0, faint).astype(np.uint8)
+    rest = without(across, faint)
     down = np.ascontiguousarray(_one_way(np.ascontiguousarray(rest.T)).T)
     rules = np.asarray(cv2.bitwise_or(across, down), np.uint8)
     return _with_crossings(rules, faint) if across.any() and down.any() else rules
@@ -75,7 +75,7 @@ def _thickest(shape: tuple[int, ...]) -> int:
 def _with_crossings(rules: Mask, faint: Mask) -> Mask:
     """Also what is left where two rules cross: as thick as a stroke, but small and alone."""
     thickest = _thickest(faint.shape)
-    rest = np.where(rules > 0, 0, faint).astype(np.uint8)
+    rest = without(rules, faint)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
     small = stats[:, 2:4].max(axis=1) <= CROSSING * thickest
     beside = np.zeros(count, bool)
@@ -92,17 +92,17 @@ def _one_way(faint: Mask) -> Mask:
     if min(faint.shape) < 4 * thickest:
         return erased
     column = np.ones((thickest + 1, 1), np.uint8)
-    thin = cv2.subtract(faint, cv2.morphologyEx(faint, cv2.MORPH_OPEN, column))
-    thin = np.asarray(thin, np.uint8)
+    thick = cv2.morphologyEx(faint, cv2.MORPH_OPEN, column)
+    thin: Mask = np.asarray(cv2.subtract(faint, thick), np.uint8)
     runs: tuple[NDArray[np.int32], NDArray[np.int32]] | None = None
     for _ in range(PASSES):
-        rules = _rules_along(np.asarray(thin, np.uint8), faint, thickest)
+        rules = _rules_along(thin, faint, thickest)
         if not rules:
             break
         runs = runs or _upright_runs(faint)
         for rule in rules:
             _erase(erased, rule, faint, *runs, thickest)
-        thin = np.where(erased > 0, 0, thin).astype(np.uint8)
+        thin = without(erased, thin)
     return erased
 
 

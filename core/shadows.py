@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.ink_pieces import Labels, Mask
+from core.ink_pieces import Labels, Mask, without
 from core.paper import Grey
 
 SOFT: Final = 0.45  # of the usual steepness of edges
@@ -89,7 +89,7 @@ def without_shadows(
     sure = rims.shares(SOFT * usual) >= SURELY_SHARP
     sure[0] = False
     chosen = [sure[rims.labels].astype(np.uint8), *(np.zeros_like(mask) for _ in clears[1:])]
-    unsure = np.where(chosen[0] > 0, 0, mask).astype(np.uint8)
+    unsure = without(chosen[0], mask)
     if not unsure.any():
         return chosen
     side = max(mask.shape)

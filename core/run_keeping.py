@@ -222,12 +222,13 @@ def _check(run: Run | BrokenRun, token: str, allowed: Limits) -> None:
     """Raise unless the run is still there and the visitor's own."""
     there = run.folder if isinstance(run, BrokenRun) else run.folder / "run.json"
     if not there.exists():
-        raise _vanished(run)
+        raise vanished(run)
     if reason := may_not(run, token, allowed):
         raise JobError(reason)
 
 
-def _vanished(run: Run | BrokenRun) -> RunError:
+def vanished(run: Run | BrokenRun) -> RunError:
+    """What is to be said of a run that was there a moment ago."""
     return RunError(
         f"The run {run.id!r} is no longer there: it was deleted, perhaps in another tab."
     )
@@ -235,7 +236,7 @@ def _vanished(run: Run | BrokenRun) -> RunError:
 
 def _explained(error: OSError, run: Run | BrokenRun, done: str) -> DigitscopeError:
     if not run.folder.exists():
-        return _vanished(run)
+        return vanished(run)
     if error.errno in DISK_FULL:
         return JobError(
             f"The disk is full, so the run {run.id!r} could not be {done}. Delete other runs first."

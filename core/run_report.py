@@ -1,6 +1,7 @@
 """A run to take away: a report in Markdown, and a zip with recipe, history, network and report."""
 
 import io
+import os
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,7 @@ from core.job_card import shown_name
 from core.plain_files import add
 from core.recipe_words import NOTHING, settings_in_words
 from core.run_info import FineTuned, Metrics, RunInfo
+from core.run_keeping import vanished
 from core.runs import Run
 
 TEST_DIGITS = {"mnist": "MNIST's test digits", "mnist-sample": "the sample's test digits"}
@@ -44,9 +46,7 @@ def zip_of(run: Run, extra: Mapping[str, bytes] | None = None) -> bytes:
     is left out, and the report says so. Raises RunError if the run is gone.
     """
     if not (run.folder / "run.json").is_file():
-        raise RunError(
-            f"The run {run.id!r} is no longer there: it was deleted, perhaps in another tab."
-        )
+        raise vanished(run)
     own = {
         "recipe.json": run.info.recipe.to_json().encode() + b"\n",
         "history.csv": _history(run),
@@ -59,6 +59,22 @@ def zip_of(run: Run, extra: Mapping[str, bytes] | None = None) -> bytes:
         for name in sorted(files):
             add(archive, name, files[name], zipfile.ZIP_DEFLATED)
     return target.getvalue()
+
+
+Written = tuple[str, int, int]
+"""A file of a run: its name, when it was last written (ns since 1970), its size in bytes."""
+
+
+def written(run: Run) -> tuple[Written, ...]:
+    """The files that lie in a run's folder, by name: as long as they stay so, its zip does too.
+
+    Raises RunError if the run is gone.
+    """
+    try:
+        found = [(entry.name, entry.stat()) for entry in os.scandir(run.folder)]
+    except OSError as error:
+        raise vanished(run) from error
+    return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in found))
 
 
 def result_in_words(dataset: DatasetName, found: Metrics) -> str:

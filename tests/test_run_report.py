@@ -13,7 +13,7 @@ from core.errors import RunError
 from core.job_card import JobCard, owner_of, write_card
 from core.recipes import Recipe
 from core.run_info import RateChange
-from core.run_report import report, result_in_words, zip_of
+from core.run_report import report, result_in_words, written, zip_of
 from core.run_writer import RunWriter
 from core.runs import Run
 from tests.conftest import Trained, dense_recipe, provenance
@@ -126,6 +126,17 @@ def test_the_same_run_gives_the_same_bytes(run: Run, monkeypatch: pytest.MonkeyP
     (run.folder / "history.csv").touch()
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     assert zip_of(run, {"a": b"1", "b": b"2"}) == first
+
+
+def test_what_is_written_tells_every_change(run: Run) -> None:
+    first = written(run)
+    assert written(run) == first
+    with (run.folder / "history.csv").open("a") as file:
+        file.write("more")
+    assert written(run) != first
+    shutil.rmtree(run.folder)
+    with pytest.raises(RunError, match="no longer there"):
+        written(run)
 
 
 def test_whose_the_run_is_stays_here(run: Run) -> None:

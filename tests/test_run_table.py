@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from core import runs
 from core.job_card import JobCard, owner_of, shown_name, write_card
 from core.limits import Limits
+from core.run_keeping import vanished
 from core.run_report import zip_of
 from pages.widgets import run_actions
 from pages.widgets.run_table import TABLE
@@ -417,18 +418,42 @@ def test_five_runs_are_too_many(copy: Copy, page: Any) -> None:
     assert "Side by side" not in said(app)
 
 
-def test_the_zip_is_made_only_when_it_is_asked_for(
-    three: AppTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    handed: dict[str, Any] = {}
-    monkeypatch.setattr(
-        run_actions.st, "download_button", lambda label, **named: handed.update(named)
-    )
+@pytest.fixture
+def handed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What the page gives for downloading, one after the other: label, content, name, ..."""
+    files: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(run_actions.st, "download_button", lambda *file, **_: files.append(file))
+    return files
+
+
+def test_the_zip_is_that_of_the_ticked_run(three: AppTest, handed: list[tuple[Any, ...]]) -> None:
     tick(three, "Blue Monday")
-    assert handed["file_name"] == "mine.zip"
-    content = handed["data"]()
+    _, content, name, _ = handed[-1]
+    assert name == "mine.zip"
     assert content == zip_of(runs.find("mine"))
     assert "report.md" in zipfile.ZipFile(io.BytesIO(content)).namelist()
+
+
+def test_the_zip_knows_the_new_name(three: AppTest, handed: list[tuple[Any, ...]]) -> None:
+    tick(three, "Blue Monday")
+    three.text_input(key="title-mine").set_value("Green Tuesday")
+    button(three, "Save").click().run()
+    tick(three, "Green Tuesday")
+    report = zipfile.ZipFile(io.BytesIO(handed[-1][1])).read("report.md").decode()
+    assert report.startswith("# Green Tuesday")
+
+
+def test_a_run_that_cannot_be_zipped_says_why(
+    three: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(run: runs.Run) -> None:
+        raise vanished(run)
+
+    monkeypatch.setattr(run_actions, "written", gone)
+    tick(three, "Blue Monday")
+    (file,) = three.get("download_button")
+    assert file.proto.disabled
+    assert "'mine' is no longer there" in file.proto.help
 
 
 def test_without_any_run_the_page_says_how_to_get_one(page: Any) -> None:

@@ -16,6 +16,7 @@ from core.orders import FILE as ORDERS
 from core.presets import FAST
 from core.recipe_link import to_link
 from core.runs import Run
+from pages.widgets.train_setup import TAKE
 from tests.conftest import Trained, conv_recipe, dense_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -92,6 +93,14 @@ def test_the_preset_that_a_training_came_from_is_kept(app: AppTest) -> None:
     app.button(key="train").click().run()
     (run,) = jobs.queue()
     assert (run.info.preset, run.info.recipe.architecture) == ("fast", FAST.recipe.architecture)
+
+
+def test_code_is_made_only_for_who_wants_it(app: AppTest) -> None:
+    assert not opened(app, preset="purawr").get("download_button")
+    app.session_state[TAKE] = True
+    app.run()
+    names = [file.proto.label for file in app.get("download_button")]
+    assert names == ["Python script", "Notebook", "Recipe"]
 
 
 def test_the_second_training_waits_and_says_so(app: AppTest) -> None:

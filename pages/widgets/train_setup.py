@@ -1,5 +1,7 @@
 """The training page's first view: settings on the left, what they mean and Train on the right."""
 
+from functools import lru_cache
+
 import streamlit as st
 
 from core import dispatch, jobs
@@ -21,6 +23,7 @@ from pages.widgets.train_view import TRAINING, watch_next
 from pages.widgets.words import plain
 
 MEASURED_EVERY_S = 2.0
+TAKE = "take-away"
 
 
 def set_up(token: str, allowed: Limits) -> None:
@@ -129,34 +132,34 @@ def _cautions(recipe: Recipe) -> None:
 
 
 def _take_away(recipe: Recipe) -> None:
-    with st.expander("Take it away as code"):
+    with st.expander("Take it away as code", key=TAKE, on_change="rerun") as opened:
         st.caption(
             "The same training in plain Keras, without Digitscope. A finished run is taken away "
             "with its weights and a proof that they answer as they do here. “Open a recipe” brings "
             "the recipe back."
         )
+        if not opened.open:
+            return
         with st.container(horizontal=True):
-            st.download_button(
-                "Python script",
-                lambda: script(recipe),
-                "train.py",
-                "text/x-python",
-                icon=":material/code:",
-                on_click="ignore",
-            )
-            st.download_button(
-                "Notebook",
-                lambda: notebook(recipe),
-                "train.ipynb",
-                "application/x-ipynb+json",
-                icon=":material/menu_book:",
-                on_click="ignore",
-            )
-            st.download_button(
-                "Recipe",
-                recipe.to_json,
-                "recipe.json",
-                "application/json",
-                icon=":material/data_object:",
-                on_click="ignore",
-            )
+            for name, icon, file_name, mime, content in _files(recipe):
+                st.download_button(
+                    name,
+                    content,
+                    file_name,
+                    mime,
+                    icon=f":material/{icon}:",
+                    on_click="ignore",
+                    key=f"take-{file_name}",
+                )
+
+
+@lru_cache(maxsize=16)
+def _files(recipe: Recipe) -> list[tuple[str, str, str, str, bytes]]:
+    # Made beforehand: what Streamlit makes when a button is pressed belongs to nobody, and other
+    # visitors' pages may sweep it away before the browser has fetched it.
+    code, book = script(recipe).encode(), notebook(recipe)
+    return [
+        ("Python script", "code", "train.py", "text/x-python", code),
+        ("Notebook", "menu_book", "train.ipynb", "application/x-ipynb+json", book),
+        ("Recipe", "data_object", "recipe.json", "application/json", recipe.to_json().encode()),
+    ]

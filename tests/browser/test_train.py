@@ -219,17 +219,6 @@ def test_a_link_opens_the_same_settings(page: Page, address: str, browser: Brows
         expect(slider).to_have_value("11", timeout=SLOW_MS)  # purawr's ten, and one
 
 
-def test_code_is_downloaded(page: Page, address: str, tmp_path: Path) -> None:
-    page.goto(f"{address}/train?preset=purawr")
-    page.get_by_text("Take it away as code").click()
-    with page.expect_download(timeout=SLOW_MS) as waiting:
-        page.get_by_role("button", name="Python script").click()
-    file = tmp_path / "train.py"
-    waiting.value.save_as(file)
-    compile(file.read_text(encoding="utf-8"), "train.py", "exec")
-    assert "Dense(50" in file.read_text(encoding="utf-8")
-
-
 @pytest.mark.parametrize("path", ["/train", "/train?training=best"])
 def test_nothing_is_wider_than_a_phone(browser: Browser, address: str, path: str) -> None:
     with browser.new_context(viewport={"width": 390, "height": 844}) as context:

@@ -1,0 +1,75 @@
+"""Files that a visitor takes away: they come, whoever else looks at the app meanwhile."""
+
+import io
+import urllib.request
+import zipfile
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Download, Page
+
+from tests.browser.app import SLOW_MS, settle
+
+
+def downloaded(page: Page, button: str) -> Download:
+    with page.expect_download(timeout=SLOW_MS) as waiting:
+        page.get_by_role("button", name=button, exact=True).click()
+    return waiting.value
+
+
+def take_code(page: Page, address: str) -> Download:
+    """The training page's script, with the settings of the preset `purawr`."""
+    page.goto(f"{address}/train?preset=purawr")
+    page.get_by_text("Take it away as code").click()
+    return downloaded(page, "Python script")
+
+
+def take_run(page: Page, address: str) -> Download:
+    """The zip of the first run in the list."""
+    page.goto(f"{address}/train")
+    page.get_by_text("All runs", exact=True).click()
+    table = page.get_by_test_id("stDataFrame").first
+    table.locator("canvas").first.wait_for()
+    settle(page)
+    table.click(position={"x": 16, "y": 52})
+    return downloaded(page, "Download")
+
+
+def look(visitors: BrowserContext, address: str) -> None:
+    """Come and go, as a visitor who reads a page and leaves."""
+    page = visitors.new_page()
+    page.goto(address)
+    page.locator("h1").first.wait_for()
+    settle(page)
+    page.close()
+
+
+def fetch(url: str) -> bytes:
+    # A proxy in the environment must not be asked for an address on this machine.
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url) as answer:
+        content: bytes = answer.read()
+    return content
+
+
+def test_code_is_taken_away(page: Page, address: str) -> None:
+    file = take_code(page, address)
+    assert file.suggested_filename == "train.py"
+    code = file.path().read_text(encoding="utf-8")
+    compile(code, "train.py", "exec")
+    assert "Dense(50" in code
+
+
+def test_a_run_is_taken_away(page: Page, address: str) -> None:
+    content = take_run(page, address).path().read_bytes()
+    assert "report.md" in zipfile.ZipFile(io.BytesIO(content)).namelist()
+
+
+@pytest.mark.parametrize("take", [take_code, take_run])
+def test_other_visitors_do_not_sweep_a_file_away(
+    page: Page, profile: BrowserContext, address: str, take: Callable[[Page, str], Download]
+) -> None:
+    # A slow line: the browser asks for the file only when others have come and gone.
+    file = take(page, address)
+    for _ in range(3):
+        look(profile, address)
+    assert fetch(file.url) == file.path().read_bytes()

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -86,12 +86,14 @@ def test_big_pictures_queue_and_small_ones_pass(monkeypatch: pytest.MonkeyPatch)
     big, small = (saved(Image.new("1", (side, side))) for side in (2500, 1000))
     with pytest.raises(PictureError):
         decode(big[:200])  # damaged: the next one gets its turn all the same
-    inside, most = [], []
+    inside, most, all_in = [], [], threading.Event()
 
     def slow(image: Image.Image) -> None:
         inside.append(image)
         most.append(len(inside))
-        time.sleep(0.1)
+        if len(inside) == 3:
+            all_in.set()
+        all_in.wait(0.1 if image.width == 2500 else 60)
         inside.pop()
 
     monkeypatch.setattr(pictures, "_read", slow)

@@ -197,7 +197,7 @@ def started(run_folders: object, tmp_path: Path) -> Iterator[Callable[[int], int
     mark = tmp_path / "started"
 
     def count(wanted: int) -> int:
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while time.monotonic() < until and len(list(tmp_path.glob("started-*"))) < wanted:
             time.sleep(0.05)
         time.sleep(0.3)  # for one too many

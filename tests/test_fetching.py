@@ -17,7 +17,7 @@ server = test_download.server
 
 
 def wait(chore: Chore[Any]) -> State[Any]:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while chore.state.active:
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -227,14 +227,14 @@ def test_opening_a_run_does_not_delay_one_that_is_open(
     release = threading.Event()
 
     def slow(run: Run, epoch: int | None) -> None:
-        release.wait(20)
+        release.wait(90)
         raise RunError("never mind")
 
     monkeypatch.setattr("core.inference.open_model", slow)
     with ThreadPoolExecutor() as pool:
         waiting = pool.submit(load_predictor, other)
         try:
-            assert pool.submit(load_predictor, "mine").result(timeout=10) is ready
+            assert pool.submit(load_predictor, "mine").result(timeout=60) is ready
             assert not waiting.done()
         finally:
             release.set()

@@ -4,6 +4,7 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from core.events import (
     Paused,
     RateChanged,
     Resumed,
+    from_line,
 )
 from core.live import HISTORY, Live, Mark
 from core.runs import Run
@@ -230,23 +232,28 @@ def test_shipped_runs_can_be_looked_at_as_they_were_trained(run: Run) -> None:
     assert curve.loss[-1] < curve.loss[0]
 
 
-def test_a_long_training_is_read_quickly_and_its_news_at_once(tmp_path: Path) -> None:
+def test_of_a_long_training_only_the_news_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[object] = []
+
+    def counted(fields: Any) -> Any:
+        read.append(fields)
+        return from_line(fields)
+
+    monkeypatch.setattr("core.live.from_line", counted)
     started = replace(STARTED, epochs=40, steps=1000, n_train=32_000)
     groups = (progress(1 + k // 1000, 1 + k % 1000) for k in range(39_990))
     append(tmp_path, lines(started, *groups))
     live = Live(tmp_path)
-    # The processor's time of this thread: other work on the machine does not count.
-    began = time.thread_time()
     live.update()
     assert live.steps_done == 39_990
-    assert time.thread_time() - began < 2.0
-    took = []
     for step in range(991, 1001):
         append(tmp_path, lines(progress(40, step)))
-        began = time.thread_time()
+        read.clear()
         live.update()
-        took.append(time.thread_time() - began)
-    assert sorted(took)[5] < 0.005
+        assert len(read) <= 1
+    assert live.steps_done == 40_000
 
 
 def test_many_visitors_ask_at_once_and_each_sees_a_whole_picture(tmp_path: Path) -> None:
@@ -269,7 +276,7 @@ def test_many_visitors_ask_at_once_and_each_sees_a_whole_picture(tmp_path: Path)
     for epoch in range(1, 31):
         groups = [progress(epoch, step) for step in range(20, 101, 20)]
         append(tmp_path, lines(*groups, epoch_ended(epoch, steps=100)))
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while live.steps_done < 3000 and time.monotonic() < deadline:
         time.sleep(0.01)
     over.set()

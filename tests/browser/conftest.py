@@ -11,7 +11,7 @@ from tests.browser.app import SLOW_MS, chromium, running_app, without_measuremen
 DESKTOP: ViewportSize = {"width": 1280, "height": 1000}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 # Three servers that all load TensorFlow at once keep a page waiting for longer than the usual 5 s.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=SLOW_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,10 +23,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def own_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the app keeps what its visitors train."""
+    return without_measurement(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="session")
+def address(own_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the app runs; at the end of all tests, its log must be free of tracebacks."""
     log = tmp_path_factory.mktemp("server") / "log.txt"
-    own_runs = without_measurement(tmp_path_factory.mktemp("runs"))
     with running_app(own_runs, log) as url:
         yield url
     _, found, rest = log.read_text(encoding="utf-8", errors="replace").partition("Traceback")

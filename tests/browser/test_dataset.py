@@ -1,9 +1,11 @@
 """The dataset page in a real browser: clicks on digits, arrow keys, a jump, the kernel's slider."""
 
 import re
+from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import TimeoutError as NotInTime
 
 from core import datasets
 from core.suspects import find_suspects
@@ -76,6 +78,13 @@ def test_the_kernel_slides_by_the_arrow_keys(page: Page, address: str) -> None:
     expect(picture).not_to_have_attribute("src", before)
 
 
+def appears(what: Locator) -> bool:
+    """Whether something that may come, or may not, is there within a while."""
+    with suppress(NotInTime):
+        what.wait_for(timeout=5000)
+    return what.is_visible()
+
+
 def test_the_map_shows_the_digit_below_the_pointer_and_a_click_opens_it(
     page: Page, address: str
 ) -> None:
@@ -91,14 +100,12 @@ def test_the_map_shows_the_digit_below_the_pointer_and_a_click_opens_it(
         at = box["x"] + x * box["width"], box["y"] + y * box["height"]
         page.mouse.move(at[0] - 3, at[1])
         page.mouse.move(*at, steps=3)
-        page.wait_for_timeout(600)
-        if not picture.is_visible():
+        if not appears(picture):
             continue
         shown = picture.get_attribute("src") or ""
         page.mouse.down()
         page.mouse.up()
-        page.wait_for_timeout(1500)
-        if opens.count():
+        if appears(opens):
             break
     found = re.search(r"digit/mnist-sample/(train|test)/(\d+)\.png", shown)
     assert found
@@ -129,12 +136,12 @@ def test_a_click_on_a_suspect_opens_its_digit(page: Page, address: str) -> None:
     assert box
     # The first row lies below the header of 36 pixels; a second click, where the first only told
     # the table that it is in use.
+    number = page.get_by_text(f"Number {first.index:,} of the test digits")
     for _ in range(3):
         page.mouse.click(box["x"] + 120, box["y"] + 66)
-        page.wait_for_timeout(1500)
-        if not table.count():
+        if appears(number):
             break
-    expect(page.get_by_text(f"Number {first.index:,} of the test digits")).to_be_visible()
+    expect(number).to_be_visible()
 
 
 def test_nothing_is_wider_than_a_phone(phone: Page, address: str) -> None:

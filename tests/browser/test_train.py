@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,9 +15,11 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
 
 from core.architectures import Activation, Architecture, BatchNorm, Dense, Flatten
+from core.orders import give
 from core.presets import FAST
 from core.recipe_link import to_link
 from core.recipes import Recipe
+from core.runs import read
 from tests.browser.app import ROOT, SLOW_MS, free_port, settle, wait_until_up, without_measurement
 
 pytestmark = pytest.mark.timeout(300)
@@ -38,6 +41,15 @@ LONG = to_link(
 SHORT = to_link(FAST.recipe.changed(dataset="mnist-sample"))
 
 
+@pytest.fixture(autouse=True)
+def no_training_is_left(own_runs: Path) -> Iterator[None]:
+    """Stop what a test that failed left behind: the next one's training would wait for it."""
+    yield
+    for card in own_runs.glob("*/job.json"):
+        if read(card.parent).info.status in {"queued", "running"}:
+            give(card.parent, "stop")
+
+
 def press_train(page: Page, url: str) -> None:
     page.goto(url)
     page.get_by_role("button", name="Train", exact=True).click()
@@ -50,7 +62,7 @@ def chart(page: Page) -> Locator:
 
 def assert_moves(page: Page) -> None:
     """The chart is another one soon."""
-    before, deadline = chart(page).screenshot(), time.monotonic() + 15
+    before, deadline = chart(page).screenshot(), time.monotonic() + SLOW_MS / 1000
     while chart(page).screenshot() == before:
         assert time.monotonic() < deadline, "the chart stands still"
         page.wait_for_timeout(200)
@@ -169,14 +181,14 @@ def test_the_curves_move_without_the_pages_script(page: Page, address: str) -> N
     pictures = set()
     reruns.clear()
     asked.clear()
-    since = time.monotonic()
-    for _ in range(6):
+    deadline = time.monotonic() + SLOW_MS / 1000
+    while len(asked) < 8:
         pictures.add(chart(page).screenshot())
-        page.wait_for_timeout(1000)
-    # Nearly each second another picture, and of these hardly any by a rerun of the script.
+        assert time.monotonic() < deadline, "the server is not asked for news"
+        page.wait_for_timeout(200)
+    # Nearly each answer makes another picture, and hardly any comes by a rerun of the script.
     assert len(pictures) >= 5
-    assert len(reruns) <= 3
-    assert len(asked) >= 0.8 * (time.monotonic() - since)
+    assert len(reruns) <= 4
     stop(page)
 
 
@@ -270,7 +282,7 @@ def test_a_training_outlives_its_server_and_goes_on_after_a_kill(
     finally:
         server.kill()
         server.wait()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + SLOW_MS / 1000
     while any(str(tmp_path) in " ".join(one.info["cmdline"]) for one in workers()):
         assert time.monotonic() < deadline, "a training process was left behind"
         time.sleep(0.2)

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from core import datasets
 from tests.browser.app import SLOW_MS, drawing_area, settle, stroke, too_wide
-from tests.browser.screenshots import DRAWN
+from tests.browser.arranging import DRAWN
 
 pytestmark = pytest.mark.timeout(180)
 TEST = datasets.load("mnist-sample").test

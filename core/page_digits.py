@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +14,10 @@ from core.errors import PictureError
 from core.grouping import MOST, digits_of
 from core.ink_pieces import Labels, Piece
 from core.page_ink import PageInk, ink_of
+from core.page_light import CLOSER
 from core.paper import Ink
 from core.preprocessing import Digit, check_picture, find_digit, in_picture
+from core.second_looks import clearest
 from core.strokes import Box
 from core.text_lines import numbers_of
 from core.touching import Judge
@@ -47,8 +51,8 @@ def find_digits(
         picture: uint8 (height, width) grey, (height, width, 3) RGB or (height, width, 4) RGBA.
         ink: whether the digits are darker or lighter than their ground; "auto" finds out.
         paper: the grey tone of an even ground, 0..255, where it is known (a drawing canvas).
-        judge: a network that helps to decide where touching digits are cut; without one only
-            their shapes decide.
+        judge: a network that helps to decide where touching digits are cut, and whether a photo is
+            looked at again; without one only their shapes decide, and it is not.
 
     Raises:
         PictureError: no picture of that shape, too small, nothing drawn, or nothing like a digit.
@@ -56,6 +60,26 @@ def find_digits(
         ValueError: `paper` is no tone.
     """
     page = inked(picture, ink, paper)
+    found = _on(page, picture, ink, paper, judge)
+    if page.even or judge is None:
+        return found
+
+    def closer(widest: float) -> tuple[Found, ...]:
+        return _on(ink_of(picture, ink, paper, widest), picture, ink, paper, judge)
+
+    def alone() -> tuple[Found, ...]:
+        return (Found(find_digit(picture, ink=ink, paper=paper), 0, 0),)
+
+    looks: list[Callable[[], tuple[Found, ...]]]
+    looks = [*(partial(closer, widest) for widest in CLOSER), alone]
+    side = max(picture.shape[:2])
+    return tuple(clearest(found, looks, lambda one: one.digit, side, judge))
+
+
+def _on(
+    page: PageInk, picture: NDArray[np.uint8], ink: Ink, paper: int | None, judge: Judge | None
+) -> tuple[Found, ...]:
+    """The digits of a picture whose ink is known. Raises PictureError if there are none."""
     labels, lines, height = digits_of(page, judge)
     if sum(map(len, lines)) <= 1:
         return (_only_one(picture, page, labels, lines, ink, paper),)

@@ -60,10 +60,12 @@ class PageInk:
     even: bool
 
 
-def ink_of(picture: NDArray[np.uint8], ink: Ink, paper: int | None) -> PageInk:
+def ink_of(
+    picture: NDArray[np.uint8], ink: Ink, paper: int | None, widest: float | None = None
+) -> PageInk:
     """Take the paper away from a page.
 
-    Args: as `core.page_digits.find_digits`.
+    Args: as `core.page_digits.find_digits`, and `widest` as `core.page_light.papers_under`.
 
     Raises:
         PictureError: nothing stands out from the paper.
@@ -78,7 +80,7 @@ def ink_of(picture: NDArray[np.uint8], ink: Ink, paper: int | None) -> PageInk:
     if not even:
         if ink == "auto":
             light = 255 - grey if is_dark(grey) else grey
-        return _in_photo(grey, light)
+        return _in_photo(grey, light, widest)
     clear = np.asarray(cv2.subtract(light, ground), np.uint8)
     strongest = _strongest(clear)
     clear = without(_bare(clear, max(RULE * strongest, SMALLEST_CONTRAST / 3)), clear)
@@ -86,9 +88,9 @@ def ink_of(picture: NDArray[np.uint8], ink: Ink, paper: int | None) -> PageInk:
     return PageInk(grey, light, clear, _at_least(clear, tone), 0, True)
 
 
-def _in_photo(grey: Grey, light: Grey) -> PageInk:
+def _in_photo(grey: Grey, light: Grey, widest: float | None) -> PageInk:
     """The ink of a photo: uneven light, grain, shadows, and what lies around the sheet."""
-    above = [_above(light, ground) for ground in papers_under(light)]
+    above = [_above(light, ground) for ground in papers_under(light, widest)]
     grain = above[0][1]
     clears = [clear for clear, _ in above]
     around = surroundings(clears[0])

@@ -19,6 +19,8 @@ from core.shadows import sharp_pieces, soft_pieces
 WIDEST_STROKES: Final = (0.045, 0.09, 0.16)
 """Of the longer side: what is wider is light or shadow. The narrowest that loses no edge of ink."""
 CLOSEST: Final = 0.028  # the same where shadows end on digits: the strokes of small ones
+CLOSER: Final = (*WIDEST_STROKES[1::-1], CLOSEST)
+"""What may be tried where the first of them shows nothing: the widest first."""
 BRIGHT: Final = 90.0  # a median tone between boards in good light and paper in the shade
 NEARBY: Final = 0.16  # of the longer side: strokes are a minority within that far
 SMALL: Final = 256  # the side of the copy on which the paper's tones are worked out
@@ -66,12 +68,19 @@ def _inked(clear: Grey) -> Mask:
     return (clear >= max(6.0, 0.35 * top(clear, 0.03))).astype(np.uint8)
 
 
-def papers_under(light: Grey) -> list[Grey]:
+def papers_under(light: Grey, widest: float | None = None) -> list[Grey]:
     """The paper's tones under light ink, uint8 as `light`; they follow light and shadows.
 
     The first is the closest that takes no wide stroke for paper, as far as can be told from all
     of the picture; the others follow the light more closely still, and lose wide strokes.
+    `widest`: one of `WIDEST_STROKES` or `CLOSEST`, if it is not to be told from the picture.
     """
+    share = widest or _widest_stroke(light)
+    return [_opened_paper(light, one) for one in (*WIDEST_STROKES[::-1], CLOSEST) if one <= share]
+
+
+def _widest_stroke(light: Grey) -> float:
+    """The narrowest of `WIDEST_STROKES` above whose paper no wide stroke is lost."""
     copy = _copy(light, LOOK)
     wide = _above(copy, WIDEST_STROKES[-1])
     around = surroundings(wide)
@@ -87,10 +96,8 @@ def papers_under(light: Grey) -> list[Grey]:
         narrow = _above(copy, share)
         lost = np.count_nonzero(inside & (narrow < 0.6 * wide))
         if lost <= LOST * max(1, int(np.count_nonzero(inside))):
-            break
-    else:
-        share = WIDEST_STROKES[-1]
-    return [_opened_paper(light, one) for one in (*WIDEST_STROKES[::-1], CLOSEST) if one <= share]
+            return share
+    return WIDEST_STROKES[-1]
 
 
 def without_surroundings(clear: Grey) -> Grey:

@@ -51,7 +51,7 @@ FLOORS = [
     | {"receptive", "field_pictures", "number_table", "arithmetic_steps", "ablation_figures"}
     | {"layer_pictures", "network_steps", "kernel_figures", "forming_figures"},
     {"ink_pieces", "text_lines", "page_light", "ruled_lines", "page_ink", "touching", "cut_out"}
-    | {"shadows", "doubtful_pieces"}
+    | {"shadows", "doubtful_pieces", "second_looks"}
     | {"grouping", "page_digits", "box_corrections", "digit_gate"},
     {"rates", "remedies", "layer_advice", "advice", "workload", "cost_fit"}
     | {"learning_curves", "verdict_words", "faulty_curves", "verdicts"},
@@ -185,6 +185,7 @@ WITHOUT_TENSORFLOW = [
     "pace",
     "page_digits",
     "doubtful_pieces",
+    "second_looks",
     "page_ink",
     "page_light",
     "paired",

@@ -26,10 +26,14 @@ def draw_a_seven(page: Page) -> None:
 
 def upload_a_five(page: Page) -> None:
     """A picture file with a 5 in it, and its answer awaited."""
-    page.get_by_text("Upload", exact=True).click()
-    file: FilePayload = {"name": "five.png", "mimeType": "image/png", "buffer": png_of_a_five()}
-    page.locator("input[type=file]").set_input_files(file)
+    _upload(page, "five.png", png_of_a_five())
     expect(page.get_by_test_id("stMetricValue")).to_have_text("5", timeout=SLOW_MS)
+
+
+def _upload(page: Page, name: str, png: bytes) -> None:
+    page.get_by_text("Upload", exact=True).click()
+    file: FilePayload = {"name": name, "mimeType": "image/png", "buffer": png}
+    page.locator("input[type=file]").set_input_files(file)
 
 
 def png_of_a_five() -> bytes:
@@ -42,6 +46,11 @@ def png_of_a_five() -> bytes:
         brush.line([(0, y), (420, y)], fill="#e6e6e0")
     brush.line([(270, 70), (190, 72), (182, 146)], fill=INK, width=15, joint="curve")
     brush.arc((150, 128, 262, 250), start=245, end=510, fill=INK, width=15)
+    return _in_uneven_light(picture)
+
+
+def _in_uneven_light(picture: Image.Image) -> bytes:
+    """The picture as a PNG file, darker to one side."""
     shade = Image.linear_gradient("L").rotate(90).resize(picture.size)
     picture = Image.composite(picture, picture.point(lambda value: int(value * 0.86)), shade)
     file = io.BytesIO()
@@ -65,9 +74,7 @@ def draw_a_number(page: Page) -> None:
 
 def upload_a_page(page: Page) -> None:
     """A page with two lines of numbers, written with the sample's digits."""
-    page.get_by_text("Upload", exact=True).click()
-    file: FilePayload = {"name": "page.png", "mimeType": "image/png", "buffer": png_of_a_page()}
-    page.locator("input[type=file]").set_input_files(file)
+    _upload(page, "page.png", png_of_a_page())
     expect(page.get_by_role("group", name="Digits found", exact=True)).to_be_visible(
         timeout=SLOW_MS
     )
@@ -87,11 +94,7 @@ def png_of_a_page() -> bytes:
             which = int(np.flatnonzero(test.labels == int(name))[7 + k])
             ink = Image.fromarray(test.images[which]).resize((100, 100), Image.Resampling.BICUBIC)
             picture.paste(INK, (20 + 72 * k, y), ink)
-    shade = Image.linear_gradient("L").rotate(90).resize(picture.size)
-    picture = Image.composite(picture, picture.point(lambda value: int(value * 0.86)), shade)
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()
+    return _in_uneven_light(picture)
 
 
 def after_a_seven(arrange: Arrange) -> Arrange:

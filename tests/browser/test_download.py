@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from core import datasets
 from tests.browser.app import SLOW_MS, running_app, settle, without_measurement
@@ -93,18 +93,17 @@ def facts(page: Page, address: str) -> None:
 
 
 def test_a_slow_download_shows_how_far_it_is_to_every_visitor_and_is_cancelled(
-    page: Page, elsewhere: str, mirror: Mirror, browser: Browser
+    page: Page, elsewhere: str, mirror: Mirror, profile: BrowserContext
 ) -> None:
     mirror.slow, mirror.down = True, False
     facts(page, elsewhere)
     page.get_by_role("button", name="Download all 70,000 digits").click()
     how_far = re.compile(r"Downloading all 70,000 digits: [1-9]\d*\.\d of 11\.\d MB")
     expect(page.get_by_text(how_far)).to_be_visible(timeout=SLOW_MS)
-    with browser.new_context() as context:
-        other = context.new_page()
-        other.set_default_timeout(SLOW_MS)
-        facts(other, elsewhere)
-        expect(other.get_by_text(how_far)).to_be_visible()
+    other = profile.new_page()
+    facts(other, elsewhere)
+    expect(other.get_by_text(how_far)).to_be_visible()
+    other.close()
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("The download was cancelled")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_role("button", name="Download all 70,000 digits")).to_be_visible()

@@ -69,9 +69,11 @@ def clearest(
 
 def _is_doubtful(found: Sequence[Digit], judge: Judge) -> bool:
     best = _best(found)
-    if best >= WEAK or best < HARDLY_A_DIGIT:
-        return best < HARDLY_A_DIGIT
-    return len(found) > 1 or float(judge(found[0].pixels[None]).max()) < SURE
+    if best >= WEAK:
+        return False
+    if best < HARDLY_A_DIGIT or len(found) > 1:
+        return True
+    return float(judge(found[0].pixels[None]).max()) < SURE
 
 
 def _best(digits: Iterable[Digit]) -> float:

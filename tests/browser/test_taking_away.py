@@ -1,14 +1,13 @@
 """Files that a visitor takes away: they come, whoever else looks at the app meanwhile."""
 
 import io
-import urllib.request
 import zipfile
 from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import BrowserContext, Download, Page
 
-from tests.browser.app import SLOW_MS, settle
+from tests.browser.app import DIRECT, SLOW_MS, settle
 
 
 def downloaded(page: Page, button: str) -> Download:
@@ -45,8 +44,7 @@ def look(visitors: BrowserContext, address: str) -> None:
 
 
 def fetch(url: str) -> bytes:
-    # A proxy in the environment must not be asked for an address on this machine.
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url) as answer:
+    with DIRECT.open(url) as answer:
         content: bytes = answer.read()
     return content
 

@@ -147,6 +147,38 @@ class Run:
             ) from error
 
 
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A run's network: the finished one, or the one after an epoch. A key for caches.
+
+    Two are equal if they lie in the same folder, come from the same training, and are of the same
+    epoch; so what was computed for one of them is never taken for another training's.
+
+    Attributes:
+        run: the run whose network it is.
+        epoch: after which epoch, counted from 1; None for the finished network.
+    """
+
+    run: Run
+    epoch: int | None = None
+
+    @property
+    def key(self) -> tuple[Path, str, int | None]:
+        """The run's folder, the SHA-256 of its finished network's file, and the epoch."""
+        return self.run.folder, self.run.info.model_sha256, self.epoch
+
+    @property
+    def name(self) -> str:
+        """The run, and its epoch if it is not the finished network, for sentences."""
+        return self.run.id if self.epoch is None else f"{self.run.id} (epoch {self.epoch})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Network) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
 @dataclass(frozen=True)
 class BrokenRun:
     """A run folder that cannot be used, and a sentence why."""

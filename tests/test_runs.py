@@ -3,6 +3,7 @@
 import json
 import shutil
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from core import runs
 from core.errors import RunError
 from core.run_info import Metrics
 from core.run_writer import RunWriter, thin
-from core.runs import BrokenRun, Predictions, Run
+from core.runs import BrokenRun, Network, Predictions, Run
 from tests.conftest import dense_recipe, provenance
 
 WEIGHTS = [np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4), np.zeros(4, np.float32)]
@@ -267,3 +268,17 @@ def test_missing_or_damaged_history_is_a_sentence(
     file.unlink() if content is None else file.write_bytes(content)
     with pytest.raises(RunError, match=rf"'mine'.*{sentence}"):
         runs.read(folder).history()
+
+
+def test_a_network_is_told_from_that_of_another_epoch_training_or_folder(folder: Path) -> None:
+    run = runs.read(folder)
+    trained_anew = replace(run, info=run.info.model_copy(update={"model_sha256": "1" * 64}))
+    elsewhere = replace(run, folder=folder.parent / "elsewhere")
+    renamed = replace(run, info=run.info.model_copy(update={"preset": "fast"}))
+
+    assert Network(run, 3) == Network(renamed, 3)
+    assert hash(Network(run, 3)) == hash(Network(renamed, 3))
+    others = {Network(run), Network(run, 4), Network(trained_anew, 3), Network(elsewhere, 3)}
+    assert len(others) == 4
+    assert Network(run, 3) not in others
+    assert [Network(run).name, Network(run, 3).name] == [run.id, f"{run.id} (epoch 3)"]

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from core.architectures import ActivationName, Shape
 
@@ -115,8 +116,7 @@ class Activated:
     @property
     def result(self) -> float:
         if self.beside is not None:
-            powers = np.exp(self.beside - self.beside.max())
-            return float(powers[self.place[-1]] / powers.sum())
+            return float(softmax(self.beside)[self.place[-1]])
         return _bent(self.name, self.value)
 
 

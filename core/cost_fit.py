@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from core.workload import KINDS, Kind, Work
 
@@ -25,7 +25,6 @@ TYPICAL: Final[dict[Kind, float]] = {
 }
 # A measured time is taken to be good to some 5 %, a proportion to a factor of 2.
 _TRUST: Final = 0.07
-_SWEEPS: Final = 3_000
 
 
 def fit_costs(works: Sequence[Work], seconds: Sequence[float]) -> dict[Kind, float]:
@@ -47,25 +46,5 @@ def fit_costs(works: Sequence[Work], seconds: Sequence[float]) -> dict[Kind, flo
     proportions = _TRUST * np.hstack([np.eye(n), -np.ones((n, 1))])
     matrix = np.vstack([measured, proportions])
     wanted = np.concatenate([np.ones(len(works)), np.zeros(n)])
-    multiples = non_negative_least_squares(matrix, wanted)[:n]
+    multiples = nnls(matrix, wanted)[0][:n]
     return {kind: float(cost) for kind, cost in zip(KINDS, multiples * typical, strict=True)}
-
-
-def non_negative_least_squares(
-    matrix: NDArray[np.float64], wanted: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """The x >= 0, float64 (columns,), for which |matrix x - wanted| is smallest.
-
-    Coordinate by coordinate (Franc, Hlavac and Navara, 2005, "Sequential coordinate-wise algorithm
-    for the non-negative least squares problem"); for a dozen well-conditioned unknowns.
-    """
-    square = matrix.T @ matrix
-    x = np.zeros(len(square))
-    slope = -matrix.T @ wanted
-    for _ in range(_SWEEPS):
-        for k in range(len(x)):
-            if square[k, k] > 0:
-                moved = max(x[k] - slope[k] / square[k, k], 0.0)
-                slope += (moved - x[k]) * square[:, k]
-                x[k] = moved
-    return x

@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 WEIGHTS: Final = Path(__file__).parent / "data" / "digit_gate.npz"
 NONE: Final = 10
@@ -49,9 +50,7 @@ def digitness(pixels: NDArray[np.uint8]) -> Floats:
         ringed = np.pad(pixels[first : first + BATCH], ((0, 0), (1, 1), (1, 1)))
         moved = [ringed[:, y : y + 28, x : x + 28] for y, x in _MOVES]
         logits = forward(np.concatenate(moved), _layers()).reshape(len(moved), -1, NONE + 1)
-        logits = logits.mean(axis=0)
-        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-        answers.append(odds[:, :NONE].sum(axis=1) / odds.sum(axis=1))
+        answers.append(softmax(logits.mean(axis=0), axis=1)[:, :NONE].sum(axis=1))
     return np.concatenate(answers).astype(np.float32)
 
 

@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
 
 from core import runs
 from core.answered import check
@@ -70,10 +71,7 @@ def best_temperature(answers: Predictions) -> float:
     rows = np.arange(len(labels))
 
     def loss(log_temperature: float) -> float:
-        scaled = logits / np.exp(log_temperature)
-        highest = scaled.max(axis=1)
-        total = highest + np.log(np.exp(scaled - highest[:, None]).sum(axis=1))
-        return float((total - scaled[rows, labels]).mean())
+        return float(-log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels].mean())
 
     # Convex in 1 / T, so there is one minimum.
     found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
@@ -89,9 +87,7 @@ def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[
         raise ValueError(f"a temperature is above 0, not {temperature}")
     if temperature == 1.0:
         return probabilities
-    logits = _logits(probabilities) / temperature
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True), np.float32)
+    return np.asarray(softmax(_logits(probabilities) / temperature, axis=1), np.float32)
 
 
 def _logits(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:

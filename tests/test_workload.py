@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-import scipy.optimize
 
 from core.architectures import BatchNorm, Conv, Dense, Dropout, Flatten, Pool
-from core.cost_fit import TYPICAL, fit_costs, non_negative_least_squares
+from core.cost_fit import TYPICAL, fit_costs
 from core.presets import PRESETS
 from core.recipes import Augmentation, Recipe
 from core.workload import KINDS, digit_work, step_work
@@ -44,15 +43,6 @@ def test_a_step_has_a_batch_of_digits_and_one_update() -> None:
 
 
 # --- the fit --------------------------------------------------------------------------------------
-
-
-def test_least_squares_agree_with_scipys() -> None:
-    random = np.random.default_rng(5)
-    for _ in range(20):
-        matrix, wanted = random.normal(size=(15, 6)), random.normal(size=15)
-        expected, _ = scipy.optimize.nnls(matrix, wanted)
-        assert (expected == 0).any() or (expected > 0).all()
-        np.testing.assert_allclose(non_negative_least_squares(matrix, wanted), expected, atol=1e-6)
 
 
 def test_costs_are_found_again() -> None:

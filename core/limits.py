@@ -4,10 +4,10 @@
 be set by itself, in either case.
 """
 
-import os
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.architectures import MAX_PARAMETERS
 from core.datasets import DATASETS, DatasetName
@@ -19,10 +19,17 @@ def _comma_separated(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
-class Limits(BaseModel):
+class Limits(BaseSettings):
     """What a visitor may ask of this server. Each field's `alias` is its environment variable."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    # Without the prefix, a field's own name would be an environment variable too: `minutes`.
+    model_config = SettingsConfigDict(
+        frozen=True,
+        populate_by_name=True,
+        case_sensitive=True,
+        env_ignore_empty=True,
+        env_prefix="DIGITSCOPE_",
+    )
 
     public: bool = Field(default=False, alias="DIGITSCOPE_PUBLIC")
     trainings: int = Field(default=1, ge=1, le=16, alias="DIGITSCOPE_TRAININGS")
@@ -40,30 +47,28 @@ class Limits(BaseModel):
         default=0, ge=0, alias="DIGITSCOPE_MAX_MINUTES", description="of one training; 0: no limit"
     )
     pause_minutes: float = Field(default=10, gt=0, alias="DIGITSCOPE_MAX_PAUSE_MINUTES")
-    datasets: Annotated[tuple[DatasetName, ...], BeforeValidator(_comma_separated)] = Field(
-        default=DATASETS, min_length=1, alias="DIGITSCOPE_DATASETS"
+    datasets: Annotated[tuple[DatasetName, ...], NoDecode, BeforeValidator(_comma_separated)] = (
+        Field(default=DATASETS, min_length=1, alias="DIGITSCOPE_DATASETS")
     )
     disk_mb: int = Field(
         default=2000, ge=10, alias="DIGITSCOPE_DISK_MB", description="of all visitors' runs"
     )
 
 
-_PUBLIC: Final = {
-    "DIGITSCOPE_MAX_EPOCHS": "10",
-    "DIGITSCOPE_MAX_PARAMETERS": "1000000",
-    "DIGITSCOPE_MAX_MINUTES": "15",
-    "DIGITSCOPE_MAX_PAUSE_MINUTES": "3",
-    "DIGITSCOPE_DISK_MB": "1000",
+# The defaults of a public server, where they differ.
+_PUBLIC: Final[dict[str, Any]] = {
+    "epochs": 10,
+    "parameters": 1_000_000,
+    "minutes": 15,
+    "pause_minutes": 3,
+    "disk_mb": 1000,
 }
 
 
 def limits() -> Limits:
     """This server's limits. Raises SettingError naming the variable whose value is no good."""
-    names = [field.alias for field in Limits.model_fields.values()]
-    given = {name: os.environ[name] for name in names if name and os.environ.get(name)}
     try:
-        found = Limits.model_validate(given)
-        return Limits.model_validate({**_PUBLIC, **given}) if found.public else found
+        found = Limits()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = first["loc"][0]
@@ -71,6 +76,10 @@ def limits() -> Limits:
             f"The setting {name} of this server cannot be used: {first['msg'].lower()}. "
             "Correct it, or unset it, and start the server again."
         ) from error
+    if not found.public:
+        return found
+    unset = {name: tight for name, tight in _PUBLIC.items() if name not in found.model_fields_set}
+    return found.model_copy(update=unset)
 
 
 def check(recipe: Recipe, allowed: Limits) -> None:

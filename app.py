@@ -4,12 +4,14 @@
 Where a server knows no `App`, the script is all there is, and everything works but for less haste.
 """
 
+from starlette.middleware import Middleware
 from streamlit.starlette import App
 
 from pages.widgets.digit_route import DIGIT_ROUTES
 from pages.widgets.live_route import ROUTES
+from pages.widgets.visitor import VisitorCookie
 
-app = App(__file__, routes=[*ROUTES, *DIGIT_ROUTES])
+app = App(__file__, routes=[*ROUTES, *DIGIT_ROUTES], middleware=[Middleware(VisitorCookie)])
 
 
 def site() -> None:
@@ -21,12 +23,10 @@ def site() -> None:
     from pages.widgets.navigation import ICON, enter
     from pages.widgets.predictors import warm_up
     from pages.widgets.run_picker import pick_run
-    from pages.widgets.visitor import keep_visitor
 
     st.set_page_config(page_title="Digitscope", page_icon=ICON)
     page = enter()
     pick_run()
-    keep_visitor()
     page.run()
     # After the page, so that its first paint never waits for TensorFlow.
     warm_up()

@@ -3,9 +3,13 @@
 import hashlib
 
 import streamlit as st
+from starlette.middleware import Middleware
+from streamlit.starlette import App
 
-from pages.widgets.visitor import keep_visitor, visitor
+from pages.widgets.visitor import VisitorCookie, visitor
 
-keep_visitor()
-st.code(hashlib.sha256(visitor().encode()).hexdigest()[:12])
-st.button("Again")
+app = App(__file__, middleware=[Middleware(VisitorCookie)])
+
+if __name__ == "__main__":
+    st.code(hashlib.sha256(visitor().encode()).hexdigest()[:12])
+    st.button("Again")

@@ -10,7 +10,7 @@ Two ways from the 784 numbers of a digit to two:
   came to lie.
 
 On the map are all digits of the sample, and of the full MNIST its 10,000 test digits. They stand in
-the order of the splits in `splits_of`, and within a split in that of their index.
+the order of the splits in `_splits_of`, and within a split in that of their index.
 """
 
 import hashlib
@@ -89,7 +89,7 @@ class Projection:
         return found
 
 
-def splits_of(dataset: str) -> tuple[SplitName, ...]:
+def _splits_of(dataset: str) -> tuple[SplitName, ...]:
     """The splits whose digits are on the map, in their order.
 
     10,000 points move smoothly in a browser; 70,000 would not, and would hide each other.
@@ -100,7 +100,7 @@ def splits_of(dataset: str) -> tuple[SplitName, ...]:
 @lru_cache(maxsize=2)
 def shown(dataset: str) -> Split:
     """The digits on the map. Raises DatasetError if the dataset cannot be loaded."""
-    parts = [split_of(dataset, split) for split in splits_of(dataset)]
+    parts = [split_of(dataset, split) for split in _splits_of(dataset)]
     if len(parts) == 1:
         return parts[0]
     return Split(
@@ -114,7 +114,7 @@ def spot(dataset: str, position: int) -> Spot:
     if position < 0:
         raise IndexError(f"positions count from 0, not {position}")
     start = 0
-    for split in splits_of(dataset):
+    for split in _splits_of(dataset):
         labels = split_of(dataset, split).labels
         if position < start + len(labels):
             index = position - start
@@ -126,7 +126,7 @@ def spot(dataset: str, position: int) -> Spot:
 def position_of(dataset: str, split: SplitName, index: int) -> int | None:
     """Where in `shown` a digit stands, or None if it is not on the map."""
     start = 0
-    for name in splits_of(dataset):
+    for name in _splits_of(dataset):
         count = len(split_of(dataset, name))
         if name == split:
             return start + index if 0 <= index < count else None
@@ -170,7 +170,7 @@ def dots(dataset: str, way: Way) -> tuple[Dots, ...]:
     """The digits on the map, by split and label: for each split the labels 0 to 9."""
     everywhere = places(dataset, way)
     found, start = [], 0
-    for split in splits_of(dataset):
+    for split in _splits_of(dataset):
         labels = split_of(dataset, split).labels
         for label in range(CLASSES):
             indices = np.flatnonzero(labels == label)

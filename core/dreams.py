@@ -11,7 +11,7 @@ nothing fades). The picture holds ink from 0 to 1 at all times, as paper does.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, get_args
+from typing import Any, Final, Literal
 
 import numpy as np
 import tensorflow as tf
@@ -24,7 +24,6 @@ from core.probe import Probe, probe
 from core.scaling import MNIST_MEAN, MNIST_STD, Scaling
 
 Strength = Literal["none", "some", "strong"]
-STRENGTHS: Final[tuple[Strength, ...]] = get_args(Strength)
 STEPS: Final = 96
 SEEDS: Final = 2
 """Beginnings of each dream; the one that ends highest is shown."""
@@ -161,12 +160,6 @@ def scaled(ink: tf.Tensor, scaling: Scaling) -> tf.Tensor:
         # at 0, so it is kept away from it.
         ink = ink / tf.sqrt(tf.maximum(squares, 1 / 255**2))
     return ink[..., None]
-
-
-def total_variation(image: NDArray[np.uint8]) -> float:
-    """How much neighbouring pixels differ, the mean over a picture's pixels, in ink from 0 to 1."""
-    ink = image.astype(np.float64) / 255
-    return float((np.abs(np.diff(ink, axis=0)).sum() + np.abs(np.diff(ink, axis=1)).sum()) / 784)
 
 
 def _ascend(

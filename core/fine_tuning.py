@@ -98,7 +98,7 @@ def plan(parent: Run, digits: Split, settings: Settings, allowed: Limits) -> Pla
         )
     network = parent.check_model()
     own = own_digits.divided(digits, own_digits.seen_by(parent))
-    recipe = recipe_for(parent, settings, allowed)
+    recipe = _recipe_for(parent, settings, allowed)
     rehearsed = min(REHEARSED, digits_fitted(recipe))
     trained = len(own.trained_on)
     before = parent.info.provenance.fine_tuned
@@ -143,7 +143,7 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def recipe_for(parent: Run, settings: Settings, allowed: Limits) -> Recipe:
+def _recipe_for(parent: Run, settings: Settings, allowed: Limits) -> Recipe:
     """How a run is fine-tuned: its own recipe, but for few epochs at a small learning rate.
 
     The rate climbs and falls in one cycle, so that Adam's first steps, whose moments know nothing

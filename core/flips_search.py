@@ -126,20 +126,15 @@ def course(pixels: Digits, name: KindName, predict: Predict, base: Change = NOTH
     return _courses(pixels, [name], predict, base, _LIVE)[name]
 
 
-def smallest_flip(pixels: Digits, name: KindName, predict: Predict) -> Flip | None:
-    """The smallest change of a kind that changes the answer; None if nothing in its range does.
-
-    One step of the kind less does not change it, and neither does any smaller value that was looked
-    at, either way (see the top of this module). Raises ValueError unless `pixels` is uint8
-    (28, 28).
-    """
-    return smallest_flips(pixels, predict, [name])[name].smallest
-
-
 def smallest_flips(
     pixels: Digits, predict: Predict, names: Sequence[KindName] = tuple(KIND)
 ) -> dict[KindName, Flips]:
-    """The same for several kinds, both ways: few batches for all of them together."""
+    """The smallest change of each kind, either way, that changes the answer, where there is one.
+
+    One step of the kind less does not change it, and neither does any smaller value that was looked
+    at (see the top of this module). Few batches for all kinds together. Raises ValueError unless
+    `pixels` is uint8 (28, 28).
+    """
     gaps: dict[tuple[KindName, int], _Gap] = {}
     for name, along in _courses(pixels, names, predict, NOTHING, None).items():
         for way in (-1, 1):

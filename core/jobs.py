@@ -112,7 +112,7 @@ def _submit(job: _Job, token: str, allowed: Limits) -> Run:
                 f"{len(waiting)} trainings are waiting on this server, and that is how many may. "
                 "Try it again when one has begun."
             )
-        check_room(room_needed(job.recipe) + job.extra + _promised(), allowed)
+        check_room(_room_needed(job.recipe) + job.extra + _promised(), allowed)
         card = JobCard(
             owner=owner_of(token),
             title=job.title,
@@ -145,7 +145,7 @@ def go_on(run_id: str, *, token: str, epochs: int) -> Run:
                 f"This run has been trained for {run.info.epochs_done} epochs already: "
                 "ask for more in all."
             )
-        more = max(room_needed(recipe) - size_of(run.folder), 0)
+        more = max(_room_needed(recipe) - size_of(run.folder), 0)
         check_room(more + _promised(), allowed)
         card = read_card(run.folder)
         fresh = {
@@ -219,7 +219,7 @@ def _just_submitted(job: _Job, owner: str) -> Run | None:
     return None
 
 
-def room_needed(recipe: Recipe) -> int:
+def _room_needed(recipe: Recipe) -> int:
     """About how many bytes a run of this recipe takes: network, checkpoint, epochs' weights."""
     weights = 4 * recipe.architecture.parameters
     moments = 2 if recipe.optimizer.kind == "adam" else 1
@@ -230,7 +230,7 @@ def room_needed(recipe: Recipe) -> int:
 def _promised() -> int:
     """Bytes that runs which wait or are being trained have yet to write."""
     going_on = [*queue(), *running()]
-    return sum(max(room_needed(one.info.recipe) - size_of(one.folder), 0) for one in going_on)
+    return sum(max(_room_needed(one.info.recipe) - size_of(one.folder), 0) for one in going_on)
 
 
 def state(run: Run) -> State:

@@ -95,27 +95,19 @@ def _on(
     return tuple(found[:MOST])
 
 
-def digit_in(
-    picture: NDArray[np.uint8], box: Box, *, ink: Ink = "auto", paper: int | None = None
-) -> Digit:
+def digit_on(page: PageInk, shape: tuple[int, ...], box: Box) -> Digit:
     """The one digit in a box that somebody drew or corrected.
 
-    The paper and the ink are still taken from the whole picture. Ink that reaches out of the box
-    is cut off at it.
+    Ink that reaches out of the box is cut off at it.
 
     Args:
+        page: `inked` of the whole picture, from which paper and ink are taken.
+        shape: of the picture.
         box: x, y, width, height in pixels of the picture; what lies outside of it is ignored.
-        picture, ink, paper: as `find_digits`.
 
     Raises:
-        PictureError: as `find_digits`, or if there is no ink in the box.
-        TypeError, ValueError: as `find_digits`.
+        PictureError: if there is no ink in the box.
     """
-    return digit_on(inked(picture, ink, paper), picture.shape, box)
-
-
-def digit_on(page: PageInk, shape: tuple[int, ...], box: Box) -> Digit:
-    """The same on a page whose ink is known already: `inked` of a picture of that shape."""
     scale_x = page.grey.shape[1] / shape[1]
     scale_y = page.grey.shape[0] / shape[0]
     left, top_ = max(0, int(box[0] * scale_x)), max(0, int(box[1] * scale_y))

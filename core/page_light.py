@@ -39,7 +39,7 @@ def is_dark(grey: Grey) -> bool:
     small = _copy(grey, LOOK)
     light, ground, _ = make_light(small, "light")
     sides = (cv2.subtract(ground, light), cv2.subtract(light, ground))
-    dark, bright = (without_surroundings(np.asarray(side, np.uint8)) for side in sides)
+    dark, bright = (_without_surroundings(np.asarray(side, np.uint8)) for side in sides)
     sharp = _sharp(small, np.maximum(dark, bright) > 0)
     apart = [float(np.square(side[sharp].astype(np.float64)).sum()) for side in (dark, bright)]
     # How much more likely dark ink is, logarithms. Each sign may be fooled, by shadows or by
@@ -100,7 +100,7 @@ def _widest_stroke(light: Grey) -> float:
     return WIDEST_STROKES[-1]
 
 
-def without_surroundings(clear: Grey) -> Grey:
+def _without_surroundings(clear: Grey) -> Grey:
     """Drop what lies around the sheet: see `surroundings`."""
     around = surroundings(clear, shadows_too=True)
     return clear if around is None else without(around, clear)

@@ -26,7 +26,7 @@ def squashing_layers(layers: Sequence[Layer]) -> Iterator[tuple[int, Conv | Dens
             yield number, layer
 
 
-def rate_of(recipe: Recipe, factor: float) -> str:
+def _rate_of(recipe: Recipe, factor: float) -> str:
     """The recipe's learning rate times a factor, rounded to one digit, to be read."""
     wanted = float(f"{recipe.optimizer.learning_rate * factor:.1g}")
     return f"{min(max(wanted, 1e-6), 1.0):g}"  # within the field's own bounds
@@ -50,7 +50,7 @@ def against_memorising(recipe: Recipe) -> str:
 
 def against_jumps(recipe: Recipe, *, running: bool) -> str:
     """A learning rate that is lower, or that falls."""
-    lower = rate_of(recipe, 1 / 3)
+    lower = _rate_of(recipe, 1 / 3)
     if running:
         return f"Lower the learning rate, to {lower} say."
     if recipe.schedule.kind == "constant":
@@ -62,7 +62,7 @@ def against_standstill(recipe: Recipe, *, running: bool) -> str:
     """A rate that falls, else more of a network."""
     if recipe.schedule.kind == "constant":
         if running:
-            return f"Lower the learning rate, to {rate_of(recipe, 0.1)} say: finer steps may help."
+            return f"Lower the learning rate, to {_rate_of(recipe, 0.1)} say: finer steps may help."
         return "Try the one-cycle schedule: its learning rate falls, and finer steps go further."
     if running:
         return "Let it end: the learning rate is still coming down."
@@ -75,7 +75,7 @@ def against_divergence(recipe: Recipe) -> str:
     """A smaller learning rate: one that can be trusted, or a tenth of one that looked right."""
     rate = recipe.optimizer.learning_rate
     good = rates.good_rate(recipe.optimizer)
-    wanted = f"{good:g}" if good < rate else rate_of(recipe, 0.1)
+    wanted = f"{good:g}" if good < rate else _rate_of(recipe, 0.1)
     return f"Train it again with a lower learning rate, {wanted} say, instead of {rate:g}."
 
 
@@ -90,5 +90,5 @@ def against_guessing(recipe: Recipe, *, falls: bool) -> str:
     for number, layer in squashing_layers(recipe.architecture.layers):
         return f"Layer {number} ({layer}) hardly passes a gradient on: give it the activation relu."
     if falls:
-        return f"The loss does fall, but slowly: try a higher learning rate, {rate_of(recipe, 3)}."
-    return f"Try a lower learning rate, {rate_of(recipe, 0.1)} say, or batch normalisation."
+        return f"The loss does fall, but slowly: try a higher learning rate, {_rate_of(recipe, 3)}."
+    return f"Try a lower learning rate, {_rate_of(recipe, 0.1)} say, or batch normalisation."

@@ -74,7 +74,7 @@ def without_shadows(
     Returns:
         For each of `clears` a mask of the pieces that are best seen in it; none share a pixel.
     """
-    rise = rise_of(light)
+    rise = _rise_of(light)
     first = _Edges(clears[0], rise)
     rims = first.rims(mask)
     tones = [max(2.0, tone * step) for step in STEPS if tone * step < most]
@@ -154,7 +154,7 @@ class _Edges:
 
     def __init__(self, clear: Grey, most: NDArray[np.float32] | None = None) -> None:
         self.clear = np.ascontiguousarray(clear)
-        self.rise = rise_of(self.clear)
+        self.rise = _rise_of(self.clear)
         if most is not None:
             self.rise = np.minimum(self.rise, most)
         # How dark it is here, so that ink outweighs much larger shadows; without a pencil's grain.
@@ -165,7 +165,7 @@ class _Edges:
         return _Rims(np.ascontiguousarray(mask), self.clear, self.rise)
 
 
-def rise_of(image: Grey) -> NDArray[np.float32]:
+def _rise_of(image: Grey) -> NDArray[np.float32]:
     """How steep the steepest place within a pixel or two is, tones a pixel, as `image`."""
     smooth = cv2.GaussianBlur(image, (0, 0), 1.2)
     across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)

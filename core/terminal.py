@@ -24,14 +24,14 @@ from core.events import Progress as BatchesDone
 from core.recipes import Recipe
 
 
-def console() -> Console:
+def _console() -> Console:
     """Standard error, so that what a program reads stays on standard output."""
     return Console(stderr=True)
 
 
 def download_with_bar() -> Path:
     """Download the full MNIST, with a bar where somebody watches. Raises DatasetError."""
-    watched = console()
+    watched = _console()
     bar = Progress(
         TextColumn("mnist.npz"),
         BarColumn(),
@@ -49,7 +49,7 @@ def download_with_bar() -> Path:
 
 def shown(starts: range) -> Iterator[int]:
     """Go through a range, with a progress bar where somebody watches."""
-    watched = console()
+    watched = _console()
     yield from track(
         starts,
         description="reading",
@@ -62,7 +62,7 @@ def shown(starts: range) -> Iterator[int]:
 @contextmanager
 def work_bar(name: str) -> Iterator[Callable[[int, int], None]]:
     """A bar for long work, where somebody watches; what it gives is told how much is done."""
-    watched = console()
+    watched = _console()
     bar = Progress(
         TextColumn(name),
         BarColumn(),
@@ -83,7 +83,7 @@ def training_bar(recipe: Recipe) -> Iterator[Any]:
         BarColumn(),
         TextColumn("{task.fields[figures]}"),
         TimeRemainingColumn(),
-        console=console(),
+        console=_console(),
     )
     with bar:
         task = bar.add_task("train", total=recipe.epochs, epoch=1, figures="")

@@ -22,9 +22,9 @@ NICENESS = 10
 
 def main(folder: Path) -> None:
     """Train the run of this folder, then look after the queue."""
-    give_way()
+    _give_way()
     try:
-        train_queued(folder)
+        _train_queued(folder)
     except DigitscopeError as error:
         # The run's folder says so too; this is for who runs the server.
         logging.getLogger(__name__).error("%s: %s", folder.name, error)  # noqa: TRY400
@@ -32,7 +32,7 @@ def main(folder: Path) -> None:
         look_after()
 
 
-def give_way() -> None:
+def _give_way() -> None:
     """Let the server and the browser on this machine go first.
 
     A training uses all cores, and what is left to pages then is a matter of luck. What they need is
@@ -44,7 +44,7 @@ def give_way() -> None:
         psutil.Process().nice(NICENESS)
 
 
-def train_queued(folder: Path) -> None:
+def _train_queued(folder: Path) -> None:
     """Train a run that waits. Raises RunError if another process has it already."""
     card = read_card(folder)
     run = runs.read(folder)

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from core.flips import KIND, KINDS, NOTHING, Change, KindName, changed, drawn, in_words
 from core.flips_figures import course_lines, stretches
-from core.flips_search import LEAST_INK, course, smallest_flip, smallest_flips
+from core.flips_search import LEAST_INK, course, smallest_flips
 
 Digits = NDArray[np.uint8]
 
@@ -159,7 +159,7 @@ def test_a_flip_is_found_to_the_step(flip: float, expected: float) -> None:
         far = (middle_column(images) - 13.5) * np.sign(flip)
         return answering(far >= abs(flip))
 
-    found = smallest_flip(bar(4), "right", predict)
+    found = smallest_flips(bar(4), predict, ["right"])["right"].smallest
     assert found is not None
     assert found.value == pytest.approx(expected)
     assert found.answer == 7
@@ -208,7 +208,7 @@ def test_a_stroke_that_is_gone_is_no_flip() -> None:
         return answering(images.max(axis=(1, 2)) < 20)
 
     assert not changed(bar(2), Change(thicker=-2.5)).any()
-    assert smallest_flip(bar(2), "thicker", predict) is None
+    assert smallest_flips(bar(2), predict, ["thicker"])["thicker"].smallest is None
     assert course(bar(2), "thicker", predict).ink[0] < LEAST_INK
 
 
@@ -250,7 +250,7 @@ def test_the_chart_shows_which_digit_is_read_where() -> None:
     (low, start, between), (high, same, end) = stretches(along)
     assert (low, start, high, end) == (1, -14, 7, 14)
     assert between == same == pytest.approx(3.25, abs=0.26)
-    flip = smallest_flip(bar(4), "right", predict)
+    flip = smallest_flips(bar(4), predict, ["right"])["right"].smallest
     assert flip
     figure = course_lines(along, 1, 2.0, [flip])
     assert [trace.name for trace in figure.data] == ["1, its answer", "7"]

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
 from core.errors import PictureError
-from core.page_digits import Found, digit_in, find_digits
+from core.page_digits import Found, digit_on, find_digits, inked
 from core.preprocessing import find_digit
 from tests.made_pictures import Image, difference, on_page
 
@@ -212,22 +212,23 @@ def test_the_known_tone_of_the_paper_must_be_a_tone() -> None:
         with pytest.raises(ValueError, match=str(tone)):
             find_digits(sheet(), paper=tone)
         with pytest.raises(ValueError, match=str(tone)):
-            digit_in(sheet(), (0, 0, 9, 9), paper=tone)
+            inked(sheet(), "auto", tone)
 
 
-def test_digit_in_takes_what_is_in_the_box_and_no_more() -> None:
+def test_digit_on_takes_what_is_in_the_box_and_no_more() -> None:
     page = sheet()
     write(page, "36", 60, 180)
     first, second = drawn(page)
     x, y, w, h = second.digit.box
-    again = digit_in(page, (x - 3, y - 3, w + 6, h + 6), ink="dark", paper=255)
+    ink = inked(page, "dark", 255)
+    again = digit_on(ink, page.shape, (x - 3, y - 3, w + 6, h + 6))
     assert difference(again.pixels, second.digit.pixels) < 1
-    whole = digit_in(page, (0, 0, 560, 280), ink="dark", paper=255)
+    whole = digit_on(ink, page.shape, (0, 0, 560, 280))
     assert whole.box[2] > first.digit.box[2] + w
     with pytest.raises(PictureError, match="no ink in this box"):
-        digit_in(page, (450, 10, 50, 50), paper=255)
+        digit_on(ink, page.shape, (450, 10, 50, 50))
     with pytest.raises(PictureError, match="no ink in this box"):
-        digit_in(page, (900, 10, 50, 50), paper=255)
+        digit_on(ink, page.shape, (900, 10, 50, 50))
 
 
 def test_boxes_are_in_the_pixels_of_the_given_picture() -> None:

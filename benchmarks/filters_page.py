@@ -37,7 +37,9 @@ from benchmarks.common import (
     timed,
     write_result,
 )
+from core import runs
 from core.dreams import classes, dream
+from core.runs import Network
 from pages.widgets.filters_choice import VIEW
 from pages.widgets.filters_page import VIEWS
 
@@ -78,7 +80,7 @@ def dreaming(run: str, rounds: int) -> list[float]:
     times: list[float] = []
     for seed in range(rounds + 1):
         with timed(times):
-            dream(run, None, classes(), "strong", lambda _done, _all: None, seed=seed)
+            dream(Network(runs.find(run)), classes(), "strong", lambda _done, _all: None, seed=seed)
     return times[1:]  # the first traces the network
 
 

@@ -37,7 +37,9 @@ from benchmarks._pens import Picture, centre_lines
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
 from benchmarks.placed_digits import optdigits, placed_set
 from benchmarks.stroke_digits import PENS_HIGH, stroke_set
+from core import runs
 from core.refusal import judge
+from core.runs import Network
 
 PER_LETTER: Final = 24
 PACKAGES: Final = (*NETWORK_PACKAGES, "opencv-python-headless", "matplotlib", "scikit-learn")
@@ -112,13 +114,13 @@ def main() -> None:
     line.add_argument("--digits", type=int, default=5000, help="of MNIST's test digits, the first")
     options = line.parse_args()
 
-    from core import datasets, runs
+    from core import datasets
     from core.inference import load_predictor
     from core.temperature import temperature_of
 
     cv2.setNumThreads(1)
     run = runs.find(options.run)
-    network, temperature = load_predictor(options.run), temperature_of(run)
+    network, temperature = load_predictor(Network(run)), temperature_of(run)
 
     def ask(made: list[Picture | None]) -> list[str]:
         there = [picture for picture in made if picture is not None]

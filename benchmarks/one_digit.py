@@ -33,6 +33,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from core import datasets, runs
 from core.inference import Predictor, load_predictor
+from core.runs import Network
 from core.scaling import scale
 
 RUNS = ("best", "fast")
@@ -110,9 +111,10 @@ def main() -> None:
     digits = datasets.load("mnist-sample").test.images[:MANY]
     figures: dict[str, Any] = {}
     for name in RUNS:
-        predictor = load_predictor(name)
+        run = runs.find(name)
+        predictor = load_predictor(Network(run))
         found: dict[str, Any] = {
-            "parameters": runs.find(name).info.recipe.architecture.parameters,
+            "parameters": run.info.recipe.architecture.parameters,
             "one_digit": one_digit(predictor, digits, rounds),
             "digits_per_second_of_1000": many_digits(predictor, digits, large_rounds),
             "four_threads_at_once_ms": at_once(predictor, digits, rounds),

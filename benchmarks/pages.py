@@ -24,9 +24,11 @@ from numpy.typing import NDArray
 
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
 from benchmarks.synthetic_photos import DIGITS, Photo, overlap, page_photo
+from core import runs
 from core.errors import PictureError
 from core.page_digits import Found, find_digits
 from core.refusal import Verdict, judge
+from core.runs import Network
 
 PAGES: Final = 100
 FOUND_FROM: Final = 0.5
@@ -122,15 +124,15 @@ def main() -> None:
     options = line.parse_args()
 
     # Here, not above: TensorFlow takes seconds to import, and `measure` needs none of it.
-    from core import datasets, runs
+    from core import datasets
     from core.inference import load_predictor
     from core.temperature import temperature_of
 
     count = options.limit or (6 if options.quick else PAGES)
     test = datasets.load("mnist").test
-    ask = load_predictor(options.run).probabilities
-    ways: dict[str, Way] = {"find_digits": lambda picture: find_digits(picture, judge=ask)}
     run = runs.find(options.run)
+    ask = load_predictor(Network(run)).probabilities
+    ways: dict[str, Way] = {"find_digits": lambda picture: find_digits(picture, judge=ask)}
     temperature = temperature_of(run)
     figures = measure(test.images, test.labels, options.seed, count, ways, ask, temperature)
     for name, row in figures.items():

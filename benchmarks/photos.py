@@ -24,10 +24,12 @@ from numpy.typing import NDArray
 
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
 from benchmarks.synthetic_photos import Photo, overlap, single_photo
+from core import runs
 from core.errors import PictureError
 from core.page_digits import find_digits
 from core.preprocessing import Digit, find_digit
 from core.refusal import judge
+from core.runs import Network
 
 PHOTOS: Final = 2000
 FOUND_FROM: Final = 0.5
@@ -105,19 +107,19 @@ def main() -> None:
     options = line.parse_args()
 
     # Here, not above: TensorFlow takes seconds to import, and `measure` needs none of it.
-    from core import datasets, runs
+    from core import datasets
     from core.inference import load_predictor
     from core.temperature import temperature_of
 
     count = options.limit or (100 if options.quick else PHOTOS)
     test = datasets.load("mnist").test
     chosen = np.random.default_rng(options.seed).permutation(len(test.images))[:count]
-    ask = load_predictor(options.run).probabilities
+    run = runs.find(options.run)
+    ask = load_predictor(Network(run)).probabilities
     ways: dict[str, Way] = {
         "find_digits": lambda picture: [found.digit for found in find_digits(picture, judge=ask)],
         "find_digit": lambda picture: [find_digit(picture)],
     }
-    run = runs.find(options.run)
     digits, labels = test.images[chosen], test.labels[chosen]
     figures = measure(digits, labels, options.seed, ways, ask, temperature_of(run))
     for name, row in figures.items():

@@ -31,8 +31,10 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
+from core import runs
 from core.errors import PictureError
 from core.preprocessing import find_digit, naive_resize
+from core.runs import Network
 
 CANVAS: Final = 280
 SMALLEST: Final = 60
@@ -164,7 +166,7 @@ def main() -> None:
     options = line.parse_args()
 
     # Here, not above: TensorFlow takes seconds to import, and `place` needs none of it.
-    from core import datasets, runs
+    from core import datasets
     from core.inference import load_predictor
 
     test = datasets.load("mnist").test
@@ -175,7 +177,7 @@ def main() -> None:
         "optdigits": (other[0][:count], other[1][:count]),
     }
     run = runs.find(options.run)
-    figures = measure_all(sets, options.seed, load_predictor(options.run).probabilities)
+    figures = measure_all(sets, options.seed, load_predictor(Network(run)).probabilities)
     for name, ways in figures.items():
         for way, row in ways.items():
             print(f"{name:12}{way:13}{_line(row)}, {row['prepare_ms']} ms each")

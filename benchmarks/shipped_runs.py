@@ -27,7 +27,7 @@ from core.datasets import DATASETS, DatasetName
 from core.evaluation import score, wilson_interval
 from core.inference import Predictor, load_predictor
 from core.presets import PRESETS
-from core.runs import Predictions, Run
+from core.runs import Network, Predictions, Run
 
 QUICK_DIGITS = 500
 
@@ -93,7 +93,7 @@ def main() -> None:
     same = True
     for name in PRESETS:
         run = runs.find(name)
-        predictor = load_predictor(name)
+        predictor = load_predictor(Network(run))
         figures[name] = describe(run)
         print(f"{name}: {figures[name]['parameters']:,} parameters", end="")
         print(f", trained in {run.info.seconds:,.0f} s", end="")

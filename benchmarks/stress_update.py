@@ -24,9 +24,11 @@ from benchmarks.common import median_and_p95, parser, start, timed, write_result
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from core import runs
 from core.confusion import counts
 from core.digit_stats import split_of
 from core.inference import load_predictor
+from core.runs import Network
 from core.stress import DATASET, KINDS, NOTHING, Stress, apply, only, stressed
 
 RUNS = ("best", "fast")
@@ -51,7 +53,7 @@ def moves(rounds: int) -> list[Stress]:
 def of_run(name: str, rounds: int) -> dict[str, dict[str, float]]:
     """Milliseconds of each part, and of a whole change as the page asks for it."""
     digits = split_of(DATASET, "test")
-    network = load_predictor(name)
+    network = load_predictor(Network(runs.find(name)))
     spent: dict[str, list[float]] = {"pictures": [], "answers": [], "matrix": [], "all": []}
     for turn, stress in enumerate(moves(rounds + WARM_UP)):
         if turn == WARM_UP:

@@ -27,8 +27,10 @@ from numpy.typing import NDArray
 
 from benchmarks._pens import Lines, centre_lines, draw
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
+from core import runs
 from core.errors import PictureError
 from core.preprocessing import find_digit
+from core.runs import Network
 
 CANVAS: Final = 280
 THINNEST: Final = 8
@@ -125,7 +127,7 @@ def main() -> None:
     line.add_argument("--limit", type=int, help="only the first N digits")
     options = line.parse_args()
 
-    from core import datasets, runs
+    from core import datasets
     from core.inference import load_predictor
 
     cv2.setNumThreads(1)
@@ -134,7 +136,7 @@ def main() -> None:
     labels = test.labels[:count]
     digits = [centre_lines(digit) for digit in test.images[:count]]
     run = runs.find(options.run)
-    probabilities = load_predictor(options.run).probabilities
+    probabilities = load_predictor(Network(runs.find(options.run))).probabilities
     figures = {}
     for name, pens_high in (("by_rule", PENS_HIGH), ("any_size", 0)):
         pixels, widths, refused = stroke_set(digits, options.seed, pens_high=pens_high)

@@ -9,7 +9,6 @@ gets what it is used to.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import keras
@@ -17,10 +16,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from core import runs
 from core.architectures import BatchNorm
 from core.digit_stats import split_of
 from core.probe import Probe, layers_of, probe
+from core.runs import Network
 
 Way = Literal["zero", "mean"]
 MEAN_OF: Final = 200
@@ -29,8 +28,6 @@ _AT_ONCE: Final = 64
 _MOST_AT_ONCE_BYTES: Final = 64 * 1024**2
 _KEPT: Final = 256
 _KEPT_MEANS: Final = 32
-_Network = tuple[Path, str]
-"""A run's folder and the SHA-256 of its network: another training is another network."""
 
 Probabilities = NDArray[np.float32]
 
@@ -57,39 +54,42 @@ class Ablation:
 
 
 def ablation(
-    run_id: str,
-    epoch: int | None,
+    network: Network,
     image: NDArray[np.uint8],
     layer: str,
     way: Way,
     number: int | None = None,
 ) -> Ablation:
-    """Take out each map of a layer in turn, or that `number` alone, on a digit, uint8 (28, 28).
+    """Take out maps of a layer, one at a time, on a digit. What was found is kept.
 
-    What was found is kept. Raises RunError if the run cannot be opened, IndexError if there is no
-    such map, ValueError if there is no such layer, or none after it: the last layer's units are the
-    answer itself.
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        image: the digit, uint8 (28, 28).
+        layer: whose maps are taken out.
+        way: what is put in their place: 0, or their mean.
+        number: the only map that is taken out; None: each in turn.
+
+    Returns:
+        What the network answers with and without them.
+
+    Raises:
+        RunError: the network cannot be opened.
+        IndexError: there is no such map.
+        ValueError: there is no such layer, or none after it: the last layer's units are the answer
+            itself.
     """
-    run = runs.find(run_id)
-    network = (run.folder, run.info.model_sha256)
-    return _ablation(network, run_id, epoch, image.tobytes(), layer, way, number)
+    return _ablation(network, image.tobytes(), layer, way, number)
 
 
 @lru_cache(maxsize=_KEPT)
 def _ablation(
-    _network: _Network,
-    run_id: str,
-    epoch: int | None,
-    pixels: bytes,
-    layer: str,
-    way: Way,
-    number: int | None,
+    network: Network, pixels: bytes, layer: str, way: Way, number: int | None
 ) -> Ablation:
-    opened = probe(run_id, epoch)
+    opened = probe(network)
     _check(opened, layer)
     image = np.frombuffer(pixels, np.uint8).reshape(28, 28)
-    values = layers_of(run_id, epoch, image)[layer]
-    instead = np.zeros_like(values) if way == "zero" else mean_values(run_id, epoch, layer)
+    values = layers_of(network, image)[layer]
+    instead = np.zeros_like(values) if way == "zero" else mean_values(network, layer)
     maps = np.arange(values.shape[-1])
     if number is not None:
         maps = maps[[number]]
@@ -104,20 +104,22 @@ def _ablation(
     return Ablation(_fixed(answers[0]), _fixed(answers[1:]))
 
 
-def mean_values(run_id: str, epoch: int | None, layer: str) -> NDArray[np.float32]:
-    """The mean of a layer's values over `MEAN_OF` digits, float32 in its shape; kept, read-only.
-
-    Raises RunError if the run cannot be opened, ValueError if there is no such layer.
-    """
-    run = runs.find(run_id)
-    return _mean_values((run.folder, run.info.model_sha256), run_id, epoch, layer)
-
-
 @lru_cache(maxsize=_KEPT_MEANS)
-def _mean_values(
-    _network: _Network, run_id: str, epoch: int | None, layer: str
-) -> NDArray[np.float32]:
-    opened = probe(run_id, epoch)
+def mean_values(network: Network, layer: str) -> NDArray[np.float32]:
+    """The mean of a layer's values over `MEAN_OF` digits; kept.
+
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        layer: whose values are meant.
+
+    Returns:
+        The means in the layer's shape, float32, read-only.
+
+    Raises:
+        RunError: the network cannot be opened.
+        ValueError: there is no such layer.
+    """
+    opened = probe(network)
     _check(opened, layer)
     images = split_of("mnist-sample", "test").images
     images = images[:: len(images) // MEAN_OF]
@@ -131,14 +133,24 @@ def _mean_values(
     return _fixed((tf.add_n(parts) / len(images)).numpy())
 
 
-def zero_becomes(run_id: str, epoch: int | None, layer: str, number: int) -> float | None:
-    """What a 0 of a map becomes in the batch normalisation right after its layer; None without one.
+def zero_becomes(network: Network, layer: str, number: int) -> float | None:
+    """What a 0 of a map becomes in the batch normalisation right after its layer.
 
-    Raises RunError if the run cannot be opened, ValueError if there is no such layer.
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        layer: whose map is meant.
+        number: of the map, counted from 0.
+
+    Returns:
+        That number; None if no batch normalisation follows.
+
+    Raises:
+        RunError: the network cannot be opened.
+        ValueError: there is no such layer.
     """
-    opened = probe(run_id, epoch)
+    opened = probe(network)
     _check(opened, layer)
-    rows = list(runs.find(run_id).info.recipe.architecture.rows())
+    rows = list(network.run.info.recipe.architecture.rows())
     after = opened.names.index(layer) + 1
     if after == len(rows) or not isinstance(rows[after].layer, BatchNorm):
         return None

@@ -7,14 +7,12 @@ server has loaded for the finished one.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core import runs
 from core.architectures import (
     INPUT_SHAPE,
     BatchNorm,
@@ -28,6 +26,7 @@ from core.architectures import (
 from core.errors import RunError
 from core.kernel_pictures import colour_end
 from core.recipes import Recipe
+from core.runs import Network
 
 Order = Literal["number", "norm"]
 _NETWORKS: Final = 4
@@ -93,16 +92,23 @@ def has_kernels(row: Row) -> bool:
     return isinstance(row.layer, Conv | Dense)
 
 
-def kernels_of(run: runs.Run, epoch: int | None, layer: str) -> Kernels:
-    """The kernels of a layer of a run's network, finished or as it was after an epoch.
+def kernels_of(network: Network, layer: str) -> Kernels:
+    """The kernels of a layer. Imports TensorFlow for a finished network, when it is called.
 
-    Imports TensorFlow for the finished network, when it is called. Raises RunError if the network
-    cannot be read, or has no such layer with weights.
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        layer: whose kernels are meant.
+
+    Returns:
+        All its kernels.
+
+    Raises:
+        RunError: the network cannot be read, or has no such layer with weights.
     """
-    found = _of_network(run, epoch).get(layer)
+    found = _of_network(network).get(layer)
     if found is None:
         raise RunError(
-            f"The network of the run {run.id!r} has no layer with kernels of that name. "
+            f"The network of the run {network.run.id!r} has no layer with kernels of that name. "
             "Choose one of its layers."
         )
     return found
@@ -142,20 +148,15 @@ def _held(row: Row) -> int:
     return 4 if isinstance(row.layer, BatchNorm) else 0
 
 
-def _of_network(run: runs.Run, epoch: int | None) -> Mapping[str, Kernels]:
-    return _read(run.folder, run.info.model_sha256, epoch)
-
-
 @lru_cache(maxsize=_NETWORKS)
-def _read(folder: Path, _network: str, epoch: int | None) -> Mapping[str, Kernels]:
-    run = runs.read(folder)
-    if epoch is None:
+def _of_network(network: Network) -> Mapping[str, Kernels]:
+    if network.epoch is None:
         from core.inference import load_predictor
 
-        weights: Sequence[NDArray[Any]] = load_predictor(run.id).model.get_weights()
+        weights: Sequence[NDArray[Any]] = load_predictor(network).model.get_weights()
     else:
-        weights = run.epoch_weights(epoch)
-    found = split_weights(run.info.recipe, weights)
+        weights = network.run.epoch_weights(network.epoch)
+    found = split_weights(network.run.info.recipe, weights)
     return MappingProxyType({row.name: made(row, shape, own) for row, shape, own in found})
 
 

@@ -13,7 +13,6 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from core import runs
 from core.architectures import (
     Activation,
     Architecture,
@@ -40,6 +39,7 @@ from core.arithmetic_steps import (
     Step,
     Weighted,
 )
+from core.runs import Network
 
 Values = NDArray[np.float32]
 INPUT: Final = "input"
@@ -63,17 +63,25 @@ class Inside:
     epsilon: Callable[[str], float]
 
 
-def inside(run_id: str, epoch: int | None, image: NDArray[np.uint8]) -> Inside:
-    """A run's network at work on a digit, uint8 (28, 28); imports TensorFlow when it is called.
+def inside(network: Network, image: NDArray[np.uint8]) -> Inside:
+    """A network at work on a digit. Imports TensorFlow when it is called.
 
-    Raises RunError if it cannot be opened.
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        image: the digit, uint8 (28, 28).
+
+    Returns:
+        What its layers give and hold.
+
+    Raises:
+        RunError: the network cannot be opened.
     """
     from core.probe import layers_of, probe
 
-    opened = probe(run_id, epoch)
-    values = {INPUT: opened.inputs(image[None])[0], **layers_of(run_id, epoch, image)}
+    opened = probe(network)
+    values = {INPUT: opened.inputs(image[None])[0], **layers_of(network, image)}
     return Inside(
-        runs.find(run_id).info.recipe.architecture,
+        network.run.info.recipe.architecture,
         values,
         lambda name: opened.model.get_layer(name).get_weights(),
         lambda name: float(opened.model.get_layer(name).epsilon),

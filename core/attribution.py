@@ -13,19 +13,18 @@ class, or the difference of two classes' logits, "why 4 and not 9".
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from core import runs
 from core.architectures import Activation, BatchNorm, Conv, Row
 from core.datasets import CLASSES
 from core.errors import PictureError, RunError
 from core.map_places import laid_on_digit
 from core.probe import Probe, Values, probe
+from core.runs import Network
 
 Method = Literal["grad-cam", "integrated-gradients", "occlusion"]
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
@@ -92,23 +91,33 @@ class Completeness:
 
 
 def explained(
-    run_id: str,
-    epoch: int | None,
+    network: Network,
     image: NDArray[np.uint8],
     question: Question,
     method: Method,
     settings: Settings | None = None,
 ) -> Values:
-    """The map of a method for a digit, uint8 (28, 28): float32 (28, 28), read-only.
+    """The map of a method for a digit, computed once for all visitors.
 
-    Computed once for all visitors; the last 512 maps are kept (1.6 MB). Raises PictureError for a
-    blank digit, and RunError if the network cannot be opened, its numbers are not finite, or it
-    has no convolution that Grad-CAM could use.
+    The last 512 maps are kept (1.6 MB).
+
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        image: the digit, uint8 (28, 28).
+        question: what is explained.
+        method: how it is explained.
+        settings: what a visitor may change of the method; None: as it is by default.
+
+    Returns:
+        The map, float32 (28, 28), read-only.
+
+    Raises:
+        PictureError: the digit is blank.
+        RunError: the network cannot be opened, its numbers are not finite, or it has no convolution
+            that Grad-CAM could use.
     """
-    run = runs.find(run_id)
-    network = (run.folder, run.info.model_sha256, epoch)
     asked = _that_matter(method, settings or Settings())
-    return _explained(network, run_id, image.tobytes(), question, method, asked)
+    return _explained(network, image.tobytes(), question, method, asked)
 
 
 def _that_matter(method: Method, settings: Settings) -> Settings:
@@ -118,14 +127,25 @@ def _that_matter(method: Method, settings: Settings) -> Settings:
     return Settings(square=settings.square) if method == "occlusion" else Settings()
 
 
-def completeness(
-    run_id: str, epoch: int | None, image: NDArray[np.uint8], question: Question
-) -> Completeness:
-    """How well the integrated gradients of a digit keep their promise. Raises like `explained`."""
-    total = explained(run_id, epoch, image, question, "integrated-gradients").sum(dtype=np.float64)
-    network = probe(run_id, epoch)
-    both = network.inputs(np.stack([image, np.zeros_like(image)]))
-    digit, blank = question.score(network.rest(tf.constant(both), None).numpy()).tolist()
+def completeness(network: Network, image: NDArray[np.uint8], question: Question) -> Completeness:
+    """How well the integrated gradients of a digit keep their promise.
+
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        image: the digit, uint8 (28, 28).
+        question: what is explained.
+
+    Returns:
+        What they add up to, and what they should.
+
+    Raises:
+        PictureError: the digit is blank.
+        RunError: the network cannot be opened, or its numbers are not finite.
+    """
+    total = explained(network, image, question, "integrated-gradients").sum(dtype=np.float64)
+    opened = probe(network)
+    both = opened.inputs(np.stack([image, np.zeros_like(image)]))
+    digit, blank = question.score(opened.rest(tf.constant(both), None).numpy()).tolist()
     return Completeness(float(total), digit, blank)
 
 
@@ -269,15 +289,14 @@ def _gradient(network: Probe, values: Values, after: str | None, question: Quest
 
 @lru_cache(maxsize=512)
 def _explained(
-    network: tuple[Path, str, int | None],
-    run_id: str,
+    network: Network,
     pixels: bytes,
     question: Question,
     method: Method,
     settings: Settings,
 ) -> Values:
-    rows = list(runs.read(network[0]).info.recipe.architecture.rows())
+    rows = list(network.run.info.recipe.architecture.rows())
     image = np.frombuffer(pixels, np.uint8).reshape(SIDE, SIDE)
-    found = ask(probe(run_id, network[2]), rows, image, question, method, settings)
+    found = ask(probe(network), rows, image, question, method, settings)
     found.setflags(write=False)
     return found

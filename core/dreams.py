@@ -17,10 +17,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from core import runs
 from core.errors import RunError
 from core.inference import load_predictor
 from core.probe import Probe, probe
+from core.runs import Network
 from core.scaling import MNIST_MEAN, MNIST_STD, Scaling
 
 Strength = Literal["none", "some", "strong"]
@@ -89,8 +89,7 @@ def classes() -> list[Aim]:
 
 
 def dream(
-    run_id: str,
-    epoch: int | None,
+    network: Network,
     aims: Sequence[Aim],
     strength: Strength,
     report: Callable[[int, int], None],
@@ -98,47 +97,68 @@ def dream(
     steps: int = STEPS,
     seed: int = 0,
 ) -> tuple[Dream, ...]:
-    """The dreams of a run's network, in the order of `aims`, which are of one layer.
+    """What a network dreams of: all aims in one batch, each from `SEEDS` beginnings.
 
-    All are dreamt in one batch, each from `SEEDS` beginnings of grey with a little noise; the same
-    seed gives the same pictures. `report` is told steps, and stops it when it raises. Raises
-    RunError if the network cannot be opened, has no such layer or number, or is not finite.
+    A beginning is grey with a little noise.
+
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        aims: what is to be excited, all of one layer.
+        strength: how strongly the pictures are kept readable.
+        report: is told steps done and in all, and stops it when it raises.
+        steps: how often each picture is changed.
+        seed: of the noise and the jitter; the same one gives the same pictures.
+
+    Returns:
+        A dream for each aim, in their order.
+
+    Raises:
+        RunError: the network cannot be opened, has no such layer or number, or is not finite.
     """
-    network = probe(run_id, epoch)
-    scaling = runs.find(run_id).info.recipe.scaling
+    opened = probe(network)
+    scaling = network.run.info.recipe.scaling
     begun = [aim for aim in aims for _ in range(SEEDS)]
-    _check(network, run_id, aims)
-    ink = _ascend(network, scaling, begun, REGULARISATIONS[strength], (steps, seed), report)
+    _check(opened, network.run.id, aims)
+    ink = _ascend(opened, scaling, begun, REGULARISATIONS[strength], (steps, seed), report)
     if scaling == "l2-axis-1":
         # That does not see how strong the ink of a whole picture is: a reader does.
         ink = ink / np.maximum(ink.max(axis=(1, 2), keepdims=True), 1e-6)
     images = np.rint(255 * ink).astype(np.uint8)
     images.setflags(write=False)
-    values = excitement(network, images, begun)
+    values = excitement(opened, images, begun)
     if not np.isfinite(values).all():
         raise RunError(
             "This network gives numbers that are not finite: its training diverged. "
             "Choose another run or another epoch."
         )
     best = values.reshape(-1, SEEDS).argmax(axis=1) + SEEDS * np.arange(len(aims))
-    answers = load_predictor(run_id, epoch).probabilities(images[best])
+    answers = load_predictor(network).probabilities(images[best])
     return tuple(
         Dream(aim, images[place], float(values[place]), answer)
         for aim, place, answer in zip(aims, best, answers, strict=True)
     )
 
 
-def highest(run_id: str, epoch: int | None, aim: Aim, images: NDArray[np.uint8]) -> float:
-    """The most that any of these digits, uint8 (n, 28, 28), excites what a dream aims at.
+def highest(network: Network, aim: Aim, images: NDArray[np.uint8]) -> float:
+    """The most that any of these digits excites what a dream aims at.
 
-    Raises RunError like `dream`.
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        aim: the number that is excited.
+        images: the digits, uint8 (n, 28, 28).
+
+    Returns:
+        The highest of the n numbers.
+
+    Raises:
+        RunError: the network cannot be opened, or has no such layer or number.
     """
-    network = probe(run_id, epoch)
-    _check(network, run_id, [aim])
+    opened = probe(network)
+    _check(opened, network.run.id, [aim])
     found = []
     for start in range(0, len(images), _AT_ONCE):
         part = images[start : start + _AT_ONCE]
-        found.append(excitement(network, part, [aim] * len(part)).max())
+        found.append(excitement(opened, part, [aim] * len(part)).max())
     return float(max(found))
 
 
@@ -231,15 +251,15 @@ def _roughness(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray(sum(np.tanh(10 * (middle - one)) for one in around), np.float32)
 
 
-def _check(network: Probe, run_id: str, aims: Sequence[Aim]) -> None:
+def _check(opened: Probe, run: str, aims: Sequence[Aim]) -> None:
     layer = aims[0].layer
     if layer is None:
         return
-    if layer not in network.names:
+    if layer not in opened.names:
         raise RunError(
-            f"The network of the run {run_id!r} has no layer {layer!r}. "
-            f"It has: {', '.join(network.names)}."
+            f"The network of the run {run!r} has no layer {layer!r}. "
+            f"It has: {', '.join(opened.names)}."
         )
-    shape = network.model.get_layer(layer).output.shape[1:]
+    shape = opened.model.get_layer(layer).output.shape[1:]
     if not all(0 <= aim.number < shape[-1] for aim in aims):
         raise RunError(f"The layer {layer!r} has {shape[-1]} maps, counted from 0. Choose another.")

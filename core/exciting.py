@@ -7,7 +7,6 @@ the largest are kept, of each digit at most one place.
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 import keras
@@ -15,12 +14,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from core import runs
 from core.architectures import INPUT_SHAPE, Architecture, Conv, Dense
 from core.chores import Chore, Report, shared
 from core.digit_stats import SplitName, split_of
 from core.errors import RunError
 from core.probe import probe
+from core.runs import Network
 
 DATASET: Final = "mnist-sample"
 COUNT: Final = 9
@@ -102,25 +101,30 @@ def multiply_adds(architecture: Architecture, layer: str) -> int:
     raise ValueError(f"the network has no layer {layer!r}")
 
 
-def exciting(run: runs.Run, epoch: int | None, layer: str) -> Exciting | Chore[Exciting]:
+def exciting(network: Network, layer: str) -> Exciting | Chore[Exciting]:
     """The nine digits, of the sample's 5,000, that excite each map of a layer most; kept.
 
-    Where that takes more than a second it is a chore that is to be started, until it is done.
-    Raises RunError if the run cannot be opened or gives no numbers, ValueError if it has no such
-    layer.
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        layer: whose maps are meant.
+
+    Returns:
+        The digits; where finding them takes more than a second, a chore that is to be started,
+        until it is done.
+
+    Raises:
+        RunError: the network cannot be opened, or gives no numbers.
+        ValueError: it has no such layer.
     """
-    network = (run.folder, run.info.model_sha256)
-    if multiply_adds(run.info.recipe.architecture, layer) <= QUICK:
-        return _quick(network, run.id, epoch, layer)
-    chore = shared(
-        (*network, epoch, layer, "exciting"), lambda report: search(run.id, epoch, layer, report)
-    )
+    if multiply_adds(network.run.info.recipe.architecture, layer) <= QUICK:
+        return _quick(network, layer)
+    chore = shared((network, layer, "exciting"), lambda report: search(network, layer, report))
     return chore.state.result or chore
 
 
 @lru_cache(maxsize=_KEPT)
-def _quick(_network: tuple[Path, str], run_id: str, epoch: int | None, layer: str) -> Exciting:
-    return search(run_id, epoch, layer, lambda done, total: None)
+def _quick(network: Network, layer: str) -> Exciting:
+    return search(network, layer, lambda done, total: None)
 
 
 @lru_cache(maxsize=1)
@@ -128,12 +132,22 @@ def _images() -> NDArray[np.uint8]:
     return np.concatenate([split_of(DATASET, "test").images, split_of(DATASET, "train").images])
 
 
-def search(run_id: str, epoch: int | None, layer: str, report: Report) -> Exciting:
-    """Let a network read the digits as far as a layer; `report` is told digits, and may stop it.
+def search(network: Network, layer: str, report: Report) -> Exciting:
+    """Let a network read the digits as far as a layer.
 
-    Raises as `exciting` does.
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        layer: whose maps are meant.
+        report: is told digits read and in all, and stops it when it raises.
+
+    Returns:
+        The nine digits that excite each map of the layer most.
+
+    Raises:
+        RunError: the network cannot be opened, or gives no numbers.
+        ValueError: it has no such layer.
     """
-    opened, images = probe(run_id, epoch), _images()
+    opened, images = probe(network), _images()
     until = keras.Model(opened.model.inputs, opened.model.get_layer(layer).output)
     best = _Largest(until.output.shape[-1])
     for start in range(0, len(images), _AT_ONCE):

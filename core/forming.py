@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
@@ -16,13 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from core import runs
 from core.all_kernels import Kernels, made, split_weights
 from core.errors import RunError
 from core.kernel_pictures import colour_end
 from core.layer_pictures import as_maps, even_columns, map_sheet, strongest
 from core.palette import TEXT
-from core.runs import Run
+from core.runs import Network, Run
 from core.scaling import scale
 
 if TYPE_CHECKING:
@@ -42,7 +40,6 @@ _GAP_PX: Final = 12
 _TITLE_PX: Final = 22
 _FRAME_MS: Final = 800
 _LAST_MS: Final = 2400
-_Stamp = tuple[str, tuple[int, ...]]
 _KEPT: Final = 8
 """Digits and layers whose forming is kept; one takes at most 20 MB."""
 
@@ -100,7 +97,7 @@ def formed(run: Run, image: NDArray[np.uint8], layer: str) -> Formed:
     network, or it has no such layer.
     """
     with _working:
-        return _formed(run.folder, _stamp(run), image.tobytes(), layer)
+        return _formed(Network(run), tuple(run.epochs()), image.tobytes(), layer)
 
 
 def gif(run: Run, image: NDArray[np.uint8], layer: str) -> bytes:
@@ -108,13 +105,13 @@ def gif(run: Run, image: NDArray[np.uint8], layer: str) -> bytes:
 
     Worked out once for all visitors. Raises RunError like `formed`.
     """
-    return _gif(run.folder, _stamp(run), image.tobytes(), layer)
+    return _gif(Network(run), tuple(run.epochs()), image.tobytes(), layer)
 
 
 @lru_cache(maxsize=_KEPT)
-def _gif(folder: Path, _key: _Stamp, pixels: bytes, layer: str) -> bytes:
+def _gif(network: Network, _epochs: tuple[int, ...], pixels: bytes, layer: str) -> bytes:
     digit = np.frombuffer(pixels, np.uint8).reshape(28, 28)
-    found = formed(runs.read(folder), digit, layer)
+    found = formed(network.run, digit, layer)
     frames = [_frame(found, place, digit, layer) for place in range(len(found.epochs))]
     file = BytesIO()
     frames[0].save(
@@ -136,17 +133,13 @@ def epoch_name(epoch: int | None) -> str:
 _working = Lock()
 
 
-def _stamp(run: Run) -> _Stamp:
-    """What changes when a run learns on: its network, and which epochs it keeps."""
-    return run.info.model_sha256, tuple(run.epochs())
-
-
 @lru_cache(maxsize=_KEPT)
-def _formed(folder: Path, _key: _Stamp, pixels: bytes, layer: str) -> Formed:
+def _formed(network: Network, _epochs: tuple[int, ...], pixels: bytes, layer: str) -> Formed:
+    """Another one where epochs have come since: a training that goes on keeps more of them."""
     import keras
     import tensorflow as tf
 
-    run = runs.read(folder)
+    run = network.run
     recipe = run.info.recipe
     model = recipe.architecture.to_keras()
     if layer not in [one.name for one in model.layers]:
@@ -210,7 +203,7 @@ def _weights(
     if run.info.model_sha256:
         from core.inference import load_predictor
 
-        weights = load_predictor(run.id).model.get_weights()
+        weights = load_predictor(Network(run)).model.get_weights()
         model.set_weights(weights)
         yield None, weights
 

@@ -5,7 +5,6 @@ A traced function with a fixed signature does not, so batches are padded to a fe
 """
 
 from collections.abc import Callable
-from pathlib import Path
 from threading import Lock
 from typing import Any
 from zipfile import BadZipFile
@@ -15,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from core import runs
 from core.errors import RunError
+from core.runs import Network, Run
 from core.scaling import Scaling, scale
 
 BATCH_SIZES = (1, 8, 64, 512)
@@ -81,53 +80,58 @@ class Predictor:
         return answer.get_concrete_function()
 
 
-_Key = tuple[Path, str, int | None]
-_ready: dict[_Key, Predictor] = {}
+_ready: dict[Network, Predictor] = {}
 _keeping = Lock()
 # One lock for each of the runs being opened (some may share one), so that opening a run delays
 # neither strokes on another nor those on one that is open already.
 _opening = tuple(Lock() for _ in range(MAX_LOADED))
 
 
-def load_predictor(run_id: str, epoch: int | None = None) -> Predictor:
-    """The network of a run, finished or as it was after an epoch, loaded once per server.
+def load_predictor(network: Network) -> Predictor:
+    """Load a network, once per server: whoever asks again gets the same predictor.
 
-    Raises RunError if it cannot be opened, or the weights of that epoch are not kept.
+    Args:
+        network: a run's, finished or as it was after an epoch.
+
+    Returns:
+        The network ready to answer.
+
+    Raises:
+        RunError: it cannot be opened, or the weights of that epoch are not kept.
     """
-    run = runs.find(run_id)
-    key = (run.folder, run.info.model_sha256, epoch)
-    loaded = _kept(key)
+    loaded = _kept(network)
     if loaded:
         return loaded
-    with _opening[hash(key) % len(_opening)]:
-        loaded = _kept(key)
+    with _opening[hash(network) % len(_opening)]:
+        loaded = _kept(network)
         if loaded is None:
-            loaded = Predictor(open_model(run, epoch), run.info.recipe.scaling)
-            _keep(key, loaded)
+            scaling = network.run.info.recipe.scaling
+            loaded = Predictor(open_model(network.run, network.epoch), scaling)
+            _keep(network, loaded)
         return loaded
 
 
-def _kept(key: _Key) -> Predictor | None:
+def _kept(network: Network) -> Predictor | None:
     """A network that is loaded already; it counts as the one used last from now on."""
     with _keeping:
-        loaded = _ready.pop(key, None)
+        loaded = _ready.pop(network, None)
         if loaded:
-            _ready[key] = loaded
+            _ready[network] = loaded
         return loaded
 
 
-def _keep(key: _Key, loaded: Predictor) -> None:
+def _keep(network: Network, loaded: Predictor) -> None:
     """Keep a network, and forget the one that was not used for longest where there are too many.
 
     So a visitor who goes through the epochs of one run does not push out what others are using.
     """
     with _keeping:
-        _ready[key] = loaded
+        _ready[network] = loaded
         if len(_ready) > MAX_LOADED:
             del _ready[next(iter(_ready))]
 
 
-def open_model(run: runs.Run, epoch: int | None = None) -> keras.Model:
+def open_model(run: Run, epoch: int | None = None) -> keras.Model:
     """Build the run's network from its recipe and fill in its weights.
 
     They come from its `model.keras`, or for an epoch from `epochs/`, where they are float16. The
@@ -148,7 +152,7 @@ def open_model(run: runs.Run, epoch: int | None = None) -> keras.Model:
     return model
 
 
-def _at_epoch(run: runs.Run, epoch: int) -> keras.Model:
+def _at_epoch(run: Run, epoch: int) -> keras.Model:
     halves = run.epoch_weights(epoch)
     model = run.info.recipe.architecture.to_keras()
     try:

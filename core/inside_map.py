@@ -9,20 +9,20 @@ page (`core.digit_map`): PCA, which can place any digit, and t-SNE (van der Maat
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Final
 
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from core import datasets, runs
+from core import datasets
 from core.arrays import read_only
 from core.datasets import CLASSES, Split
 from core.digit_map import NEAREST, Dots
 from core.errors import RunError
 from core.neighbours import most_alike
 from core.probe import Probe, probe
+from core.runs import Network
 
 DATASET: Final = "mnist-sample"
 LARGEST: Final = 8192
@@ -81,33 +81,78 @@ def embedded(network: Probe, images: NDArray[np.uint8]) -> Floats:
     return np.concatenate(parts)
 
 
-def inside(run_id: str, epoch: int | None = None) -> Inside:
-    """The test digits inside a run's network, worked out once for all visitors.
+@lru_cache(maxsize=4)
+def inside(network: Network) -> Inside:
+    """The test digits inside a network, worked out once for all visitors.
 
-    The last four networks' are kept, each 33 MB at most. Raises RunError if the network cannot be
-    opened, its numbers are not finite or the same for all digits, or there are more of them for a
-    digit than `LARGEST`.
+    The last four networks' are kept, each 33 MB at most.
+
+    Args:
+        network: a run's, finished or as it was after an epoch.
+
+    Returns:
+        Their embeddings, and the PCA of these.
+
+    Raises:
+        RunError: the network cannot be opened, its numbers are not finite or the same for all
+            digits, or there are more of them for a digit than `LARGEST`.
     """
-    return _inside(_network(run_id, epoch), run_id)
+    from sklearn.decomposition import PCA  # takes a second to import: not before it is needed
+
+    opened = probe(network)
+    count = int(opened.model.layers[-1].kernel.shape[0])
+    if count > LARGEST:
+        raise RunError(
+            f"Before its last layer this network describes a digit by {count:,} numbers: too many "
+            f"for a map, which takes {LARGEST:,}. Choose a run that pools more, or has a dense "
+            "layer before its last."
+        )
+    values = _differing(_checked(embedded(opened, shown().images)))
+    # Both are exact, and the same every time; the second is fast where there are many numbers.
+    way = "full" if count <= _AT_ONCE else "arpack"
+    fitted = PCA(n_components=2, svd_solver=way, random_state=_SEED).fit(values.astype(np.float64))
+    first, second = fitted.explained_variance_ratio_.tolist()
+    return Inside(
+        read_only(values),
+        read_only(fitted.mean_.astype(np.float32)),
+        read_only(fitted.components_.astype(np.float32)),
+        (first, second),
+    )
 
 
-def pca_dots(run_id: str, epoch: int | None = None) -> tuple[Dots, ...]:
-    """The digits on the map by PCA, by label 0 to 9. Raises like `inside`."""
-    return dots(_flat(_network(run_id, epoch), run_id))
+def pca_dots(network: Network) -> tuple[Dots, ...]:
+    """The digits on the map by PCA.
+
+    Args:
+        network: a run's, finished or as it was after an epoch.
+
+    Returns:
+        The dots by label, 0 to 9.
+
+    Raises:
+        RunError: as `inside`.
+    """
+    return dots(_flat(network))
 
 
-def tsne_places(
-    run_id: str, epoch: int | None, report: Callable[[int, int], None]
-) -> NDArray[np.float32]:
-    """Where the digits lie by t-SNE, float32 (n, 2), read-only; the same each time.
+def tsne_places(network: Network, report: Callable[[int, int], None]) -> NDArray[np.float32]:
+    """Where the digits lie by t-SNE, scikit-learn's, begun from the PCA; the same each time.
 
-    scikit-learn's, begun from the PCA. `report` is told the digits at the beginning and the end:
-    what lies between cannot be looked into. Raises like `inside`.
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        report: is told the digits at the beginning and the end: what lies between cannot be looked
+            into.
+
+    Returns:
+        The places, float32 (n, 2), read-only.
+
+    Raises:
+        RunError: as `inside`.
     """
     from sklearn.manifold import TSNE  # takes a second to import: not before it is needed
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    found = inside(run_id, epoch)
+    found = inside(network)
     report(0, 0)
     # On a busy machine, threads that wait for each other at every step took six times as long.
     with threadpool_limits(1):
@@ -125,23 +170,34 @@ def dots(places: Floats) -> tuple[Dots, ...]:
 
 
 def place(
-    run_id: str, epoch: int | None, image: NDArray[np.uint8], tsne: Floats | None = None
+    network: Network, image: NDArray[np.uint8], tsne: Floats | None = None
 ) -> tuple[float, float]:
-    """Where a digit, uint8 (28, 28), lies on the map by PCA, or on a given one by t-SNE.
+    """Where a digit lies on the map by PCA, or on a given one by t-SNE.
 
     t-SNE has no rule for a new point: there it is put at the mean place of the five digits nearest
     to it inside the network, each weighted by 1 / distance; a test digit lies where it lies.
+
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        image: the digit, uint8 (28, 28).
+        tsne: the places of the test digits by t-SNE, float32 (n, 2); None: by PCA.
+
+    Returns:
+        Its x and y.
+
+    Raises:
+        RunError: as `inside`.
     """
-    found = inside(run_id, epoch)
-    one = _one(run_id, epoch, image)
+    found = inside(network)
+    embedding = _embedding(network, image.tobytes())
     if tsne is None:
-        x, y = found.flat(one[None])[0].tolist()
+        x, y = found.flat(embedding[None])[0].tolist()
         return x, y
     own = position(image)
     if own is not None:
         x, y = tsne[own].tolist()
         return x, y
-    distances = np.linalg.norm(found.values - one, axis=1)
+    distances = np.linalg.norm(found.values - embedding, axis=1)
     nearest = np.argsort(distances, kind="stable")[:NEAREST]
     weights = 1 / np.maximum(distances[nearest], 1e-9)
     x, y = np.average(tsne[nearest], axis=0, weights=weights).tolist()
@@ -154,9 +210,21 @@ def position(image: NDArray[np.uint8]) -> int | None:
     return int(same.argmax()) if same.any() else None
 
 
-def near_inside(run_id: str, epoch: int | None, image: NDArray[np.uint8], count: int = 10) -> Near:
-    """The test digits whose embeddings are nearest (Euclidean) to a digit's, without itself."""
-    apart = inside(run_id, epoch).values - _one(run_id, epoch, image)
+def near_inside(network: Network, image: NDArray[np.uint8], count: int = 10) -> Near:
+    """The test digits whose embeddings are nearest (Euclidean) to a digit's, without itself.
+
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        image: the digit, uint8 (28, 28).
+        count: how many.
+
+    Returns:
+        The digits, the nearest first.
+
+    Raises:
+        RunError: as `inside`.
+    """
+    apart = inside(network).values - _embedding(network, image.tobytes())
     distances = np.sqrt(np.einsum("ij,ij->i", apart, apart, dtype=np.float64))
     return _near(np.argsort(distances, kind="stable"), distances, image, count)
 
@@ -179,49 +247,15 @@ def _near(
     return Near(chosen, shown().labels[chosen], distances[chosen])
 
 
-def _one(run_id: str, epoch: int | None, image: NDArray[np.uint8]) -> Floats:
-    return _embedding(_network(run_id, epoch), run_id, image.tobytes())
-
-
-def _network(run_id: str, epoch: int | None) -> tuple[Path, str, int | None]:
-    run = runs.find(run_id)
-    return run.folder, run.info.model_sha256, epoch
-
-
 @lru_cache(maxsize=256)
-def _embedding(network: tuple[Path, str, int | None], run_id: str, pixels: bytes) -> Floats:
+def _embedding(network: Network, pixels: bytes) -> Floats:
     image = np.frombuffer(pixels, np.uint8).reshape(28, 28)
-    return read_only(_checked(embedded(probe(run_id, network[2]), image[None]))[0].copy())
-
-
-@lru_cache(maxsize=4)
-def _inside(network: tuple[Path, str, int | None], run_id: str) -> Inside:
-    from sklearn.decomposition import PCA  # takes a second to import: not before it is needed
-
-    opened = probe(run_id, network[2])
-    count = int(opened.model.layers[-1].kernel.shape[0])
-    if count > LARGEST:
-        raise RunError(
-            f"Before its last layer this network describes a digit by {count:,} numbers: too many "
-            f"for a map, which takes {LARGEST:,}. Choose a run that pools more, or has a dense "
-            "layer before its last."
-        )
-    values = _differing(_checked(embedded(opened, shown().images)))
-    # Both are exact, and the same every time; the second is fast where there are many numbers.
-    way = "full" if count <= _AT_ONCE else "arpack"
-    fitted = PCA(n_components=2, svd_solver=way, random_state=_SEED).fit(values.astype(np.float64))
-    first, second = fitted.explained_variance_ratio_.tolist()
-    return Inside(
-        read_only(values),
-        read_only(fitted.mean_.astype(np.float32)),
-        read_only(fitted.components_.astype(np.float32)),
-        (first, second),
-    )
+    return read_only(_checked(embedded(probe(network), image[None]))[0].copy())
 
 
 @lru_cache(maxsize=64)
-def _flat(network: tuple[Path, str, int | None], run_id: str) -> Floats:
-    found = _inside(network, run_id)
+def _flat(network: Network) -> Floats:
+    found = inside(network)
     return read_only(found.flat(found.values))
 
 

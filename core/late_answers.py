@@ -4,7 +4,7 @@ from core.answered import Answered
 from core.arrays import read_only
 from core.chores import Report
 from core.digit_stats import split_of
-from core.runs import Run
+from core.runs import Network, Run
 
 
 def answer_now(run: Run, dataset: str, report: Report) -> Answered:
@@ -16,8 +16,8 @@ def answer_now(run: Run, dataset: str, report: Report) -> Answered:
     """
     from core.inference import load_predictor
 
-    digits, network = split_of(dataset, "test"), load_predictor(run.id)
+    digits, predictor = split_of(dataset, "test"), load_predictor(Network(run))
     report(0, len(digits))
-    found = network.probabilities(digits.images, lambda read: report(read, len(digits)))
+    found = predictor.probabilities(digits.images, lambda read: report(read, len(digits)))
     held_out = run.info.provenance.held_out(dataset)
     return Answered(run.id, None, dataset, digits.images, digits.labels, read_only(found), held_out)

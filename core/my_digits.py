@@ -10,7 +10,7 @@ from core.answered import Answered
 from core.datasets import CLASSES, Split
 from core.errors import DatasetError
 from core.own_digits import has_seen_any
-from core.runs import find
+from core.runs import Network, find
 
 MINE: Final = "mine"
 """What these digits are called as a dataset."""
@@ -122,8 +122,9 @@ def my_answers(digits: MyDigits, run: str, epoch: int | None = None) -> Answered
     from core.inference import load_predictor  # TensorFlow: seconds
 
     mine = as_split(digits)
-    probabilities = load_predictor(run, epoch).probabilities(mine.images)
+    found = find(run)
+    probabilities = load_predictor(Network(found, epoch)).probabilities(mine.images)
     probabilities.setflags(write=False)
     # A run that was fine-tuned on some of them is no longer tested by them.
-    held_out = not has_seen_any(find(run), mine.images)
+    held_out = not has_seen_any(found, mine.images)
     return Answered(run, epoch, MINE, mine.images, mine.labels, probabilities, held_out)

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from threading import Lock
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 from weakref import WeakKeyDictionary
 
 import keras
@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from core import runs
 from core.inference import Predictor, load_predictor
+from core.runs import Network
 from core.scaling import Scaling, scale
 
 Values = NDArray[np.float32]
@@ -65,46 +65,61 @@ class Probe:
         return tf.matmul(values, last.kernel) + last.bias
 
 
-_Key = tuple[Any, ...]
 # Weak: a network and its probe are forgotten together.
 _probes: WeakKeyDictionary[Predictor, Probe] = WeakKeyDictionary()
-_seen: OrderedDict[_Key, Mapping[str, Values]] = OrderedDict()
+_seen: OrderedDict[tuple[Network, bytes], Mapping[str, Values]] = OrderedDict()
 _seeing = Lock()
 
 
-def probe(run_id: str, epoch: int | None = None) -> Probe:
-    """The network of a run, finished or as it was after an epoch, opened up.
+def probe(network: Network) -> Probe:
+    """Open a network up; who asks again gets the same probe.
 
-    Raises RunError if it cannot be opened, or the weights of that epoch are not kept.
+    Args:
+        network: a run's, finished or as it was after an epoch.
+
+    Returns:
+        Its layers, ready to be asked.
+
+    Raises:
+        RunError: it cannot be opened, or the weights of that epoch are not kept.
     """
-    network = load_predictor(run_id, epoch)
+    predictor = load_predictor(network)
     with _seeing:
-        found = _probes.get(network)
-        if found is None:
-            found = _probes[network] = Probe(network.model, network.scaling)
-        return found
+        opened = _probes.get(predictor)
+        if opened is None:
+            opened = _probes[predictor] = Probe(predictor.model, predictor.scaling)
+        return opened
 
 
-def layers_of(run_id: str, epoch: int | None, image: NDArray[np.uint8]) -> Mapping[str, Values]:
-    """What each layer of a run's network gives for one digit, uint8 (28, 28), by its name.
+def layers_of(network: Network, image: NDArray[np.uint8]) -> Mapping[str, Values]:
+    """What each layer of a network gives for one digit, by the layer's name.
 
-    Without the batch axis, float32, read-only: computed once for all visitors, and the least lately
-    asked for are forgotten when they take more than `MOST_BYTES`. Raises RunError like `probe`.
+    Computed once for all visitors; the least lately asked for are forgotten when they take more
+    than `MOST_BYTES`.
+
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        image: the digit, uint8 (28, 28).
+
+    Returns:
+        Each layer's values without the batch axis, float32, read-only.
+
+    Raises:
+        RunError: the network cannot be opened.
     """
-    run = runs.find(run_id)
-    key = (run.folder, run.info.model_sha256, epoch, image.tobytes())
+    key = (network, image.tobytes())
     with _seeing:
-        found = _seen.pop(key, None)
-        if found is not None:
-            _seen[key] = found
-            return found
-    outputs = probe(run_id, epoch).outputs(image[None])
-    found = MappingProxyType({name: _fixed(value[0]) for name, value in outputs.items()})
+        values = _seen.pop(key, None)
+        if values is not None:
+            _seen[key] = values
+            return values
+    outputs = probe(network).outputs(image[None])
+    values = MappingProxyType({name: _fixed(value[0]) for name, value in outputs.items()})
     with _seeing:
-        _seen[key] = found
+        _seen[key] = values
         while sum(map(_size, _seen.values())) > MOST_BYTES and len(_seen) > 1:
             _seen.popitem(last=False)
-    return found
+    return values
 
 
 def _size(outputs: Mapping[str, Values]) -> int:

@@ -10,18 +10,17 @@ signs, since by magnitude alone all maps of a digit are alike: nothing outside t
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
-from core import runs
 from core.architectures import BatchNorm, Conv, Dense, Row
 from core.attribution import METHODS, Method, Question, Settings, ask, explained
 from core.errors import RunError
 from core.probe import Probe, Values, probe
+from core.runs import Network
 
 How = Literal["cascading", "independent"]
 SEED: Final = 2018
@@ -85,21 +84,28 @@ def random_weights(
     return [drawn, *(np.zeros(one.shape, np.float32) for one in biases)]
 
 
-def randomised(
-    run_id: str, epoch: int | None, count: int, how: How = "cascading", seed: int = SEED
-) -> Probe:
-    """A copy of a run's network with `count` layers random, counted from the last; 0: a true copy.
+def randomised(network: Network, count: int, how: How = "cascading", seed: int = SEED) -> Probe:
+    """A copy of a network with layers made random; the last four copies are kept.
 
-    The network that visitors share is never touched; the last four copies are kept. The same seed
-    gives the same weights. Raises RunError if the network cannot be opened.
+    The network that visitors share is never touched.
+
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        count: how many layers are random, counted from the last; 0: a true copy.
+        how: all of them, or the last of them alone.
+        seed: the same one gives the same weights.
+
+    Returns:
+        The copy, ready to be asked.
+
+    Raises:
+        RunError: the network cannot be opened.
     """
-    run = runs.find(run_id)
-    return _randomised((run.folder, run.info.model_sha256, epoch), run_id, count, how, seed)
+    return _randomised(network, count, how, seed)
 
 
 def map_of_random(
-    run_id: str,
-    epoch: int | None,
+    network: Network,
     image: NDArray[np.uint8],
     question: Question,
     method: Method,
@@ -108,14 +114,27 @@ def map_of_random(
     count: int,
     how: How = "cascading",
 ) -> Values:
-    """A method's map of the network with `count` layers random: float32 (28, 28), read-only.
+    """A method's map of the network with layers made random; the last 512 maps are kept.
 
-    Kept like the maps of `core.attribution.explained`, and raises like it.
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        image: the digit, uint8 (28, 28).
+        question: what is explained.
+        method: how it is explained.
+        settings: what a visitor may change of the method; None: as it is by default.
+        count: how many layers are random, counted from the last.
+        how: all of them, or the last of them alone.
+
+    Returns:
+        The map, float32 (28, 28), read-only.
+
+    Raises:
+        PictureError: the digit is blank.
+        RunError: the network cannot be opened, its numbers are not finite, or it has no convolution
+            that Grad-CAM could use.
     """
-    run = runs.find(run_id)
-    network = (run.folder, run.info.model_sha256, epoch)
     asked = settings or Settings()
-    return _map_of_random(network, run_id, image.tobytes(), question, method, asked, count, how)
+    return _map_of_random(network, image.tobytes(), question, method, asked, count, how)
 
 
 def alike(one: Values, other: Values) -> float | None:
@@ -145,8 +164,7 @@ def verdict(correlation: float | None) -> str:
 
 
 def over_layers(
-    run_id: str,
-    epoch: int | None,
+    network: Network,
     image: NDArray[np.uint8],
     question: Question,
     settings: Settings | None,
@@ -154,14 +172,25 @@ def over_layers(
 ) -> tuple[Likeness, ...]:
     """For each method, how alike its map stays while layer after layer is made random.
 
-    `report` is told maps. A method that this network does not allow is left out. Raises like
-    `core.attribution.explained`.
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        image: the digit, uint8 (28, 28).
+        question: what is explained.
+        settings: what a visitor may change of the methods; None: as it is by default.
+        report: is told maps done and in all, and stops it when it raises.
+
+    Returns:
+        The likeness for each method that this network allows.
+
+    Raises:
+        PictureError: the digit is blank.
+        RunError: the network cannot be opened, or its numbers are not finite.
     """
-    stages = layers_from_last(list(runs.find(run_id).info.recipe.architecture.rows()))
+    stages = layers_from_last(list(network.run.info.recipe.architecture.rows()))
     real = {}
     for method in METHODS:
         try:
-            real[method] = explained(run_id, epoch, image, question, method, settings)
+            real[method] = explained(network, image, question, method, settings)
         except RunError:
             if method != "grad-cam":
                 raise
@@ -170,19 +199,17 @@ def over_layers(
     for count in range(1, len(stages) + 1):
         for place, (method, first) in enumerate(real.items()):
             report((count - 1) * len(real) + place, total)
-            other = map_of_random(run_id, epoch, image, question, method, settings, count=count)
+            other = map_of_random(network, image, question, method, settings, count=count)
             found[method].append(alike(first, other))
     return tuple(Likeness(method, tuple(stages), tuple(each)) for method, each in found.items())
 
 
 @lru_cache(maxsize=4)
-def _randomised(
-    network: tuple[Path, str, int | None], run_id: str, count: int, how: How, seed: int
-) -> Probe:
-    recipe = runs.read(network[0]).info.recipe
+def _randomised(network: Network, count: int, how: How, seed: int) -> Probe:
+    recipe = network.run.info.recipe
     rows = list(recipe.architecture.rows())
     copy = recipe.architecture.to_keras()
-    copy.set_weights(probe(run_id, network[2]).model.get_weights())
+    copy.set_weights(probe(network).model.get_weights())
     names = reached(rows, count, how)
     for place, row in enumerate(rows):
         if row.name in names:
@@ -193,8 +220,7 @@ def _randomised(
 
 @lru_cache(maxsize=512)
 def _map_of_random(
-    network: tuple[Path, str, int | None],
-    run_id: str,
+    network: Network,
     pixels: bytes,
     question: Question,
     method: Method,
@@ -202,9 +228,9 @@ def _map_of_random(
     count: int,
     how: How,
 ) -> Values:
-    rows = list(runs.read(network[0]).info.recipe.architecture.rows())
+    rows = list(network.run.info.recipe.architecture.rows())
     image = np.frombuffer(pixels, np.uint8).reshape(28, 28)
-    copy = randomised(run_id, network[2], count, how)
+    copy = randomised(network, count, how)
     found = ask(copy, rows, image, question, method, settings)
     found.setflags(write=False)
     return found

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +20,7 @@ from core import runs
 from core.chores import Report
 from core.errors import RunError
 from core.job_card import is_shipped, shown_name
-from core.runs import Run
+from core.runs import Network, Run
 from core.scaling import scale
 from core.temperature import temperature_of, tempered
 
@@ -35,7 +34,6 @@ _RUNS_KEPT: Final = 4
 """Runs whose weights after every epoch are kept, as float16: at most 25 MB each, as a rule 4."""
 
 _DIVERGED: Final = "It answers with numbers that are not finite: its training diverged."
-_Key = tuple[Path, str]
 
 
 @dataclass(frozen=True)
@@ -76,15 +74,20 @@ class OverEpochs:
         return [(digit, next(group)[1]) for digit, group in groupby(read, key=lambda one: one[0])]
 
 
-def other_runs(run_id: str) -> tuple[list[Run], int]:
-    """The runs besides this one that have a network, at most `MOST`, and how many are left out.
+def other_runs(asked: Run) -> tuple[list[Run], int]:
+    """The runs besides one that have a network.
 
-    Those that ship come first, then the others, the newest first.
+    Args:
+        asked: the run that is left out.
+
+    Returns:
+        At most `MOST` runs, and how many more there are. Those that ship come first, then the
+        others, the newest first.
     """
     usable = [
         run
         for run in runs.list_runs()
-        if isinstance(run, Run) and run.info.model_sha256 and run.id != run_id
+        if isinstance(run, Run) and run.info.model_sha256 and run.id != asked.id
     ]
     shipped = [run for run in usable if is_shipped(run)]
     own = sorted(
@@ -96,26 +99,31 @@ def other_runs(run_id: str) -> tuple[list[Run], int]:
     return found[:MOST], max(0, len(found) - MOST)
 
 
-def calibrated(
-    run_id: str, epoch: int | None
-) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-    """A run's network, finished or after an epoch: uint8 (n, 28, 28) to probabilities (n, 10).
+def calibrated(network: Network) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    """A network whose answers are calibrated. Imports TensorFlow when it is called.
 
-    They are calibrated; the highest is the network's own answer. Imports TensorFlow when it is
-    called. Raises RunError if the network cannot be opened, and what it gives raises RunError if
-    the network's numbers are not finite.
+    Args:
+        network: a run's, finished or as it was after an epoch.
+
+    Returns:
+        What turns digits, uint8 (n, 28, 28), into calibrated probabilities, float32 (n, 10), the
+        highest of which is the network's own answer. It raises RunError if the network's numbers
+        are not finite.
+
+    Raises:
+        RunError: the network cannot be opened.
     """
     from core.inference import load_predictor
 
-    temperature = temperature_of(runs.find(run_id))
-    ask = load_predictor(run_id, epoch).probabilities
+    temperature = temperature_of(network.run)
+    ask = load_predictor(network).probabilities
     return lambda images: tempered(ask(images), temperature)
 
 
 def opened(asked: Sequence[Run]) -> bool:
     """Whether all these networks are at hand, so that `opinions` takes no longer than a moment."""
     with _keeping:
-        return all(_key(run) in _networks for run in asked)
+        return all(Network(run) in _ready for run in asked)
 
 
 def open_all(asked: Sequence[Run], report: Report) -> None:
@@ -126,7 +134,7 @@ def open_all(asked: Sequence[Run], report: Report) -> None:
     """
     report(0, len(asked))
     for place, run in enumerate(asked):
-        _network(run)
+        _answerer(run)
         report(place + 1, len(asked))
 
 
@@ -144,11 +152,10 @@ def over_epochs(run: Run, pixels: NDArray[np.uint8]) -> OverEpochs:
     Imports TensorFlow when it is called. Epochs whose weights cannot be read are left out. Raises
     RunError if none is left, or the weights are not of this network.
     """
-    learner = _learner(run.folder, (run.info.model_sha256, tuple(run.epochs())))
-    return learner.answers(pixels)
+    return _learner(Network(run), tuple(run.epochs())).answers(pixels)
 
 
-class _Network:
+class _Answerer:
     """A network that answers one digit."""
 
     def __init__(self, model: "keras.Model", run: Run) -> None:
@@ -180,14 +187,14 @@ class _Learner:
         if run.info.model_sha256:
             from core.inference import load_predictor
 
-            self._weights.append((None, load_predictor(run.id).model.get_weights()))
+            self._weights.append((None, load_predictor(Network(run)).model.get_weights()))
         if not self._weights:
             raise RunError(
                 f"The run {run.id!r} keeps no weights that can be read. Choose another run."
             )
         self._run = run
         self._model = run.info.recipe.architecture.to_keras()
-        self._network = _Network(self._model, run)
+        self._answerer = _Answerer(self._model, run)
         self._one_at_a_time = Lock()
 
     def answers(self, pixels: NDArray[np.uint8]) -> OverEpochs:
@@ -208,19 +215,15 @@ class _Learner:
                 f"The weights of the epochs of the run {self._run.id!r} are not those of its "
                 "recipe's network. Train the run again."
             ) from error
-        return self._network.probabilities(pixels)
+        return self._answerer.probabilities(pixels)
 
 
-_networks: dict[_Key, _Network | RunError] = {}
+_ready: dict[Network, _Answerer | RunError] = {}
 _keeping = Lock()
 _opening = Lock()
 
 
-def _key(run: Run) -> _Key:
-    return run.folder, run.info.model_sha256
-
-
-def _network(run: Run) -> _Network | RunError:
+def _answerer(run: Run) -> _Answerer | RunError:
     """The network, or why there is none; opened once for all visitors."""
     found = _at_hand(run)
     if found is not None:
@@ -231,22 +234,22 @@ def _network(run: Run) -> _Network | RunError:
         found = _at_hand(run)
         if found is None:
             try:
-                found = _Network(open_model(run), run)
+                found = _Answerer(open_model(run), run)
             except RunError as error:
                 found = error
             with _keeping:
-                _networks[_key(run)] = found
-                if len(_networks) > _NETWORKS_KEPT:
-                    del _networks[next(iter(_networks))]
+                _ready[Network(run)] = found
+                if len(_ready) > _NETWORKS_KEPT:
+                    del _ready[next(iter(_ready))]
         return found
 
 
-def _at_hand(run: Run) -> _Network | RunError | None:
+def _at_hand(run: Run) -> _Answerer | RunError | None:
     """A network that is open already; it counts as the one used last from now on."""
     with _keeping:
-        found = _networks.pop(_key(run), None)
+        found = _ready.pop(Network(run), None)
         if found is not None:
-            _networks[_key(run)] = found
+            _ready[Network(run)] = found
         return found
 
 
@@ -254,10 +257,10 @@ def _opinion(run: Run, pixels: NDArray[np.uint8]) -> Opinion:
     headline = run.info.headline()
     mistakes = f"{headline[1].wrong:,} of {headline[1].n:,}" if headline else ""
     name = shown_name(run)
-    network = _network(run)
-    if isinstance(network, RunError):
-        return Opinion(run.id, name, mistakes, problem=str(network))
-    found = network.probabilities(pixels)
+    answerer = _answerer(run)
+    if isinstance(answerer, RunError):
+        return Opinion(run.id, name, mistakes, problem=str(answerer))
+    found = answerer.probabilities(pixels)
     if not np.isfinite(found).all():
         return Opinion(run.id, name, mistakes, problem=_DIVERGED)
     answer = int(found.argmax())
@@ -266,5 +269,6 @@ def _opinion(run: Run, pixels: NDArray[np.uint8]) -> Opinion:
 
 
 @lru_cache(maxsize=_RUNS_KEPT)
-def _learner(folder: Path, _stamp: tuple[str, tuple[int, ...]]) -> _Learner:
-    return _Learner(runs.read(folder))
+def _learner(network: Network, _epochs: tuple[int, ...]) -> _Learner:
+    """Another one where epochs have come since: a training that goes on keeps more of them."""
+    return _Learner(network.run)

@@ -18,6 +18,7 @@ from core import runs
 from core.answered import Answered
 from core.augment_play import Change, changed
 from core.digit_stats import split_of
+from core.runs import Network
 
 Digits = NDArray[np.uint8]
 KindName = Literal[
@@ -227,7 +228,7 @@ def _answer(run_id: str, epoch: int | None, asked: Answered, stress: Stress) -> 
     from core.inference import load_predictor
 
     images = apply(asked.images, stress)
-    found = load_predictor(run_id, epoch).probabilities(images)
+    found = load_predictor(Network(runs.find(run_id), epoch)).probabilities(images)
     for array in (images, found):
         array.setflags(write=False)
     return Answered(run_id, epoch, asked.dataset, images, asked.labels, found, asked.held_out)

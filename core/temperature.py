@@ -10,7 +10,6 @@ each digit, which the softmax does not see.
 """
 
 from functools import lru_cache
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -18,10 +17,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from core import runs
 from core.answered import check
 from core.errors import RunError
-from core.runs import Predictions, Run
+from core.runs import Network, Predictions, Run
 
 COLDEST: Final = 0.1
 HOTTEST: Final = 10.0
@@ -32,20 +30,23 @@ _SMALLEST: Final = 1e-12
 
 
 def temperature_of(run: Run) -> float:
-    """The temperature of a run, `COLDEST` to `HOTTEST`; 1.0 where there is nothing to fit it on.
+    """The temperature that calibrates a run's network, fitted once for each.
 
     Fitted on its answers on MNIST's test digits, else on the sample's, if these were kept out of
-    its training. Fitted once for each network; earlier epochs of the run take the same.
+    its training. Earlier epochs of the run take the same.
+
+    Args:
+        run: whose answers it is fitted on.
+
+    Returns:
+        `COLDEST` to `HOTTEST`; 1.0 where there is nothing to fit it on.
     """
-    return _fitted(run.folder, run.info.model_sha256)
+    return _fitted(Network(run))
 
 
 @lru_cache(maxsize=64)
-def _fitted(folder: Path, _network: str) -> float:
-    try:
-        run = runs.read(folder)
-    except RunError:
-        return 1.0
+def _fitted(network: Network) -> float:
+    run = network.run
     for dataset in ("mnist", "mnist-sample"):
         answers = run.predictions(dataset)
         if answers is None or not run.info.provenance.held_out(dataset):

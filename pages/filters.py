@@ -45,13 +45,13 @@ st.set_page_config(layout="wide")  # layers want room
 st.title("Filters")
 st.write("What does the network see? Open any layer, follow a number, ask why, watch it form.")
 try:
-    chosen = choose_network()
-    if chosen is None:
+    network = choose_network()
+    if network is None:
         st.error(NO_RUN)
         st.stop()
     left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
     with left:
-        seen = choose_seen(*chosen)
+        seen = choose_seen(network)
     view = choose_view(VIEW, VIEWS)
     if seen:
         with right:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.errors import PictureError, RunError
 from core.reading import Reading
-from pages.widgets.answer import Network, network_of, show_answer, show_nothing_yet
+from pages.widgets.answer import ReadyNetwork, show_answer, show_nothing_yet, wake_up
 from pages.widgets.canvas import wide_sheet
 from pages.widgets.my_digits import my_digits_view, remember
 from pages.widgets.navigation import through_app
@@ -25,7 +25,7 @@ from pages.widgets.predict_source import (
 )
 from pages.widgets.predict_steps import steps_view
 from pages.widgets.predict_why import why_view
-from pages.widgets.run_picker import NO_RUN, chosen_epoch, chosen_run
+from pages.widgets.run_picker import NO_RUN, chosen_run, network_in_use
 from pages.widgets.words import plain
 
 Way = Literal["Draw", "Upload", "Camera"]
@@ -39,7 +39,7 @@ def _read_digits() -> None:
     """Input on the left, answer on the right; a fragment, so that a stroke redraws only this."""
     drawing = st.session_state.get("way", WAYS[0]) == "Draw"
     left, right = st.columns([8, 5] if drawing and wide_sheet() else [5, 6], gap="large")
-    network: Network | None = None
+    ready: ReadyNetwork | None = None
     readings: Sequence[Reading] = ()
     source: Source | None = None
     try:
@@ -50,54 +50,54 @@ def _read_digits() -> None:
             items = [] if way == "Draw" else brought(way)
             source = drawn() if way == "Draw" else None
         if source or items:
-            network = _network(right)
-        if network and items:
+            ready = _network_in_use(right)
+        if ready and items:
             with left:
-                source = choose_source(items, network)
-        if network and source:
-            readings = _read(source, network, right)
+                source = choose_source(items, ready)
+        if ready and source:
+            readings = _read(source, ready, right)
             if way != "Draw":
                 with left:
                     at = chosen_digit(source, len(readings)) if readings else None
-                    show_boxes(source, readings, network, at)
+                    show_boxes(source, readings, ready, at)
     except PictureError as error:
         left.error(plain(str(error)), icon=":material/broken_image:")
     except RunError as error:
         right.error(plain(str(error)), icon=":material/broken_image:")
-        network = None
+        ready = None
     chosen = None
     with right:
         if source is None and not items:
             show_nothing_yet()
-        elif source and network and readings:
+        elif source and ready and readings:
             at = chosen_digit(source, len(readings))
             chosen = readings[at]
-            show_answer(readings, network, at, partial(choose_digit, source))
+            show_answer(readings, ready, at, partial(choose_digit, source))
             verdict = chosen.verdict
             remember(
                 chosen.found.digit.pixels,
                 key=None if len(readings) == 1 else f"{at}",
                 answer=None if verdict.kind == "not a digit" else verdict.digit,
             )
-    _look_closer(source, network, chosen, alone=len(readings) == 1)
+    _look_closer(source, ready, chosen, alone=len(readings) == 1)
 
 
-def _network(place: st.delta_generator.DeltaGenerator) -> Network | None:
-    """The network in use; None, and a sentence in that place, if there is none."""
-    run_id = chosen_run()
+def _network_in_use(place: st.delta_generator.DeltaGenerator) -> ReadyNetwork | None:
+    """The network in use, ready; None, and a sentence in that place, if there is none."""
     with place:
-        if run_id is None:
+        network = network_in_use()
+        if network is None:
             st.error(NO_RUN)
             return None
-        return network_of(run_id, chosen_epoch())
+        return wake_up(network)
 
 
 def _read(
-    source: Source, network: Network, place: st.delta_generator.DeltaGenerator
+    source: Source, ready: ReadyNetwork, place: st.delta_generator.DeltaGenerator
 ) -> Sequence[Reading]:
     """Every digit of the picture; none, and a sentence in that place, if nothing is found."""
     try:
-        readings = readings_of(source, network)
+        readings = readings_of(source, ready)
     except PictureError as error:
         place.warning(plain(str(error)), icon=":material/help:")
         return ()
@@ -108,7 +108,7 @@ def _read(
 
 @st.fragment
 def _look_closer(
-    source: Source | None, network: Network | None, chosen: Reading | None, *, alone: bool
+    source: Source | None, ready: ReadyNetwork | None, chosen: Reading | None, *, alone: bool
 ) -> None:
     """What more there is to see of the chosen digit; what is shut computes nothing."""
     view: View | None = st.segmented_control(
@@ -124,14 +124,14 @@ def _look_closer(
     if view == "My digits":
         my_digits_view(chosen_run())
         return
-    if source is None or network is None or chosen is None:
+    if source is None or ready is None or chosen is None:
         st.info("Draw a digit or bring a picture first.", icon=":material/draw:")
         return
     found = chosen.found
     views: dict[View, Callable[[], None]] = {
-        "How it got there": lambda: steps_view(found, source.pixels, network, alone=alone),
-        "Why": lambda: why_view(found.digit, network.run.id, network.epoch),
-        "Where it flips": lambda: flips_view(found.digit, network.run.id, network.epoch),
+        "How it got there": lambda: steps_view(found, source.pixels, ready, alone=alone),
+        "Why": lambda: why_view(found.digit, ready.network),
+        "Where it flips": lambda: flips_view(found.digit, ready.network),
     }
     views[view]()
 

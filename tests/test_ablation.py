@@ -6,6 +6,7 @@ import pytest
 from core import datasets, probe, runs
 from core.ablation import MEAN_OF, ablation, mean_values, zero_becomes
 from core.inference import load_predictor, open_model
+from tests.networks import network_of
 
 IMAGES = datasets.load("mnist-sample").test.images
 
@@ -13,11 +14,15 @@ IMAGES = datasets.load("mnist-sample").test.images
 @pytest.mark.parametrize(("run", "layer"), [("yalcin", "conv_1"), ("purawr", "dense_2")])
 def test_zero_is_a_network_whose_next_weights_of_that_map_are_zero(run: str, layer: str) -> None:
     image = IMAGES[11]
-    found = ablation(run, None, image, layer, "zero")
-    assert found.whole == pytest.approx(load_predictor(run).probabilities(image[None])[0], abs=1e-6)
+    found = ablation(network_of(run), image, layer, "zero")
+    assert found.whole == pytest.approx(
+        load_predictor(network_of(run)).probabilities(image[None])[0], abs=1e-6
+    )
     model = open_model(runs.find(run))
     after = next(
-        one for one in model.layers[probe.probe(run).names.index(layer) + 1 :] if one.get_weights()
+        one
+        for one in model.layers[probe.probe(network_of(run)).names.index(layer) + 1 :]
+        if one.get_weights()
     )
     kernel, bias = after.get_weights()
     maps = found.without.shape[0]
@@ -32,7 +37,7 @@ def test_zero_is_a_network_whose_next_weights_of_that_map_are_zero(run: str, lay
 
 
 def cut_logits(model, run: str, image: np.ndarray) -> np.ndarray:
-    values = probe.probe(run).inputs(image[None])
+    values = probe.probe(network_of(run)).inputs(image[None])
     for layer in model.layers[:-1]:
         values = layer(values, training=False)
     kernel, bias = model.layers[-1].get_weights()
@@ -42,7 +47,10 @@ def cut_logits(model, run: str, image: np.ndarray) -> np.ndarray:
 def test_all_maps_in_batches_are_as_each_alone() -> None:
     # 128 maps: more than are worked out at once.
     image = IMAGES[5]
-    opened, found = probe.probe("best"), ablation("best", None, image, "activation_6", "mean")
+    opened, found = (
+        probe.probe(network_of("best")),
+        ablation(network_of("best"), image, "activation_6", "mean"),
+    )
     values = opened.outputs(image[None])["activation_6"]
     means = opened.outputs(IMAGES[::5])["activation_6"].mean(axis=0, dtype=np.float64)
     assert len(IMAGES[::5]) == MEAN_OF
@@ -52,18 +60,20 @@ def test_all_maps_in_batches_are_as_each_alone() -> None:
         logits = np.asarray(opened.rest(cut, "activation_6"), np.float64)[0]
         powers = np.exp(logits - logits.max())
         assert found.without[number] == pytest.approx(powers / powers.sum(), abs=1e-5)
-        alone = ablation("best", None, image, "activation_6", "mean", number)
+        alone = ablation(network_of("best"), image, "activation_6", "mean", number)
         assert alone.without.shape == (1, 10)
         assert alone.without[0] == pytest.approx(found.without[number], abs=1e-6)
 
 
 def test_the_mean_is_of_each_position() -> None:
-    outputs = probe.probe("fast").outputs(IMAGES[::5])["pool_1"]
-    assert mean_values("fast", None, "pool_1") == pytest.approx(outputs.mean(axis=0), abs=1e-5)
+    outputs = probe.probe(network_of("fast")).outputs(IMAGES[::5])["pool_1"]
+    assert mean_values(network_of("fast"), "pool_1") == pytest.approx(
+        outputs.mean(axis=0), abs=1e-5
+    )
 
 
 def test_how_much_is_moved() -> None:
-    found = ablation("katariya", 2, IMAGES[0], "dense_1", "zero")
+    found = ablation(network_of("katariya", 2), IMAGES[0], "dense_1", "zero")
     assert found.without.shape == (512, 10)
     assert found.without.sum(axis=1) == pytest.approx(np.ones(512), abs=1e-5)
     # What some digits lose, others win: the total variation is the sum of the gains.
@@ -72,36 +82,38 @@ def test_how_much_is_moved() -> None:
 
 
 def test_a_map_that_is_zero_already_changes_nothing_but_a_map_of_zeros_has_its_mean() -> None:
-    values = probe.probe("purawr").outputs(IMAGES[:1])["dense_1"][0]
+    values = probe.probe(network_of("purawr")).outputs(IMAGES[:1])["dense_1"][0]
     silent = np.flatnonzero(values == 0)
-    zero = ablation("purawr", None, IMAGES[0], "dense_1", "zero")
-    mean = ablation("purawr", None, IMAGES[0], "dense_1", "mean")
+    zero = ablation(network_of("purawr"), IMAGES[0], "dense_1", "zero")
+    mean = ablation(network_of("purawr"), IMAGES[0], "dense_1", "mean")
     assert zero.moved[silent] == pytest.approx(np.zeros(len(silent)), abs=1e-7)
     assert mean.moved[silent].max() > 0
 
 
 def test_it_is_shared_and_read_only() -> None:
-    first = ablation("fast", None, IMAGES[0], "conv_1", "zero")
-    assert ablation("fast", None, IMAGES[0].copy(), "conv_1", "zero") is first
+    first = ablation(network_of("fast"), IMAGES[0], "conv_1", "zero")
+    assert ablation(network_of("fast"), IMAGES[0].copy(), "conv_1", "zero") is first
     with pytest.raises(ValueError, match="read-only"):
         first.without[0, 0] = 1
 
 
 def test_what_a_batch_normalisation_makes_of_a_zero() -> None:
     # The network itself, with the whole map at 0.
-    opened = probe.probe("fast")
+    opened = probe.probe(network_of("fast"))
     norm = opened.model.get_layer("batch_norm_1")
     given = np.asarray(norm(np.zeros((1, 24, 24, 16), np.float32), training=False))
-    assert zero_becomes("fast", None, "conv_1", 3) == pytest.approx(given[0, 5, 5, 3], abs=1e-5)
+    assert zero_becomes(network_of("fast"), "conv_1", 3) == pytest.approx(
+        given[0, 5, 5, 3], abs=1e-5
+    )
     assert abs(given[0, 5, 5, 3]) > 0.01
-    assert zero_becomes("fast", None, "activation_1", 3) is None
+    assert zero_becomes(network_of("fast"), "activation_1", 3) is None
 
 
 def test_nothing_comes_after_the_last_layer() -> None:
-    assert zero_becomes("fast", None, "dense_1", 3) is None
+    assert zero_becomes(network_of("fast"), "dense_1", 3) is None
     with pytest.raises(ValueError, match="unpack"):
-        ablation("fast", None, IMAGES[0], "dense_1", "zero")
+        ablation(network_of("fast"), IMAGES[0], "dense_1", "zero")
     with pytest.raises(ValueError, match="no layer 'conv_9'"):
-        ablation("fast", None, IMAGES[0], "conv_9", "mean")
+        ablation(network_of("fast"), IMAGES[0], "conv_9", "mean")
     with pytest.raises(IndexError):
-        ablation("fast", None, IMAGES[0], "conv_1", "zero", 16)
+        ablation(network_of("fast"), IMAGES[0], "conv_1", "zero", 16)

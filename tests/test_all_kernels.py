@@ -17,7 +17,9 @@ from core.architectures import (
 )
 from core.errors import RunError
 from core.kernel_figures import kernel_figure
+from core.runs import Network
 from tests.conftest import conv_recipe
+from tests.networks import network_of
 
 TEST = datasets.load("mnist-sample").test
 RUNS = ["best", "fast", "katariya", "kundathil", "purawr", "soorya", "yalcin"]
@@ -26,11 +28,11 @@ END = Dense(units=10, activation="softmax")
 
 @pytest.mark.parametrize("run_id", RUNS)
 def test_every_layer_with_weights_has_keras_own(run_id: str) -> None:
-    run, model = runs.find(run_id), probe.probe(run_id).model
+    run, model = runs.find(run_id), probe.probe(network_of(run_id)).model
     for row in run.info.recipe.architecture.rows():
         if not has_kernels(row):
             continue
-        found, layer = kernels_of(run, None, row.name), model.get_layer(row.name)
+        found, layer = kernels_of(Network(run), row.name), model.get_layer(row.name)
         kernel = np.asarray(layer.kernel)
         known = found.weights[np.isfinite(found.weights)]
         assert known.size == kernel.size
@@ -54,15 +56,15 @@ def test_every_layer_with_weights_has_keras_own(run_id: str) -> None:
 def test_behind_a_flatten_weights_lie_on_the_maps(
     run_id: str, before: str, layer: str, shape: tuple[int, ...]
 ) -> None:
-    found = kernels_of(runs.find(run_id), None, layer)
+    found = kernels_of(network_of(run_id), layer)
     assert found.weights.shape == shape
     assert found.spatial
     # Laid over the maps, they sum to what the units are fed.
-    opened = probe.probe(run_id)
+    opened = probe.probe(network_of(run_id))
     maps = opened.outputs(TEST.images[:1])[before][0]
     assert found.bias is not None
     fed = np.einsum("hwc,hwcn->n", maps.astype(float), found.weights.astype(float)) + found.bias
-    given = probe.layers_of(run_id, None, TEST.images[0])[layer]
+    given = probe.layers_of(network_of(run_id), TEST.images[0])[layer]
     if found.count == 10:
         fed = np.exp(fed - fed.max())
         np.testing.assert_allclose(fed / fed.sum(), given, atol=1e-4)
@@ -71,10 +73,10 @@ def test_behind_a_flatten_weights_lie_on_the_maps(
 
 
 def test_of_a_run_without_convolutions_the_weights_are_pictures_of_the_digit() -> None:
-    found = kernels_of(runs.find("purawr"), None, "dense_1")
+    found = kernels_of(network_of("purawr"), "dense_1")
     assert found.weights.shape == (28, 28, 1, 50)
     assert (found.dense, found.spatial) == (True, True)
-    second = kernels_of(runs.find("purawr"), None, "dense_2")
+    second = kernels_of(network_of("purawr"), "dense_2")
     assert second.weights.shape == (7, 8, 1, 50)  # of 50 inputs; the last six places are empty
     assert not second.spatial
     assert np.isnan(second.weights.reshape(-1, 50)[50:]).all()
@@ -82,17 +84,17 @@ def test_of_a_run_without_convolutions_the_weights_are_pictures_of_the_digit() -
 
 def test_after_an_epoch_the_kernels_are_those_kept() -> None:
     run = runs.find("best")
-    found = kernels_of(run, 2, "conv_2")
+    found = kernels_of(Network(run, 2), "conv_2")
     kept = next(one for one in run.epoch_weights(2) if one.shape == (3, 3, 32, 32))
     np.testing.assert_array_equal(found.weights, kept.astype(np.float32))
-    assert not np.array_equal(found.weights, kernels_of(run, None, "conv_2").weights)
+    assert not np.array_equal(found.weights, kernels_of(Network(run), "conv_2").weights)
     with pytest.raises(RunError, match="epochs kept are"):
-        kernels_of(run, 3, "conv_2")
+        kernels_of(Network(run, 3), "conv_2")
 
 
 def test_they_are_shared_and_cannot_be_changed() -> None:
-    found = kernels_of(runs.find("fast"), None, "conv_1")
-    assert kernels_of(runs.find("fast"), None, "conv_1") is found
+    found = kernels_of(network_of("fast"), "conv_1")
+    assert kernels_of(network_of("fast"), "conv_1") is found
     with pytest.raises(ValueError, match="read-only"):
         found.weights[0, 0, 0, 0] = 1
 
@@ -100,7 +102,7 @@ def test_they_are_shared_and_cannot_be_changed() -> None:
 @pytest.mark.parametrize("name", ["pool_1", "conv_9", ""])
 def test_a_layer_without_kernels_is_told(name: str) -> None:
     with pytest.raises(RunError, match="no layer with kernels"):
-        kernels_of(runs.find("fast"), None, name)
+        kernels_of(network_of("fast"), name)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +134,7 @@ def _kernel(layer: object) -> bool:
 
 
 def test_order_pictures_and_scale() -> None:
-    found = kernels_of(runs.find("best"), None, "conv_3")
+    found = kernels_of(network_of("best"), "conv_3")
     norms = [float(np.linalg.norm(found.weights[..., k])) for k in range(found.count)]
     assert found.order("number") == list(range(64))
     assert found.order("norm") == sorted(range(64), key=lambda k: -norms[k])

@@ -31,6 +31,7 @@ from core.arithmetic_steps import (
     Weighted,
 )
 from core.number_table import exact, number_table, signed
+from tests.networks import network_of
 
 IMAGES = datasets.load("mnist-sample").test.images
 RUNS = ["best", "fast", "katariya", "kundathil", "purawr", "soorya", "yalcin"]
@@ -58,7 +59,7 @@ def check(network: Inside) -> None:
 @pytest.mark.parametrize("run", RUNS)
 @pytest.mark.parametrize("epoch", [None, 1])
 def test_every_layer_of_every_shipped_run(run: str, epoch: int | None) -> None:
-    check(inside(run, epoch, IMAGES[7]))
+    check(inside(network_of(run, epoch), IMAGES[7]))
 
 
 LAYERS = {
@@ -158,7 +159,7 @@ def test_a_convolution_batch_norm_activation_and_pool_by_hand() -> None:
 
 
 def test_the_zeros_of_the_padding_are_told_from_the_pictures() -> None:
-    found = arithmetic(inside("best", None, IMAGES[0]), "conv_1", (0, 27, 3))[0]
+    found = arithmetic(inside(network_of("best"), IMAGES[0]), "conv_1", (0, 27, 3))[0]
     assert isinstance(found, Convolved)
     assert found.corner == (-1, 26)
     assert found.real.tolist() == [[False] * 3, [True, True, False], [True, True, False]]
@@ -168,7 +169,7 @@ def test_the_zeros_of_the_padding_are_told_from_the_pictures() -> None:
 
 
 def test_where_a_units_inputs_come_from() -> None:
-    network = inside("yalcin", None, IMAGES[0])
+    network = inside(network_of("yalcin"), IMAGES[0])
     first = arithmetic(network, "dense_1", (5,))[0]
     assert isinstance(first, Weighted)
     assert (first.source, first.shape) == ("pool_1", (13, 13, 28))
@@ -176,25 +177,25 @@ def test_where_a_units_inputs_come_from() -> None:
     assert first.inputs[1000] == network.values["pool_1"][row, column, channel]
     second = arithmetic(network, "dense_2", (5,))[0]
     assert (second.source, second.came_from(7)) == ("dense_1", (7,))
-    pixel = arithmetic(inside("purawr", None, IMAGES[0]), "dense_1", (0,))[0]
+    pixel = arithmetic(inside(network_of("purawr"), IMAGES[0]), "dense_1", (0,))[0]
     assert (pixel.source, pixel.came_from(57)) == (INPUT, (2, 1, 0))
     # A batch normalisation stands between: its numbers are the inputs, in the order of the maps.
-    normed = arithmetic(inside("katariya", None, IMAGES[0]), "dense_1", (0,))[0]
+    normed = arithmetic(inside(network_of("katariya"), IMAGES[0]), "dense_1", (0,))[0]
     assert (normed.source, normed.shape) == ("batch_norm_4", (4, 4, 64))
 
 
 def test_layers_that_change_nothing_say_where_the_number_stood() -> None:
-    network = inside("fast", None, IMAGES[0])
+    network = inside(network_of("fast"), IMAGES[0])
     laid = arithmetic(network, "flatten_1", (70,))
     assert laid == [Passed("flatten_1", (70,), "activation_3", (0, 1, 6), laid[0].result)]
-    steps = arithmetic(inside("best", None, IMAGES[0]), "dropout_1", (0, 0, 0))
+    steps = arithmetic(inside(network_of("best"), IMAGES[0]), "dropout_1", (0, 0, 0))
     assert [step.layer for step in steps] == ["pool_1", "dropout_1"]
     assert isinstance(steps[1], Passed)
     assert steps[1].result == steps[0].result
 
 
 def test_an_activation_or_batch_norm_is_told_from_the_sum_on() -> None:
-    network = inside("best", None, IMAGES[0])
+    network = inside(network_of("best"), IMAGES[0])
     kinds = [Convolved, Normalised, Activated, Averaged]
     steps = arithmetic(network, "conv_6", (3, 2, 9))
     assert [type(step) for step in steps] == kinds
@@ -204,7 +205,7 @@ def test_an_activation_or_batch_norm_is_told_from_the_sum_on() -> None:
             (step.layer, step.result) for step in steps
         ]
     # After a pool, the pool's square comes first.
-    normed = arithmetic(inside("katariya", None, IMAGES[0]), "batch_norm_2", (5, 5, 1))
+    normed = arithmetic(inside(network_of("katariya"), IMAGES[0]), "batch_norm_2", (5, 5, 1))
     assert [type(step) for step in normed] == [Pooled, Normalised]
 
 
@@ -225,7 +226,7 @@ def test_a_table_of_numbers() -> None:
 
 
 def test_what_does_not_exist() -> None:
-    network = inside("fast", None, IMAGES[0])
+    network = inside(network_of("fast"), IMAGES[0])
     with pytest.raises(ValueError, match="no layer"):
         arithmetic(network, "conv_9", (0, 0, 0))
     for layer, place in [("conv_1", (24, 0, 0)), ("conv_1", (0, 0)), ("dense_1", (10,))]:
@@ -235,4 +236,6 @@ def test_what_does_not_exist() -> None:
 
 def test_every_shipped_run_is_judged() -> None:
     assert [run.id for run in runs.list_shipped()] == RUNS
-    assert set(probe.probe("fast").names) == set(inside("fast", None, IMAGES[0]).values) - {INPUT}
+    assert set(probe.probe(network_of("fast")).names) == set(
+        inside(network_of("fast"), IMAGES[0]).values
+    ) - {INPUT}

@@ -22,6 +22,7 @@ from core.attribution import (
 from core.attribution_pictures import ZOOM, overlay
 from core.errors import PictureError, RunError
 from core.probe import Probe
+from tests.networks import network_of
 from tests.oracles import convolve, pool
 
 TEST = datasets.load("mnist-sample").test
@@ -52,7 +53,7 @@ def rows_of(run: str) -> list:
 
 
 def weights_of(run: str) -> list[Array]:
-    return [np.float64(one) for one in probe.probe(run).model.get_weights()]
+    return [np.float64(one) for one in probe.probe(network_of(run)).model.get_weights()]
 
 
 # ---------------------------------------------------------------------------------------- Grad-CAM
@@ -80,18 +81,18 @@ def test_grad_cam_through_pooling_and_dense_layers_is_backpropagation_by_hand() 
     # Max pooling hands each gradient on to one place of its square, so the sums stay.
     weights = back.reshape(13, 13, -1).sum(axis=(0, 1)) / 26**2
     expected = np.maximum(maps @ weights, 0)
-    found = explained("yalcin", None, image, Question(digit), "grad-cam")
+    found = explained(network_of("yalcin"), image, Question(digit), "grad-cam")
     # A 3×3 kernel without padding: what it gives belongs to the pixel in its middle.
     assert found[1:27, 1:27] == pytest.approx(expected, abs=1e-5)
     assert found[0] == pytest.approx(found[1])
 
 
 def test_coarse_maps_are_laid_where_they_look() -> None:
-    image, opened = TEST.images[17], probe.probe("best")
+    image, opened = TEST.images[17], probe.probe(network_of("best"))
     head = weights_of("best")[-2]
     coarse = np.maximum(opened.outputs(image[None])["activation_6"][0] @ head[:, 9] / 49, 0)
     expected = cv2.resize(coarse.astype(np.float32), (28, 28), interpolation=cv2.INTER_LINEAR)
-    found = explained("best", None, image, Question(9), "grad-cam")
+    found = explained(network_of("best"), image, Question(9), "grad-cam")
     assert found == pytest.approx(expected, abs=1e-4)
     assert found.max() > 0
 
@@ -103,9 +104,9 @@ def test_a_convolution_has_its_normalisation_and_activation() -> None:
 
 def test_without_a_convolution_there_is_no_grad_cam() -> None:
     with pytest.raises(RunError, match="has no convolution, and Grad-CAM"):
-        explained("purawr", None, TEST.images[0], Question(3), "grad-cam")
+        explained(network_of("purawr"), TEST.images[0], Question(3), "grad-cam")
     with pytest.raises(RunError, match="no convolution 'conv_9'"):
-        explained("fast", None, TEST.images[0], Question(3), "grad-cam", Settings("conv_9"))
+        explained(network_of("fast"), TEST.images[0], Question(3), "grad-cam", Settings("conv_9"))
 
 
 # ---------------------------------------------------------------------------- integrated gradients
@@ -123,20 +124,20 @@ def test_integrated_gradients_of_a_tiny_network_are_exact(tiny: Probe) -> None:
 def test_integrated_gradients_add_up_for_every_shipped_run(run: str) -> None:
     for index in (17, 300):
         image = TEST.images[index]
-        opened = probe.probe(run)
+        opened = probe.probe(network_of(run))
         both = opened.rest(opened.inputs(np.stack([image, np.zeros_like(image)])), None).numpy()
         digit = int(both[0].argmax())
-        found = completeness(run, None, image, Question(digit))
+        found = completeness(network_of(run), image, Question(digit))
         assert found.difference == pytest.approx(float(both[0, digit] - both[1, digit]), rel=1e-3)
         assert found.gap == abs(found.total - found.difference) / abs(found.difference) < 0.05
-        total = explained(run, None, image, Question(digit), "integrated-gradients").sum()
+        total = explained(network_of(run), image, Question(digit), "integrated-gradients").sum()
         assert total == pytest.approx(found.total, rel=1e-4)
 
 
 def test_more_steps_add_up_better() -> None:
-    image, opened = TEST.images[17], probe.probe("yalcin")
+    image, opened = TEST.images[17], probe.probe(network_of("yalcin"))
     few, many = (integrated_gradients(opened, image, Question(9), n).sum() for n in (3, 1000))
-    exact = completeness("yalcin", None, image, Question(9)).difference
+    exact = completeness(network_of("yalcin"), image, Question(9)).difference
     assert abs(many - exact) < abs(few - exact) / 10
 
 
@@ -169,7 +170,7 @@ def test_occlusion_is_what_plain_loops_give() -> None:
     expected = np.array(
         [[np.mean(losses[row, column]) for column in range(28)] for row in range(28)]
     )
-    found = occlusion(probe.probe("purawr"), image, Question(2, 3), square)
+    found = occlusion(probe.probe(network_of("purawr")), image, Question(2, 3), square)
     assert found == pytest.approx(expected, abs=1e-4)
     assert found.min() < 0 < found.max()
 
@@ -177,7 +178,7 @@ def test_occlusion_is_what_plain_loops_give() -> None:
 @pytest.mark.parametrize("square", [1, 29])
 def test_a_square_that_is_not_offered_is_refused(square: int) -> None:
     with pytest.raises(ValueError, match="2 to 11 pixels"):
-        occlusion(probe.probe("fast"), TEST.images[0], Question(1), square)
+        occlusion(probe.probe(network_of("fast")), TEST.images[0], Question(1), square)
 
 
 # --------------------------------------------------------------------------------------------- all
@@ -188,7 +189,7 @@ def test_a_square_that_is_not_offered_is_refused(square: int) -> None:
 def test_why_not_another_is_the_difference_of_two_whys(run: str, method: str) -> None:
     image = TEST.images[17]
     one, other, both = (
-        explained(run, None, image, question, method)
+        explained(network_of(run), image, question, method)
         for question in (Question(9), Question(4), Question(9, 4))
     )
     assert both == pytest.approx(one - other, abs=1e-3 * float(np.abs(both).max()))
@@ -196,21 +197,25 @@ def test_why_not_another_is_the_difference_of_two_whys(run: str, method: str) ->
 
 def test_what_a_method_does_not_know_does_not_make_it_work_again() -> None:
     one, other = (
-        explained("fast", None, TEST.images[2], Question(4), "integrated-gradients", settings)
+        explained(network_of("fast"), TEST.images[2], Question(4), "integrated-gradients", settings)
         for settings in (Settings(square=3), Settings(layer="conv_1", square=7))
     )
     assert one is other
     narrow, wide = (
-        explained("fast", None, TEST.images[2], Question(4), "occlusion", Settings(square=side))
+        explained(
+            network_of("fast"), TEST.images[2], Question(4), "occlusion", Settings(square=side)
+        )
         for side in (3, 7)
     )
     assert narrow is not wide
 
 
 def test_maps_are_shared_and_of_the_epoch_that_is_asked_for() -> None:
-    first = explained("fast", None, TEST.images[1], Question(1), "occlusion")
-    assert explained("fast", None, TEST.images[1].copy(), Question(1), "occlusion") is first
-    assert not np.array_equal(explained("fast", 1, TEST.images[1], Question(1), "occlusion"), first)
+    first = explained(network_of("fast"), TEST.images[1], Question(1), "occlusion")
+    assert explained(network_of("fast"), TEST.images[1].copy(), Question(1), "occlusion") is first
+    assert not np.array_equal(
+        explained(network_of("fast", 1), TEST.images[1], Question(1), "occlusion"), first
+    )
     assert first.dtype == np.float32
     assert first.shape == (28, 28)
     with pytest.raises(ValueError, match="read-only"):
@@ -220,7 +225,7 @@ def test_maps_are_shared_and_of_the_epoch_that_is_asked_for() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_blank_digit_gets_a_sentence(method: str) -> None:
     with pytest.raises(PictureError, match="blank"):
-        explained("fast", None, np.zeros((28, 28), np.uint8), Question(1), method)
+        explained(network_of("fast"), np.zeros((28, 28), np.uint8), Question(1), method)
 
 
 def test_a_network_that_diverged_gets_a_sentence() -> None:

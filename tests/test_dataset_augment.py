@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from core import datasets, runs
 from core.augment_play import some_of_each
 from core.presets import PRESETS
+from tests.networks import network_of
 
 HALF_TURN, NOTHING = "augment-start-Upside down", "augment-start-Nothing"
 
@@ -84,7 +85,7 @@ def test_a_six_upside_down_is_another_digit(view: AppTest) -> None:
 
     six = datasets.load("mnist-sample").test.images[view.session_state["index"]]
     turned = np.ascontiguousarray(six[::-1, ::-1])
-    read = int(load_predictor("fast").probabilities(turned[None]).argmax())
+    read = int(load_predictor(network_of("fast")).probabilities(turned[None]).argmax())
     assert read != 6
     assert f"Another digit? fast reads {read} (" in said(view)
     assert len(view.warning) == 1

@@ -17,6 +17,7 @@ from core.dreams import (
 from core.errors import RunError
 from core.inference import load_predictor
 from core.scaling import scale
+from tests.networks import network_of
 
 TEST = datasets.load("mnist-sample").test
 
@@ -33,9 +34,9 @@ def total_variation(image: np.ndarray) -> float:
 
 @pytest.mark.parametrize("run", ["best", "fast", "soorya", "purawr"])
 def test_the_network_knows_each_digit_that_it_dreamt_of(run: str) -> None:
-    dreams = dream(run, None, classes(), "strong", quiet)
+    dreams = dream(network_of(run), classes(), "strong", quiet)
     images = np.stack([one.image for one in dreams])
-    answers = load_predictor(run).probabilities(images)
+    answers = load_predictor(network_of(run)).probabilities(images)
     assert answers.argmax(axis=1).tolist() == list(range(10))
     assert answers.max(axis=1).min() > 0.9
     for one, answer in zip(dreams, answers, strict=True):
@@ -48,7 +49,7 @@ def test_the_network_knows_each_digit_that_it_dreamt_of(run: str) -> None:
 @pytest.mark.parametrize("run", ["fast", "yalcin"])
 def test_regularisation_makes_them_calmer_and_the_margin_white(run: str) -> None:
     none, some, strong = (
-        dream(run, None, [Aim(3), Aim(8)], strength, quiet)
+        dream(network_of(run), [Aim(3), Aim(8)], strength, quiet)
         for strength in ("none", "some", "strong")
     )
     for wild, calm, calmest in zip(none, some, strong, strict=True):
@@ -64,8 +65,10 @@ def test_regularisation_makes_them_calmer_and_the_margin_white(run: str) -> None
     [Aim(3, "conv_2"), Aim(5, "activation_3"), Aim(1, "activation_1", (12, 12)), Aim(7, "pool_2")],
 )
 def test_a_map_is_excited_more_than_by_any_digit(aim: Aim) -> None:
-    (found,) = dream("fast", None, [aim], "some", quiet)
-    values = probe.probe("fast").outputs(np.concatenate([found.image[None], TEST.images[:300]]))
+    (found,) = dream(network_of("fast"), [aim], "some", quiet)
+    values = probe.probe(network_of("fast")).outputs(
+        np.concatenate([found.image[None], TEST.images[:300]])
+    )
     chosen = values[aim.layer][..., aim.number]
     if aim.place:
         chosen = chosen[:, *aim.place]
@@ -73,14 +76,14 @@ def test_a_map_is_excited_more_than_by_any_digit(aim: Aim) -> None:
         chosen = chosen.mean(axis=(1, 2))
     assert found.value == pytest.approx(chosen[0], rel=1e-3)
     assert found.value > (1 if aim.place else 2) * chosen[1:].max()
-    assert highest("fast", None, aim, TEST.images[:300]) == pytest.approx(
+    assert highest(network_of("fast"), aim, TEST.images[:300]) == pytest.approx(
         chosen[1:].max(), rel=1e-3
     )
 
 
 def test_the_same_seed_gives_the_same_dream_and_another_another() -> None:
     (first,), (again,), (other,) = (
-        dream("purawr", None, [Aim(2)], "some", quiet, seed=seed) for seed in (0, 0, 1)
+        dream(network_of("purawr"), [Aim(2)], "some", quiet, seed=seed) for seed in (0, 0, 1)
     )
     assert np.array_equal(first.image, again.image)
     assert not np.array_equal(first.image, other.image)
@@ -94,9 +97,11 @@ def test_dreams_are_scaled_as_digits_are(scaling: str) -> None:
 
 
 def test_excitement_is_read_off_the_layers() -> None:
-    values = probe.probe("fast").outputs(TEST.images[:2])
+    values = probe.probe(network_of("fast")).outputs(TEST.images[:2])
     found = excitement(
-        probe.probe("fast"), TEST.images[:2], [Aim(4, "conv_2"), Aim(4, "conv_2", (1, 2))]
+        probe.probe(network_of("fast")),
+        TEST.images[:2],
+        [Aim(4, "conv_2"), Aim(4, "conv_2", (1, 2))],
     )
     assert found[0] == pytest.approx(values["conv_2"][0, :, :, 4].mean(), rel=1e-4)
     assert found[1] == pytest.approx(values["conv_2"][1, 1, 2, 4], rel=1e-4)
@@ -104,7 +109,7 @@ def test_excitement_is_read_off_the_layers() -> None:
 
 def test_it_tells_how_far_it_is_and_stops_when_told() -> None:
     told: list[tuple[int, int]] = []
-    dream("purawr", None, [Aim(0)], "none", lambda *far: told.append(far))
+    dream(network_of("purawr"), [Aim(0)], "none", lambda *far: told.append(far))
     assert told == [(step, STEPS) for step in range(STEPS + 1)]
 
     def stop(done: int, total: int) -> None:
@@ -112,10 +117,10 @@ def test_it_tells_how_far_it_is_and_stops_when_told() -> None:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        dream("purawr", None, [Aim(0)], "none", stop)
+        dream(network_of("purawr"), [Aim(0)], "none", stop)
 
 
 @pytest.mark.parametrize("aim", [Aim(0, "conv_9"), Aim(16, "conv_1"), Aim(-1, "conv_1")])
 def test_what_does_not_exist_is_told(aim: Aim) -> None:
     with pytest.raises(RunError, match=r"no layer 'conv_9'|has 16 maps"):
-        dream("fast", None, [aim], "some", quiet)
+        dream(network_of("fast"), [aim], "some", quiet)

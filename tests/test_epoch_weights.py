@@ -15,6 +15,7 @@ from core.inference import load_predictor, open_model
 from core.runs import Run
 from core.scaling import scale
 from tests.conftest import Trained, conv_recipe
+from tests.networks import network_of
 
 IMAGES = datasets.load("mnist-sample").test.images
 
@@ -36,19 +37,19 @@ def test_an_epochs_answers_are_those_of_keras_with_its_weights(own_run: Run) -> 
         judge = conv_recipe().architecture.to_keras()
         judge.set_weights(weights)
         expected = judge.predict(scale(IMAGES[:50], "divide-255"), verbose=0)
-        answers[epoch] = load_predictor("mine", epoch).probabilities(IMAGES[:50])
+        answers[epoch] = load_predictor(network_of("mine", epoch)).probabilities(IMAGES[:50])
         assert answers[epoch] == pytest.approx(expected, abs=1e-5)
     assert not np.allclose(answers[1], answers[2], atol=0.01)
     # The last epoch's are the finished network's, but for the rounding to float16.
-    finished = load_predictor("mine").probabilities(IMAGES[:50])
+    finished = load_predictor(network_of("mine")).probabilities(IMAGES[:50])
     assert answers[2] == pytest.approx(finished, abs=0.01)
 
 
 def test_each_epoch_is_loaded_once_and_apart_from_the_finished_network(own_run: Run) -> None:
-    first, finished = load_predictor("mine", 1), load_predictor("mine")
-    assert load_predictor("mine", 1) is first
-    assert load_predictor("mine") is finished
-    assert len({id(one) for one in (first, load_predictor("mine", 2), finished)}) == 3
+    first, finished = load_predictor(network_of("mine", 1)), load_predictor(network_of("mine"))
+    assert load_predictor(network_of("mine", 1)) is first
+    assert load_predictor(network_of("mine")) is finished
+    assert len({id(one) for one in (first, load_predictor(network_of("mine", 2)), finished)}) == 3
 
 
 def test_an_epoch_can_be_asked_while_the_run_has_no_network_yet(own_run: Run) -> None:
@@ -61,15 +62,15 @@ def test_an_epoch_can_be_asked_while_the_run_has_no_network_yet(own_run: Run) ->
 @pytest.mark.parametrize("epoch", [0, -1, 3, 99, 123])
 def test_an_epoch_that_is_not_kept_is_a_sentence(own_run: Run, epoch: int) -> None:
     with pytest.raises(RunError, match=r"epoch .* cannot be read\. The epochs kept are: 1, 2\."):
-        load_predictor("mine", epoch)
+        load_predictor(network_of("mine", epoch))
 
 
 @pytest.mark.parametrize("content", [b"", b"no zip at all", b"PK\x05\x06" + bytes(18)])
 def test_a_damaged_epoch_is_a_sentence(own_run: Run, content: bytes) -> None:
     (own_run.folder / "epochs" / "epoch_01.npz").write_bytes(content)
     with pytest.raises(RunError, match="weights of epoch 1 of the run 'mine'"):
-        load_predictor("mine", 1)
-    assert load_predictor("mine", 2)
+        load_predictor(network_of("mine", 1))
+    assert load_predictor(network_of("mine", 2))
 
 
 @pytest.mark.parametrize("damage", ["transposed", "missing", "words"])
@@ -83,7 +84,7 @@ def test_an_epoch_of_another_network_is_a_sentence(own_run: Run, damage: str) ->
         arrays.popitem()
     np.savez(file, **arrays)
     with pytest.raises(RunError, match="are not those of its recipe's network"):
-        load_predictor("mine", 1)
+        load_predictor(network_of("mine", 1))
 
 
 def test_who_goes_through_epochs_does_not_push_out_what_another_visitor_uses(
@@ -91,16 +92,16 @@ def test_who_goes_through_epochs_does_not_push_out_what_another_visitor_uses(
 ) -> None:
     monkeypatch.setattr("core.inference.MAX_LOADED", 2)
     monkeypatch.setattr("core.inference._ready", {})
-    used = load_predictor("mine")
+    used = load_predictor(network_of("mine"))
     for epoch in (1, 2, 1, 2):
-        load_predictor("mine", epoch)
-        assert load_predictor("mine") is used
+        load_predictor(network_of("mine", epoch))
+        assert load_predictor(network_of("mine")) is used
 
 
 @pytest.mark.usefixtures("own_run")
 def test_evaluate_scores_the_network_of_an_epoch(capsys: pytest.CaptureFixture[str]) -> None:
     test = datasets.load("mnist-sample").test
-    answers = load_predictor("mine", 1).probabilities(test.images)
+    answers = load_predictor(network_of("mine", 1)).probabilities(test.images)
     options = ["--dataset", "mnist-sample", "--epoch", "1"]
     assert main(["evaluate", "mine", *options, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

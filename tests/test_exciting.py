@@ -7,6 +7,8 @@ from core import datasets, probe, runs
 from core.chores import Chore
 from core.errors import RunError
 from core.exciting import Exciting, exciting, multiply_adds, search
+from core.runs import Network
+from tests.networks import network_of
 
 SAMPLE = datasets.load("mnist-sample")
 IMAGES = np.concatenate([SAMPLE.test.images, SAMPLE.train.images])
@@ -21,9 +23,9 @@ def silent(done: int, total: int) -> None:
     [("kundathil", None, "pool_1"), ("yalcin", 1, "conv_1"), ("purawr", None, "dense_2")],
 )
 def test_the_nine_largest_and_where_they_are(run: str, epoch: int | None, layer: str) -> None:
-    found = exciting(runs.find(run), epoch, layer)
+    found = exciting(network_of(run, epoch), layer)
     assert isinstance(found, Exciting)
-    opened = probe.probe(run, epoch)
+    opened = probe.probe(network_of(run, epoch))
     every = np.concatenate(
         [opened.outputs(IMAGES[k : k + 500])[layer] for k in range(0, 5000, 500)]
     )
@@ -45,11 +47,11 @@ def test_the_nine_largest_and_where_they_are(run: str, epoch: int | None, layer:
 
 def test_a_map_that_is_zero_everywhere_is_excited_by_nothing() -> None:
     # A ReLU unit whose bias lets nothing through.
-    layer = probe.probe("purawr", 3).model.get_layer("dense_1")
+    layer = probe.probe(network_of("purawr", 3)).model.get_layer("dense_1")
     kernel, bias = layer.get_weights()
     layer.set_weights([kernel, np.where(np.arange(50) == 7, -1e4, bias)])
     try:
-        found = search("purawr", 3, "dense_1", silent)
+        found = search(network_of("purawr", 3), "dense_1", silent)
     finally:
         layer.set_weights([kernel, bias])
     assert found.of(7) == []
@@ -60,19 +62,19 @@ def test_a_map_that_is_zero_everywhere_is_excited_by_nothing() -> None:
 
 def test_it_is_searched_once_and_shared() -> None:
     run = runs.find("fast")
-    first = exciting(run, None, "conv_1")
+    first = exciting(Network(run), "conv_1")
     assert isinstance(first, Exciting)
-    assert exciting(run, None, "conv_1") is first
+    assert exciting(Network(run), "conv_1") is first
     with pytest.raises(ValueError, match="read-only"):
         first.values[0, 0] = 1
 
 
 def test_what_takes_long_is_a_chore_that_can_be_stopped() -> None:
     run = runs.find("best")
-    waiting = exciting(run, None, "conv_6")
+    waiting = exciting(Network(run), "conv_6")
     assert isinstance(waiting, Chore)
     assert waiting.state.status == "idle"
-    assert exciting(run, None, "conv_6") is waiting
+    assert exciting(Network(run), "conv_6") is waiting
 
     def stop(done: int, total: int) -> None:
         assert total == 5000
@@ -80,17 +82,17 @@ def test_what_takes_long_is_a_chore_that_can_be_stopped() -> None:
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        search("best", None, "conv_6", stop)
+        search(network_of("best"), "conv_6", stop)
 
 
 def test_when_the_chore_is_done_its_result_is_what_there_is() -> None:
     run = runs.find("soorya")
-    chore = exciting(run, 1, "conv_2")
+    chore = exciting(Network(run, 1), "conv_2")
     assert isinstance(chore, Chore)
     chore.start()
     while chore.state.active:
         pass
-    found = exciting(run, 1, "conv_2")
+    found = exciting(Network(run, 1), "conv_2")
     assert isinstance(found, Exciting)
     assert found.values.shape == (64, 9)
 
@@ -105,12 +107,12 @@ def test_multiplications_by_hand() -> None:
 
 
 def test_a_network_that_diverged_is_told() -> None:
-    opened = probe.probe("purawr", 2)
+    opened = probe.probe(network_of("purawr", 2))
     layer = opened.model.get_layer("dense_1")
     kernel, bias = layer.get_weights()
     layer.set_weights([kernel, bias * np.nan])
     try:
         with pytest.raises(RunError, match="training diverged"):
-            search("purawr", 2, "dense_1", silent)
+            search(network_of("purawr", 2), "dense_1", silent)
     finally:
         layer.set_weights([kernel, bias])

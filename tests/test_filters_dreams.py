@@ -10,12 +10,13 @@ from core import probe  # noqa: F401  TensorFlow, before a page's thread needs i
 def _page() -> None:
     import streamlit as st
 
-    from core import datasets, runs
+    from core import datasets
     from pages.widgets.filters_choice import Seen
     from pages.widgets.filters_dreams import dreams_view
+    from tests.networks import network_of
 
     image = datasets.load("mnist-sample").test.images[17]
-    dreams_view(Seen(runs.find(st.session_state.get("of", "purawr")), None, image, 9, "a digit"))
+    dreams_view(Seen(network_of(st.session_state.get("of", "purawr")), image, 9, "a digit"))
 
 
 def opened(**state: object) -> AppTest:

@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import datasets, runs
 from core.inference import load_predictor
+from tests.networks import network_of
 from tests.test_app import own_copy
 
 TEST = datasets.load("mnist-sample").test
@@ -15,11 +16,12 @@ TEST = datasets.load("mnist-sample").test
 def page() -> None:
     import streamlit as st
 
-    from core import datasets, runs
+    from core import datasets
     from core.errors import DigitscopeError
     from pages.widgets.filters_choice import Seen
     from pages.widgets.filters_forming import forming_view
     from pages.widgets.run_picker import chosen_epoch, chosen_run, pick_run
+    from tests.networks import network_of
 
     pick_run()
     test = datasets.load("mnist-sample").test
@@ -27,7 +29,7 @@ def page() -> None:
     run, epoch = (other, 2) if other else (chosen_run() or "", chosen_epoch())
     try:
         forming_view(
-            Seen(runs.find(run), epoch, test.images[8], int(test.labels[8]), "test digit 8")
+            Seen(network_of(run, epoch), test.images[8], int(test.labels[8]), "test digit 8")
         )
     except DigitscopeError as error:
         st.error(str(error))
@@ -48,7 +50,9 @@ def said(view: AppTest) -> str:
 
 
 def answer(epoch: int | None) -> int:
-    return int(load_predictor("purawr", epoch).probabilities(TEST.images[8:9])[0].argmax())
+    return int(
+        load_predictor(network_of("purawr", epoch)).probabilities(TEST.images[8:9])[0].argmax()
+    )
 
 
 def test_the_common_slider_says_which_epoch_is_shown(view: AppTest) -> None:

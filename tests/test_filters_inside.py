@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import probe  # noqa: F401  TensorFlow, before a page's thread needs it
 from core.inside_map import near_by_pixels, near_inside, shown
+from tests.networks import network_of
 
 
 def _page() -> None:
@@ -15,16 +16,17 @@ def _page() -> None:
     import streamlit as st
 
     from core import datasets, runs
+    from core.runs import Network
     from pages.widgets.filters_choice import Seen
     from pages.widgets.filters_inside import inside_view
 
     test, index = datasets.load("mnist-sample").test, st.session_state.get("digit", 17)
     run = runs.find("purawr")
     if index is None:
-        inside_view(Seen(run, None, np.roll(test.images[17], 1, 0), None, "your drawing"))
+        inside_view(Seen(Network(run), np.roll(test.images[17], 1, 0), None, "your drawing"))
     else:
         inside_view(
-            Seen(run, None, test.images[index], int(test.labels[index]), f"test digit {index}")
+            Seen(Network(run), test.images[index], int(test.labels[index]), f"test digit {index}")
         )
 
 
@@ -50,7 +52,7 @@ def test_the_digit_is_marked_among_a_thousand_with_its_neighbours_in_two_senses(
     assert not page.exception
     assert marked(page)[0] == "test digit 17"
     image = shown().images[17]
-    inner, outer = near_inside("purawr", None, image), near_by_pixels(image)
+    inner, outer = near_inside(network_of("purawr"), image), near_by_pixels(image)
     assert f"Nearest inside the network:** {inner.same(9)} of 10 are nines" in said(page)
     assert f"Nearest by their pixels:** {outer.same(9)} of 10 are nines" in said(page)
     assert "% of the variance" in said(page)

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import runs
 from core.inference import load_predictor
+from tests.networks import network_of
 
 
 def page() -> None:
@@ -16,6 +17,7 @@ def page() -> None:
 
     from core import datasets, runs
     from core.errors import DigitscopeError
+    from core.runs import Network
     from pages.widgets.filters_choice import Seen
     from pages.widgets.filters_kernels import kernels_view
 
@@ -23,7 +25,7 @@ def page() -> None:
     test = datasets.load("mnist-sample").test
     try:
         run = runs.find(state["used"])
-        kernels_view(Seen(run, state.get("at"), test.images[3], None, "your drawing"))
+        kernels_view(Seen(Network(run, state.get("at")), test.images[3], None, "your drawing"))
     except DigitscopeError as error:
         st.error(str(error))
 
@@ -50,7 +52,7 @@ def numbers(view: AppTest) -> list[int]:
 
 
 def kernel_of(run: str, layer: str) -> Any:
-    return np.asarray(load_predictor(run).model.get_layer(layer).kernel, float)
+    return np.asarray(load_predictor(network_of(run)).model.get_layer(layer).kernel, float)
 
 
 def said(view: AppTest) -> str:
@@ -70,7 +72,7 @@ def test_all_kernels_are_there_and_sorted_by_their_norm() -> None:
 
 def test_the_chosen_one_is_told_with_norm_bias_and_its_map() -> None:
     view = drawn("yalcin", {"layer": "conv_1", "map": "5"})
-    model = load_predictor("yalcin").model
+    model = load_predictor(network_of("yalcin")).model
     bias = float(np.asarray(model.get_layer("conv_1").bias)[5])
     norm = float(np.linalg.norm(kernel_of("yalcin", "conv_1")[..., 5]))
     assert grid(view)["chosen"] == 5

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import datasets, probe, runs
+from core import datasets, probe
 from core.ablation import ablation
 from core.exciting import Exciting, exciting
 from core.layer_pictures import strongest
+from tests.networks import network_of
 from tests.views import said
 
 IMAGES = datasets.load("mnist-sample").test.images
@@ -23,17 +24,18 @@ PIXELS, TILES = "filters-maps-one", "filters-maps-grid-"
 def page() -> None:
     import streamlit as st
 
-    from core import datasets, runs
+    from core import datasets
     from core.errors import DigitscopeError
     from pages.widgets.filters_choice import Seen
     from pages.widgets.filters_maps import maps_view
+    from tests.networks import network_of
 
     digits = datasets.load("mnist-sample").test
     blank = st.session_state.get("blank")
     image = digits.images[4] * (0 if blank else 1)
     run, epoch = st.session_state.get("network", ("fast", None))
     try:
-        maps_view(Seen(runs.find(run), epoch, image, None if blank else 4, "test digit 4"))
+        maps_view(Seen(network_of(run, epoch), image, None if blank else 4, "test digit 4"))
     except DigitscopeError as error:
         st.error(str(error))
 
@@ -70,7 +72,7 @@ def numbers(view: AppTest, layer: str) -> list[int]:
 
 
 def values_of(layer: str, run: str = "fast") -> np.ndarray:
-    return probe.probe(run).outputs(IMAGES[DIGIT : DIGIT + 1])[layer][0]
+    return probe.probe(network_of(run)).outputs(IMAGES[DIGIT : DIGIT + 1])[layer][0]
 
 
 def test_all_maps_and_one_of_them_at_its_largest(view: AppTest) -> None:
@@ -106,7 +108,7 @@ def test_sorting(view: AppTest) -> None:
     view.selectbox(key="filters-maps-order").set_value("strength").run()
     assert numbers(view, "activation_2") == strongest(values_of("activation_2"), 32)
     view.selectbox(key="filters-maps-order").set_value("share").run()
-    moved = ablation("fast", None, IMAGES[DIGIT], "activation_2", "zero").moved
+    moved = ablation(network_of("fast"), IMAGES[DIGIT], "activation_2", "zero").moved
     assert (np.diff(moved[numbers(view, "activation_2")]) <= 0).all()
     notes = [cell["note"] for cell in component(view, TILES + "activation_2")["digits"]]
     assert 0 < moved.max() < 1e-4
@@ -158,7 +160,7 @@ def test_another_input_map_is_written_out(view: AppTest) -> None:
 
 def test_what_excites_it_and_a_network_that_takes_long(view: AppTest) -> None:
     opened(view, "pool_1", 4)
-    found = exciting(runs.find("fast"), None, "pool_1")
+    found = exciting(network_of("fast"), "pool_1")
     assert isinstance(found, Exciting)
     best = found.of(4)[0]
     split = "training" if best.split == "train" else "test"
@@ -174,7 +176,7 @@ def test_what_excites_it_and_a_network_that_takes_long(view: AppTest) -> None:
 def test_its_share(view: AppTest, way: str) -> None:
     opened(view, "conv_1", 7, "yalcin")
     view.segmented_control(key="filters-maps-way").set_value(way).run()
-    found = ablation("yalcin", None, IMAGES[DIGIT], "conv_1", way, 7)
+    found = ablation(network_of("yalcin"), IMAGES[DIGIT], "conv_1", way, 7)
     bars = json.loads(view.get("plotly_chart")[-1].proto.spec)["data"]
     assert [bar["name"] for bar in bars] == ["with it", "without it"]
     assert as_numbers(bars[0]["x"]) == pytest.approx(found.whole.tolist())
@@ -223,7 +225,7 @@ def test_a_blank_digit_and_the_place_stay_sound(view: AppTest) -> None:
     # Nothing but the bias is left, at every place.
     assert component(view, PIXELS)["chosen"] == [12, 12]
     assert "the same everywhere" in said(view)
-    bias = max(float(probe.probe("kundathil").model.layers[0].get_weights()[1][2]), 0)
+    bias = max(float(probe.probe(network_of("kundathil")).model.layers[0].get_weights()[1][2]), 0)
     assert f"its value is **{bias:.5g}**" in said(view)
     view.session_state["filters-maps-place"] = ("conv_1", 20, 3)
     opened(view, "conv_1", 9, "kundathil")
@@ -237,12 +239,14 @@ def test_an_epoch(view: AppTest) -> None:
     view.session_state["network"] = ("yalcin", 1)
     view.session_state["layer"] = "conv_1"
     view.run()
-    one = probe.probe("yalcin", 1).outputs(IMAGES[DIGIT : DIGIT + 1])["conv_1"][0, ..., 0]
+    one = probe.probe(network_of("yalcin", 1)).outputs(IMAGES[DIGIT : DIGIT + 1])["conv_1"][
+        0, ..., 0
+    ]
     assert f"its value is **{one.max():.5g}**" in said(view)
 
 
 def test_numbers_that_are_not_finite(view: AppTest) -> None:
-    layer = probe.probe("purawr", 5).model.get_layer("dense_2")
+    layer = probe.probe(network_of("purawr", 5)).model.get_layer("dense_2")
     kernel, bias = layer.get_weights()
     layer.set_weights([kernel, bias * np.nan])
     try:

@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import datasets, probe, runs
 from core.inference import load_predictor
+from tests.networks import network_of
 
 TEST = datasets.load("mnist-sample").test
 RUNS = ["best", "fast", "katariya", "kundathil", "purawr", "soorya", "yalcin"]
@@ -19,6 +20,7 @@ def page() -> None:
 
     from core import datasets, runs
     from core.errors import DigitscopeError
+    from core.runs import Network
     from pages.widgets.filters_choice import Seen
     from pages.widgets.filters_network import network_view
 
@@ -28,7 +30,7 @@ def page() -> None:
     try:
         run = runs.find(state["used"])
         network_view(
-            Seen(run, state.get("at"), image * state.get("ink", 1), label, "test digit 17")
+            Seen(Network(run, state.get("at")), image * state.get("ink", 1), label, "test digit 17")
         )
     except DigitscopeError as error:
         st.error(str(error))
@@ -68,14 +70,14 @@ def test_every_layer_of_the_network_can_be_opened(run: str) -> None:
 @pytest.mark.parametrize(("run", "epoch"), [("best", None), ("purawr", 2)])
 def test_it_ends_in_the_ten_probabilities(run: str, epoch: int | None) -> None:
     last = stages(drawn(run, at=epoch))[-1]
-    expected = load_predictor(run, epoch).probabilities(TEST.images[17:18])[0]
+    expected = load_predictor(network_of(run, epoch)).probabilities(TEST.images[17:18])[0]
     assert [bar["part"] for bar in last["bars"]] == pytest.approx(expected.tolist(), abs=1e-5)
     assert [bar["digit"] for bar in last["bars"] if bar["answer"]] == [int(expected.argmax())]
 
 
 def test_a_layer_shows_its_strongest_maps_for_this_digit() -> None:
     (first,) = [one for one in stages(drawn("best")) if one["name"] == "conv_3"]
-    maps = probe.layers_of("best", None, TEST.images[17])["activation_3"]
+    maps = probe.layers_of(network_of("best"), TEST.images[17])["activation_3"]
     strongest = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:8]
     (picture,) = first["pictures"]
     assert picture["words"].endswith(": " + ", ".join(map(str, strongest)))

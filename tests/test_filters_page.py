@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 import core.probe  # noqa: F401 - TensorFlow first here, not in a script's thread
 from core import datasets, runs
 from core.inference import load_predictor
+from tests.networks import network_of
 from tests.test_train_page import said
 
 pytestmark = pytest.mark.usefixtures("only_sample")
@@ -32,7 +33,7 @@ def opened(app: AppTest, **link: str) -> AppTest:
 def test_every_view_stands_for_every_kind_of_network(app: AppTest, run: str, view: str) -> None:
     opened(app, run=run, index="3", inside=view)
     assert not app.error
-    read = int(load_predictor(run).probabilities(TEST.images[3:4]).argmax())
+    read = int(load_predictor(network_of(run)).probabilities(TEST.images[3:4]).argmax())
     words = said(app)
     assert f"Test digit 3, labelled **{TEST.labels[3]}**. **{run}** reads **{read}**" in words
 

@@ -16,6 +16,7 @@ def _page() -> None:
     import streamlit as st
 
     from core import datasets, runs
+    from core.runs import Network
     from pages.widgets.filters_choice import Seen
     from pages.widgets.filters_why import why_view
 
@@ -23,7 +24,7 @@ def _page() -> None:
     blank = np.zeros((28, 28), np.uint8)
     image = blank if index is None else test.images[index]
     run = runs.find(st.session_state.get("of", "fast"))
-    why_view(Seen(run, st.session_state.get("at"), image, None, "a digit"))
+    why_view(Seen(Network(run, st.session_state.get("at")), image, None, "a digit"))
 
 
 def opened(**state: object) -> AppTest:
@@ -45,10 +46,11 @@ def test_it_begins_with_the_answer_and_three_methods_with_their_papers() -> None
     page = opened()
     assert not page.exception
     from core import datasets
+    from tests.networks import network_of
 
-    answer = load_predictor("fast").probabilities(datasets.load("mnist-sample").test.images[17:18])[
-        0
-    ]
+    answer = load_predictor(network_of("fast")).probabilities(
+        datasets.load("mnist-sample").test.images[17:18]
+    )[0]
     assert page.selectbox(key="filters-why-for").value == int(answer.argmax())
     assert maps(page) == 3
     for words in ("Selvaraju", "Sundararajan", "Zeiler and Fergus", "Blue places speak for nine"):

@@ -15,6 +15,7 @@ from core.forming import formed, gif
 from core.forming_figures import probability_strip
 from core.inference import load_predictor
 from core.layer_pictures import coloured
+from tests.networks import network_of
 
 TEST = datasets.load("mnist-sample").test
 IMAGE = TEST.images[17]
@@ -30,10 +31,10 @@ def test_each_epoch_is_the_network_as_it_was_then(run_id: str, layer: str) -> No
     assert found.epochs == (*run.epochs(), None)
     for epoch in (run.epochs()[0], None):
         place = found.place(epoch)
-        expected = probe.layers_of(run_id, epoch, IMAGE)[layer]
+        expected = probe.layers_of(network_of(run_id, epoch), IMAGE)[layer]
         expected = expected.reshape(*found.maps.shape[1:3], -1)[..., list(found.channels)]
         np.testing.assert_allclose(found.maps[place], expected, atol=1e-4)
-        answer = load_predictor(run_id, epoch).probabilities(IMAGE[None])[0]
+        answer = load_predictor(network_of(run_id, epoch)).probabilities(IMAGE[None])[0]
         np.testing.assert_allclose(found.probabilities[place], answer, atol=1e-5)
 
 
@@ -56,7 +57,7 @@ def test_of_a_dense_network_they_are_pictures_of_the_digit() -> None:
 
 def test_of_many_maps_the_same_strongest_are_shown_at_all_times() -> None:
     found = formed(runs.find("best"), IMAGE, "pool_2")
-    at_the_end = probe.layers_of("best", None, IMAGE)["pool_2"]
+    at_the_end = probe.layers_of(network_of("best"), IMAGE)["pool_2"]
     means = np.abs(at_the_end).mean(axis=(0, 1))
     left_out = [channel for channel in range(64) if channel not in found.channels]
     assert len(found.channels) == 32
@@ -83,9 +84,9 @@ def test_it_is_worked_out_once_and_cannot_be_changed() -> None:
 
 
 def test_the_networks_of_visitors_stay_loaded() -> None:
-    kept = load_predictor("best", 4)
+    kept = load_predictor(network_of("best", 4))
     formed(runs.find("purawr"), TEST.images[5], "dense_2")
-    assert load_predictor("best", 4) is kept
+    assert load_predictor(network_of("best", 4)) is kept
 
 
 def test_what_does_not_exist_is_told() -> None:

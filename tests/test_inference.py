@@ -20,6 +20,7 @@ from core.runs import Run
 from core.scaling import scale
 from core.training import train
 from tests.conftest import Trained, conv_recipe, dense_recipe, provenance
+from tests.networks import network_of
 
 IMAGES = datasets.load("mnist-sample").test.images
 
@@ -109,23 +110,23 @@ def test_eight_threads_get_the_answers_of_one(predictor: Predictor) -> None:
 @pytest.mark.usefixtures("own_run")
 def test_network_is_loaded_once_also_by_eight_threads() -> None:
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(load_predictor, ["mine"] * 8))
+        found = list(pool.map(load_predictor, [network_of("mine")] * 8))
     assert len({id(one) for one in found}) == 1
-    assert load_predictor("mine") is found[0]
+    assert load_predictor(network_of("mine")) is found[0]
 
 
 def test_loaded_run_answers_as_it_did_when_it_was_trained(own_run: Run, trained: Trained) -> None:
     answer = trained.run.predictions("mnist-sample")
     assert answer is not None
-    found = load_predictor(own_run.id).probabilities(IMAGES)
+    found = load_predictor(network_of(own_run.id)).probabilities(IMAGES)
     assert found == pytest.approx(answer.probabilities, abs=1e-5)
 
 
 def test_run_deleted_meanwhile_is_a_sentence(own_run: Run) -> None:
-    load_predictor("mine")
+    load_predictor(network_of("mine"))
     shutil.rmtree(own_run.folder)
     with pytest.raises(RunError, match="There is no run 'mine'"):
-        load_predictor("mine")
+        load_predictor(network_of("mine"))
     with pytest.raises(RunError, match=r"no readable model\.keras"):
         open_model(own_run)
 
@@ -146,9 +147,9 @@ def saved(recipe_changes: dict[str, object], folder: Path) -> bytes:
 
 
 def test_run_trained_anew_under_its_name_is_loaded_anew(own_run: Run, tmp_path: Path) -> None:
-    before = load_predictor("mine")
+    before = load_predictor(network_of("mine"))
     store(own_run, saved({}, tmp_path))  # the same network with fresh weights
-    after = load_predictor("mine")
+    after = load_predictor(network_of("mine"))
     assert after is not before
     assert not np.allclose(after.probabilities(IMAGES[:9]), before.probabilities(IMAGES[:9]))
 
@@ -157,7 +158,7 @@ def test_changed_file_is_not_opened(own_run: Run) -> None:
     content = bytearray(own_run.model_file.read_bytes())
     content[len(content) // 2] ^= 1
     own_run.model_file.write_bytes(content)
-    for ask in (lambda: open_model(own_run), lambda: load_predictor("mine")):
+    for ask in (lambda: open_model(own_run), lambda: load_predictor(network_of("mine"))):
         with pytest.raises(RunError, match="is damaged or not the one"):
             ask()
 
@@ -208,7 +209,7 @@ def test_unfinished_run_has_no_network_yet(run_folders: tuple[Path, Path]) -> No
     _, own = run_folders
     run_writer.RunWriter(own / "waiting", dense_recipe(), provenance())
     with pytest.raises(RunError, match=r"'waiting' has no readable model\.keras"):
-        load_predictor("waiting")
+        load_predictor(network_of("waiting"))
 
 
 def test_weights_that_are_not_finite_are_a_sentence_not_numbers() -> None:
@@ -223,7 +224,7 @@ def test_opening_a_run_does_not_delay_one_that_is_open(
 ) -> None:
     other = "other"
     shutil.copytree(own_run.folder, own_run.folder.parent / other)
-    ready = load_predictor("mine")
+    ready = load_predictor(network_of("mine"))
     release = threading.Event()
 
     def slow(run: Run, epoch: int | None) -> None:
@@ -232,9 +233,9 @@ def test_opening_a_run_does_not_delay_one_that_is_open(
 
     monkeypatch.setattr("core.inference.open_model", slow)
     with ThreadPoolExecutor() as pool:
-        waiting = pool.submit(load_predictor, other)
+        waiting = pool.submit(load_predictor, network_of(other))
         try:
-            assert pool.submit(load_predictor, "mine").result(timeout=60) is ready
+            assert pool.submit(load_predictor, network_of("mine")).result(timeout=60) is ready
             assert not waiting.done()
         finally:
             release.set()
@@ -245,7 +246,7 @@ def test_only_so_many_networks_are_kept(own_run: Run, monkeypatch: pytest.Monkey
     monkeypatch.setattr("core.inference._ready", {})
     for name in ("a", "b", "c"):
         shutil.copytree(own_run.folder, own_run.folder.parent / name)
-    first, second = load_predictor("a"), load_predictor("b")
-    load_predictor("c")
-    assert load_predictor("b") is second
-    assert load_predictor("a") is not first
+    first, second = load_predictor(network_of("a")), load_predictor(network_of("b"))
+    load_predictor(network_of("c"))
+    assert load_predictor(network_of("b")) is second
+    assert load_predictor(network_of("a")) is not first

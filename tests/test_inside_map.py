@@ -16,29 +16,30 @@ from core.inside_map import (
     shown,
     tsne_places,
 )
+from tests.networks import network_of
 
 DIGITS = shown()
 
 
 @pytest.mark.parametrize("run", ["fast", "purawr", "soorya"])
 def test_from_the_embedding_the_last_layer_reads_the_answer(run: str) -> None:
-    kernel, bias = probe.probe(run).model.layers[-1].get_weights()
-    logits = np.float64(inside(run).values) @ kernel + bias
+    kernel, bias = probe.probe(network_of(run)).model.layers[-1].get_weights()
+    logits = np.float64(inside(network_of(run)).values) @ kernel + bias
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    answers = load_predictor(run).probabilities(DIGITS.images)
+    answers = load_predictor(network_of(run)).probabilities(DIGITS.images)
     assert powers / powers.sum(axis=1, keepdims=True) == pytest.approx(answers, abs=1e-4)
 
 
 @pytest.mark.parametrize("run", ["fast", "purawr"])
 def test_the_map_by_pca_keeps_the_most_variance(run: str) -> None:
-    found = inside(run)
+    found = inside(network_of(run))
     centred = np.float64(found.values) - np.float64(found.values).mean(axis=0)
     # By the digits' products with each other: another way than the one through scikit-learn.
     squares, left = np.linalg.eigh(centred @ centred.T)
     sizes, left = np.sqrt(np.maximum(squares[::-1], 0)), left[:, ::-1]
     assert found.shares == pytest.approx(sizes[:2] ** 2 / (sizes**2).sum(), rel=1e-3)
     places = np.empty((1000, 2))
-    for some in pca_dots(run):
+    for some in pca_dots(network_of(run)):
         places[some.indices] = some.places
         assert (DIGITS.labels[some.indices] == some.label).all()
     expected = left[:, :2] * sizes[:2]
@@ -46,30 +47,30 @@ def test_the_map_by_pca_keeps_the_most_variance(run: str) -> None:
 
 
 def test_a_test_digit_lies_where_it_lies() -> None:
-    nine = next(some for some in pca_dots("fast") if 17 in some.indices)
+    nine = next(some for some in pca_dots(network_of("fast")) if 17 in some.indices)
     expected = nine.places[nine.indices.tolist().index(17)]
-    assert place("fast", None, DIGITS.images[17]) == pytest.approx(expected, abs=1e-3)
+    assert place(network_of("fast"), DIGITS.images[17]) == pytest.approx(expected, abs=1e-3)
     tsne = np.random.default_rng(0).normal(size=(1000, 2)).astype(np.float32)
-    assert place("fast", None, DIGITS.images[17], tsne) == pytest.approx(tsne[17])
+    assert place(network_of("fast"), DIGITS.images[17], tsne) == pytest.approx(tsne[17])
 
 
 def test_a_drawing_lies_among_its_five_nearest() -> None:
     drawing = np.roll(DIGITS.images[17], 1, axis=1)
-    values = np.float64(inside("yalcin").values)
-    own = np.float64(inside_map.embedded(probe.probe("yalcin"), drawing[None])[0])
+    values = np.float64(inside(network_of("yalcin")).values)
+    own = np.float64(inside_map.embedded(probe.probe(network_of("yalcin")), drawing[None])[0])
     distances = np.array([np.sqrt(((one - own) ** 2).sum()) for one in values])
     nearest = sorted(range(1000), key=lambda k: distances[k])[:5]
     tsne = np.random.default_rng(0).normal(size=(1000, 2)).astype(np.float32)
     weights = np.array([1 / distances[k] for k in nearest])
     expected = (tsne[nearest] * weights[:, None]).sum(axis=0) / weights.sum()
-    assert place("yalcin", None, drawing, tsne) == pytest.approx(expected, abs=1e-4)
+    assert place(network_of("yalcin"), drawing, tsne) == pytest.approx(expected, abs=1e-4)
 
 
 def test_neighbours_are_the_nearest_without_the_digit_itself() -> None:
-    values = np.float64(inside("purawr").values)
+    values = np.float64(inside(network_of("purawr")).values)
     distances = [float(np.sqrt(((one - values[42]) ** 2).sum())) for one in values]
     expected = sorted((k for k in range(1000) if k != 42), key=lambda k: distances[k])[:10]
-    near = near_inside("purawr", None, DIGITS.images[42])
+    near = near_inside(network_of("purawr"), DIGITS.images[42])
     assert near.indices.tolist() == expected
     assert near.distances == pytest.approx([distances[k] for k in expected], rel=1e-3)
     assert near.labels.tolist() == DIGITS.labels[expected].tolist()
@@ -89,7 +90,7 @@ def test_a_network_that_reads_well_has_neighbours_of_one_kind() -> None:
     inner, outer = (
         sum(find(k).same(int(DIGITS.labels[k])) for k in chosen) / (10 * len(chosen))
         for find in (
-            lambda k: near_inside("fast", None, DIGITS.images[k]),
+            lambda k: near_inside(network_of("fast"), DIGITS.images[k]),
             lambda k: near_by_pixels(DIGITS.images[k]),
         )
     )
@@ -99,7 +100,7 @@ def test_a_network_that_reads_well_has_neighbours_of_one_kind() -> None:
 
 def test_t_sne_keeps_neighbours_together_and_is_the_same_each_time() -> None:
     told: list[tuple[int, int]] = []
-    found = tsne_places("purawr", None, lambda *far: told.append(far))
+    found = tsne_places(network_of("purawr"), lambda *far: told.append(far))
     assert found.shape == (1000, 2)
     assert told == [(0, 0), (1000, 1000)]
     apart = ((found[:, None] - found[None]) ** 2).sum(axis=-1)
@@ -111,16 +112,16 @@ def test_t_sne_keeps_neighbours_together_and_is_the_same_each_time() -> None:
 
 
 def test_what_was_worked_out_is_shared_and_cannot_be_changed() -> None:
-    assert inside("fast") is inside("fast")
-    assert inside("fast", 1) is not inside("fast")
+    assert inside(network_of("fast")) is inside(network_of("fast"))
+    assert inside(network_of("fast", 1)) is not inside(network_of("fast"))
     with pytest.raises(ValueError, match="read-only"):
-        inside("fast").values[0, 0] = 1
+        inside(network_of("fast")).values[0, 0] = 1
 
 
 def test_too_many_numbers_a_digit_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inside_map, "LARGEST", 2000)
     with pytest.raises(RunError, match="2,304 numbers: too many"):
-        inside("fast", 2)
+        inside(network_of("fast", 2))
 
 
 def test_a_network_for_which_all_digits_are_one_gets_a_sentence() -> None:

@@ -8,6 +8,7 @@ from core import datasets
 from core.flips import KIND, Change, changed
 from core.flips_search import smallest_flips
 from core.inference import load_predictor  # TensorFlow, before a page's thread needs it
+from tests.networks import network_of
 from tests.views import said
 
 SAMPLE = datasets.load("mnist-sample").test
@@ -20,10 +21,12 @@ def _page() -> None:
     from core import datasets
     from core.preprocessing import Digit
     from pages.widgets.predict_flips import flips_view
+    from tests.networks import network_of
 
     image = datasets.load("mnist-sample").test.images[st.session_state.get("digit", 17)]
     digit = Digit(image, (), (0, 0, 28, 28))
-    flips_view(digit, st.session_state.get("of", "fast"), st.session_state.get("at"))
+    network = network_of(st.session_state.get("of", "fast"), st.session_state.get("at"))
+    flips_view(digit, network)
 
 
 @pytest.fixture
@@ -48,7 +51,9 @@ def test_a_slider_changes_the_digit_and_what_is_read_and_the_button_takes_it_bac
     page: AppTest,
 ) -> None:
     page.slider(key="predict-flips-turn").set_value(180.0).run()
-    turned = load_predictor("fast").probabilities(changed(DIGIT, Change(turn=180))[None])[0]
+    turned = load_predictor(network_of("fast")).probabilities(
+        changed(DIGIT, Change(turn=180))[None]
+    )[0]
     assert turned.argmax() == 6
     assert reads(page).startswith("Reads **6**")
     assert "no longer 9" in reads(page)
@@ -62,7 +67,7 @@ def test_a_slider_changes_the_digit_and_what_is_read_and_the_button_takes_it_bac
 
 
 def test_each_flip_sets_its_slider_and_is_read_as_it_says(page: AppTest) -> None:
-    found = smallest_flips(DIGIT, load_predictor("fast").probabilities)
+    found = smallest_flips(DIGIT, load_predictor(network_of("fast")).probabilities)
     shown = [one.key for one in page.button if str(one.key).startswith("predict-flips-show-")]
     expected = [name for name, one in found.items() if one.smallest]
     assert shown == [f"predict-flips-show-{name}" for name in expected]
@@ -90,7 +95,7 @@ def test_another_digit_begins_unchanged(page: AppTest) -> None:
 def _unlearnt() -> int:
     """A digit that the finished network reads otherwise than after its first epoch."""
     early, late = (
-        load_predictor("fast", epoch).probabilities(SAMPLE.images).argmax(axis=1)
+        load_predictor(network_of("fast", epoch)).probabilities(SAMPLE.images).argmax(axis=1)
         for epoch in (1, None)
     )
     return int(np.flatnonzero(early != late)[0])
@@ -100,7 +105,7 @@ def test_an_epoch_answers_for_itself_and_a_missing_run_gets_a_sentence() -> None
     page = AppTest.from_function(_page, default_timeout=60)
     page.session_state["at"] = 1
     page.session_state["digit"] = index = _unlearnt()
-    early = load_predictor("fast", 1).probabilities(SAMPLE.images[index][None])[0]
+    early = load_predictor(network_of("fast", 1)).probabilities(SAMPLE.images[index][None])[0]
     assert f"Reads **{early.argmax()}**" in reads(page.run())
     assert f"no longer reads {early.argmax()}" in said(page)
     page.session_state["of"] = "nobody"

@@ -15,6 +15,7 @@ from core import (
     second_opinions,
 )
 from core.inference import load_predictor
+from tests.networks import network_of
 from tests.views import said
 
 SAMPLE = datasets.load("mnist-sample").test
@@ -27,19 +28,21 @@ def _page() -> None:
     from core import datasets
     from core.preprocessing import Digit
     from pages.widgets.predict_why import why_view
+    from tests.networks import network_of
 
     index = st.session_state.get("digit", 17)
     blank = np.zeros((28, 28), np.uint8)
     image = blank if index is None else datasets.load("mnist-sample").test.images[index]
     digit = Digit(image, (), (0, 0, 28, 28))
-    why_view(digit, st.session_state.get("of", "fast"), st.session_state.get("at"))
+    network = network_of(st.session_state.get("of", "fast"), st.session_state.get("at"))
+    why_view(digit, network)
 
 
 @pytest.fixture(autouse=True)
 def fresh_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Only shipped runs, none of which was opened."""
     monkeypatch.setenv("DIGITSCOPE_RUNS", str(tmp_path))
-    monkeypatch.setattr(second_opinions, "_networks", {})
+    monkeypatch.setattr(second_opinions, "_ready", {})
     monkeypatch.setattr(chores, "_known", {})
 
 
@@ -51,7 +54,7 @@ def view(**state: object) -> AppTest:
 
 
 def test_the_first_three_stand_in_a_sentence() -> None:
-    answers = load_predictor("fast").probabilities(SAMPLE.images[17:18])[0]
+    answers = load_predictor(network_of("fast")).probabilities(SAMPLE.images[17:18])[0]
     first, second, third = np.argsort(-answers)[:3]
     words = view().markdown[0].value
     assert words.startswith(f"**fast** reads **{first}** with a probability of")
@@ -126,7 +129,7 @@ def test_the_other_runs_are_asked_once_somebody_wants_it() -> None:
 def _disputed() -> int:
     """A digit that fast and purawr read differently, and fast and best alike."""
     fast, best, other = (
-        load_predictor(name).probabilities(SAMPLE.images[:400]).argmax(axis=1)
+        load_predictor(network_of(name)).probabilities(SAMPLE.images[:400]).argmax(axis=1)
         for name in ("fast", "best", "purawr")
     )
     return int(np.flatnonzero((fast != other) & (fast == best))[0])
@@ -135,7 +138,7 @@ def _disputed() -> int:
 def test_the_epochs_are_told_in_a_sentence() -> None:
     assert "It read **9** from epoch 1 on, without a change." in said(view())
     early, late = (
-        load_predictor("purawr", epoch).probabilities(SAMPLE.images).argmax(axis=1)
+        load_predictor(network_of("purawr", epoch)).probabilities(SAMPLE.images).argmax(axis=1)
         for epoch in (1, None)
     )
     index = int(np.flatnonzero(early != late)[0])

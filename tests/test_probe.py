@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from core import datasets, probe, runs
 from core.inference import load_predictor
 from core.probe import layers_of
+from tests.networks import network_of
 from tests.oracles import convolve
 
 TEST = datasets.load("mnist-sample").test
@@ -21,8 +22,8 @@ def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 @pytest.mark.parametrize("run", RUNS)
 def test_from_every_layer_the_rest_leads_to_the_same_answer(run: str) -> None:
     images = TEST.images[:4]
-    opened = probe.probe(run)
-    answers = load_predictor(run).probabilities(images)
+    opened = probe.probe(network_of(run))
+    answers = load_predictor(network_of(run)).probabilities(images)
     outputs = opened.outputs(images)
     rows = list(runs.find(run).info.recipe.architecture.rows())
     assert list(outputs) == [row.name for row in rows] == opened.names
@@ -35,32 +36,36 @@ def test_from_every_layer_the_rest_leads_to_the_same_answer(run: str) -> None:
 
 def test_a_layer_gives_what_plain_loops_give() -> None:
     image = TEST.images[0]
-    kernels, bias = (np.float64(one) for one in probe.probe("yalcin").model.layers[0].get_weights())
+    kernels, bias = (
+        np.float64(one) for one in probe.probe(network_of("yalcin")).model.layers[0].get_weights()
+    )
     expected = np.maximum(convolve(image[..., None] / 255, kernels, bias), 0)
-    assert layers_of("yalcin", None, image)["conv_1"] == pytest.approx(expected, abs=1e-5)
+    assert layers_of(network_of("yalcin"), image)["conv_1"] == pytest.approx(expected, abs=1e-5)
 
 
 def test_what_was_computed_is_shared_and_cannot_be_changed() -> None:
-    first = layers_of("fast", None, TEST.images[1])
-    assert layers_of("fast", None, TEST.images[1].copy()) is first
-    assert layers_of("fast", 1, TEST.images[1]) is not first
-    assert probe.probe("fast") is probe.probe("fast")
+    first = layers_of(network_of("fast"), TEST.images[1])
+    assert layers_of(network_of("fast"), TEST.images[1].copy()) is first
+    assert layers_of(network_of("fast", 1), TEST.images[1]) is not first
+    assert probe.probe(network_of("fast")) is probe.probe(network_of("fast"))
     with pytest.raises(ValueError, match="read-only"):
         first["conv_1"][0, 0, 0] = 1
 
 
 def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = sum(value.nbytes for value in layers_of("fast", None, TEST.images[0]).values())
+    one = sum(value.nbytes for value in layers_of(network_of("fast"), TEST.images[0]).values())
     monkeypatch.setattr(probe, "MOST_BYTES", 3 * one)
     for k in range(6):
-        layers_of("fast", None, TEST.images[k])
+        layers_of(network_of("fast"), TEST.images[k])
     kept = sum(probe._size(outputs) for outputs in probe._seen.values())
     assert kept <= 3 * one
-    assert layers_of("fast", None, TEST.images[5]) is layers_of("fast", None, TEST.images[5])
+    assert layers_of(network_of("fast"), TEST.images[5]) is layers_of(
+        network_of("fast"), TEST.images[5]
+    )
 
 
 @pytest.mark.parametrize("name", ["conv_9", "dense_1"])
 def test_there_is_nothing_after_the_last_layer_or_one_that_does_not_exist(name: str) -> None:
-    opened = probe.probe("fast")
+    opened = probe.probe(network_of("fast"))
     with pytest.raises(ValueError, match=r"not in list|not enough values"):
         opened.rest(opened.inputs(TEST.images[:1]), name)

@@ -19,6 +19,7 @@ from core.architectures import (
 )
 from core.field_pictures import boxed
 from core.receptive import Field, receptive_field
+from tests.networks import network_of
 
 OUT = Dense(units=10, activation="softmax")
 
@@ -86,7 +87,7 @@ def test_exactly_the_pixels_of_the_field_change_the_number(name: str) -> None:
 @pytest.mark.parametrize("run", ["best", "kundathil", "soorya", "purawr"])
 def test_in_trained_networks_nothing_outside_the_field_changes_anything(run: str) -> None:
     architecture = runs.find(run).info.recipe.architecture
-    opened = probe.probe(run)
+    opened = probe.probe(network_of(run))
     base = opened.inputs(datasets.load("mnist-sample").test.images[3:4])[0]
     rows = [row for row in architecture.rows() if row.layer.kind in {"conv", "pool", "dense"}]
     for row in [*rows[:2], rows[-1]]:

@@ -16,6 +16,7 @@ from core.sanity import (
     reached,
     verdict,
 )
+from tests.networks import network_of
 
 IMAGE = datasets.load("mnist-sample").test.images[17]
 NINE = Question(9)
@@ -27,7 +28,7 @@ def rows_of(run: str) -> list:
 
 def changed(run: str, count: int, how: str = "cascading") -> set[str]:
     """The layers of a randomised copy that hold other weights than the run's network."""
-    real, copy = probe.probe(run).model, randomised(run, None, count, how).model
+    real, copy = probe.probe(network_of(run)).model, randomised(network_of(run), count, how).model
     return {
         one.name
         for one, other in zip(real.layers, copy.layers, strict=True)
@@ -60,9 +61,11 @@ def test_there_are_no_more_layers(count: int) -> None:
 
 
 def test_the_shared_network_is_never_touched() -> None:
-    before = [one.copy() for one in probe.probe("purawr").model.get_weights()]
-    map_of_random("purawr", None, IMAGE, NINE, "occlusion", count=3)
-    for one, other in zip(before, probe.probe("purawr").model.get_weights(), strict=True):
+    before = [one.copy() for one in probe.probe(network_of("purawr")).model.get_weights()]
+    map_of_random(network_of("purawr"), IMAGE, NINE, "occlusion", count=3)
+    for one, other in zip(
+        before, probe.probe(network_of("purawr")).model.get_weights(), strict=True
+    ):
         assert np.array_equal(one, other)
 
 
@@ -78,8 +81,8 @@ def test_the_same_seed_gives_the_same_weights_and_a_layer_its_own() -> None:
 
 
 def test_nothing_random_changes_nothing() -> None:
-    real = explained("purawr", None, IMAGE, NINE, "integrated-gradients")
-    copy = map_of_random("purawr", None, IMAGE, NINE, "integrated-gradients", count=0)
+    real = explained(network_of("purawr"), IMAGE, NINE, "integrated-gradients")
+    copy = map_of_random(network_of("purawr"), IMAGE, NINE, "integrated-gradients", count=0)
     assert copy == pytest.approx(real, abs=1e-6)
 
 
@@ -103,22 +106,22 @@ def test_the_verdict_follows_the_correlation() -> None:
 
 def test_integrated_gradients_depend_on_every_layer_of_best() -> None:
     for count in (1, 7):
-        other = map_of_random("best", None, IMAGE, NINE, "integrated-gradients", count=count)
-        found = alike(explained("best", None, IMAGE, NINE, "integrated-gradients"), other)
+        other = map_of_random(network_of("best"), IMAGE, NINE, "integrated-gradients", count=count)
+        found = alike(explained(network_of("best"), IMAGE, NINE, "integrated-gradients"), other)
         assert abs(found) < sanity.HARDLY
 
 
 def test_over_all_layers_each_method_gets_a_number_a_layer() -> None:
     told: list[tuple[int, int]] = []
-    found = over_layers("purawr", None, IMAGE, NINE, None, lambda *far: told.append(far))
+    found = over_layers(network_of("purawr"), IMAGE, NINE, None, lambda *far: told.append(far))
     assert [one.method for one in found] == ["integrated-gradients", "occlusion"]
     assert told == [(k, 6) for k in range(6)]
-    real = explained("purawr", None, IMAGE, NINE, "occlusion")
+    real = explained(network_of("purawr"), IMAGE, NINE, "occlusion")
     for count, (name, value) in enumerate(
         zip(found[1].layers, found[1].correlations, strict=True), start=1
     ):
         assert name == f"dense_{4 - count}"
-        other = map_of_random("purawr", None, IMAGE, NINE, "occlusion", count=count)
+        other = map_of_random(network_of("purawr"), IMAGE, NINE, "occlusion", count=count)
         assert value == pytest.approx(alike(real, other))
 
 
@@ -127,4 +130,4 @@ def test_it_stops_when_it_is_told_to() -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        over_layers("purawr", None, IMAGE, NINE, None, stop)
+        over_layers(network_of("purawr"), IMAGE, NINE, None, stop)

@@ -14,6 +14,7 @@ from core.page_digits import find_digits
 from core.preprocessing import Digit, find_digit
 from core.second_looks import clearest
 from tests.made_pictures import on_page
+from tests.networks import network_of
 from tests.test_shadows import around, drawn, lit
 
 SIDE = 400
@@ -98,6 +99,6 @@ def test_a_digit_in_the_point_of_a_dark_shadow_is_found(
     corners: list[tuple[int, int]],
 ) -> None:
     page = drawn((700, 650), text, at, size, pen)
-    judge = load_predictor("fast").probabilities
+    judge = load_predictor(network_of("fast")).probabilities
     (found,) = find_digits(lit(page, corners, depth, soft), judge=judge)
     assert np.abs(np.subtract(found.digit.box, around(page))).max() <= 8

@@ -26,6 +26,7 @@ from core.second_opinions import (
 )
 from core.temperature import temperature_of
 from tests.conftest import Trained
+from tests.networks import network_of
 
 SAMPLE = datasets.load("mnist-sample").test
 
@@ -33,7 +34,7 @@ SAMPLE = datasets.load("mnist-sample").test
 @pytest.fixture
 def nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that has not opened a network yet."""
-    monkeypatch.setattr(second_opinions, "_networks", {})
+    monkeypatch.setattr(second_opinions, "_ready", {})
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_all_other_runs_with_a_network_are_asked_shipped_first_then_the_newest(
     own(only_shipped, trained, "newer", 2024)
     own(only_shipped, trained, "untrained", 2025, model_sha256="")
     (only_shipped / "broken").mkdir()
-    found, left_out = other_runs("best")
+    found, left_out = other_runs(runs.find("best"))
     shipped = [run.id for run in runs.list_shipped() if run.id != "best"]
     assert [run.id for run in found] == [*shipped, "newer", "older"]
     assert left_out == 0
@@ -74,7 +75,7 @@ def test_all_other_runs_with_a_network_are_asked_shipped_first_then_the_newest(
 def test_no_more_than_so_many_are_asked(only_shipped: Path, trained: Trained) -> None:
     for k in range(MOST):
         own(only_shipped, trained, f"mine-{k:02}", 2001 + k)
-    found, left_out = other_runs("best")
+    found, left_out = other_runs(runs.find("best"))
     shipped = len(runs.list_shipped()) - 1
     assert len(found) == MOST
     assert left_out == shipped
@@ -91,7 +92,7 @@ def test_they_answer_as_they_would_in_use() -> None:
     assert told == [(0, 2), (1, 2), (2, 2)]
     for image in SAMPLE.images[:5]:
         for one in opinions(asked, image):
-            expected = load_predictor(one.run).probabilities(image[None])[0]
+            expected = load_predictor(network_of(one.run)).probabilities(image[None])[0]
             assert one.answer == expected.argmax()
             assert one.confidence == pytest.approx(
                 calibrated_by_hand(one.run, expected)[one.answer]
@@ -147,10 +148,10 @@ def test_the_answers_over_the_epochs_are_those_that_are_stored(name: str) -> Non
         assert found.epochs == (*run.epochs(), None)
         expected = [calibrated_by_hand(name, one.probabilities[index]) for one in stored]
         assert found.probabilities[:-1] == pytest.approx(np.stack(expected), abs=2e-3)
-        finished = load_predictor(name).probabilities(SAMPLE.images[index][None])[0]
+        finished = load_predictor(network_of(name)).probabilities(SAMPLE.images[index][None])[0]
         by_hand = calibrated_by_hand(name, finished)
         assert found.probabilities[-1] == pytest.approx(by_hand, abs=1e-5)
-        assert calibrated(name, None)(SAMPLE.images[index][None])[0] == pytest.approx(
+        assert calibrated(network_of(name))(SAMPLE.images[index][None])[0] == pytest.approx(
             by_hand, abs=1e-6
         )
 

@@ -9,12 +9,12 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core import figures, runs
+from core import figures
 from core.digit_sheet import sheet_url
 from core.evaluation import UNSURE_BELOW
 from core.palette import OTHER, TEXT
 from core.reading import Reading, lines_of
-from core.runs import Run
+from core.runs import Network
 from core.temperature import temperature_of, tempered
 from pages.widgets.digit_grid import Cell, picture_grid
 from pages.widgets.predictors import predictor
@@ -28,31 +28,40 @@ LONGEST_METRIC = 9
 
 
 @dataclass(frozen=True)
-class Network:
-    """A network that is ready to answer, and what is to be known of it."""
+class ReadyNetwork:
+    """A network that is ready to answer, and what is to be known of it.
 
-    run: Run
-    epoch: int | None
+    Attributes:
+        network: the run's, finished or as it was after an epoch.
+        ask: digits, uint8 (n, 28, 28), to probabilities, float32 (n, 10), not calibrated.
+        temperature: what calibrates them.
+    """
+
+    network: Network
     ask: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
     temperature: float
 
-    @property
-    def key(self) -> tuple[str, str, int | None]:
-        """What tells it from others, and from itself after another training."""
-        return self.run.id, self.run.info.model_sha256 or "", self.epoch
 
+def wake_up(network: Network) -> ReadyNetwork:
+    """Make a network ready to answer, with a spinner while that takes time.
 
-def network_of(run_id: str, epoch: int | None) -> Network:
-    """The network of a run, woken up if need be. Raises RunError if it cannot be asked."""
-    run = runs.find(run_id)
+    Args:
+        network: a run's, finished or as it was after an epoch.
+
+    Returns:
+        The network with what it takes to ask it.
+
+    Raises:
+        RunError: it cannot be opened, or the weights of that epoch are not kept.
+    """
     with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
-        ready = predictor(run_id, epoch)
-    return Network(run, epoch, ready.probabilities, temperature_of(run))
+        ask = predictor(network).probabilities
+    return ReadyNetwork(network, ask, temperature_of(network.run))
 
 
 def show_answer(
     readings: Sequence[Reading],
-    network: Network,
+    ready: ReadyNetwork,
     chosen: int,
     on_choose: Callable[[int], None],
 ) -> None:
@@ -60,15 +69,15 @@ def show_answer(
     one = readings[chosen]
     if len(readings) == 1:
         with _beside_its_picture(one):
-            _headline(one, network)
-            _which_epoch(network)
+            _headline(one, ready)
+            _which_epoch(ready)
     else:
         _whole(readings)
-        _which_epoch(network)
+        _which_epoch(ready)
         _cards(readings, chosen, on_choose)
         with _beside_its_picture(one):
             st.markdown(f"Digit {chosen + 1} of {len(readings)}: **{in_words(one)}**")
-    probabilities = [float(p) for p in _calibrated(one, network)]
+    probabilities = [float(p) for p in _calibrated(one, ready)]
     if one.verdict.kind == "not a digit":
         _were_it_a_digit(one, probabilities)
     else:
@@ -118,43 +127,43 @@ def _beside_its_picture(one: Reading) -> st.delta_generator.DeltaGenerator:
     return words
 
 
-def _which_epoch(network: Network) -> None:
-    if network.epoch is None:
+def _which_epoch(ready: ReadyNetwork) -> None:
+    if ready.network.epoch is None:
         return
-    info = network.run.info
+    info = ready.network.run.info
     in_all = info.epochs_done or info.epochs_planned
-    st.caption(f"after epoch {network.epoch} of {in_all}: this is not the finished network")
+    st.caption(f"after epoch {ready.network.epoch} of {in_all}: this is not the finished network")
 
 
-def _headline(one: Reading, network: Network) -> None:
+def _headline(one: Reading, ready: ReadyNetwork) -> None:
     verdict = one.verdict
     sure = figures.percent(verdict.confidence)
     if verdict.kind == "sure":
-        st.metric("The network reads", str(verdict.digit), help=_how_sure(network))
+        st.metric("The network reads", str(verdict.digit), help=_how_sure(ready))
         st.caption(f"with a probability of {sure}")
     elif verdict.kind == "unsure":
-        _doubt(one, network, sure)
+        _doubt(one, ready, sure)
     else:
         st.metric("This looks like", "no digit")
         st.caption("It looks like none of the ten digits that the network has learnt.")
 
 
-def _doubt(one: Reading, network: Network, sure: str) -> None:
+def _doubt(one: Reading, ready: ReadyNetwork, sure: str) -> None:
     verdict, asked = one.verdict, "The network is unsure"
     if verdict.confidence >= UNSURE_BELOW:
-        st.metric(asked, f"{verdict.digit}?", help=_how_sure(network))
+        st.metric(asked, f"{verdict.digit}?", help=_how_sure(ready))
         st.caption(f"{sure} for {verdict.digit}, if it is a digit: it hardly looks like one.")
         return
-    st.metric(asked, f"{verdict.digit} or {verdict.second}?", help=_how_sure(network))
-    other = figures.percent(float(_calibrated(one, network)[verdict.second]))
+    st.metric(asked, f"{verdict.digit} or {verdict.second}?", help=_how_sure(ready))
+    other = figures.percent(float(_calibrated(one, ready)[verdict.second]))
     st.caption(
         f"{sure} for {verdict.digit}, {other} for {verdict.second}: written more clearly, it may "
         "know better."
     )
 
 
-def _calibrated(one: Reading, network: Network) -> NDArray[np.float32]:
-    return tempered(one.probabilities[None], network.temperature)[0]
+def _calibrated(one: Reading, ready: ReadyNetwork) -> NDArray[np.float32]:
+    return tempered(one.probabilities[None], ready.temperature)[0]
 
 
 def _whole(readings: Sequence[Reading]) -> None:
@@ -231,16 +240,16 @@ def _chart(probabilities: list[float] | None, *, muted: bool = False) -> None:
     )
 
 
-def _how_sure(network: Network) -> str:
+def _how_sure(ready: ReadyNetwork) -> str:
     """What a probability here means, and why some runs are never certain."""
     means = (
         "The probabilities are calibrated: the network's logits are divided by "
-        f"{network.temperature:.2f}, found on test digits, so that of the answers given with 90 %, "
+        f"{ready.temperature:.2f}, found on test digits, so that of the answers given with 90 %, "
         "about 90 % are right."
-        if network.temperature != 1
+        if ready.temperature != 1
         else "The probabilities are those of the network, as it is."
     )
-    smoothing = network.run.info.recipe.label_smoothing
+    smoothing = ready.network.run.info.recipe.label_smoothing
     if not smoothing:
         return means
     highest = 1 - smoothing * 9 / 10

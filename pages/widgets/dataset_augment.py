@@ -13,7 +13,7 @@ from pages.widgets.dataset_augment_knobs import augment_knobs
 from pages.widgets.dataset_choice import choose_index
 from pages.widgets.digit_grid import Cell, digit_grid
 from pages.widgets.predictors import predictor
-from pages.widgets.run_picker import NO_RUN, chosen_epoch, chosen_run
+from pages.widgets.run_picker import NO_RUN, network_in_use
 from pages.widgets.words import plain
 
 Digits = NDArray[np.uint8]
@@ -101,17 +101,17 @@ def _two(before: Digits, after: Digits, most: Change) -> None:
 
 def _read(images: Digits) -> tuple[str, list[Reading]] | None:
     """The run in use, and what it reads in each picture; None, and a sentence, if it cannot."""
-    run, epoch = chosen_run(), chosen_epoch()
-    if run is None:
-        st.info(NO_RUN)
-        return None
     try:
+        network = network_in_use()
+        if network is None:
+            st.info(NO_RUN)
+            return None
         with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
-            probabilities = predictor(run, epoch).probabilities(images)
+            probabilities = predictor(network).probabilities(images)
     except DigitscopeError as error:
         st.warning(plain(str(error)), icon=":material/broken_image:")
         return None
-    return (run if epoch is None else f"{run} (epoch {epoch})"), readings(probabilities)
+    return network.name, readings(probabilities)
 
 
 def _say(run: str, label: int, before: Reading, after: Reading) -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.architectures import Row
-from core.runs import Run
+from core.runs import Network
 from pages.widgets.dataset_choice import DATA, SPLIT
 from pages.widgets.links import follow, write
 
@@ -21,26 +21,23 @@ NEXT_INDEX = "filters_next_index"
 
 @dataclass(frozen=True)
 class Seen:
-    """A network, finished or after an epoch, and the digit that it looks at.
+    """A network and the digit that it looks at.
 
-    `image`: uint8 (28, 28). `label`: None if nobody said which digit it is. `name`: of the digit,
-    in a sentence.
+    Attributes:
+        network: a run's, finished or as it was after an epoch.
+        image: the digit, uint8 (28, 28).
+        label: which digit it is; None if nobody said so.
+        name: what the digit is called in a sentence.
     """
 
-    run: Run
-    epoch: int | None
+    network: Network
     image: NDArray[np.uint8]
     label: int | None
     name: str
 
-    @property
-    def who(self) -> str:
-        """The run, and its epoch if it is not the finished network, for sentences."""
-        return self.run.id if self.epoch is None else f"{self.run.id} (epoch {self.epoch})"
-
     def rows(self) -> list[Row]:
         """The network's layers, from the first to the last."""
-        return list(self.run.info.recipe.architecture.rows())
+        return list(self.network.run.info.recipe.architecture.rows())
 
 
 def chosen_layer(seen: Seen, only: Callable[[Row], bool] | None = None) -> str | None:
@@ -59,8 +56,8 @@ def chosen_layer(seen: Seen, only: Callable[[Row], bool] | None = None) -> str |
     asked = follow(LAYER, lambda text: text or None)
     if asked and asked not in {row.name for row in seen.rows()}:
         st.warning(
-            f"The network of {seen.run.id} has no layer of the name that the link asks for: this "
-            "is its first.",
+            f"The network of {seen.network.run.id} has no layer of the name that the link asks "
+            "for: this is its first.",
             icon=":material/link_off:",
         )
     if state[LAYER] not in names:

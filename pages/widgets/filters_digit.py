@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.digit_stats import split_of
 from core.errors import PictureError
 from core.preprocessing import find_digit
-from core.runs import Run
+from core.runs import Network
 from pages.widgets.canvas import PAPER, canvas
 from pages.widgets.dataset_choice import INDEX, choose_digits, choose_index
 from pages.widgets.filters_choice import NEXT_INDEX, Seen
@@ -22,10 +22,17 @@ _WAY = "filters-way"
 _LAST = "filters_last_upload"
 
 
-def choose_seen(run: Run, epoch: int | None) -> Seen | None:
-    """Draw the choice of a digit, and give it with the network; None, and a sentence, without.
+def choose_seen(network: Network) -> Seen | None:
+    """Draw the choice of a digit.
 
-    Raises DatasetError if the dataset cannot be loaded.
+    Args:
+        network: what shall look at it.
+
+    Returns:
+        The digit with the network; None, after a sentence that says why, if there is no digit.
+
+    Raises:
+        DatasetError: the dataset cannot be loaded.
     """
     _follow()
     way = st.segmented_control(
@@ -38,7 +45,7 @@ def choose_seen(run: Run, epoch: int | None) -> Seen | None:
         help="A digit of the dataset by its index, one that you draw, or a picture of one.",
     )
     if way == "Dataset":
-        return _of_dataset(run, epoch)
+        return _of_dataset(network)
     try:
         image = _drawn() if way == "Draw" else _from_file()
     except PictureError as error:
@@ -48,7 +55,7 @@ def choose_seen(run: Run, epoch: int | None) -> Seen | None:
         st.info("Draw a digit, and the network's layers appear." if way == "Draw" else "No file.")
         return None
     name = "your drawing" if way == "Draw" else "your picture"
-    return Seen(run, epoch, image, None, name)
+    return Seen(network, image, None, name)
 
 
 def _follow() -> None:
@@ -61,7 +68,7 @@ def _follow() -> None:
         state[_WAY] = WAYS[0]
 
 
-def _of_dataset(run: Run, epoch: int | None) -> Seen | None:
+def _of_dataset(network: Network) -> Seen | None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         dataset, split = choose_digits()
         index = choose_index(dataset, split)
@@ -69,9 +76,7 @@ def _of_dataset(run: Run, epoch: int | None) -> Seen | None:
         return None
     digits = split_of(dataset, split)
     word = "training" if split == "train" else "test"
-    return Seen(
-        run, epoch, digits.images[index], int(digits.labels[index]), f"{word} digit {index:,}"
-    )
+    return Seen(network, digits.images[index], int(digits.labels[index]), f"{word} digit {index:,}")
 
 
 def _drawn() -> NDArray[np.uint8] | None:

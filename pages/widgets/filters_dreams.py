@@ -78,9 +78,8 @@ def _choices() -> tuple[str, "Strength"]:
 
 
 def _ten(seen: Seen, strength: "Strength") -> None:
-    run = seen.run
     chore: Chore[tuple[Dream, ...]] = shared(
-        (run.folder, run.info.model_sha256, seen.epoch, strength, "dreams of the digits"),
+        (seen.network, strength, "dreams of the digits"),
         partial(_dream_of_digits, seen, strength),
     )
     dreams = chore.state.result
@@ -97,12 +96,13 @@ def _ten(seen: Seen, strength: "Strength") -> None:
                 enlarged(255 - dream.image, _BIG),
                 caption=f"{name}: read as {NAMES[dream.answer]}, {sure}",
                 width=28 * _BIG,
-                alt=f"What {seen.who} dreams of for {name}",
+                alt=f"What {seen.network.name} dreams of for {name}",
             )
     right = sum(dream.answer == dream.aim.number for dream in dreams)
     st.write(
-        f"Each picture raises the logit of one digit; below it stands how {plain(seen.who)} reads "
-        f"it: {right} of 10 as what was dreamt of. They were dreamt once, for all visitors."
+        "Each picture raises the logit of one digit; below it stands how "
+        f"{plain(seen.network.name)} reads it: {right} of 10 as what was dreamt of. They were "
+        "dreamt once, for all visitors."
     )
 
 
@@ -126,9 +126,8 @@ def _one_map(seen: Seen, strength: "Strength") -> None:
     ):
         place = (shape[0] // 2, shape[1] // 2)
     aim = Aim(number, layer, place)
-    run = seen.run
     chore: Chore[tuple[Dream, float]] = shared(
-        (run.folder, run.info.model_sha256, seen.epoch, strength, aim),
+        (seen.network, strength, aim),
         partial(_dream_of_map, seen, aim, strength),
     )
     found = chore.state.result
@@ -156,7 +155,9 @@ def _show_one(seen: Seen, dream: "Dream", highest: float, *, is_map: bool) -> No
     what = f"map {aim.number} of {aim.layer}" if is_map else f"unit {aim.number} of {aim.layer}"
     picture, words = st.columns([1, 2], gap="medium")
     picture.image(
-        enlarged(255 - dream.image, 8), width=224, alt=f"What {seen.who} dreams of for {what}"
+        enlarged(255 - dream.image, 8),
+        width=224,
+        alt=f"What {seen.network.name} dreams of for {what}",
     )
     with words:
         number = "Its mean" if is_map and aim.place is None else "Its value"
@@ -177,7 +178,7 @@ def _show_one(seen: Seen, dream: "Dream", highest: float, *, is_map: bool) -> No
 def _dream_of_digits(seen: Seen, strength: "Strength", report: Report) -> "tuple[Dream, ...]":
     from core.dreams import classes, dream
 
-    return dream(seen.run.id, seen.epoch, classes(), strength, report)
+    return dream(seen.network, classes(), strength, report)
 
 
 def _dream_of_map(
@@ -186,9 +187,9 @@ def _dream_of_map(
     from core import datasets
     from core.dreams import dream, highest
 
-    (found,) = dream(seen.run.id, seen.epoch, [aim], strength, report)
+    (found,) = dream(seen.network, [aim], strength, report)
     digits = datasets.load("mnist-sample").test.images
-    return found, highest(seen.run.id, seen.epoch, aim, digits)
+    return found, highest(seen.network, aim, digits)
 
 
 def _far(state: State[Any]) -> str:

@@ -8,6 +8,7 @@ from core.figures import percent
 from core.forming import Formed, epoch_name, formed, gif
 from core.forming_figures import probability_strip
 from core.palette import TEXT
+from core.runs import Network
 from pages.widgets.answer import CHART_CONFIG
 from pages.widgets.colour_legend import colour_legend
 from pages.widgets.epoch_controls import epoch_controls
@@ -24,7 +25,7 @@ def forming_view(seen: Seen) -> None:
 
     Raises RunError if the network cannot be read.
     """
-    kept = seen.run.epochs()
+    kept = seen.network.run.epochs()
     if len(kept) < 2:
         st.info(_too_few(seen, kept), icon=":material/history_toggle_off:")
         return
@@ -36,7 +37,7 @@ def forming_view(seen: Seen) -> None:
     if layer is None:
         return
     with st.spinner("Going through the epochs ...", show_time=True):
-        found = formed(seen.run, seen.image, layer)
+        found = formed(seen.network.run, seen.image, layer)
     epoch = _choose(seen, found)
     place = found.place(epoch)
     left, right = st.columns(2, gap="large")
@@ -51,18 +52,18 @@ def forming_view(seen: Seen) -> None:
 def _too_few(seen: Seen, kept: list[int]) -> str:
     what = f"only the weights of epoch {kept[0]}" if kept else "no weights of single epochs"
     return (
-        f"The run “{plain(seen.run.id)}” keeps {what}, so there is nothing to watch form. Train "
-        "it for more epochs, or choose another run."
+        f"The run “{plain(seen.network.run.id)}” keeps {what}, so there is nothing to watch form. "
+        "Train it for more epochs, or choose another run."
     )
 
 
 def _choose(seen: Seen, found: Formed) -> int | None:
     """Draw what goes through the epochs, and give the one that is shown."""
     epochs = [epoch for epoch in found.epochs if epoch is not None]
-    if seen.run.id == chosen_run():
-        at = seen.epoch
+    if seen.network.run.id == chosen_run():
+        at = seen.network.epoch
         words = _reads(found, at) if at in found.epochs else "its weights cannot be read"
-        epoch_controls(epochs, at, f"{words} ({plain(seen.run.id)})", key=_KEY)
+        epoch_controls(epochs, at, f"{words} ({plain(seen.network.run.id)})", key=_KEY)
         return at
     # The slider in the sidebar belongs to the run in use.
     if st.session_state.get(_AT) not in found.epochs:
@@ -144,7 +145,7 @@ def _download(seen: Seen, layer: str) -> None:
     Streamlit can make a file on a click of the download button itself, but forgets at a rerun how,
     sometimes before the browser has the new button: and here the epochs go by.
     """
-    what = (seen.run.folder, seen.run.info.model_sha256, seen.image.tobytes(), layer)
+    what = (Network(seen.network.run), seen.image.tobytes(), layer)  # of any epoch: it has all
 
     def ask() -> None:
         st.session_state[_WANTED] = what
@@ -158,11 +159,11 @@ def _download(seen: Seen, layer: str) -> None:
         )
         return
     with st.spinner("Drawing the epochs ..."):
-        made = gif(seen.run, seen.image, layer)
+        made = gif(seen.network.run, seen.image, layer)
     st.download_button(
         f"Download the GIF ({len(made) / 1e6:.1f} MB)",
         data=made,
-        file_name=f"digitscope-{seen.run.id}-{layer}-forming.gif",
+        file_name=f"digitscope-{seen.network.run.id}-{layer}-forming.gif",
         mime="image/gif",
         icon=":material/download:",
         on_click="ignore",

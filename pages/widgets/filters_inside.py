@@ -40,7 +40,7 @@ def inside_view(seen: Seen) -> None:
     with st.spinner("The network reads 1,000 digits: a few seconds, once …"):
         from core.inside_map import inside
 
-        found = inside(seen.run.id, seen.epoch)
+        found = inside(seen.network)
     state = st.session_state
     way = choose_way(WAY)
     if state.get(_OF) != seen.image.tobytes():
@@ -76,8 +76,8 @@ def _by_pca(seen: Seen, shares: tuple[float, float]) -> None:
     first, second = (f"{100 * share:.1f} % of the variance" for share in shares)
     _chart(
         seen,
-        pca_dots(seen.run.id, seen.epoch),
-        place(seen.run.id, seen.epoch, seen.image),
+        pca_dots(seen.network),
+        place(seen.network, seen.image),
         (f"first component: {first}", f"second component: {second}"),
     )
 
@@ -85,10 +85,9 @@ def _by_pca(seen: Seen, shares: tuple[float, float]) -> None:
 def _by_tsne(seen: Seen) -> None:
     from core.inside_map import dots, place, tsne_places
 
-    run = seen.run
     chore: Chore[Floats] = shared(
-        (run.folder, run.info.model_sha256, seen.epoch, "inside by t-SNE"),
-        partial(tsne_places, run.id, seen.epoch),
+        (seen.network, "inside by t-SNE"),
+        partial(tsne_places, seen.network),
     )
     places = chore.state.result
     if places is None:
@@ -100,7 +99,7 @@ def _by_tsne(seen: Seen) -> None:
             chore, "Lay them out", "filters-inside-tsne", doing="Laying out 1,000 digits", far=_far
         )
         return
-    _chart(seen, dots(places), place(run.id, seen.epoch, seen.image, places), None)
+    _chart(seen, dots(places), place(seen.network, seen.image, places), None)
     if seen.label is None:
         st.caption(
             "t-SNE has no rule for a new point: your digit lies at the mean place of its five "
@@ -159,7 +158,7 @@ def _neighbours(seen: Seen) -> None:
             key="filters-inside-look",
         )
     for title, near, key in (
-        ("Nearest inside the network", near_inside(seen.run.id, seen.epoch, image), "near"),
+        ("Nearest inside the network", near_inside(seen.network, image), "near"),
         ("Nearest by their pixels", near_by_pixels(image), "pixels"),
     ):
         st.markdown(f"**{title}:** {_same(near, label)}")

@@ -46,7 +46,7 @@ def kernels_view(seen: Seen) -> None:
         layer = chosen_layer(seen, has_kernels)
         if layer is None:
             return
-        kernels = kernels_of(seen.run, seen.epoch, layer)
+        kernels = kernels_of(seen.network, layer)
         by = _order()
         channel = _channel(kernels)
     chosen = chosen_map(kernels.count)

@@ -59,7 +59,7 @@ def maps_view(seen: Seen) -> None:
         row = next(row for row in seen.rows() if row.name == layer)
         scale = _scale() if len(row.shape) == 3 else "common"
         order = _order()
-    values = layers_of(seen.run.id, seen.epoch, seen.image)[layer]
+    values = layers_of(seen.network, seen.image)[layer]
     if not np.isfinite(values).all():
         st.warning(
             "This layer gives numbers that are not finite: the training diverged. Choose another "
@@ -215,7 +215,7 @@ def _one(seen: Seen, layer: str, values: Values, scale: Scale, number: int) -> t
         last = layer == seen.rows()[-1].name
         digit = f": the digit {NAMES[number]}" if last else ""
         st.subheader(f"Unit {number} of {layer}{digit}", anchor=False)
-        field = receptive_field(seen.run.info.recipe.architecture, layer, (number,))
+        field = receptive_field(seen.network.run.info.recipe.architecture, layer, (number,))
         _looks(seen, field)
         st.markdown(f"Its value is **{exact(float(values[number]))}**. {_field_words(seen, field)}")
         return (number,)
@@ -227,7 +227,7 @@ def _one(seen: Seen, layer: str, values: Values, scale: Scale, number: int) -> t
     def opened(row: int, column: int) -> None:
         st.session_state[_PLACE] = (layer, row, column)
 
-    field = receptive_field(seen.run.info.recipe.architecture, layer, (row, column))
+    field = receptive_field(seen.network.run.info.recipe.architecture, layer, (row, column))
     with st.container(horizontal=True, gap="medium"):
         with st.container(width=_WIDTH):
             pixel_grid(
@@ -283,7 +283,7 @@ def _field_words(seen: Seen, field: Field) -> str:
             f" {100 * field.outside:.0f} % of what it reaches for lies beyond the edge, in the "
             "padding."
         )
-    if seen.run.info.recipe.scaling == "l2-axis-1":
+    if seen.network.run.info.recipe.scaling == "l2-axis-1":
         words += (
             " As this network's digits are scaled column by column, the rest of those columns "
             "has a say too."
@@ -294,5 +294,5 @@ def _field_words(seen: Seen, field: Field) -> str:
 def _number(seen: Seen, layer: str, place: tuple[int, ...]) -> None:
     from core.arithmetic import inside
 
-    network = inside(seen.run.id, seen.epoch, seen.image)
-    show_arithmetic(network, layer, place, seen.run.info.recipe.scaling)
+    network = inside(seen.network, seen.image)
+    show_arithmetic(network, layer, place, seen.network.run.info.recipe.scaling)

@@ -38,8 +38,8 @@ def network_view(seen: Seen) -> None:
     from core.probe import layers_of
 
     theme = st.context.theme.type
-    values = layers_of(seen.run.id, seen.epoch, seen.image)
-    answer = predictor(seen.run.id, seen.epoch).probabilities(seen.image[None])[0]
+    values = layers_of(seen.network, seen.image)
+    answer = predictor(seen.network).probabilities(seen.image[None])[0]
     st.markdown(_HOW)
     colour_legend("negative", "0", "positive")
     st.caption(
@@ -94,7 +94,7 @@ def _drawn(row: Row, values: NDArray[np.float32], theme: str | None) -> Picture:
 
 def _weights(seen: Seen, row: Row, values: NDArray[np.float32], theme: str | None) -> Picture:
     """The weights of the units that say most about the digit, as pictures of 28×28."""
-    kernels = kernels_of(seen.run, seen.epoch, row.name)
+    kernels = kernels_of(seen.network, row.name)
     found = pictures(kernels.pictures(0), strongest(values, _MAPS), theme, kernels.end(0))
     return Picture(
         png_url(found.sheet),
@@ -129,7 +129,7 @@ def _parameters(row: Row) -> str:
 
 def _total(seen: Seen) -> None:
     last = seen.rows()[-1].layer
-    architecture = seen.run.info.recipe.architecture
+    architecture = seen.network.run.info.recipe.architecture
     words = f"In all {len(architecture.layers)} layers with {architecture.parameters:,} parameters."
     if isinstance(last, Dense) and last.activation == "sigmoid":
         words += (

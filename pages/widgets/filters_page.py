@@ -4,11 +4,11 @@ import streamlit as st
 
 from core import runs
 from core.figures import percent
-from core.runs import Run
+from core.runs import Network, Run
 from pages.widgets.answer import enlarged
 from pages.widgets.filters_choice import Seen
 from pages.widgets.predictors import predictor
-from pages.widgets.run_picker import chosen_epoch, chosen_run
+from pages.widgets.run_picker import chosen_run, network_in_use
 from pages.widgets.words import plain
 
 NETWORK, KERNELS, MAPS, FORMING = "Network", "Kernels", "Maps", "Forming"
@@ -18,10 +18,14 @@ _TRAINING = "filters-training"
 _IN_USE = "the run in use"
 
 
-def choose_network() -> tuple[Run, int | None] | None:
-    """The run in use with its epoch, or one that is being trained now; None if there is no run.
+def choose_network() -> Network | None:
+    """Find the network that the page looks at; while a run is being trained, draw a choice.
 
-    Raises RunError if the run in use cannot be read.
+    Returns:
+        That of the run in use, or of one that is being trained now; None if there is no run.
+
+    Raises:
+        RunError: the run in use cannot be read.
     """
     chosen = chosen_run()
     training = {run.id: run for run in _in_training()}
@@ -38,8 +42,8 @@ def choose_network() -> tuple[Run, int | None] | None:
             help="A run that is being trained now is shown as it was after its last whole epoch.",
         )
         if name in training:
-            return training[name], training[name].epochs()[-1]
-    return (runs.find(chosen), chosen_epoch()) if chosen else None
+            return Network(training[name], training[name].epochs()[-1])
+    return network_in_use()
 
 
 def _in_training() -> list[Run]:
@@ -56,7 +60,7 @@ def show_digit(seen: Seen) -> None:
     Raises RunError if the network cannot be opened.
     """
     with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
-        network = predictor(seen.run.id, seen.epoch)
+        network = predictor(seen.network)
     probabilities = network.probabilities(seen.image[None])[0]
     read = int(probabilities.argmax())
     label = verdict = ""
@@ -66,7 +70,7 @@ def show_digit(seen: Seen) -> None:
     picture, words = st.columns([1, 2], vertical_alignment="center", wrap=False)
     picture.image(enlarged(255 - seen.image, 4), width=112, alt=f"The digit: {seen.name}")
     words.markdown(
-        f"{seen.name.capitalize()}{label}. **{plain(seen.who)}** reads **{read}** "
+        f"{seen.name.capitalize()}{label}. **{plain(seen.network.name)}** reads **{read}** "
         f"({plain(percent(float(probabilities[read])))}){verdict}."
     )
     if not seen.image.any():

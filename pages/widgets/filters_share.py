@@ -43,7 +43,7 @@ def shares(seen: Seen, layer: str) -> NDArray[np.float32] | None:
     if layer == last:
         st.caption("Nothing comes after this layer: its units are the decision.")
         return None
-    architecture = seen.run.info.recipe.architecture
+    architecture = seen.network.run.info.recipe.architecture
     after = multiply_adds(architecture, last) - multiply_adds(architecture, layer)
     if after * row.shape[-1] > _MOST_WORK:
         st.caption(
@@ -52,7 +52,7 @@ def shares(seen: Seen, layer: str) -> NDArray[np.float32] | None:
         )
         return None
     with st.spinner("Taking out one map after the other …"):
-        return ablation(seen.run.id, seen.epoch, seen.image, layer, "zero").moved
+        return ablation(seen.network, seen.image, layer, "zero").moved
 
 
 def show_exciting(seen: Seen, layer: str, number: int) -> None:
@@ -61,7 +61,7 @@ def show_exciting(seen: Seen, layer: str, number: int) -> None:
 
     st.subheader("What excites it most", anchor=False)
     with st.spinner("Showing it the sample's 5,000 digits …"):
-        found = exciting(seen.run, seen.epoch, layer)
+        found = exciting(seen.network, layer)
     if isinstance(found, Chore):
         st.caption("This network is large: reading the sample's 5,000 digits takes some seconds.")
         run_chore(found, "Search all digits", "filters-maps-exciting", doing="Searching")
@@ -88,7 +88,7 @@ def show_exciting(seen: Seen, layer: str, number: int) -> None:
 def _boxed(seen: Seen, layer: str, number: int, one: "Excited") -> NDArray[np.uint8]:
     shape = next(row.shape for row in seen.rows() if row.name == layer)
     place = one.place if len(shape) == 3 else (number,)
-    field = receptive_field(seen.run.info.recipe.architecture, layer, place)
+    field = receptive_field(seen.network.run.info.recipe.architecture, layer, place)
     image = split_of("mnist-sample", one.split).images[one.index]
     return boxed(image, None if field.everything else field, 4)
 
@@ -120,7 +120,7 @@ def show_share(seen: Seen, layer: str, number: int) -> None:
         "away only what is special in this digit, and gives the rest what it is used to.",
     )
     with st.spinner("Asking the network without it …"):
-        found = ablation(seen.run.id, seen.epoch, seen.image, layer, way, number)
+        found = ablation(seen.network, seen.image, layer, way, number)
     whole, without = found.whole.tolist(), found.without[0].tolist()
     before, after = int(found.whole.argmax()), int(found.without[0].argmax())
     words = (
@@ -150,7 +150,7 @@ def _about_zero(seen: Seen, layer: str, number: int, way: "Way") -> None:
     if way != "zero":
         return
     rows = seen.rows()
-    becomes = zero_becomes(seen.run.id, seen.epoch, layer, number)
+    becomes = zero_becomes(seen.network, layer, number)
     if becomes is not None:
         after = rows[[row.name for row in rows].index(layer) + 1].name
         st.caption(

@@ -42,8 +42,8 @@ def why_view(seen: Seen) -> None:
     with st.spinner("The network is waking up: a few seconds, once …"):
         from core.attribution import METHODS
 
-        answers = predictor(seen.run.id, seen.epoch).probabilities(seen.image[None])[0]
-    asked = (seen.run.id, seen.epoch, seen.image.tobytes())
+        answers = predictor(seen.network).probabilities(seen.image[None])[0]
+    asked = (seen.network, seen.image.tobytes())
     question = choose_question("filters-why", asked, answers, _APART)
     settings = _settings(seen)
     theme: Theme = "dark" if st.context.theme.type == "dark" else "light"
@@ -100,7 +100,7 @@ def _method(
 
     st.markdown(f"**{TITLES[method]}**")
     try:
-        found = explained(seen.run.id, seen.epoch, seen.image, question, method, settings)
+        found = explained(seen.network, seen.image, question, method, settings)
     except DigitscopeError as error:
         st.info(plain(str(error)))
         return
@@ -121,7 +121,7 @@ def _completeness(seen: Seen, question: "Question") -> None:
     """Draw whether the integrated gradients add up, and to what."""
     from core.attribution import completeness
 
-    found = completeness(seen.run.id, seen.epoch, seen.image, question)
+    found = completeness(seen.network, seen.image, question)
     st.markdown(
         f"**Do they add up?** The integrated gradients of all pixels sum to "
         f"**{_number(found.total)}**. They promise (completeness) the score of the digit, "
@@ -129,7 +129,7 @@ def _completeness(seen: Seen, question: "Question") -> None:
         f"**{_number(found.difference)}**. The gap is "
         f"{100 * found.gap:.2g} %: the sum takes a limited number of steps."
     )
-    if seen.run.info.recipe.scaling == "l2-axis-1":
+    if seen.network.run.info.recipe.scaling == "l2-axis-1":
         st.caption(
             "This network divides each column of the digit by its length, so one pixel changes the "
             "numbers of its whole column. Integrated gradients belong to the scaled pixels; "

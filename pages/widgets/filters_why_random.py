@@ -97,7 +97,7 @@ def _compared(
     from core.attribution import explained
     from core.sanity import alike, map_of_random, verdict
 
-    asked = (seen.run.id, seen.epoch, seen.image, question, method, settings)
+    asked = (seen.network, seen.image, question, method, settings)
     st.markdown(f"**{_NAMES[method]}**")
     try:
         real = explained(*asked)
@@ -118,11 +118,9 @@ def _over_layers(seen: Seen, question: "Question", settings: "Settings", theme: 
     """Draw how alike the maps stay from the last layer to the first, or the button that asks it."""
     from core.sanity import over_layers
 
-    run = seen.run
-    network = (run.folder, run.info.model_sha256, seen.epoch, seen.image.tobytes())
     chore = shared(
-        (*network, question, settings, "sanity"),
-        partial(over_layers, run.id, seen.epoch, seen.image, question, settings),
+        (seen.network, seen.image.tobytes(), question, settings, "sanity"),
+        partial(over_layers, seen.network, seen.image, question, settings),
     )
     if chore.state.result is None:
         run_chore(

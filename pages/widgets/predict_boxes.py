@@ -10,7 +10,7 @@ from core.errors import PictureError
 from core.page_digits import Found
 from core.reading import Reading
 from core.strokes import Box
-from pages.widgets.answer import Network, in_words
+from pages.widgets.answer import ReadyNetwork, in_words
 from pages.widgets.picture_boxes import BoxCard, BoxEvents, picture_boxes
 from pages.widgets.predict_source import Source, choose_digit, find_anew, is_put_right, put_right
 from pages.widgets.words import plain
@@ -21,7 +21,7 @@ _KINDS = {"sure": "sure", "unsure": "unsure", "not a digit": "none"}
 
 
 def show_boxes(
-    source: Source, readings: Sequence[Reading], network: Network, chosen: int | None
+    source: Source, readings: Sequence[Reading], ready: ReadyNetwork, chosen: int | None
 ) -> None:
     """Draw the picture with its boxes; none, if nothing was found in it."""
     state = st.session_state
@@ -34,7 +34,7 @@ def show_boxes(
         except (PictureError, IndexError) as error:
             state[_REFUSED] = str(error) if isinstance(error, PictureError) else ""
             return
-        put_right(source, network, after)
+        put_right(source, ready, after)
         choose_digit(source, index)
 
     def put(index: int, box: Box) -> None:

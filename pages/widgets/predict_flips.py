@@ -6,7 +6,6 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core import runs
 from core.errors import DigitscopeError
 from core.figures import percent, probability_bars
 from core.flips import KIND, KINDS, NOTHING, Change, Kind, KindName, changed, in_words
@@ -14,6 +13,7 @@ from core.flips_figures import course_lines
 from core.flips_search import Course, Flip, Flips, course, smallest_flips
 from core.palette import TEXT
 from core.preprocessing import Digit
+from core.runs import Network
 from core.second_opinions import calibrated
 from pages.widgets.answer import CHART_CONFIG, enlarged
 from pages.widgets.words import plain, unbroken
@@ -28,12 +28,16 @@ _WHOLE: Final = 0.95
 """With less of its ink left, a digit is told to be cut off or worn away."""
 
 
-def flips_view(digit: Digit, run_id: str, epoch: int | None) -> None:
+def flips_view(digit: Digit, network: Network) -> None:
     """Draw sliders that change a digit, what the network reads then, and where its answer flips.
 
     A fragment of its own: a slider moves only this.
+
+    Args:
+        digit: what is changed.
+        network: a run's, finished or as it was after an epoch.
     """
-    st.fragment(_draw)(digit.pixels, run_id, epoch)
+    st.fragment(_draw)(digit.pixels, network)
 
 
 def key_of(name: KindName) -> str:
@@ -41,7 +45,7 @@ def key_of(name: KindName) -> str:
     return f"predict-flips-{name}"
 
 
-def _draw(pixels: Pixels, run_id: str, epoch: int | None) -> None:
+def _draw(pixels: Pixels, network: Network) -> None:
     _begin_anew(pixels)
     st.write(
         "**Where it flips**: change the digit until the network reads another one. The changes are "
@@ -49,7 +53,7 @@ def _draw(pixels: Pixels, run_id: str, epoch: int | None) -> None:
     )
     try:
         with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
-            ask = calibrated(run_id, epoch)
+            ask = calibrated(network)
         left, right = st.columns([6, 5], gap="large")
         with left:
             change = _sliders()
@@ -59,7 +63,7 @@ def _draw(pixels: Pixels, run_id: str, epoch: int | None) -> None:
         answer = int(ask(pixels[None])[0].argmax())
         with right:
             _as_it_stands(pixels, change, along.at(getattr(change, name)), answer)
-        found = _smallest(pixels, run_id, epoch)
+        found = _smallest(pixels, network)
         _chart(along, change, answer, found[name])
         _cards(pixels, found, answer)
     except DigitscopeError as error:
@@ -174,14 +178,13 @@ def _chart(along: Course, change: Change, answer: int, found: Flips) -> None:
     st.caption(plain(said))
 
 
-def _smallest(pixels: Pixels, run_id: str, epoch: int | None) -> dict[KindName, Flips]:
+def _smallest(pixels: Pixels, network: Network) -> dict[KindName, Flips]:
     """Searched for once for a digit and a network: sliders do not change it."""
-    run = runs.find(run_id)
-    of = (run.folder, run.info.model_sha256, epoch, pixels.tobytes())
+    of = (network, pixels.tobytes())
     kept = st.session_state.get(_FOUND)
     if kept is None or kept[0] != of:
         with st.spinner("Looking for the smallest change that flips the answer …", show_time=True):
-            kept = of, smallest_flips(pixels, calibrated(run_id, epoch))
+            kept = of, smallest_flips(pixels, calibrated(network))
         st.session_state[_FOUND] = kept
     found: dict[KindName, Flips] = kept[1]
     return found

@@ -12,7 +12,7 @@ from core.page_digits import find_digits
 from core.pictures import decode
 from core.plain_files import csv_bytes, inert
 from core.reading import lines_of, read_found
-from pages.widgets.answer import Network
+from pages.widgets.answer import ReadyNetwork
 from pages.widgets.predict_files import Item
 from pages.widgets.predict_source import Source
 from pages.widgets.words import plain
@@ -44,7 +44,7 @@ class Summary:
     problem: str = ""
 
 
-def choose_source(items: Sequence[Item], network: Network) -> Source | None:
+def choose_source(items: Sequence[Item], ready: ReadyNetwork) -> Source | None:
     """Draw what was read in each picture, and give the one that is looked at.
 
     None, if none can be opened; the sentence of each that cannot stands there. Raises RunError if
@@ -52,7 +52,7 @@ def choose_source(items: Sequence[Item], network: Network) -> Source | None:
     """
     if len(items) == 1:
         return _opened(items[0])
-    read = _all_read(items, network)
+    read = _all_read(items, ready)
     good = [item for item in items if not read[item.key].problem]
     _refused([read[item.key] for item in items if read[item.key].problem])
     if not good:
@@ -86,30 +86,30 @@ def _opened(item: Item) -> Source | None:
     return source
 
 
-def _all_read(items: Sequence[Item], network: Network) -> dict[str, Summary]:
+def _all_read(items: Sequence[Item], ready: ReadyNetwork) -> dict[str, Summary]:
     """A summary for each item, by its key; those that were read before are not read again."""
     kept: dict[object, Summary] = st.session_state.setdefault(_READ, {})
-    missing = [item for item in items if (item.key, network.key) not in kept]
+    missing = [item for item in items if (item.key, ready.network) not in kept]
     if missing:
         bar = st.progress(0.0, "Reading …")
         for done, item in enumerate(missing):
             bar.progress(done / len(missing), f"Reading {done + 1} of {len(missing)} …")
-            kept[item.key, network.key] = _read(item, network)
+            kept[item.key, ready.network] = _read(item, ready)
         bar.empty()
     while len(kept) > _MOST_KEPT:
         del kept[next(iter(kept))]
-    return {item.key: kept[item.key, network.key] for item in items}
+    return {item.key: kept[item.key, ready.network] for item in items}
 
 
-def _read(item: Item, network: Network) -> Summary:
+def _read(item: Item, ready: ReadyNetwork) -> Summary:
     """Read one picture; its pixels are gone again when this ends."""
     try:
         pixels = decode(item.data(), item.name).pixels
-        found = find_digits(pixels, judge=network.ask)
+        found = find_digits(pixels, judge=ready.ask)
     except PictureError as error:
         words = str(error)
         return Summary(item.name, problem=words if item.name in words else f"{item.name}: {words}")
-    readings = read_found(found, network.ask, network.temperature)
+    readings = read_found(found, ready.ask, ready.temperature)
     least = min(one.verdict.confidence for one in readings)
     return Summary(item.name, " / ".join(lines_of(readings)), len(readings), float(least))
 

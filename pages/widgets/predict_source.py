@@ -13,7 +13,7 @@ from core.page_digits import Found, find_digits
 from core.paper import Ink
 from core.reading import Reading, read_found
 from core.strokes import Box
-from pages.widgets.answer import Network
+from pages.widgets.answer import ReadyNetwork
 from pages.widgets.canvas import PAPER, canvas, drawing_key
 
 Placed = tuple[Box, int, int]
@@ -59,19 +59,19 @@ def drawn() -> Source | None:
     return Source(drawing_key(), DRAWN, "The drawing", pixels, "dark", PAPER)
 
 
-def found_in(source: Source, network: Network) -> tuple[Found, ...]:
+def found_in(source: Source, ready: ReadyNetwork) -> tuple[Found, ...]:
     """The digits of the picture, found once, or as they were put right by hand.
 
     Raises PictureError if there are none, RunError if the network cannot be asked.
     """
     kept = st.session_state.get(_FOUND)
-    name = (source.key, network.key)
+    name = (source.key, ready.network)
     if kept is not None and kept[0] == name:
         before: tuple[Found, ...] = kept[1]
         return before
     placed = _placed().get(source.key)
     if placed is None:
-        found = find_digits(source.pixels, ink=source.ink, paper=source.paper, judge=network.ask)
+        found = find_digits(source.pixels, ink=source.ink, paper=source.paper, judge=ready.ask)
     else:
         ground = source.ground
         found = tuple(ground.digit_at(*one) for one in placed)
@@ -79,14 +79,14 @@ def found_in(source: Source, network: Network) -> tuple[Found, ...]:
     return found
 
 
-def put_right(source: Source, network: Network, found: Sequence[Found]) -> None:
+def put_right(source: Source, ready: ReadyNetwork, found: Sequence[Found]) -> None:
     """Keep digits that somebody corrected; they are there again when the picture is."""
     placed = _placed()
     placed.pop(source.key, None)
     placed[source.key] = tuple((one.digit.box, one.line, one.number) for one in found)
     if len(placed) > _MOST_PLACED:
         del placed[next(iter(placed))]
-    st.session_state[_FOUND] = (source.key, network.key), tuple(found)
+    st.session_state[_FOUND] = (source.key, ready.network), tuple(found)
 
 
 def is_put_right(source: Source) -> bool:
@@ -100,9 +100,9 @@ def find_anew(source: Source) -> None:
     st.session_state.pop(_FOUND, None)
 
 
-def readings_of(source: Source, network: Network) -> tuple[Reading, ...]:
+def readings_of(source: Source, ready: ReadyNetwork) -> tuple[Reading, ...]:
     """Every digit of the picture, read. Raises as `found_in`."""
-    return read_found(found_in(source, network), network.ask, network.temperature)
+    return read_found(found_in(source, ready), ready.ask, ready.temperature)
 
 
 def chosen_digit(source: Source, count: int) -> int:

@@ -13,7 +13,7 @@ from core.page_digits import Found
 from core.preprocessing import SIDE, Step, naive_resize
 from core.reading import read_found
 from core.strokes import Box
-from pages.widgets.answer import Network, enlarged, in_words
+from pages.widgets.answer import ReadyNetwork, enlarged, in_words
 
 _STEP_PX: Final = 120
 _MARGIN: Final = 0.25
@@ -35,7 +35,9 @@ _STRIP = """<style>
 </style>"""
 
 
-def steps_view(found: Found, picture: NDArray[np.uint8], network: Network, *, alone: bool) -> None:
+def steps_view(
+    found: Found, picture: NDArray[np.uint8], ready: ReadyNetwork, *, alone: bool
+) -> None:
     """Draw the strip, and on demand the naive way beside ours.
 
     `picture`: uint8 (h, w, 3), where the digit was found; `alone`: it is the only one in it.
@@ -52,7 +54,7 @@ def steps_view(found: Found, picture: NDArray[np.uint8], network: Network, *, al
         help="Most drawing demos squeeze the whole picture to 28 × 28 pixels: a small, thin or "
         "off-centre digit is then unlike anything the network has learnt.",
     ):
-        _side_by_side(found, picture if alone else cut_out(picture, found.digit.box), network)
+        _side_by_side(found, picture if alone else cut_out(picture, found.digit.box), ready)
 
 
 def cut_out(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
@@ -64,13 +66,13 @@ def cut_out(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     return picture[max(0, top) : top + side, max(0, left) : left + side]
 
 
-def _side_by_side(found: Found, around: NDArray[np.uint8], network: Network) -> None:
+def _side_by_side(found: Found, around: NDArray[np.uint8], ready: ReadyNetwork) -> None:
     naive = naive_resize(around)
     ours = found.digit
     readings = read_found(
         [found, Found(type(ours)(naive, (), ours.box), found.line, found.number)],
-        network.ask,
-        network.temperature,
+        ready.ask,
+        ready.temperature,
     )
     with st.container(horizontal=True, gap="large", key="predict-naive-pair"):
         for title, pixels, reading in zip(

@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core import datasets, runs
+from core import datasets
 from core.chores import Report, shared
 from core.digit_stats import split_of
 from core.errors import DigitscopeError
@@ -22,6 +22,7 @@ from core.nearness import nearness
 from core.neighbours import nearest
 from core.palette import TEXT
 from core.preprocessing import Digit
+from core.runs import Network
 from core.second_opinions import (
     Opinion,
     OverEpochs,
@@ -44,18 +45,23 @@ if TYPE_CHECKING:
     from core.runs import Run
 
 Pixels = NDArray[np.uint8]
-Part = Callable[[Pixels, str, int | None], None]
+Part = Callable[[Pixels, Network], None]
 NEIGHBOURS: Final = 10
 _OPEN: Final = "predict_why_open"
 _SMALL: Final = 0.01
 """Less than this is written with decimals."""
 
 
-def why_view(digit: Digit, run_id: str, epoch: int | None) -> None:
-    """Draw all that can be said of why a run, finished or after an epoch, answers as it does."""
+def why_view(digit: Digit, network: Network) -> None:
+    """Draw all that can be said of why a network answers as it does.
+
+    Args:
+        digit: what it answers on.
+        network: a run's, finished or as it was after an epoch.
+    """
 
     def draw(part: Part) -> None:
-        st.fragment(_guarded)(part, digit.pixels, run_id, epoch)
+        st.fragment(_guarded)(part, digit.pixels, network)
 
     draw(_top_three)
     left, right = st.columns(2, gap="large")
@@ -70,29 +76,28 @@ def why_view(digit: Digit, run_id: str, epoch: int | None) -> None:
         draw(_epochs)
 
 
-def _guarded(part: Part, pixels: Pixels, run_id: str, epoch: int | None) -> None:
+def _guarded(part: Part, pixels: Pixels, network: Network) -> None:
     try:
-        part(pixels, run_id, epoch)
+        part(pixels, network)
     except DigitscopeError as error:
         st.info(plain(str(error)), icon=":material/help:")
 
 
-def _top_three(pixels: Pixels, run_id: str, epoch: int | None) -> None:
+def _top_three(pixels: Pixels, network: Network) -> None:
     with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
-        found = calibrated(run_id, epoch)(pixels[None])[0]
+        found = calibrated(network)(pixels[None])[0]
     first, second, third = (int(k) for k in np.argsort(-found)[:3])
-    who = run_id if epoch is None else f"{run_id} (epoch {epoch})"
     sure = {k: _percent(float(found[k])) for k in (first, second, third)}
     st.markdown(
-        f"**{plain(who)}** reads **{first}** with a probability of {sure[first]}; "
+        f"**{plain(network.name)}** reads **{first}** with a probability of {sure[first]}; "
         f"next come **{second}** with {sure[second]} and **{third}** with {sure[third]}."
     )
 
 
-def _neighbours(pixels: Pixels, run_id: str, _epoch: int | None) -> None:
+def _neighbours(pixels: Pixels, network: Network) -> None:
     st.subheader("The most alike training digits", anchor=False)
-    run = runs.find(run_id)
-    dataset = run.info.provenance.dataset
+    provenance = network.run.info.provenance
+    dataset = provenance.dataset
     if dataset not in datasets.available():
         dataset = "mnist-sample"
     _open_if_asked(dataset)
@@ -119,7 +124,7 @@ def _neighbours(pixels: Pixels, run_id: str, _epoch: int | None) -> None:
         f"by {found[0].distance:.0f} of 255 a pixel: {nearness(dataset, found[0].distance)}."
     )
     st.caption(
-        f"{_whose(run.info.provenance, dataset)} Compared grey value by grey value (root mean "
+        f"{_whose(provenance, dataset)} Compared grey value by grey value (root mean "
         "square), not in any layer of the network: it may find others alike. A click opens one on "
         "the Dataset page."
     )
@@ -149,16 +154,16 @@ def _open_if_asked(dataset: str) -> None:
         st.switch_page(pages()["dataset"], query_params=digit)
 
 
-def _others(pixels: Pixels, run_id: str, epoch: int | None) -> None:
+def _others(pixels: Pixels, network: Network) -> None:
     st.subheader("What the other runs answer", anchor=False)
-    asked, left_out = other_runs(run_id)
+    asked, left_out = other_runs(network.run)
     if not asked:
         st.caption("There is no other run with a network. Train one on the Train page.")
         return
     if not opened(asked):
         _offer_to_open(asked)
         return
-    read = int(calibrated(run_id, epoch)(pixels[None])[0].argmax())
+    read = int(calibrated(network)(pixels[None])[0].argmax())
     found = opinions(asked, pixels)
     answers = [one for one in found if not one.problem]
     same = sum(one.answer == read for one in answers)
@@ -196,7 +201,7 @@ def _offer_to_open(asked: "list[Run]") -> None:
 
     count = len(asked)
     st.caption(f"{count} networks have to be opened first: some seconds, once on this server.")
-    key = ("opinions", *((run.folder, run.info.model_sha256) for run in asked))
+    key = ("opinions", *(Network(run) for run in asked))
     run_chore(
         shared(key, open_them),
         "Ask the other runs",
@@ -206,9 +211,9 @@ def _offer_to_open(asked: "list[Run]") -> None:
     )
 
 
-def _epochs(pixels: Pixels, run_id: str, epoch: int | None) -> None:
+def _epochs(pixels: Pixels, network: Network) -> None:
     st.subheader("How the answer came about", anchor=False)
-    run = runs.find(run_id)
+    run = network.run
     if not run.epochs():
         st.caption(f"The run “{plain(run.id)}” keeps no weights of single epochs.")
         return
@@ -216,7 +221,7 @@ def _epochs(pixels: Pixels, run_id: str, epoch: int | None) -> None:
         found = over_epochs(run, pixels)
     st.markdown(_history(found))
     theme = st.context.theme.type or "light"
-    at = epoch if epoch in found.epochs else found.epochs[-1]
+    at = network.epoch if network.epoch in found.epochs else found.epochs[-1]
     st.plotly_chart(
         probability_strip(
             ["end" if one is None else str(one) for one in found.epochs],

@@ -6,10 +6,10 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core import runs
 from core.architectures import Conv
 from core.attribution_pictures import Theme, overlay
 from core.confusion import NAMES
+from core.runs import Network
 from core.second_opinions import calibrated
 from pages.widgets.colour_legend import colour_legend
 from pages.widgets.why_question import choose_question
@@ -23,19 +23,25 @@ _OFFERED: Final[tuple["Method", ...]] = ("occlusion", "integrated-gradients", "g
 _PX: Final = 300
 
 
-def why_map(pixels: NDArray[np.uint8], run_id: str, epoch: int | None) -> None:
-    """Draw which pixels, uint8 (28, 28), speak for a digit, by a method that is chosen.
+def why_map(pixels: NDArray[np.uint8], network: Network) -> None:
+    """Draw which pixels speak for a digit, by a method that is chosen.
 
-    Raises RunError if the network cannot be asked, PictureError for a blank digit.
+    Args:
+        pixels: the digit, uint8 (28, 28).
+        network: a run's, finished or as it was after an epoch.
+
+    Raises:
+        RunError: the network cannot be asked.
+        PictureError: the digit is blank.
     """
     st.subheader("Which pixels speak for it", anchor=False)
-    answers = calibrated(run_id, epoch)(pixels[None])[0]
-    question = choose_question("predict-why", (run_id, epoch, pixels.tobytes()), answers)
-    method = _method(run_id)
+    answers = calibrated(network)(pixels[None])[0]
+    question = choose_question("predict-why", (network, pixels.tobytes()), answers)
+    method = _method(network)
     from core.attribution import explained
 
     with st.spinner("Asking which pixels matter …", show_time=True):
-        found = explained(run_id, epoch, pixels, question, method)
+        found = explained(network, pixels, question, method)
     first = NAMES[question.digit]
     against = "against it" if question.other is None else f"for {NAMES[question.other]}"
     theme: Theme = "dark" if st.context.theme.type == "dark" else "light"
@@ -51,9 +57,9 @@ def why_map(pixels: NDArray[np.uint8], run_id: str, epoch: int | None) -> None:
     st.caption(f"The line is the digit. {ABOUT[method]}")
 
 
-def _method(run_id: str) -> "Method":
+def _method(network: Network) -> "Method":
     """Draw the choice of the method: occlusion first, the quickest that every network bears."""
-    rows = runs.find(run_id).info.recipe.architecture.rows()
+    rows = network.run.info.recipe.architecture.rows()
     convolutions = any(isinstance(row.layer, Conv) for row in rows)
     offered = [one for one in _OFFERED if convolutions or one != "grad-cam"]
     state = st.session_state

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from core import runs
 from core.errors import DigitscopeError
+from core.runs import Network
 
 if TYPE_CHECKING:
     from core.inference import Predictor
@@ -34,7 +36,7 @@ def warm_up() -> threading.Timer:
 
 def _load_default() -> None:
     try:
-        predictor(DEFAULT_RUN)
+        predictor(Network(runs.find(DEFAULT_RUN)))
     except DigitscopeError as error:
         # A visitor who chooses this run is told on the page; this is for who runs the server.
         logging.getLogger(__name__).warning("warm-up: %s", error)
@@ -46,12 +48,20 @@ def _load_default() -> None:
     gc.freeze()
 
 
-def predictor(run_id: str, epoch: int | None = None) -> "Predictor":
-    """The network of a run, finished or after an epoch, ready to answer.
+def predictor(network: Network) -> "Predictor":
+    """A network that is ready to answer.
 
-    Raises RunError if it cannot be opened, or the weights of that epoch are not kept.
     The first call on a server takes the seconds that importing TensorFlow takes.
+
+    Args:
+        network: a run's, finished or as it was after an epoch.
+
+    Returns:
+        The same predictor for all visitors.
+
+    Raises:
+        RunError: it cannot be opened, or the weights of that epoch are not kept.
     """
     from core.inference import load_predictor
 
-    return load_predictor(run_id, epoch)
+    return load_predictor(network)

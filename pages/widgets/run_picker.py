@@ -115,6 +115,19 @@ def chosen_epoch() -> int | None:
     return None if chosen is None else int(chosen)
 
 
+def network_in_use() -> runs.Network | None:
+    """Find the network in use: the run that is chosen, at the epoch that is chosen.
+
+    Returns:
+        The network; None if there is no run at all.
+
+    Raises:
+        RunError: the run is gone or cannot be read.
+    """
+    chosen = chosen_run()
+    return None if chosen is None else runs.Network(runs.find(chosen), chosen_epoch())
+
+
 def choose_epoch(epoch: int | None) -> None:
     """Move the slider, before the next run of the script: for callbacks and fragments."""
     st.session_state[EPOCH] = None if epoch is None else str(epoch)

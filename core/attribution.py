@@ -150,7 +150,7 @@ def completeness(network: Network, image: NDArray[np.uint8], question: Question)
 
 
 def ask(
-    network: Probe,
+    opened: Probe,
     rows: Sequence[Row],
     image: NDArray[np.uint8],
     question: Question,
@@ -164,11 +164,11 @@ def ask(
             "Draw or choose another digit."
         )
     if method == "grad-cam":
-        found = grad_cam(network, rows, image, question, settings.layer)
+        found = grad_cam(opened, rows, image, question, settings.layer)
     elif method == "occlusion":
-        found = occlusion(network, image, question, settings.square)
+        found = occlusion(opened, image, question, settings.square)
     else:
-        found = integrated_gradients(network, image, question)
+        found = integrated_gradients(opened, image, question)
     if not np.isfinite(found).all():
         raise RunError(
             "This network answers with numbers that are not finite: its training diverged. "
@@ -178,7 +178,7 @@ def ask(
 
 
 def grad_cam(
-    network: Probe,
+    opened: Probe,
     rows: Sequence[Row],
     image: NDArray[np.uint8],
     question: Question,
@@ -199,8 +199,8 @@ def grad_cam(
     if chosen not in names:
         raise RunError(f"This network has no convolution {chosen!r}. It has: {', '.join(names)}.")
     behind = maps_of(rows, chosen)
-    maps = network.outputs(image[None])[behind]
-    weights = _gradient(network, maps, behind, question)[0].mean(axis=(0, 1))
+    maps = opened.outputs(image[None])[behind]
+    weights = _gradient(opened, maps, behind, question)[0].mean(axis=(0, 1))
     return laid_on_digit(np.maximum(maps[0] @ weights, 0), rows, behind)
 
 
@@ -214,7 +214,7 @@ def maps_of(rows: Sequence[Row], convolution: str) -> str:
 
 
 def integrated_gradients(
-    network: Probe, image: NDArray[np.uint8], question: Question, steps: int = STEPS
+    opened: Probe, image: NDArray[np.uint8], question: Question, steps: int = STEPS
 ) -> Values:
     """Integrated gradients from a blank digit to the digit: float32 (28, 28), signed.
 
@@ -224,18 +224,18 @@ def integrated_gradients(
     is `l2-axis-1`, a pixel's number depends on its whole column, so a value belongs to the scaled
     pixel, not to the ink alone.
     """
-    start, end = network.inputs(np.stack([np.zeros_like(image), image])).astype(np.float64)
+    start, end = opened.inputs(np.stack([np.zeros_like(image), image])).astype(np.float64)
     times = (np.arange(steps) + 0.5) / steps
     total = np.zeros(start.shape)
     for at in range(0, steps, _AT_ONCE):
         t = times[at : at + _AT_ONCE, None, None, None]
         points = (start + t**2 * (end - start)).astype(np.float32)
-        total += (2 * t * _gradient(network, points, None, question)).sum(axis=0)
+        total += (2 * t * _gradient(opened, points, None, question)).sum(axis=0)
     return np.asarray((end - start)[..., 0] * total[..., 0] / steps, np.float32)
 
 
 def occlusion(
-    network: Probe, image: NDArray[np.uint8], question: Question, square: int = SQUARE
+    opened: Probe, image: NDArray[np.uint8], question: Question, square: int = SQUARE
 ) -> Values:
     """What the score loses where a square of blank paper lies: float32 (28, 28), signed.
 
@@ -252,7 +252,7 @@ def occlusion(
     hidden, which = np.unique(
         np.stack([_without(image, place) for place in inked]), axis=0, return_inverse=True
     )
-    scores = _scores(network, np.concatenate([image[None], hidden]), question)
+    scores = _scores(opened, np.concatenate([image[None], hidden]), question)
     losses = scores[0] - scores[1:][which.ravel()]
     total = np.zeros((SIDE, SIDE))
     for place, loss in zip(inked, losses, strict=True):
@@ -270,20 +270,20 @@ def _without(image: NDArray[np.uint8], place: tuple[slice, slice]) -> NDArray[np
     return found
 
 
-def _scores(network: Probe, images: NDArray[np.uint8], question: Question) -> NDArray[np.float64]:
+def _scores(opened: Probe, images: NDArray[np.uint8], question: Question) -> NDArray[np.float64]:
     chunks = [
-        network.rest(tf.constant(network.inputs(images[at : at + 2 * _AT_ONCE])), None).numpy()
+        opened.rest(tf.constant(opened.inputs(images[at : at + 2 * _AT_ONCE])), None).numpy()
         for at in range(0, len(images), 2 * _AT_ONCE)
     ]
     return np.asarray(question.score(np.concatenate(chunks)), np.float64)
 
 
-def _gradient(network: Probe, values: Values, after: str | None, question: Question) -> Values:
+def _gradient(opened: Probe, values: Values, after: str | None, question: Question) -> Values:
     """The score's gradient with respect to each value, in the values' shape."""
     known = tf.constant(values)
     with tf.GradientTape() as tape:
         tape.watch(known)
-        score = tf.reduce_sum(question.score(network.rest(known, after)))
+        score = tf.reduce_sum(question.score(opened.rest(known, after)))
     return np.asarray(tape.gradient(score, known).numpy(), np.float32)
 
 

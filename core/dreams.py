@@ -163,10 +163,10 @@ def highest(network: Network, aim: Aim, images: NDArray[np.uint8]) -> float:
 
 
 def excitement(
-    network: Probe, images: NDArray[np.uint8], aims: Sequence[Aim]
+    opened: Probe, images: NDArray[np.uint8], aims: Sequence[Aim]
 ) -> NDArray[np.float32]:
     """The number each aim is after, for its picture: uint8 (n, 28, 28) to float32 (n,)."""
-    found = _aimed(network, tf.constant(network.inputs(images)), aims)
+    found = _aimed(opened, tf.constant(opened.inputs(images)), aims)
     return np.asarray(found.numpy(), np.float32)
 
 
@@ -183,7 +183,7 @@ def scaled(ink: tf.Tensor, scaling: Scaling) -> tf.Tensor:
 
 
 def _ascend(
-    network: Probe,
+    opened: Probe,
     scaling: Scaling,
     aims: Sequence[Aim],
     kept: Regularisation,
@@ -196,7 +196,7 @@ def _ascend(
     draw = np.random.default_rng(seed)
     ink = np.clip(draw.normal(_GREY, _NOISE, (len(aims), _SIDE, _SIDE)), 0, 1).astype(np.float32)
     paper = np.pad(np.ones([_SIDE - 2 * kept.margin] * 2, np.float32), kept.margin)
-    uphill = _uphill(network, scaling, aims)
+    uphill = _uphill(opened, scaling, aims)
     for step in range(steps):
         report(step, steps)
         shift = tuple(draw.integers(-jitter, jitter + 1, 2).tolist())
@@ -209,7 +209,7 @@ def _ascend(
     return ink
 
 
-def _uphill(network: Probe, scaling: Scaling, aims: Sequence[Aim]) -> Any:
+def _uphill(opened: Probe, scaling: Scaling, aims: Sequence[Aim]) -> Any:
     """A function from ink to the gradient of what is aimed at, its mean square made 1."""
 
     @tf.function(
@@ -218,7 +218,7 @@ def _uphill(network: Probe, scaling: Scaling, aims: Sequence[Aim]) -> Any:
     def uphill(ink: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(ink)
-            total = tf.reduce_sum(_aimed(network, scaled(ink, scaling), aims))
+            total = tf.reduce_sum(_aimed(opened, scaled(ink, scaling), aims))
         way = tape.gradient(total, ink)
         size = tf.sqrt(tf.reduce_mean(way**2, axis=(1, 2), keepdims=True))
         return tf.math.divide_no_nan(way, size)
@@ -226,14 +226,14 @@ def _uphill(network: Probe, scaling: Scaling, aims: Sequence[Aim]) -> Any:
     return uphill
 
 
-def _aimed(network: Probe, values: tf.Tensor, aims: Sequence[Aim]) -> tf.Tensor:
+def _aimed(opened: Probe, values: tf.Tensor, aims: Sequence[Aim]) -> tf.Tensor:
     """The number each aim is after, (n,), from the network's scaled input (n, 28, 28, 1)."""
     layer = aims[0].layer
     if layer is None:
-        found = network.rest(values, None)
+        found = opened.rest(values, None)
     else:
         found = values
-        for one in network.model.layers[: network.names.index(layer) + 1]:
+        for one in opened.model.layers[: opened.names.index(layer) + 1]:
             found = one(found, training=False)
     return tf.stack([_number(found[k], aim) for k, aim in enumerate(aims)])
 

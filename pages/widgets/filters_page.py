@@ -60,8 +60,7 @@ def show_digit(seen: Seen) -> None:
     Raises RunError if the network cannot be opened.
     """
     with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
-        network = predictor(seen.network)
-    probabilities = network.probabilities(seen.image[None])[0]
+        probabilities = predictor(seen.network).probabilities(seen.image[None])[0]
     read = int(probabilities.argmax())
     label = verdict = ""
     if seen.label is not None:

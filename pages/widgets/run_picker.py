@@ -115,17 +115,25 @@ def chosen_epoch() -> int | None:
     return None if chosen is None else int(chosen)
 
 
+def run_in_use() -> runs.Run:
+    """Find the run in use: once, where a page begins.
+
+    Raises:
+        RunError: there is no run at all, or it has just gone or cannot be read.
+    """
+    return runs.find(chosen_run() or "")
+
+
 def network_in_use() -> runs.Network | None:
-    """Find the network in use: the run that is chosen, at the epoch that is chosen.
+    """Find the network of the run in use, finished or as it was after the chosen epoch.
 
     Returns:
         The network; None if there is no run at all.
 
     Raises:
-        RunError: the run is gone or cannot be read.
+        RunError: the run has just gone or cannot be read.
     """
-    chosen = chosen_run()
-    return None if chosen is None else runs.Network(runs.find(chosen), chosen_epoch())
+    return runs.Network(run_in_use(), chosen_epoch()) if chosen_run() else None
 
 
 def choose_epoch(epoch: int | None) -> None:

@@ -53,7 +53,8 @@ def moves(rounds: int) -> list[Stress]:
 def of_run(name: str, rounds: int) -> dict[str, dict[str, float]]:
     """Milliseconds of each part, and of a whole change as the page asks for it."""
     digits = split_of(DATASET, "test")
-    network = load_predictor(Network(runs.find(name)))
+    asked = Network(runs.find(name))
+    network = load_predictor(asked)
     spent: dict[str, list[float]] = {"pictures": [], "answers": [], "matrix": [], "all": []}
     for turn, stress in enumerate(moves(rounds + WARM_UP)):
         if turn == WARM_UP:
@@ -66,7 +67,7 @@ def of_run(name: str, rounds: int) -> dict[str, dict[str, float]]:
         with timed(spent["matrix"]):
             counts(digits.labels, answers.argmax(axis=1))
         with timed(spent["all"]):
-            found = stressed(name, None, stress)
+            found = stressed(asked, stress)
             matrix = counts(found.labels, found.predicted)
         if matrix.sum() != len(digits):
             raise RuntimeError(f"{stress}: the matrix does not hold every digit")

@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core import runs
 from core.arrays import read_only
 from core.datasets import CLASSES
 from core.digit_stats import split_of
 from core.errors import DatasetError, RunError
-from core.runs import Predictions
+from core.runs import Network, Predictions, Run
 
 
 class NoAnswersError(DatasetError):
@@ -24,8 +22,7 @@ class Answered:
     """A network's answers on labelled digits; all arrays are shared and read-only.
 
     Attributes:
-        run: the run's id.
-        epoch: after which epoch, counted from 1; None for the finished network.
+        network: who answers.
         dataset: "mnist", "mnist-sample" (their test digits), or "mine" (the visitor's own).
         images: uint8 (n, 28, 28); digit k is number k of the dataset's test digits.
         labels: uint8 (n,), 0 to 9.
@@ -33,8 +30,7 @@ class Answered:
         held_out: whether the network was not trained on any of these digits.
     """
 
-    run: str
-    epoch: int | None
+    network: Network
     dataset: str
     images: NDArray[np.uint8]
     labels: NDArray[np.uint8]
@@ -42,9 +38,19 @@ class Answered:
     held_out: bool
 
     @property
+    def run(self) -> Run:
+        """The run whose network answers."""
+        return self.network.run
+
+    @property
+    def epoch(self) -> int | None:
+        """After which epoch, counted from 1; None for the finished network."""
+        return self.network.epoch
+
+    @property
     def who(self) -> str:
         """The run, and its epoch if it is not the finished network, for sentences."""
-        return self.run if self.epoch is None else f"{self.run} (epoch {self.epoch})"
+        return self.network.name
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -81,35 +87,43 @@ def check(who: str, answers: Predictions) -> None:
         )
 
 
-def stored(run_id: str, dataset: str) -> Answered:
-    """What the finished network of a run answered on a dataset's test digits.
+def stored(run: Run, dataset: str) -> Answered:
+    """Read what the finished network of a run answered on a dataset's test digits.
 
-    Raises RunError if there is no such run or its answers are damaged, NoAnswersError if it
-    has none on these digits, DatasetError if the dataset cannot be loaded.
+    Args:
+        run: whose network was tested at the end of its training.
+        dataset: whose test digits.
+
+    Returns:
+        The answers; each time the same object.
+
+    Raises:
+        RunError: the answers are damaged.
+        NoAnswersError: the run has none on these digits.
+        DatasetError: the dataset cannot be loaded.
     """
-    run = runs.find(run_id)
-    return _read(run.folder, run.info.model_sha256, dataset)
+    return _read(Network(run), dataset)
 
 
 @lru_cache(maxsize=32)
-def _read(folder: Path, _network: str, dataset: str) -> Answered:
+def _read(network: Network, dataset: str) -> Answered:
     """Read once for each network of a run, so that the same answers are the same object.
 
     That there are none is not remembered: a training writes them after its network.
     """
-    run = runs.read(folder)
+    run = network.run
     answers, digits = run.predictions(dataset), split_of(dataset, "test")
     if answers is None:
-        raise _none(run.id)
+        raise _none(run)
     check(run.id, answers)
     if not np.array_equal(answers.labels, digits.labels):
-        raise _none(run.id)
+        raise _none(run)
     held_out = run.info.provenance.held_out(dataset)
     probabilities = read_only(answers.probabilities)
-    return Answered(run.id, None, dataset, digits.images, digits.labels, probabilities, held_out)
+    return Answered(network, dataset, digits.images, digits.labels, probabilities, held_out)
 
 
-def _none(run_id: str) -> NoAnswersError:
+def _none(run: Run) -> NoAnswersError:
     return NoAnswersError(
-        f"The run {run_id!r} has no answers on these test digits. Choose another run."
+        f"The run {run.id!r} has no answers on these test digits. Choose another run."
     )

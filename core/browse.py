@@ -11,6 +11,7 @@ from core.datasets import CLASSES
 from core.digit_stats import SplitName, ink, likeness, split_of
 from core.errors import DatasetError
 from core.evaluation import UNSURE_BELOW
+from core.runs import Network, Run
 
 Answer = Literal["any", "right", "wrong", "unsure"]
 ANSWERS: Final[tuple[Answer, ...]] = get_args(Answer)
@@ -18,13 +19,19 @@ Order = Literal["index", "ink", "likeness", "confidence"]
 ORDERS: Final[tuple[Order, ...]] = get_args(Order)
 MOST_INK: Final = 100.0
 
+_TEST_ONLY: Final = (
+    "A run's answers are kept for the test digits only: on digits that it has learnt from they "
+    "would say little. Choose the test split."
+)
+
 
 @dataclass(frozen=True)
 class Query:
     """What a visitor wants to see of a split; the defaults leave nothing out.
 
     `labels` and `predicted`: digits 0 to 9, empty for all. `least_ink` and `most_ink` in percent.
-    `answer`, `predicted` and the order "confidence" are about the answers of the run `run`.
+    `answer`, `predicted` and the order "confidence" are about what `asked`, a finished network,
+    answers.
     """
 
     dataset: str = "mnist-sample"
@@ -32,7 +39,7 @@ class Query:
     labels: tuple[int, ...] = ()
     least_ink: float = 0.0
     most_ink: float = MOST_INK
-    run: str = ""
+    asked: Network | None = None
     answer: Answer = "any"
     predicted: tuple[int, ...] = ()
     order: Order = "index"
@@ -48,8 +55,8 @@ def find(query: Query) -> NDArray[np.intp]:
     """The indices within the split of the digits that are asked for, in their order.
 
     Of equals, the lower index comes first, also in a descending order. Raises DatasetError if the
-    dataset cannot be loaded or a run's answers are asked for that were not kept, RunError if there
-    is no such run.
+    dataset cannot be loaded or a run's answers are asked for that were not kept, RunError if they
+    are damaged, ValueError if it is not said whose answers are meant.
     """
     split = split_of(query.dataset, query.split)
     chosen = np.ones(len(split), np.bool_)
@@ -58,24 +65,38 @@ def find(query: Query) -> NDArray[np.intp]:
     if (query.least_ink, query.most_ink) != (0.0, MOST_INK):
         amount = ink(query.dataset, query.split)
         chosen &= (amount >= query.least_ink) & (amount <= query.most_ink)
-    answers = answers_of(query.run, query.dataset, query.split) if query.asks_a_run else None
+    answers = _asked(query) if query.asks_a_run else None
     if answers:
         chosen &= _answered(query, answers, split.labels)
     return _ordered(query, np.flatnonzero(chosen), answers)
 
 
-def answers_of(run_id: str, dataset: str, split: SplitName) -> Answered:
-    """What a run answered on the test digits when its training was over.
+def answers_of(run: Run, dataset: str, split: SplitName) -> Answered:
+    """Read what a run answered on the test digits when its training was over.
 
-    Raises RunError if there is no such run, DatasetError if it has no answers for this split: those
-    on training digits would flatter it, and are not kept.
+    Args:
+        run: whose network answered.
+        dataset: whose digits.
+        split: "test"; answers on training digits would flatter the run, and are not kept.
+
+    Returns:
+        The answers; each time the same object.
+
+    Raises:
+        RunError: the answers are damaged.
+        DatasetError: the run has no answers for this split.
     """
     if split == "train":
-        raise DatasetError(
-            "A run's answers are kept for the test digits only: on digits that it has learnt from "
-            "they would say little. Choose the test split."
-        )
-    return stored(run_id, dataset)
+        raise DatasetError(_TEST_ONLY)
+    return stored(run, dataset)
+
+
+def _asked(query: Query) -> Answered:
+    if query.split == "train":
+        raise DatasetError(_TEST_ONLY)
+    if query.asked is None:
+        raise ValueError("whose answers are asked for?")
+    return answers_of(query.asked.run, query.dataset, query.split)
 
 
 def page_with(found: NDArray[np.intp], index: int, page_size: int) -> int | None:

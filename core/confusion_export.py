@@ -19,7 +19,7 @@ from core.suspects import suspect_indices
 def file_stem(this: Answered) -> str:
     """What the files of these answers are called, without an ending: "best-epoch-3-mnist"."""
     epoch = "" if this.epoch is None else f"-epoch-{this.epoch}"
-    return f"{this.run}{epoch}-{this.dataset}"
+    return f"{this.run.id}{epoch}-{this.dataset}"
 
 
 def report_csv(this: Answered) -> bytes:
@@ -89,7 +89,7 @@ def _scores(name: object, one: Scores) -> Sequence[object]:
 def _origin(this: Answered) -> dict[str, object]:
     """Whose answers on which digits: the last columns of a table."""
     epoch = "" if this.epoch is None else this.epoch
-    return {"dataset": inert(this.dataset), "run": inert(this.run), "epoch": epoch}
+    return {"dataset": inert(this.dataset), "run": inert(this.run.id), "epoch": epoch}
 
 
 def _suspect_marks(this: Answered) -> object:

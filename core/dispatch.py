@@ -117,7 +117,7 @@ def _start(run: Run, engine: Engine) -> bool:
 
 def _take_up(run: Run, card: JobCard) -> None:
     """A run that says it is being trained, and is not: its process died."""
-    current = runs.find(run.id)  # it may have ended a moment ago
+    current = runs.read(run.folder)  # it may have ended a moment ago
     if current.info.status != "running" or is_being_trained(run.folder):
         return
     if card.stop_asked:  # and it did not end by itself

@@ -20,7 +20,7 @@ from core.chores import Report
 from core.datasets import CLASSES
 from core.digit_stats import split_of
 from core.errors import DigitscopeError, RunError
-from core.runs import NPZ_FAULTS, Predictions, Run
+from core.runs import NPZ_FAULTS, Network, Predictions, Run
 
 _LABELS, _NETWORK = "labels", "network"
 
@@ -36,13 +36,24 @@ def file_of(run: Run, dataset: str) -> Path:
     return run.folder / f"epoch_predictions-{dataset}.npz"
 
 
-def at_epoch(run_id: str, dataset: str, epoch: int) -> Answered:
-    """What a run answered after an epoch; each time the same object.
+def at_epoch(network: Network, dataset: str) -> Answered:
+    """Read what a run answered after an epoch on a dataset's test digits.
 
-    Raises NotComputedError if that has to be worked out (`compute`), and RunError if there is no
-    such run, the weights of that epoch are not kept, or cannot answer.
+    Args:
+        network: the run's, as it was after an epoch.
+        dataset: whose test digits.
+
+    Returns:
+        The answers; each time the same object.
+
+    Raises:
+        ValueError: it is the finished network (`core.answered.stored`).
+        NotComputedError: they have to be worked out (`compute`).
+        RunError: the weights of that epoch are not kept, or cannot answer.
     """
-    run = runs.find(run_id)
+    run, epoch = network.run, network.epoch
+    if epoch is None:
+        raise ValueError(f"{network.name} is not asked after an epoch")
     kept = run.epochs()
     if epoch not in kept:
         raise RunError(
@@ -51,7 +62,7 @@ def at_epoch(run_id: str, dataset: str, epoch: int) -> Answered:
         )
     found = _at_hand(run, dataset)
     if epoch not in found:
-        raise _not_computed(run.id)
+        raise _not_computed(run)
     answered = found[epoch]
     if answered is None:
         raise RunError(
@@ -66,15 +77,22 @@ def is_stored(run: Run, dataset: str) -> bool:
     return set(run.epochs()) <= set(_at_hand(run, dataset))
 
 
-def over_epochs(run_id: str, dataset: str) -> tuple[Answered, ...]:
-    """What a run answered after each of its epochs, in their order; empty if it keeps none.
+def over_epochs(run: Run, dataset: str) -> tuple[Answered, ...]:
+    """Read what a run answered after each of its epochs on a dataset's test digits.
 
-    Epochs that could not answer are left out. Raises NotComputedError if it has to be worked out,
-    RunError if there is no such run.
+    Args:
+        run: whose networks are asked.
+        dataset: whose test digits.
+
+    Returns:
+        The answers in the order of the epochs, without epochs that could not answer; empty if the
+        run keeps none.
+
+    Raises:
+        NotComputedError: they have to be worked out (`compute`).
     """
-    run = runs.find(run_id)
     if not is_stored(run, dataset):
-        raise _not_computed(run.id)
+        raise _not_computed(run)
     found = _at_hand(run, dataset)
     return tuple(one for epoch in run.epochs() if (one := found[epoch]) is not None)
 
@@ -150,19 +168,19 @@ def _at_hand(run: Run, dataset: str) -> dict[int, Answered | None]:
     except OSError:
         return {}
     stamp = (file.st_mtime_ns, file.st_size, file.st_ino)
-    return _read(run.folder, run.info.model_sha256, dataset, stamp)
+    return _read(Network(run), dataset, stamp)
 
 
 @lru_cache(maxsize=8)
-def _read(folder: Path, network: str, dataset: str, _stamp: Stamp) -> dict[int, Answered | None]:
-    """By epoch; nothing, if the file is damaged or of another network."""
-    run, digits = runs.read(folder), split_of(dataset, "test")
+def _read(finished: Network, dataset: str, _stamp: Stamp) -> dict[int, Answered | None]:
+    """By epoch; nothing, if the file is damaged or of another network than the finished one."""
+    run, digits = finished.run, split_of(dataset, "test")
     try:
         with file_of(run, dataset).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             stored = {name: archive[name] for name in archive.files}
     except NPZ_FAULTS:
         return {}
-    theirs = str(stored.pop(_NETWORK, "")) == network
+    theirs = str(stored.pop(_NETWORK, "")) == run.info.model_sha256
     if not theirs or not np.array_equal(stored.pop(_LABELS, ()), digits.labels):
         return {}
     held_out = run.info.provenance.held_out(dataset)
@@ -180,13 +198,18 @@ def _read(folder: Path, network: str, dataset: str, _stamp: Stamp) -> dict[int, 
         probabilities /= probabilities.sum(axis=1, keepdims=True)
         probabilities.setflags(write=False)
         found[epoch] = Answered(
-            run.id, epoch, dataset, digits.images, digits.labels, probabilities, held_out
+            Network(run, epoch),
+            dataset,
+            digits.images,
+            digits.labels,
+            probabilities,
+            held_out,
         )
     return found
 
 
-def _not_computed(run_id: str) -> NotComputedError:
+def _not_computed(run: Run) -> NotComputedError:
     return NotComputedError(
-        f"What the run {run_id!r} answered after each epoch is not worked out yet. "
+        f"What the run {run.id!r} answered after each epoch is not worked out yet. "
         "Start that, or choose the finished network."
     )

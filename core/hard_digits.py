@@ -3,14 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core import runs
-from core.runs import Run
+from core.runs import Network, Run
 
 TEST_DIGITS: Final = 1000
 
@@ -24,7 +23,7 @@ def hard_digits(count: int = 24) -> tuple[int, ...]:
     if not 0 <= count <= TEST_DIGITS:
         raise ValueError(f"there are {TEST_DIGITS} test digits in the sample, not {count}")
     shipped = [run for run in runs.list_shipped() if isinstance(run, Run)]
-    return _hardest_first(tuple((run.folder, run.info.model_sha256) for run in shipped))[:count]
+    return _hardest_first(tuple(Network(run) for run in shipped))[:count]
 
 
 def confusions(
@@ -40,19 +39,19 @@ def confusions(
 
 
 @lru_cache(maxsize=4)
-def _hardest_first(shipped: tuple[tuple[Path, str], ...]) -> tuple[int, ...]:
-    """Worked out once for the runs in these folders with these networks."""
-    of_truth = list(_of_truth(folder for folder, _ in shipped))
+def _hardest_first(shipped: tuple[Network, ...]) -> tuple[int, ...]:
+    """Worked out once for these networks."""
+    of_truth = list(_of_truth(network.run for network in shipped))
     if not of_truth:
         return tuple(range(TEST_DIGITS))
     # A stable sort: equal ones stay in order, on every machine.
     return tuple(np.argsort(np.mean(of_truth, axis=0), kind="stable").tolist())
 
 
-def _of_truth(folders: Iterable[Path]) -> Iterator[NDArray[np.float64]]:
+def _of_truth(shipped: Iterable[Run]) -> Iterator[NDArray[np.float64]]:
     """For each run that has answers on the sample: its probability of the true digit, (1000,)."""
-    for folder in folders:
-        answers = runs.read(folder).predictions("mnist-sample")
+    for run in shipped:
+        answers = run.predictions("mnist-sample")
         if answers is not None and answers.probabilities.shape == (TEST_DIGITS, 10):
             rows = np.arange(TEST_DIGITS)
             yield answers.probabilities[rows, answers.labels.astype(int)].astype(np.float64)

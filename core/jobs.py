@@ -67,15 +67,28 @@ def submit(recipe: Recipe, *, token: str, preset: str = "", title: str = "") -> 
     return _submit(_Job(recipe, source, preset, title), token, limits())
 
 
-def fine_tune(parent_id: str, digits: Split, settings: fine_tuning.Settings, *, token: str) -> Run:
+def fine_tune(parent: Run, digits: Split, settings: fine_tuning.Settings, *, token: str) -> Run:
     """Let a run's network learn a visitor's own digits, as a new run: queued like any other.
 
     The digits are written into its folder, so whoever asks for this must have been told. Anybody
-    may fine-tune any run that can be seen, as anybody may train by its recipe. Raises like
-    `submit`, and RunError or JobError if the run's network cannot be fine-tuned.
+    may fine-tune any run that can be seen, as anybody may train by its recipe.
+
+    Args:
+        parent: the run whose network it begins with.
+        digits: the visitor's, with their labels.
+        settings: how long, how fast, and how often it sees them.
+        token: the visitor's secret.
+
+    Returns:
+        The new run.
+
+    Raises:
+        RunError: the parent's network cannot be read.
+        JobError: it cannot be fine-tuned; or as `submit` does.
+        RecipeError: as `submit` does.
     """
     allowed = limits()
-    plan = fine_tuning.plan(runs.find(parent_id), digits, settings, allowed)
+    plan = fine_tuning.plan(_now(parent), digits, settings, allowed)
     title = f"{shown_name(plan.parent)} + my digits"
     title = title if len(title) <= MAX_TITLE else f"{plan.parent.id[:40]} + my digits"
     job = _Job(plan.recipe, plan.provenance, plan.parent.id, title, plan.write, plan.bytes)
@@ -122,22 +135,32 @@ def _submit(job: _Job, token: str, allowed: Limits) -> Run:
         )
         run = _new_folder(job, card)
         start_next(allowed)
-    return runs.find(run.id)
+    return _now(run)
 
 
-def go_on(run_id: str, *, token: str, epochs: int) -> Run:
-    """Continue a run that has ended until it has been trained for `epochs` epochs in all.
+def go_on(run: Run, *, token: str, epochs: int) -> Run:
+    """Continue a run that has ended.
 
-    Raises JobError if it has not ended, has seen these epochs already, or is another visitor's;
-    RunError if the state of its training was not kept; RecipeError if the epochs pass a limit.
+    Args:
+        run: what is to be trained for longer.
+        token: the visitor's secret.
+        epochs: in all, those that it has been trained for among them.
+
+    Returns:
+        The run, which waits or has been started.
+
+    Raises:
+        JobError: it has not ended, has seen these epochs already, or is another visitor's.
+        RunError: the state of its training was not kept, or the run is gone.
+        RecipeError: the epochs pass a limit.
     """
     allowed = limits()
-    run = _managed(run_id, token, allowed)
+    run = _managed(run, token, allowed)
     run.check_can_go_on()
     recipe = run.info.recipe.changed(epochs=epochs)
     check(recipe, allowed)
     with queue_lock():
-        run = runs.find(run_id)
+        run = _now(run)
         if run.info.status in {"queued", "running"}:
             raise JobError("This run is waiting or being trained already.")
         if epochs <= run.info.epochs_done:
@@ -159,17 +182,23 @@ def go_on(run_id: str, *, token: str, epochs: int) -> Run:
         change(run, card.model_copy(update=fresh), status="queued", recipe=recipe, error="")
         _give(run, "go-on")
         start_next(allowed)
-    return runs.find(run_id)
+    return _now(run)
 
 
-def stop(run_id: str, *, token: str) -> None:
+def stop(run: Run, *, token: str) -> None:
     """End a training and keep what was learnt; take a run that waits out of the queue.
 
-    Raises JobError if it is another visitor's.
+    Args:
+        run: what waits or is being trained.
+        token: the visitor's secret.
+
+    Raises:
+        JobError: it is another visitor's.
+        RunError: the run is gone.
     """
-    run = _managed(run_id, token, limits())
+    run = _managed(run, token, limits())
     with queue_lock():
-        run = runs.find(run_id)
+        run = _now(run)
         card = read_card(run.folder)
         if run.info.status == "queued" and not is_starting(run, card):
             change(run, card, status="stopped", ended_by="by hand")
@@ -178,35 +207,79 @@ def stop(run_id: str, *, token: str) -> None:
             keep(run, card.model_copy(update={"stop_asked": time.time()}))
 
 
-def pause(run_id: str, *, token: str) -> None:
-    """Let a training wait after the batch at hand."""
-    _order(run_id, "pause", token)
+def pause(run: Run, *, token: str) -> None:
+    """Let a training wait after the batch at hand.
+
+    Args:
+        run: what waits or is being trained.
+        token: the visitor's secret.
+
+    Raises:
+        JobError: it is another visitor's, or over.
+        RunError: the run is gone.
+    """
+    _order(run, "pause", token)
 
 
-def resume(run_id: str, *, token: str) -> None:
-    """Let a training that waits go on."""
-    _order(run_id, "resume", token)
+def resume(run: Run, *, token: str) -> None:
+    """Let a training that waits go on.
+
+    Args:
+        run: what waits or is being trained.
+        token: the visitor's secret.
+
+    Raises:
+        JobError: it is another visitor's, or over.
+        RunError: the run is gone.
+    """
+    _order(run, "resume", token)
 
 
-def one_step(run_id: str, *, token: str) -> None:
-    """Let a training do one batch, then wait."""
-    _order(run_id, "step", token)
+def one_step(run: Run, *, token: str) -> None:
+    """Let a training do one batch, then wait.
+
+    Args:
+        run: what waits or is being trained.
+        token: the visitor's secret.
+
+    Raises:
+        JobError: it is another visitor's, or over.
+        RunError: the run is gone.
+    """
+    _order(run, "step", token)
 
 
-def one_epoch(run_id: str, *, token: str) -> None:
-    """Let a training go on to the end of the epoch, then wait."""
-    _order(run_id, "epoch", token)
+def one_epoch(run: Run, *, token: str) -> None:
+    """Let a training go on to the end of the epoch, then wait.
+
+    Args:
+        run: what waits or is being trained.
+        token: the visitor's secret.
+
+    Raises:
+        JobError: it is another visitor's, or over.
+        RunError: the run is gone.
+    """
+    _order(run, "epoch", token)
 
 
-def set_rate(run_id: str, rate: float, *, token: str) -> None:
+def set_rate(run: Run, rate: float, *, token: str) -> None:
     """Change the optimizer's learning rate while it trains.
 
-    Raises RecipeError if the rate is out of the recipe's bounds.
+    Args:
+        run: what waits or is being trained.
+        rate: the new learning rate.
+        token: the visitor's secret.
+
+    Raises:
+        RecipeError: the rate is out of the recipe's bounds.
+        JobError: the training is another visitor's, or over.
+        RunError: the run is gone.
     """
-    recipe = runs.find(run_id).info.recipe
+    recipe = _now(run).info.recipe
     fields = recipe.optimizer.model_dump()
     recipe.changed(optimizer={**fields, "learning_rate": rate})
-    _order(run_id, "rate", token, rate)
+    _order(run, "rate", token, rate)
 
 
 def _just_submitted(job: _Job, owner: str) -> Run | None:
@@ -249,8 +322,8 @@ def state(run: Run) -> State:
     return State("stopping" if card.stop_asked else "running")
 
 
-def _order(run_id: str, order: Order, token: str, rate: float | None = None) -> None:
-    run = _managed(run_id, token, limits())
+def _order(run: Run, order: Order, token: str, rate: float | None = None) -> None:
+    run = _managed(run, token, limits())
     if run.info.status not in {"queued", "running"}:
         raise JobError("This training is over: it takes no more orders.")
     _give(run, order, rate)
@@ -263,8 +336,16 @@ def _give(run: Run, order: Order, rate: float | None = None) -> None:
         raise JobError(f"The training cannot be told ({error.strerror}).") from error
 
 
-def _managed(run_id: str, token: str, allowed: Limits) -> Run:
-    run = runs.find(run_id)
+def _now(run: Run) -> Run:
+    """The run as it is now: a caller's may be minutes old, and another process may train it.
+
+    What is decided under the queue's lock has to be decided by what was read under it.
+    """
+    return runs.read(run.folder)
+
+
+def _managed(run: Run, token: str, allowed: Limits) -> Run:
+    run = _now(run)
     if not may_manage(run, token, allowed):
         raise JobError("Only the browser that started this training may change or stop it.")
     return run

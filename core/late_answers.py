@@ -20,4 +20,4 @@ def answer_now(run: Run, dataset: str, report: Report) -> Answered:
     report(0, len(digits))
     found = predictor.probabilities(digits.images, lambda read: report(read, len(digits)))
     held_out = run.info.provenance.held_out(dataset)
-    return Answered(run.id, None, dataset, digits.images, digits.labels, read_only(found), held_out)
+    return Answered(Network(run), dataset, digits.images, digits.labels, read_only(found), held_out)

@@ -10,7 +10,7 @@ from core.answered import Answered
 from core.datasets import CLASSES, Split
 from core.errors import DatasetError
 from core.own_digits import has_seen_any
-from core.runs import Network, find
+from core.runs import Network
 
 MINE: Final = "mine"
 """What these digits are called as a dataset."""
@@ -108,11 +108,21 @@ def tally(digits: MyDigits, right: NDArray[np.bool_] | None = None) -> list[tupl
     return rows
 
 
-def my_answers(digits: MyDigits, run: str, epoch: int | None = None) -> Answered:
-    """What a run answers on the visitor's digits, finished or as it was after an epoch.
+def my_answers(digits: MyDigits, network: Network) -> Answered:
+    """Let a network read the visitor's digits.
 
-    The network is loaded if it is not yet, which takes seconds the first time. Raises DatasetError
-    if there are no digits, RunError if the network cannot be opened or its numbers are not finite.
+    It is loaded if it is not yet, which takes seconds the first time.
+
+    Args:
+        digits: those of a visitor; at least one.
+        network: a run's, finished or as it was after an epoch.
+
+    Returns:
+        What it answers on them.
+
+    Raises:
+        DatasetError: there are no digits.
+        RunError: the network cannot be opened, or its numbers are not finite.
     """
     if not digits:
         raise DatasetError(
@@ -122,9 +132,8 @@ def my_answers(digits: MyDigits, run: str, epoch: int | None = None) -> Answered
     from core.inference import load_predictor  # TensorFlow: seconds
 
     mine = as_split(digits)
-    found = find(run)
-    probabilities = load_predictor(Network(found, epoch)).probabilities(mine.images)
+    probabilities = load_predictor(network).probabilities(mine.images)
     probabilities.setflags(write=False)
     # A run that was fine-tuned on some of them is no longer tested by them.
-    held_out = not has_seen_any(found, mine.images)
-    return Answered(run, epoch, MINE, mine.images, mine.labels, probabilities, held_out)
+    held_out = not has_seen_any(network.run, mine.images)
+    return Answered(network, MINE, mine.images, mine.labels, probabilities, held_out)

@@ -38,9 +38,11 @@ _GONE = ".gone"
 
 @dataclass(frozen=True)
 class Deleted:
-    """A run in the trash: what it was called, where it lies now, where it came from."""
+    """A run in the trash: what it was called, where it lies now, where it came from.
 
-    run_id: str
+    The last part of `home` is the run's id.
+    """
+
     name: str
     folder: Path
     home: Path
@@ -117,7 +119,7 @@ def delete(
         except OSError as error:
             raise _explained(error, run, "deleted") from error
         empty_trash()
-    return Deleted(run.id, name, target, run.folder)
+    return Deleted(name, target, run.folder)
 
 
 def undo(deleted: Deleted, *, token: str) -> None:
@@ -129,20 +131,21 @@ def undo(deleted: Deleted, *, token: str) -> None:
     with queue_lock():
         if not deleted.folder.is_dir():
             raise RunError(
-                f"The run {deleted.run_id!r} cannot be brought back: it is no longer in the trash."
+                f"The run {deleted.home.name!r} cannot be brought back: it is no longer in the "
+                "trash."
             )
         if read_card(deleted.folder).owner not in {"", owner_of(token)}:
             raise JobError("Only the browser that started this run may bring it back.")
         if deleted.home.exists():
             raise RunError(
-                f"The run {deleted.run_id!r} cannot be brought back: another run is called so "
+                f"The run {deleted.home.name!r} cannot be brought back: another run is called so "
                 "meanwhile. Delete that one first."
             )
         try:
             deleted.folder.rename(deleted.home)
         except OSError as error:
             raise RunError(
-                f"The run {deleted.run_id!r} cannot be brought back ({error.strerror})."
+                f"The run {deleted.home.name!r} cannot be brought back ({error.strerror})."
             ) from error
 
 

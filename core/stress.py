@@ -5,16 +5,14 @@ arXiv:1906.02337): a network is tried on digits that are changed as no training 
 their labels kept. Rotation, shifts, scale, blur and noise are those of `core.augment_play`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Final, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core import runs
 from core.answered import Answered
 from core.augment_play import Change, changed
 from core.digit_stats import split_of
@@ -195,14 +193,25 @@ def apply(images: Digits, stress: Stress) -> Digits:
     return _covered(_inverted(seen, stress.invert / 100), round(stress.occlude))
 
 
-def stressed(run_id: str, epoch: int | None, stress: Stress) -> Answered:
-    """What a run, finished or after an epoch, answers on the sample's test digits, changed.
+@lru_cache(maxsize=16)
+def stressed(network: Network, stress: Stress) -> Answered:
+    """Let a network read the sample's test digits, changed. Imports TensorFlow when it is called.
 
-    The answers' pictures are the changed ones. Imports TensorFlow when it is called. Raises
-    RunError if there is no such run or its network cannot be opened.
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        stress: how the digits are changed.
+
+    Returns:
+        The answers, with the changed pictures; each time the same object.
+
+    Raises:
+        RunError: the network cannot be opened.
     """
-    run = runs.find(run_id)
-    return _on_sample(run.folder, run.info.model_sha256, epoch, stress)
+    digits = split_of(DATASET, "test")
+    held_out = network.run.info.provenance.held_out(DATASET)
+    none = np.empty((0, 10), np.float32)
+    asked = Answered(network, DATASET, digits.images, digits.labels, none, held_out)
+    return _answer(asked, stress)
 
 
 @lru_cache(maxsize=16)
@@ -211,27 +220,17 @@ def stressed_digits(this: Answered, stress: Stress) -> Answered:
 
     Raises RunError as `stressed` does.
     """
-    return _answer(this.run, this.epoch, this, stress)
+    return _answer(this, stress)
 
 
-@lru_cache(maxsize=16)
-def _on_sample(folder: Path, _network: str, epoch: int | None, stress: Stress) -> Answered:
-    run = runs.find(folder.name)
-    digits = split_of(DATASET, "test")
-    held_out = run.info.provenance.held_out(DATASET)
-    none = np.empty((0, 10), np.float32)
-    asked = Answered(run.id, epoch, DATASET, digits.images, digits.labels, none, held_out)
-    return _answer(run.id, epoch, asked, stress)
-
-
-def _answer(run_id: str, epoch: int | None, asked: Answered, stress: Stress) -> Answered:
+def _answer(asked: Answered, stress: Stress) -> Answered:
     from core.inference import load_predictor
 
     images = apply(asked.images, stress)
-    found = load_predictor(Network(runs.find(run_id), epoch)).probabilities(images)
+    found = load_predictor(asked.network).probabilities(images)
     for array in (images, found):
         array.setflags(write=False)
-    return Answered(run_id, epoch, asked.dataset, images, asked.labels, found, asked.held_out)
+    return replace(asked, images=images, probabilities=found)
 
 
 def _thickened(images: Digits, pixels: float) -> Digits:

@@ -11,7 +11,6 @@ of them alone finds fewer of the labels that people refuted (benchmarks/label_su
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from core import runs
 from core.digit_stats import split_of
 from core.errors import DigitscopeError, RunError
-from core.runs import Run
+from core.runs import Network, Run
 
 METHOD_PAPER: Final = "https://arxiv.org/abs/1911.00068"
 NONE: Final = -1
@@ -56,7 +55,7 @@ def find_suspects(dataset: str) -> tuple[Suspect, ...]:
     """
     shipped = [run for run in runs.list_shipped() if isinstance(run, Run)]
     held_out = [run for run in shipped if run.info.provenance.held_out(dataset)]
-    return _suspects(dataset, tuple((run.folder, run.info.model_sha256) for run in held_out))
+    return _suspects(dataset, tuple(Network(run) for run in held_out))
 
 
 def suspect_indices(dataset: str) -> frozenset[int] | None:
@@ -125,10 +124,10 @@ def margins(labels: NDArray[Any], probabilities: NDArray[Any]) -> Floats:
 
 
 @lru_cache(maxsize=4)
-def _suspects(dataset: str, shipped: tuple[tuple[Path, str], ...]) -> tuple[Suspect, ...]:
-    """Worked out once for the runs in these folders with these networks."""
+def _suspects(dataset: str, shipped: tuple[Network, ...]) -> tuple[Suspect, ...]:
+    """Worked out once for these networks."""
     labels = split_of(dataset, "test").labels
-    stored = [runs.read(folder).predictions(dataset) for folder, _ in shipped]
+    stored = [network.run.predictions(dataset) for network in shipped]
     answers = [one.probabilities for one in stored if one and np.array_equal(one.labels, labels)]
     if not answers:
         raise RunError(

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Final
 
-from core import jobs, runs
+from core import jobs
 from core.dispatch import queue
 from core.durations import about, whole
 from core.errors import DigitscopeError
@@ -28,12 +28,12 @@ with what a page should redraw at once (an end, a pause), `soon` with what can w
 
 @dataclass(frozen=True)
 class Drawn:
-    """How the curves are to be drawn; `compare` are ids of other runs, of which two are drawn."""
+    """How the curves are to be drawn; `compare` are other runs, of which two are drawn."""
 
     log: bool = False
     zoom_top: bool = False
     smooth: bool = False
-    compare: tuple[str, ...] = ()
+    compare: tuple[Run, ...] = ()
 
 
 def seen(run: Run, drawn: Drawn) -> Seen:
@@ -149,15 +149,8 @@ def _caption(run: Run, live: Live, drawn: Drawn) -> str:
     return caption(run.info.recipe, curve, live.steps, smooth=drawn.smooth)
 
 
-def _compared(names: tuple[str, ...]) -> list[Compared]:
-    found = []
-    for name in names[:MOST_COMPARED]:
-        try:
-            other = runs.find(name)
-        except DigitscopeError:  # deleted meanwhile: its line goes
-            continue
-        found.append(Compared(shown_name(other), followed(other).epochs))
-    return found
+def _compared(others: tuple[Run, ...]) -> list[Compared]:
+    return [Compared(shown_name(run), followed(run).epochs) for run in others[:MOST_COMPARED]]
 
 
 def _waiting(run: Run, state: State) -> list[object]:

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core import runs
 from core.errors import DigitscopeError
 from pages.widgets.confusion_answers import answers, other_answers
 from pages.widgets.confusion_choice import (
@@ -29,7 +28,7 @@ from pages.widgets.confusion_time import time_view
 from pages.widgets.links import choose_view
 from pages.widgets.my_digits import my_digits
 from pages.widgets.navigation import through_app
-from pages.widgets.run_picker import NO_RUN, chosen_epoch, chosen_run
+from pages.widgets.run_picker import NO_RUN, network_in_use
 from pages.widgets.words import plain
 
 DRAW = {
@@ -48,16 +47,15 @@ st.set_page_config(layout="wide")  # a matrix and its digits want room
 st.title("Confusions")
 st.write("Which digits does a network misread, which for which, why, and what would help?")
 try:
-    chosen = chosen_run()
-    if chosen is None:
+    network = network_in_use()
+    if network is None:
         st.error(NO_RUN)
         st.stop()
-    run, epoch = runs.find(chosen), chosen_epoch()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        digits = choose_digits(run, mine=len(my_digits()))
-        other_run = choose_other(run)
+        digits = choose_digits(network.run, mine=len(my_digits()))
+        other_run = choose_other(network.run)
     view = choose_view(VIEW, VIEWS)
-    this = answers(run, epoch, digits)
+    this = answers(network, digits)
     if this:
         other = other_answers(other_run, digits)
         headline(this, other)

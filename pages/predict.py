@@ -25,7 +25,7 @@ from pages.widgets.predict_source import (
 )
 from pages.widgets.predict_steps import steps_view
 from pages.widgets.predict_why import why_view
-from pages.widgets.run_picker import NO_RUN, chosen_run, network_in_use
+from pages.widgets.run_picker import NO_RUN, network_in_use
 from pages.widgets.words import plain
 
 Way = Literal["Draw", "Upload", "Camera"]
@@ -122,7 +122,7 @@ def _look_closer(
     if view is None:
         return
     if view == "My digits":
-        my_digits_view(chosen_run())
+        my_digits_view()
         return
     if source is None or ready is None or chosen is None:
         st.info("Draw a digit or bring a picture first.", icon=":material/draw:")

@@ -8,11 +8,14 @@ import pytest
 
 from core import datasets, runs
 from core.browse import Query, answers_of, find, page_with
-from core.errors import DatasetError, RunError
+from core.errors import DatasetError
+from core.runs import Network
+from tests.made_answers import network
 
 TEST = Query(split="test")
 SAMPLE = datasets.load("mnist-sample").test
-STORED = runs.find("yalcin").predictions("mnist-sample")
+YALCIN = Network(runs.find("yalcin"))
+STORED = YALCIN.run.predictions("mnist-sample")
 assert STORED
 ANSWERS = STORED.probabilities.argmax(axis=1)
 SURE = STORED.probabilities.max(axis=1)
@@ -58,7 +61,7 @@ def test_ordered_by_likeness_the_oddest_come_first() -> None:
 
 
 def test_by_a_runs_answer() -> None:
-    asked = replace(TEST, run="yalcin")
+    asked = replace(TEST, asked=YALCIN)
     wrong = find(replace(asked, answer="wrong"))
     assert wrong.tolist() == np.flatnonzero(SAMPLE.labels != ANSWERS).tolist()
     assert len(wrong) > 0
@@ -71,14 +74,14 @@ def test_by_a_runs_answer() -> None:
 
 
 def test_ordered_by_confidence() -> None:
-    found = find(replace(TEST, run="yalcin", order="confidence"))
+    found = find(replace(TEST, asked=YALCIN, order="confidence"))
     assert SURE[found[0]] == SURE.min()
     assert (np.diff(SURE[found]) >= 0).all()
 
 
 def test_among_equals_the_lower_index_comes_first_both_ways() -> None:
     for descending in (False, True):
-        found = find(replace(TEST, run="yalcin", order="confidence", descending=descending))
+        found = find(replace(TEST, asked=YALCIN, order="confidence", descending=descending))
         same = [int(k) for k in found if SURE[k] == SURE[found].max()]
         assert len(same) > 1
         assert same == sorted(same)
@@ -91,18 +94,16 @@ def test_a_filter_that_leaves_nothing_leaves_nothing() -> None:
 
 def test_answers_to_digits_that_were_learnt_are_refused_in_words() -> None:
     with pytest.raises(DatasetError, match="Choose the test split"):
-        find(Query(run="best", answer="wrong"))
-    with pytest.raises(RunError, match="There is no run"):
-        find(replace(TEST, run="nobody", answer="wrong"))
+        find(Query(asked=YALCIN, answer="wrong"))
 
 
 def test_a_run_is_asked_only_if_its_answers_matter() -> None:
-    assert len(find(Query(run="nobody"))) == 4000
+    assert len(find(Query(asked=network("nobody")))) == 4000
 
 
 @pytest.mark.full_mnist
 def test_the_full_test_set_has_answers_too() -> None:
-    answers = answers_of("best", "mnist", "test")
+    answers = answers_of(runs.find("best"), "mnist", "test")
     labels = datasets.load("mnist").test.labels
     card = json.loads((runs.find("best").folder / "run.json").read_text(encoding="utf-8"))
     assert (answers.predicted != labels).sum() == card["metrics"]["mnist"]["wrong"]

@@ -9,7 +9,7 @@ from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import top_k_accuracy_score
 
-from core import answered
+from core import answered, runs
 from core.answered import Answered
 from core.calibration import (
     calibration_error,
@@ -23,6 +23,7 @@ from core.calibration import (
 from core.calibration_figures import confidence_bars, coverage_curve, reliability_diagram
 from core.palette import TEXT
 from tests.made_answers import answered as made
+from tests.made_answers import network
 
 
 def sure(confidence: list[float], right: list[bool], run: str = "tiny") -> Answered:
@@ -32,12 +33,12 @@ def sure(confidence: list[float], right: list[bool], run: str = "tiny") -> Answe
     probabilities[np.arange(len(found)), np.where(right, 0, 1)] = found
     images = np.zeros((len(found), 28, 28), np.uint8)
     labels = np.zeros(len(found), np.uint8)
-    return Answered(run, None, "made-up", images, labels, probabilities, held_out=True)
+    return Answered(network(run), "made-up", images, labels, probabilities, held_out=True)
 
 
 @pytest.fixture(scope="module")
 def purawr() -> Answered:
-    return answered.stored("purawr", "mnist-sample")
+    return answered.stored(runs.find("purawr"), "mnist-sample")
 
 
 def guo(confidence: NDArray[np.float32], right: NDArray[np.bool_], bins: int) -> float:
@@ -159,8 +160,7 @@ def test_top_k_is_scikit_learns(purawr: Answered) -> None:
     clear = (np.diff(ranked, axis=1) > 0).all(axis=1)
     assert clear.sum() > 900
     this = Answered(
-        "purawr",
-        None,
+        purawr.network,
         "mnist-sample",
         purawr.images[clear],
         purawr.labels[clear],
@@ -179,7 +179,7 @@ def test_of_equal_probabilities_the_smaller_digit_comes_first() -> None:
     probabilities = np.full((10, 10), 0.1, np.float32)
     images = np.zeros((10, 28, 28), np.uint8)
     labels = np.arange(10, dtype=np.uint8)
-    this = Answered("tiny", None, "made-up", images, labels, probabilities, held_out=True)
+    this = Answered(network("tiny"), "made-up", images, labels, probabilities, held_out=True)
     assert [top_k_right(this, k) for k in range(1, 11)] == list(range(1, 11))
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, classification_report
 
-from core import answered
+from core import answered, runs
 from core.class_report import ClassReport, Scores, class_report, class_sentence
 from core.confusion import counts_of
 from tests.made_answers import answered as made
@@ -43,7 +43,7 @@ def test_all_numbers_are_those_of_its_classification_report(pairs: list[tuple[in
 
 
 def test_so_are_those_of_a_shipped_run() -> None:
-    this = answered.stored("purawr", "mnist-sample")
+    this = answered.stored(runs.find("purawr"), "mnist-sample")
     agrees_with_scikit_learn(class_report(this), this.labels, this.predicted)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix
 
-from core import answered, datasets
+from core import answered, datasets, runs
 from core.answered import Answered
 from core.confusion import (
     PLURALS,
@@ -39,7 +39,7 @@ def with_confidence(this: Answered, sure: list[float]) -> Answered:
     probabilities += ((1 - np.array(sure, np.float32)) / 9)[:, None]
     probabilities[np.arange(len(this)), this.predicted] = sure
     return Answered(
-        this.run, None, this.dataset, this.images, this.labels, probabilities, held_out=True
+        this.network, this.dataset, this.images, this.labels, probabilities, held_out=True
     )
 
 
@@ -109,7 +109,7 @@ def test_without_a_mistake_the_digits_stay_in_order() -> None:
 
 
 def test_a_shipped_runs_order_puts_its_confusions_nearer_than_counting_up_does() -> None:
-    found = counts_of(answered.stored("purawr", "mnist-sample"))
+    found = counts_of(answered.stored(runs.find("purawr"), "mnist-sample"))
     parts = shares(found, "row") + shares(found, "row").T
     order = similarity_order(found)
     assert sorted(order) == list(range(10))
@@ -161,7 +161,7 @@ def test_an_ordinary_digit_is_read_rightly_and_like_the_others(digits: NDArray[n
 
 def test_an_ordinary_digit_is_the_nearest_to_the_mean_by_the_angle() -> None:
     test = datasets.load("mnist-sample").test
-    this = answered.stored("fast", "mnist-sample")
+    this = answered.stored(runs.find("fast"), "mnist-sample")
     of_class = test.images[test.labels == 7].reshape(-1, 784).astype(float)
     mean = of_class.mean(axis=0)
     angles = {

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from sklearn.metrics import classification_report, confusion_matrix
 
+from core import runs
 from core.answered import Answered, stored
 from core.confusion_export import (
     file_stem,
@@ -33,7 +34,7 @@ EVIL = '=1+1"<script>alert(1)</script>&$x_2$'
 
 @pytest.fixture
 def best() -> Answered:
-    return stored("best", "mnist-sample")
+    return stored(runs.find("best"), "mnist-sample")
 
 
 @pytest.fixture
@@ -135,7 +136,7 @@ def test_the_wrong_digits_are_pictures_with_their_story_in_the_name(few: Answere
 
 
 def test_the_zip_holds_every_wrong_digit_and_is_the_same_each_time() -> None:
-    this = stored("soorya", "mnist-sample")
+    this = stored(runs.find("soorya"), "mnist-sample")
     content = wrong_digits_zip(this)
     assert content == wrong_digits_zip(this)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:

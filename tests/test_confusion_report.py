@@ -4,7 +4,7 @@ import pytest
 from sklearn.metrics import classification_report, confusion_matrix
 from streamlit.testing.v1 import AppTest
 
-from core import answered
+from core import answered, runs
 from core.paired import needed_difference, paired
 from tests.views import said
 
@@ -13,7 +13,7 @@ def page() -> None:
     import numpy as np
     import streamlit as st
 
-    from core import answered
+    from core import answered, runs
     from core.answered import Answered
     from core.errors import DigitscopeError
     from pages.widgets.confusion_report import report_view
@@ -21,11 +21,11 @@ def page() -> None:
 
     def of(name: str | None) -> Answered | None:
         if name == "flawless":
-            digits = answered.stored("fast", "mnist-sample")
+            digits = answered.stored(runs.find("fast"), "mnist-sample")
             return made(digits.labels, digits.labels, images=digits.images, run=name)
         if name == "lonely":  # nothing but nines, one of them read as a four
             return made([9, 9, 9], [9, 4, 9], images=np.zeros((3, 28, 28), np.uint8), run=name)
-        return answered.stored(name, "mnist-sample") if name else None
+        return answered.stored(runs.find(name), "mnist-sample") if name else None
 
     try:
         this = of(st.session_state.get("run", "purawr"))
@@ -42,7 +42,7 @@ def view() -> AppTest:
 
 def test_the_table_holds_scikit_learns_numbers(view: AppTest) -> None:
     view.run()
-    this = answered.stored("purawr", "mnist-sample")
+    this = answered.stored(runs.find("purawr"), "mnist-sample")
     expected = classification_report(this.labels, this.predicted, output_dict=True)
     table = view.dataframe[0].value
     names = [*map(str, range(10)), "macro avg", "weighted avg"]
@@ -56,7 +56,7 @@ def test_the_table_holds_scikit_learns_numbers(view: AppTest) -> None:
 def test_a_chosen_digit_is_told_in_words_and_its_mistakes_can_be_seen(view: AppTest) -> None:
     view.session_state["confusion-report-class"] = 8
     view.run()
-    this = answered.stored("purawr", "mnist-sample")
+    this = answered.stored(runs.find("purawr"), "mnist-sample")
     matrix = confusion_matrix(this.labels, this.predicted)
     right, answers = matrix[8, 8], matrix[:, 8].sum()
     assert f"Of 100 eights, {right} were read as eights (recall {right}.0 %)" in said(view)
@@ -70,7 +70,7 @@ def test_a_chosen_digit_is_told_in_words_and_its_mistakes_can_be_seen(view: AppT
 
 def test_the_top_confusions_are_the_largest_cells(view: AppTest) -> None:
     view.run()
-    this = answered.stored("purawr", "mnist-sample")
+    this = answered.stored(runs.find("purawr"), "mnist-sample")
     matrix = confusion_matrix(this.labels, this.predicted)
     off = sorted((int(matrix[t, r]) for t in range(10) for r in range(10) if t != r), reverse=True)
     shown = [one.value for one in view.markdown if "→" in one.value]
@@ -94,7 +94,7 @@ def test_alone_it_says_what_a_difference_would_take(view: AppTest) -> None:
 def test_with_another_run_its_numbers_and_the_test_stand_beside(view: AppTest) -> None:
     view.session_state["other"] = "best"
     view.run()
-    this, other = (answered.stored(run, "mnist-sample") for run in ("purawr", "best"))
+    this, other = (answered.stored(runs.find(run), "mnist-sample") for run in ("purawr", "best"))
     expected = classification_report(other.labels, other.predicted, output_dict=True)
     table = view.dataframe[0].value
     assert table["other F1"][3] == expected["3"]["f1-score"]

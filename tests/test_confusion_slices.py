@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import runs
 from core.answered import stored
 from core.confusion import PLURALS
 from core.slice_figures import error_rates, label_map, span
@@ -18,12 +19,13 @@ def page() -> None:
     import numpy as np
     import streamlit as st
 
+    from core import runs
     from core.answered import stored
     from pages.widgets.confusion_slices import slices_view
     from tests.made_answers import answered
 
     state = st.session_state
-    this = stored(state.get("run", "soorya"), "mnist-sample")
+    this = stored(runs.find(state.get("run", "soorya")), "mnist-sample")
     if "first" in state:
         this = answered(
             this.labels[: state["first"]],
@@ -31,7 +33,7 @@ def page() -> None:
             dataset="mine",
             images=np.ascontiguousarray(this.images[: state["first"]]),
         )
-    slices_view(this, stored("fast", "mnist-sample") if state.get("two") else None)
+    slices_view(this, stored(runs.find("fast"), "mnist-sample") if state.get("two") else None)
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def grids(view: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int
 def test_the_worst_slices_stand_in_a_table_with_their_numbers(view: AppTest) -> None:
     view.run()
     said(view)
-    search = worst_slices(stored("soorya", "mnist-sample"))
+    search = worst_slices(stored(runs.find("soorya"), "mnist-sample"))
     (table,) = view.dataframe
     assert table.value["Slice"].tolist() == [one.name for one in search.slices]
     for row, one in zip(table.value.to_dict("records"), search.slices, strict=True):
@@ -70,7 +72,7 @@ def test_the_worst_slices_stand_in_a_table_with_their_numbers(view: AppTest) -> 
 def test_it_is_said_how_many_slices_were_searched_and_what_chance_does(view: AppTest) -> None:
     view.run()
     words = said(view)
-    search = worst_slices(stored("soorya", "mnist-sample"))
+    search = worst_slices(stored(runs.find("soorya"), "mnist-sample"))
     assert f"{search.searched:,} slices were looked at" in words
     assert f"below 0.05 / {search.searched:,}, the Bonferroni correction" in words
     assert "chance alone makes some look bad" in words
@@ -79,7 +81,7 @@ def test_it_is_said_how_many_slices_were_searched_and_what_chance_does(view: App
 
 
 def test_another_measure_shows_its_own_bins(view: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    this = stored("soorya", "mnist-sample")
+    this = stored(runs.find("soorya"), "mnist-sample")
     assert grids(view, monkeypatch) == []
     view.button_group(key="confusion-slices-trait").set_value("slant").run()
     assert TRAITS["slant"].about in said(view)

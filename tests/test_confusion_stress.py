@@ -7,6 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core import runs
+from core.runs import Network
 from core.stress import KINDS, only, stressed
 from tests.test_app import own_copy
 from tests.views import said
@@ -16,15 +17,18 @@ def page() -> None:
     import numpy as np
     import streamlit as st
 
+    from core import runs
     from core.answered import Answered, stored
     from pages.widgets.confusion_stress import stress_view
 
     state = st.session_state
-    this = stored(state.get("this", "purawr"), "mnist-sample")
+    this = stored(runs.find(state.get("this", "purawr")), "mnist-sample")
     if state.get("own"):
         few = (this.images[:3], this.labels[:3], np.full((3, 10), 0.1, np.float32))
-        this = state.setdefault("mine", Answered(this.run, None, "mine", *few, True))
-    stress_view(this, stored(state["other"], "mnist-sample") if "other" in state else None)
+        this = state.setdefault("mine", Answered(this.network, "mine", *few, True))
+    stress_view(
+        this, stored(runs.find(state["other"]), "mnist-sample") if "other" in state else None
+    )
 
 
 @pytest.fixture
@@ -43,7 +47,7 @@ def test_a_slider_tells_the_errors_and_brings_its_curve_and_reset_takes_it_back(
 ) -> None:
     view.run()
     view.slider(key="confusion-stress-rotation").set_value(90.0).run()
-    wrong = 1000 - int(stressed("purawr", None, only("rotation", 90.0)).right.sum())
+    wrong = 1000 - int(stressed(Network(runs.find("purawr")), only("rotation", 90.0)).right.sum())
     assert wrong > 500
     assert f"{wrong:,} wrong of 1,000" in said(view)
     assert "unchanged, 24 are wrong" in said(view)
@@ -96,11 +100,15 @@ def test_a_run_that_is_deleted_meanwhile_gets_a_sentence(
     moved = folder.rename(tmp_path / ".deleted")
 
     def still_looked_at() -> None:
+        from dataclasses import replace
+
+        from core import runs
         from core.answered import stored
         from pages.widgets.confusion_stress import stress_view
 
-        this = stored("purawr", "mnist-sample")
-        stress_view(type(this)("mine", *list(vars(this).values())[1:7]), None)
+        this = stored(runs.find("purawr"), "mnist-sample")
+        gone = runs.Run(runs.own_folder() / "mine", this.run.info.model_copy(update={"id": "mine"}))
+        stress_view(replace(this, network=runs.Network(gone)), None)
 
     gone = AppTest.from_function(still_looked_at, default_timeout=60).run()
     assert not gone.exception

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core import answered
+from core import answered, runs
 from tests.views import said
 
 
@@ -14,7 +14,7 @@ def page() -> None:
     import numpy as np
     import streamlit as st
 
-    from core import answered
+    from core import answered, runs
     from pages.widgets.confusion_sure import sure_view
     from tests.made_answers import answered as made
 
@@ -23,8 +23,8 @@ def page() -> None:
     else:
         other = st.session_state.get("other")
         sure_view(
-            answered.stored("purawr", "mnist-sample"),
-            answered.stored(other, "mnist-sample") if other else None,
+            answered.stored(runs.find("purawr"), "mnist-sample"),
+            answered.stored(runs.find(other), "mnist-sample") if other else None,
         )
 
 
@@ -35,7 +35,7 @@ def view() -> AppTest:
 
 def test_it_says_how_sure_how_often_right_and_the_error(view: AppTest) -> None:
     view.run()
-    this = answered.stored("purawr", "mnist-sample")
+    this = answered.stored(runs.find("purawr"), "mnist-sample")
     words = said(view).replace("\\", "")
     sure = 100 * this.confidence.mean(dtype=np.float64)
     assert f"On average purawr is {sure:.1f} % sure of its answers" in words
@@ -46,7 +46,7 @@ def test_it_says_how_sure_how_often_right_and_the_error(view: AppTest) -> None:
 
 def test_the_second_guess(view: AppTest) -> None:
     view.run()
-    this = answered.stored("purawr", "mnist-sample")
+    this = answered.stored(runs.find("purawr"), "mnist-sample")
     best_two = np.argsort(this.probabilities, axis=1)[:, -2:]
     second = int((best_two == this.labels[:, None]).any(axis=1).sum())
     assert f"**{second / 10:.2f} %** of cases (top-2 accuracy; the answer alone: 97.60 %)" in said(
@@ -57,7 +57,7 @@ def test_the_second_guess(view: AppTest) -> None:
 
 def test_the_slider_moves_words_curve_and_digits(view: AppTest) -> None:
     view.run()
-    this = answered.stored("purawr", "mnist-sample")
+    this = answered.stored(runs.find("purawr"), "mnist-sample")
     for percent in (50, 95):
         view.select_slider(key="confusion-sure-threshold").set_value(percent).run()
         asked = this.confidence >= np.float32(percent / 100)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import runs
 from core.answered import stored
 from core.confusion_export import predictions_csv
 from pages.widgets import confusion_take
@@ -16,11 +17,12 @@ from pages.widgets import confusion_take
 def page() -> None:
     import streamlit as st
 
+    from core import runs
     from core.answered import stored
     from pages.widgets.confusion_take import take_view
 
-    other = stored("fast", "mnist-sample") if st.session_state.get("two") else None
-    take_view(stored("soorya", "mnist-sample"), other)
+    other = stored(runs.find("fast"), "mnist-sample") if st.session_state.get("two") else None
+    take_view(stored(runs.find("soorya"), "mnist-sample"), other)
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def test_there_is_a_button_for_each_file_with_a_line_about_it(view: AppTest) -> 
     ]
     assert len(view.caption) == 1 + len(labels)
     assert view.caption[0].value == "The answers of soorya to 1,000 digits."
-    wrong = int((~stored("soorya", "mnist-sample").right).sum())
+    wrong = int((~stored(runs.find("soorya"), "mnist-sample").right).sum())
     assert f"The {wrong} digits that were read wrongly" in view.caption[-1].value
 
 
@@ -76,7 +78,7 @@ def test_every_button_gives_a_file_of_its_kind(view: AppTest, handed: dict[str, 
         assert handed[f"soorya-mnist-sample-{name}"].startswith(start)
     with zipfile.ZipFile(io.BytesIO(handed["soorya-mnist-sample-wrong-digits.zip"])) as archive:
         pictures = [name for name in archive.namelist() if name.endswith(".png")]
-    assert len(pictures) == np.count_nonzero(~stored("soorya", "mnist-sample").right)
+    assert len(pictures) == np.count_nonzero(~stored(runs.find("soorya"), "mnist-sample").right)
 
 
 def test_with_two_runs_the_files_are_of_the_chosen_one(
@@ -86,7 +88,7 @@ def test_with_two_runs_the_files_are_of_the_chosen_one(
     view.run()
     view.button_group(key="confusion-take-whose").set_value("fast").run()
     assert not view.exception
-    expected = predictions_csv(stored("fast", "mnist-sample"))
+    expected = predictions_csv(stored(runs.find("fast"), "mnist-sample"))
     assert handed["fast-mnist-sample-predictions.csv"] == expected
 
 

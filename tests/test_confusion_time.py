@@ -6,30 +6,34 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core import runs
 from core.epoch_answers import learnt_when, over_epochs
 from tests.test_app import own_copy
 from tests.views import said
 
 
 def page() -> None:
+    from dataclasses import replace
+
     import streamlit as st
 
+    from core import runs
     from core.answered import stored
     from core.epoch_answers import at_epoch
     from core.errors import DigitscopeError
     from pages.widgets.confusion_time import time_view
-    from pages.widgets.run_picker import chosen_epoch, chosen_run, pick_run
+    from pages.widgets.run_picker import network_in_use, pick_run
 
     pick_run()
-    run, epoch = chosen_run() or "", chosen_epoch()
     try:
-        kept = stored(run, "mnist-sample")
-        this = kept if epoch is None else at_epoch(run, "mnist-sample", epoch)
+        network = network_in_use()
+        assert network
+        kept = stored(network.run, "mnist-sample")
+        this = kept if network.epoch is None else at_epoch(network, "mnist-sample")
         if st.session_state.get("own"):
-            fields = list(vars(kept).values())
-            this = type(kept)(run, None, "mine", *fields[3:7])
+            this = replace(kept, dataset="mine")
         other = st.session_state.get("other")
-        time_view(this, stored(other, "mnist-sample") if other else None)
+        time_view(this, stored(runs.find(other), "mnist-sample") if other else None)
     except DigitscopeError as error:
         st.error(str(error))
 
@@ -44,7 +48,9 @@ def view(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AppTest:
 
 def wrong_after(epoch: int) -> int:
     """Of `purawr` on the sample: counted from its stored answers."""
-    found = next(one for one in over_epochs("purawr", "mnist-sample") if one.epoch == epoch)
+    found = next(
+        one for one in over_epochs(runs.find("purawr"), "mnist-sample") if one.epoch == epoch
+    )
     return int((found.probabilities.argmax(axis=1) != found.labels).sum())
 
 
@@ -89,7 +95,7 @@ def test_play_begins_at_the_first_epoch_and_goes_on_by_itself(view: AppTest) -> 
 
 def test_it_says_how_many_digits_were_learnt_when(view: AppTest) -> None:
     view.run()
-    when = learnt_when(over_epochs("purawr", "mnist-sample"))
+    when = learnt_when(over_epochs(runs.find("purawr"), "mnist-sample"))
     first, never = int((when == 1).sum()), int((when == 0).sum())
     assert never == wrong_after(10)
     words = said(view)
@@ -99,7 +105,7 @@ def test_it_says_how_many_digits_were_learnt_when(view: AppTest) -> None:
 
 def test_the_digits_of_an_epoch_can_be_chosen(view: AppTest) -> None:
     view.run()
-    when = learnt_when(over_epochs("purawr", "mnist-sample"))
+    when = learnt_when(over_epochs(runs.find("purawr"), "mnist-sample"))
     view.selectbox(key="confusion-time-which").set_value("1").run()
     assert f"The first 40 of {int((when == 1).sum())}" in said(view)
     view.selectbox(key="confusion-time-which").set_value("never").run()

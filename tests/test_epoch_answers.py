@@ -27,8 +27,9 @@ from core.epoch_figures import (
     truth_strip,
 )
 from core.errors import RunError
-from core.runs import Run
+from core.runs import Network, Run
 from core.scaling import scale
+from tests.made_answers import network
 
 SAMPLE = "mnist-sample"
 FILE = "epoch_predictions-mnist-sample.npz"
@@ -51,7 +52,7 @@ def made(rights: Sequence[str], epochs: Sequence[int]) -> list[Answered]:
     for place, epoch in enumerate(epochs):
         answer = [0 if word[place] == "r" else 7 for word in rights]
         sure = np.eye(10, dtype=np.float32)[answer]
-        over.append(Answered("made", epoch, SAMPLE, images, labels, sure, True))
+        over.append(Answered(network("made", epoch), SAMPLE, images, labels, sure, True))
     return over
 
 
@@ -69,14 +70,14 @@ def test_flips_count_every_change_between_right_and_wrong() -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_run_has_its_answers_on_the_sample(name: str) -> None:
     run = runs.find(name)
-    over = over_epochs(name, SAMPLE)
+    over = over_epochs(run, SAMPLE)
     assert [one.epoch for one in over] == run.epochs()
     for one in over:
         assert one.probabilities.dtype == np.float32
         assert one.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
         assert not one.probabilities.flags.writeable
         assert (one.labels == datasets.load(SAMPLE).test.labels).all()
-    assert at_epoch(name, SAMPLE, run.epochs()[0]) is over[0]
+    assert at_epoch(Network(run, run.epochs()[0]), SAMPLE) is over[0]
     # Every one of these trainings knows more in the end than after its first epoch.
     assert over[-1].right.sum() > over[0].right.sum()
 
@@ -88,26 +89,26 @@ def test_they_are_the_answers_of_that_epochs_weights() -> None:
         model.set_weights([archive[f"w{k}"] for k in range(len(archive.files))])
     digits = datasets.load(SAMPLE).test
     expected = model.predict(scale(digits.images, run.info.recipe.scaling), verbose=0)
-    found = at_epoch("fast", SAMPLE, 1)
+    found = at_epoch(Network(runs.find("fast"), 1), SAMPLE)
     assert (found.predicted == expected.argmax(axis=1)).all()
     assert np.abs(found.probabilities - expected).max() < 1e-3
 
 
 def test_an_epoch_that_is_not_kept_gets_a_sentence() -> None:
     with pytest.raises(RunError, match=r"does not keep its epoch 3\. The epochs kept are: 1, 2, 4"):
-        at_epoch("best", SAMPLE, 3)
+        at_epoch(Network(runs.find("best"), 3), SAMPLE)
 
 
 def test_what_is_not_stored_is_worked_out_and_told_on_the_way(copy: Run) -> None:
-    shipped = [one.probabilities for one in over_epochs("mine", SAMPLE)]
+    shipped = [one.probabilities for one in over_epochs(runs.find("mine"), SAMPLE)]
     (copy.folder / FILE).unlink()
     with pytest.raises(NotComputedError, match="not worked out yet"):
-        at_epoch("mine", SAMPLE, 1)
+        at_epoch(Network(runs.find("mine"), 1), SAMPLE)
     told: list[tuple[int, int]] = []
     compute(copy, SAMPLE, lambda done, total: told.append((done, total)))
     assert told == sorted(told)
     assert told[-1] == (2000, 2000)
-    again = [one.probabilities for one in over_epochs("mine", SAMPLE)]
+    again = [one.probabilities for one in over_epochs(runs.find("mine"), SAMPLE)]
     for one, other in zip(shipped, again, strict=True):
         assert one == pytest.approx(other, abs=2e-3)
 
@@ -127,7 +128,7 @@ def test_a_file_that_cannot_be_used_counts_as_none(copy: Run, damage: str) -> No
         np.savez_compressed(file, **{**arrays, **changed})
     assert not is_stored(copy, SAMPLE)
     with pytest.raises(NotComputedError):
-        over_epochs("mine", SAMPLE)
+        over_epochs(runs.find("mine"), SAMPLE)
 
 
 def test_a_stop_or_a_deleted_run_leaves_nothing(copy: Run) -> None:
@@ -160,15 +161,15 @@ def test_an_epoch_of_weights_that_are_not_finite_is_left_out(copy: Run) -> None:
     np.savez_compressed(file, **broken)
     (copy.folder / FILE).unlink()
     compute(copy, SAMPLE, lambda done, total: None)
-    assert [one.epoch for one in over_epochs("mine", SAMPLE)] == [1]
+    assert [one.epoch for one in over_epochs(runs.find("mine"), SAMPLE)] == [1]
     with pytest.raises(RunError, match=r"After epoch 2 .* Choose another epoch"):
-        at_epoch("mine", SAMPLE, 2)
+        at_epoch(Network(runs.find("mine"), 2), SAMPLE)
 
 
 def test_a_run_that_keeps_no_epochs_has_nothing_to_show(copy: Run) -> None:
     for file in copy.folder.glob("epochs/*"):
         file.unlink()
-    assert over_epochs("mine", SAMPLE) == ()
+    assert over_epochs(runs.find("mine"), SAMPLE) == ()
 
 
 def test_the_command_leaves_what_is_there(

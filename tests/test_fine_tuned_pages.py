@@ -30,7 +30,7 @@ def waits(own: Path, trained: Trained) -> Run:
     put(own, trained, "tiny")
     train = datasets.load("mnist-sample").train
     digits = Split(np.ascontiguousarray(train.images[:8, :, ::-1]), train.labels[:8])
-    return jobs.fine_tune("tiny", digits, Settings(epochs=1), token=ME)
+    return jobs.fine_tune(runs.find("tiny"), digits, Settings(epochs=1), token=ME)
 
 
 @pytest.fixture

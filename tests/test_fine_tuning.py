@@ -21,7 +21,7 @@ from core.run_info import Provenance
 from core.run_keeping import delete
 from core.run_report import zip_of
 from core.run_writer import ResumedWriter
-from core.runs import Run
+from core.runs import Network, Run
 from core.training import go_on
 from core.watcher import StopTraining
 from tests.conftest import Trained, provenance
@@ -72,7 +72,7 @@ def open_predictor(run: Run) -> Predictor:
 
 def asked(digits: Split, parent: str = "tiny", **settings: float) -> Run:
     chosen = Settings(**{"epochs": 2, "learning_rate": 0.002, **settings})
-    return jobs.fine_tune(parent, digits, chosen, token=ME)
+    return jobs.fine_tune(runs.find(parent), digits, chosen, token=ME)
 
 
 def test_it_learns_what_it_misread_and_forgets_little(tiny: Run) -> None:
@@ -102,13 +102,13 @@ def test_it_learns_what_it_misread_and_forgets_little(tiny: Run) -> None:
     digits = ()
     for image, label in zip(own.kept_back.images, own.kept_back.labels, strict=True):
         digits = keep(digits, image, int(label))
-    answers = my_answers(digits, run.id)
+    answers = my_answers(digits, Network(run))
     assert int((~answers.right).sum()) == unseen.after.wrong
     assert answers.held_out
     trained = own.trained_on
-    seen = my_answers(keep(digits, trained.images[0], int(trained.labels[0])), run.id)
+    seen = my_answers(keep(digits, trained.images[0], int(trained.labels[0])), Network(run))
     assert not seen.held_out
-    assert my_answers(keep(digits, trained.images[0], 2), "tiny").held_out
+    assert my_answers(keep(digits, trained.images[0], 2), Network(runs.find("tiny"))).held_out
 
 
 def test_its_origin_is_told(tiny: Run) -> None:

@@ -123,7 +123,7 @@ def test_a_killed_training_goes_on_and_one_that_is_stopped_is_kept() -> None:
     wait_for(lambda: log(run).count('"Started"') == 2, "it goes on")
     pids |= {one.pid for one in workers()}
     assert '"first_step": 0' not in log(run).splitlines()[-1]
-    jobs.stop(run.id, token=ME)
+    jobs.stop(run, token=ME)
     assert jobs.state(runs.find(run.id)).name == "stopping"
     wait_for(lambda: status(run) == "stopped", "it stops")
     info = runs.find(run.id).info
@@ -133,7 +133,7 @@ def test_a_killed_training_goes_on_and_one_that_is_stopped_is_kept() -> None:
     wait_for(lambda: none_is_left_to_bury(pids), "nothing of them is in the system's table")
     # ... and continued, to an epoch more.
     total = info.epochs_done + 1
-    jobs.go_on(run.id, token=ME, epochs=total)
+    jobs.go_on(run, token=ME, epochs=total)
     wait_for(lambda: status(run) == "finished", "the rest is trained")
     assert runs.find(run.id).info.epochs_done == total
 
@@ -141,14 +141,14 @@ def test_a_killed_training_goes_on_and_one_that_is_stopped_is_kept() -> None:
 @pytest.mark.usefixtures("own")
 def test_pause_is_obeyed_by_the_process() -> None:
     run = jobs.submit(long_recipe(), token=ME)
-    jobs.pause(run.id, token=ME)
+    jobs.pause(run, token=ME)
     wait_for(lambda: '"Paused"' in log(run), "it pauses")
-    jobs.set_rate(run.id, 0.01, token=ME)
-    jobs.one_epoch(run.id, token=ME)
+    jobs.set_rate(run, 0.01, token=ME)
+    jobs.one_epoch(run, token=ME)
     wait_for(lambda: log(run).count('"Paused"') == 2, "it pauses after the epoch")
     assert log(run).count('"EpochEnded"') == 1
     assert '"RateChanged"' in log(run)
-    jobs.stop(run.id, token=ME)
+    jobs.stop(run, token=ME)
     wait_for(lambda: status(run) == "stopped", "it stops out of the pause")
 
 
@@ -179,21 +179,21 @@ def test_only_the_browser_that_started_a_training_may_change_it(own: Path) -> No
     run = jobs.submit(dense_recipe(), token=ME)
     for call in (jobs.stop, jobs.pause, jobs.resume, jobs.one_step, jobs.one_epoch):
         with pytest.raises(JobError, match="Only the browser that started"):
-            call(run.id, token=OTHER)
+            call(run, token=OTHER)
     with pytest.raises(JobError, match="Only the browser that started"):
-        jobs.set_rate(run.id, 0.1, token=OTHER)
+        jobs.set_rate(run, 0.1, token=OTHER)
     with pytest.raises(JobError, match="Only the browser that started"):
-        jobs.go_on(run.id, token=OTHER, epochs=2)
+        jobs.go_on(run, token=OTHER, epochs=2)
     assert ME not in (own / run.id / "job.json").read_text()
     with pytest.raises(RecipeError, match="learning_rate"):
-        jobs.set_rate(run.id, 7.0, token=ME)
+        jobs.set_rate(run, 7.0, token=ME)
 
 
 @pytest.mark.usefixtures("own", "engine")
 def test_a_run_that_waits_can_be_taken_out_of_the_queue() -> None:
     first, second, third = (jobs.submit(dense_recipe(seed=k), token=f"t{k}") for k in range(3))
     assert [run.id for run in jobs.queue()] == [first.id, second.id, third.id]
-    jobs.stop(second.id, token="t1")
+    jobs.stop(second, token="t1")
     assert status(second) == "stopped"
     assert jobs.state(runs.find(third.id)).place == 1
 
@@ -237,7 +237,7 @@ def test_an_earlier_start_that_ended_says_nothing_of_a_later_one(engine: NoEngin
     run = jobs.submit(dense_recipe(), token=ME)
     engine.over.add(1)  # it ended ...
     dispatch.change(run, read_card(run.folder), status="finished", epochs_done=1)
-    jobs.go_on(run.id, token=ME, epochs=2)  # ... and is started again, by whomever
+    jobs.go_on(run, token=ME, epochs=2)  # ... and is started again, by whomever
     dispatch.look_after()
     dispatch.look_after()
     assert engine.started == [run.id, run.id]
@@ -294,7 +294,7 @@ def test_continuing_has_a_time_limit_of_its_own(monkeypatch: pytest.MonkeyPatch)
     run = jobs.submit(dense_recipe(), token=ME)
     ended = {"status": "stopped", "ended_by": "time limit", "seconds": 120.5}
     dispatch.change(run, read_card(run.folder), **ended)
-    jobs.go_on(run.id, token=ME, epochs=2)
+    jobs.go_on(run, token=ME, epochs=2)
     assert read_card(run.folder).max_seconds == 240.5
 
 
@@ -335,7 +335,7 @@ def test_a_run_deleted_in_another_tab_is_told_in_a_sentence(own: Path) -> None:
     (own / run.id).rename(own.parent / "gone")
     for call in (jobs.stop, jobs.pause):
         with pytest.raises(runs.RunError, match="There is no run"):
-            call(run.id, token=ME)
+            call(run, token=ME)
     dispatch.look_after()
 
 

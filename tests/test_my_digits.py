@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
 
-from core import datasets
-from core.errors import DatasetError, RunError
+from core import datasets, runs
+from core.errors import DatasetError
 from core.my_digits import (
     MOST,
     MyDigit,
@@ -20,6 +20,7 @@ from core.my_digits import (
     tally,
     without,
 )
+from core.runs import Network
 
 SAMPLE = datasets.load("mnist-sample").test
 ONE, TWO = SAMPLE.images[0], SAMPLE.images[1]
@@ -75,9 +76,9 @@ def test_nonsense_is_refused(pixels: NDArray[np.uint8], label: int) -> None:
 def test_a_run_answers_on_them_as_on_its_test_digits() -> None:
     from core.answered import stored
 
-    this = my_answers(labelled(40), "best")
-    known = stored("best", "mnist-sample")
-    assert (this.run, this.epoch, this.dataset, this.held_out) == ("best", None, "mine", True)
+    this = my_answers(labelled(40), Network(runs.find("best")))
+    known = stored(runs.find("best"), "mnist-sample")
+    assert (this.who, this.dataset, this.held_out) == ("best", "mine", True)
     assert np.array_equal(this.images, SAMPLE.images[:40])
     assert np.array_equal(this.labels, SAMPLE.labels[:40])
     assert this.probabilities == pytest.approx(known.probabilities[:40], abs=1e-4)
@@ -85,17 +86,16 @@ def test_a_run_answers_on_them_as_on_its_test_digits() -> None:
 
 
 def test_a_run_after_an_epoch_answers_otherwise() -> None:
-    early, late = my_answers(labelled(40), "fast", 1), my_answers(labelled(40), "fast")
+    fast = runs.find("fast")
+    early, late = (my_answers(labelled(40), Network(fast, epoch)) for epoch in (1, None))
     assert early.epoch == 1
     assert early.who == "fast (epoch 1)"
     assert not np.allclose(early.probabilities, late.probabilities, atol=1e-3)
 
 
-def test_without_digits_or_without_a_run_there_is_a_sentence() -> None:
+def test_without_digits_there_is_a_sentence() -> None:
     with pytest.raises(DatasetError, match="Draw some on the Predict page"):
-        my_answers((), "best")
-    with pytest.raises(RunError, match="There is no run 'nobody'"):
-        my_answers(labelled(1), "nobody")
+        my_answers((), Network(runs.find("best")))
 
 
 def page() -> None:
@@ -238,16 +238,18 @@ def test_others_are_taken_in_and_theirs_is_the_last_word() -> None:
 def answers() -> None:
     import streamlit as st
 
-    from core import datasets
+    from core import datasets, runs
     from core.my_digits import keep
+    from core.runs import Network
     from pages.widgets.my_digits import my_answered
 
+    best = Network(runs.find("best"))
     sample = datasets.load("mnist-sample").test
     digits = st.session_state.setdefault("my-digits", keep((), sample.images[0], 4))
-    first = my_answered("best")
-    same = first is my_answered("best")
+    first = my_answered(best)
+    same = first is my_answered(best)
     st.session_state["my-digits"] = keep(digits, sample.images[1], 5)
-    st.write(f"{same} {len(first)} {len(my_answered('best'))}")
+    st.write(f"{same} {len(first)} {len(my_answered(best))}")
 
 
 def test_the_answers_are_the_same_object_until_a_digit_comes() -> None:

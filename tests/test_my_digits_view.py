@@ -24,7 +24,7 @@ from tests.conftest import Trained
 from tests.views import said
 
 SAMPLE = datasets.load("mnist-sample").test
-WRONG = np.flatnonzero(~stored("soorya", "mnist-sample").right)
+WRONG = np.flatnonzero(~stored(runs.find("soorya"), "mnist-sample").right)
 
 
 def some(count: int = 8) -> MyDigits:
@@ -41,7 +41,8 @@ def page() -> None:
 
     from pages.widgets.my_digits import my_digits_view
 
-    my_digits_view(st.session_state.get("which", "soorya"))
+    st.session_state.setdefault("run", "soorya")
+    my_digits_view()
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_right_and_wrong_are_counted_and_every_label_has_its_row(
 
 def test_without_a_run_the_digits_are_shown_all_the_same(view: AppTest) -> None:
     view.session_state["my-digits"] = some(3)
-    view.session_state["which"] = None
+    view.session_state["run"] = None
     view.run()
     assert "3 digits of yours" in said(view)
     assert list(view.dataframe[0].value.columns) == ["Digit", "Yours"]
@@ -195,7 +196,7 @@ def tuned() -> list[Run]:
 @pytest.mark.usefixtures("no_engine", "only_sample")
 def test_nothing_is_written_before_the_visitor_agrees(view: AppTest, own: Path) -> None:
     view.session_state["my-digits"] = some()
-    view.session_state["which"] = "tiny"
+    view.session_state["run"] = "tiny"
     view.run()
     told = said(view)
     assert "It begins with tiny." in told
@@ -242,7 +243,7 @@ def test_why_a_run_cannot_be_fine_tuned_is_told(
 ) -> None:
     monkeypatch.setenv("DIGITSCOPE_MAX_PARAMETERS", "1000")
     view.session_state["my-digits"] = some()
-    view.session_state["which"] = "tiny"
+    view.session_state["run"] = "tiny"
     view.run()
     view.checkbox(key="fine-tune-agreed").check().run()
     view.button(key="fine-tune").click().run()

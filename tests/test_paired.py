@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from core import answered
+from core import answered, runs
 from core.answered import Answered
 from core.errors import DatasetError
 from core.paired import needed_difference, needed_sentence, paired
 from tests.made_answers import answered as made
+from tests.made_answers import network
 
 LABELS = [0, 1, 2, 3, 4, 5, 6, 7]
 FIRST = [0, 7, 7, 3, 9, 5, 0, 7]  # wrong on 1, 2, 4, 6
@@ -23,7 +24,7 @@ def sure_of(labels: list[int], read: list[int], sure: list[float], run: str) -> 
     probabilities[np.arange(len(read)), read] = sure
     images = np.zeros((len(labels), 28, 28), np.uint8)
     return Answered(
-        run, None, "made-up", images, np.array(labels, np.uint8), probabilities, held_out=True
+        network(run), "made-up", images, np.array(labels, np.uint8), probabilities, held_out=True
     )
 
 
@@ -49,7 +50,7 @@ def test_the_other_way_round_fixed_is_broken() -> None:
 
 
 def test_of_shipped_runs_every_digit_is_told_once_and_the_test_is_scipys() -> None:
-    first, second = (answered.stored(run, "mnist-sample") for run in ("purawr", "best"))
+    first, second = (answered.stored(runs.find(run), "mnist-sample") for run in ("purawr", "best"))
     found = paired(first, second)
     both = (first.right & second.right).sum()
     lists = (found.fixed, found.broken, found.same_mistake, found.other_mistake)

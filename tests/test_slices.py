@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.stats import binomtest, fisher_exact
 
-from core import slices
+from core import runs, slices
 from core.answered import Answered, stored
 from core.slices import Slice, bin_of, bins, by_label, examples, in_bin, worst_slices
 from core.traits import TRAITS, traits
@@ -51,7 +51,7 @@ def test_ties_make_fewer_bins_and_none_is_empty() -> None:
 
 @pytest.mark.parametrize("trait", TRAITS)
 def test_on_real_digits_the_bins_are_numpys_quantiles(trait: str) -> None:
-    this = stored("best", "mnist-sample")
+    this = stored(runs.find("best"), "mnist-sample")
     found = bins(this, trait, 5)
     values = traits(this)[trait].astype(float)
     inner = [one.end for one in found[:-1]]
@@ -73,7 +73,7 @@ def test_the_table_counts_labels_and_bins() -> None:
 
 
 def test_tables_of_real_digits_add_up_to_the_bins() -> None:
-    this = stored("soorya", "mnist-sample")
+    this = stored(runs.find("soorya"), "mnist-sample")
     table = by_label(this, "slant", 3)
     assert table.n.sum(axis=1).tolist() == [100] * 10
     assert table.n.sum(axis=0).tolist() == [one.n for one in bins(this, "slant", 3)]
@@ -81,7 +81,7 @@ def test_tables_of_real_digits_add_up_to_the_bins() -> None:
 
 
 def test_examples_lie_in_their_bins_from_the_lowest_value_to_the_highest() -> None:
-    this = stored("best", "mnist-sample")
+    this = stored(runs.find("best"), "mnist-sample")
     values = traits(this)["thickness"]
     for one, chosen in zip(bins(this, "thickness"), examples(this, "thickness"), strict=True):
         shown = values[chosen]
@@ -92,7 +92,7 @@ def test_examples_lie_in_their_bins_from_the_lowest_value_to_the_highest() -> No
 
 
 def test_a_bins_digits_come_wrong_ones_first() -> None:
-    this = stored("soorya", "mnist-sample")
+    this = stored(runs.find("soorya"), "mnist-sample")
     found = in_bin(this, "thickness", 4)
     right = this.right[found]
     assert len(found) == bins(this, "thickness")[4].n
@@ -102,7 +102,7 @@ def test_a_bins_digits_come_wrong_ones_first() -> None:
 
 def planted() -> tuple[Answered, NDArray[np.bool_]]:
     """The sample's digits, of which only most thin, right-leaning nines are misread."""
-    real = stored("best", "mnist-sample")
+    real = stored(runs.find("best"), "mnist-sample")
     thin = bin_of(real, "thickness", 3)[0] == 0
     leaning = bin_of(real, "slant", 3)[0] == 2
     here = (real.labels == 9) & thin & leaning
@@ -129,7 +129,7 @@ def test_a_planted_slice_is_found_first_with_its_name_and_numbers(
 
 
 def test_probability_and_interval_are_scipys() -> None:
-    this = stored("soorya", "mnist-sample")
+    this = stored(runs.find("soorya"), "mnist-sample")
     for one in worst_slices(this).slices:
         table = [
             [one.wrong, one.n - one.wrong],
@@ -142,7 +142,7 @@ def test_probability_and_interval_are_scipys() -> None:
 
 
 def test_a_slice_holds_what_its_name_says() -> None:
-    this = stored("soorya", "mnist-sample")
+    this = stored(runs.find("soorya"), "mnist-sample")
     for one in worst_slices(this).slices:
         inside = np.ones(len(this), bool) if one.label is None else this.labels == one.label
         for trait, third in one.thirds:
@@ -152,7 +152,7 @@ def test_a_slice_holds_what_its_name_says() -> None:
 
 
 def test_no_slice_has_most_of_its_mistakes_in_one_listed_above() -> None:
-    real = stored("best", "mnist-sample")
+    real = stored(runs.find("best"), "mnist-sample")
     places = {trait: bin_of(real, trait, 3)[0] for trait in TRAITS}
     missed = (real.labels == 9) & (places["rarity"] == 2)
     missed |= (real.labels == 4) & (places["thickness"] == 0)
@@ -168,7 +168,7 @@ def test_no_slice_has_most_of_its_mistakes_in_one_listed_above() -> None:
 
 
 def test_surer_ones_come_first_and_small_ones_do_not_count() -> None:
-    search = worst_slices(stored("soorya", "mnist-sample"))
+    search = worst_slices(stored(runs.find("soorya"), "mnist-sample"))
     told = [search.more_than_chance(one) for one in search.slices]
     assert told == sorted(told, reverse=True)
     assert all(one.n >= 20 for one in search.slices)
@@ -181,7 +181,7 @@ def test_surer_ones_come_first_and_small_ones_do_not_count() -> None:
 
 def test_errors_by_mere_chance_are_rarely_called_more() -> None:
     # Were each slice held to 5 %, some 25 of 500 would be called so in every single trial.
-    real, generator = stored("best", "mnist-sample"), np.random.default_rng(1)
+    real, generator = stored(runs.find("best"), "mnist-sample"), np.random.default_rng(1)
     called = 0
     for _ in range(20):
         wrong = generator.permutation(1000) < 30
@@ -195,7 +195,7 @@ def test_errors_by_mere_chance_are_rarely_called_more() -> None:
 
 @pytest.mark.parametrize("wrong", [False, True])
 def test_without_mistakes_or_with_nothing_else_no_slice_is_worse(wrong: bool) -> None:
-    real = stored("best", "mnist-sample")
+    real = stored(runs.find("best"), "mnist-sample")
     predicted = (real.labels + 1) % 10 if wrong else real.labels
     this = answered(real.labels, predicted, images=real.images, dataset="mnist-sample")
     assert worst_slices(this).slices == ()

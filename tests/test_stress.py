@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter
 
 from core import datasets, runs
 from core.answered import Answered, stored
-from core.errors import RunError
+from core.runs import Network
 from core.stress import (
     GREY,
     KINDS,
@@ -22,6 +22,7 @@ from core.stress import (
 )
 
 Digits = NDArray[np.uint8]
+PURAWR = Network(runs.find("purawr"))
 
 
 def picture(rows: slice, columns: slice, ink: int = 255) -> Digits:
@@ -138,22 +139,22 @@ def test_the_words_name_what_is_done() -> None:
 
 
 def test_without_stress_a_run_answers_as_it_is_stored() -> None:
-    found = stressed("purawr", None, NOTHING)
-    kept = stored("purawr", "mnist-sample")
+    found = stressed(PURAWR, NOTHING)
+    kept = stored(runs.find("purawr"), "mnist-sample")
     assert (found.labels == kept.labels).all()
     assert np.abs(found.probabilities - kept.probabilities).max() < 1e-3
     assert found.held_out
 
 
 def test_under_stress_it_reads_the_changed_pictures() -> None:
-    turned = stressed("purawr", None, only("rotation", 90))
+    turned = stressed(PURAWR, only("rotation", 90))
     images = datasets.load("mnist-sample").test.images
     assert (turned.images == np.rot90(images, k=-1, axes=(1, 2))).all()
     assert turned.right.mean() < 0.3
     assert not turned.images.flags.writeable
     assert not turned.probabilities.flags.writeable
-    assert stressed("purawr", None, only("rotation", 90)) is turned
-    early = stressed("purawr", 1, only("rotation", 90))
+    assert stressed(PURAWR, only("rotation", 90)) is turned
+    early = stressed(Network(PURAWR.run, 1), only("rotation", 90))
     assert early.epoch == 1
     assert (early.probabilities != turned.probabilities).any()
 
@@ -161,14 +162,8 @@ def test_under_stress_it_reads_the_changed_pictures() -> None:
 def test_a_visitors_own_digits_are_changed_too() -> None:
     sample = datasets.load("mnist-sample").test
     none = np.empty((0, 10), np.float32)
-    own = Answered("purawr", None, "mine", sample.images[:5], sample.labels[:5], none, True)
+    own = Answered(PURAWR, "mine", sample.images[:5], sample.labels[:5], none, True)
     found = stressed_digits(own, only("right", 4))
     assert (found.images[:, :, 4:] == own.images[:, :, :-4]).all()
     assert found.probabilities.shape == (5, 10)
     assert found.dataset == "mine"
-
-
-def test_a_run_that_does_not_exist_gets_a_sentence(run_folders: object) -> None:
-    with pytest.raises(RunError, match="There is no run 'nobody'"):
-        stressed("nobody", None, NOTHING)
-    assert not runs.list_runs()

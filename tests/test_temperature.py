@@ -11,7 +11,7 @@ from scipy.special import log_softmax, softmax
 from core import answered, runs
 from core.answered import Answered
 from core.calibration import calibration_error, reliability
-from core.runs import Predictions
+from core.runs import Network, Predictions
 from core.temperature import best_temperature, temperature_of, tempered
 
 
@@ -83,7 +83,12 @@ def test_label_smoothing_made_best_too_unsure_and_this_mends_it() -> None:
     def error(probabilities: np.ndarray) -> float:
         images = np.zeros((int((~even).sum()), 28, 28), np.uint8)
         odd = Answered(
-            "best", None, "mnist", images, stored.labels[~even], probabilities[~even], True
+            Network(runs.find("best")),
+            "mnist",
+            images,
+            stored.labels[~even],
+            probabilities[~even],
+            True,
         )
         return calibration_error(reliability(odd))
 
@@ -95,11 +100,10 @@ def test_each_shipped_run_has_its_own() -> None:
     found = {run: temperature_of(runs.find(run)) for run in ("best", "purawr")}
     assert found["best"] < 0.8
     assert found["purawr"] > 1.2
-    sample = answered.stored("purawr", "mnist-sample")
+    sample = answered.stored(runs.find("purawr"), "mnist-sample")
     before = calibration_error(reliability(sample))
     after = Answered(
-        "purawr",
-        None,
+        sample.network,
         "mnist-sample",
         sample.images,
         sample.labels,

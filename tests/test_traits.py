@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from core import datasets
+from core import datasets, runs
 from core.answered import stored
 from core.digit_stats import ink, likeness
 from core.traits import TRAITS, thickness, traits
@@ -65,7 +65,7 @@ def test_the_slant_is_the_angle_of_the_shear_and_right_is_positive(lean: float) 
 
 
 def test_the_slant_is_that_of_opencvs_moments_on_real_digits() -> None:
-    found = traits(stored("best", "mnist-sample"))["slant"]
+    found = traits(stored(runs.find("best"), "mnist-sample"))["slant"]
     for index in range(0, 1000, 97):
         moments = cv2.moments(SAMPLE.images[index])
         expected = -math.degrees(math.atan(moments["mu11"] / moments["mu02"]))
@@ -81,7 +81,7 @@ def test_width_is_that_of_the_box_and_size_the_mean_distance_from_the_middle() -
 
 
 def test_ink_and_rarity_are_those_of_the_dataset_page() -> None:
-    found = traits(stored("best", "mnist-sample"))
+    found = traits(stored(runs.find("best"), "mnist-sample"))
     assert found["ink"] == pytest.approx(ink("mnist-sample", "test"), rel=1e-5)
     assert found["rarity"] == pytest.approx(1 - likeness("mnist-sample", "test"), abs=1e-6)
 
@@ -106,7 +106,7 @@ def test_an_empty_picture_and_a_line_have_finite_measures() -> None:
 
 
 def test_every_trait_is_measured_and_read_only() -> None:
-    found = traits(stored("best", "mnist-sample"))
+    found = traits(stored(runs.find("best"), "mnist-sample"))
     assert set(found) == set(TRAITS)
     for values in found.values():
         assert (values.dtype, values.shape) == (np.float32, (1000,))
@@ -114,4 +114,6 @@ def test_every_trait_is_measured_and_read_only() -> None:
 
 
 def test_two_runs_on_the_same_digits_share_the_measures() -> None:
-    assert traits(stored("best", "mnist-sample")) is traits(stored("yalcin", "mnist-sample"))
+    assert traits(stored(runs.find("best"), "mnist-sample")) is traits(
+        stored(runs.find("yalcin"), "mnist-sample")
+    )

@@ -59,7 +59,7 @@ def test_two_trainings_at_once_halve_it(monkeypatch: pytest.MonkeyPatch) -> None
 def test_of_a_run_that_goes_on_only_what_is_left_counts(own: Path, trained: Trained) -> None:
     put(own, trained)  # two epochs of it are done
     submit(epochs=10, seed=1)
-    jobs.go_on("mine", token=test_train_page.ME, epochs=6)
+    jobs.go_on(runs.find("mine"), token=test_train_page.ME, epochs=6)
     assert seconds_of(runs.find("mine")) == pytest.approx(5 + 4 * 2)
 
 

@@ -45,7 +45,7 @@ def test_a_continuation_made_in_another_tab_is_noticed(
     def draw_and_continue(*args: Any, **named: Any) -> None:
         answers(*args, **named)
         if runs.find("mine").info.status == "finished":
-            jobs.go_on("mine", token=ME, epochs=4)
+            jobs.go_on(runs.find("mine"), token=ME, epochs=4)
 
     monkeypatch.setattr("pages.widgets.watch.answers", draw_and_continue)
     opened(app, training="mine")
@@ -114,7 +114,7 @@ def test_what_a_run_reads_that_begins_again_is_of_its_last_epoch(
     app: AppTest, own: Path, trained: Trained
 ) -> None:
     put(own, trained)
-    jobs.go_on("mine", token=ME, epochs=4)
+    jobs.go_on(runs.find("mine"), token=ME, epochs=4)
     opened(app, training="mine")
     assert jobs.state(runs.find("mine")).name == "starting"
     assert "what it reads after epoch 2" in said(app)

@@ -112,7 +112,7 @@ def asked(address: str) -> tuple[int, dict[str, Any]]:
 
 
 def test_the_address_answers_for_the_run_and_as_the_visitor_wants_it_drawn() -> None:
-    how = Drawn(log=True, zoom_top=True, compare=("katariya", "purawr"))
+    how = Drawn(log=True, zoom_top=True, compare=(runs.find("katariya"), runs.find("purawr")))
     address = source_of(runs.find("fast"), how)
     assert parse_qs(urlsplit(address).query)["with"] == ["katariya", "purawr"]
     status, news = asked(address)

@@ -12,7 +12,7 @@ from core.epoch_answers import NotComputedError, at_epoch, compute
 from core.errors import DigitscopeError
 from core.late_answers import answer_now
 from core.my_digits import MINE
-from core.runs import Run
+from core.runs import Network, Run
 from pages.widgets.chore import run_chore
 from pages.widgets.my_digits import my_answered
 from pages.widgets.words import plain
@@ -20,15 +20,24 @@ from pages.widgets.words import plain
 _NOTE = "Worked out once, for all visitors of this server."
 
 
-def answers(run: Run, epoch: int | None, dataset: str) -> Answered | None:
-    """What the run answers on test digits or the visitor's; None while that is not worked out.
+def answers(network: Network, dataset: str) -> Answered | None:
+    """Read what a network answers, or draw the offer to work it out.
 
-    Raises DigitscopeError as `stored` and `at_epoch` do.
+    Args:
+        network: a run's, finished or as it was after an epoch.
+        dataset: whose test digits, or "mine" for the visitor's.
+
+    Returns:
+        The answers; None while they are not worked out.
+
+    Raises:
+        DigitscopeError: as `stored` and `at_epoch` do.
     """
     if dataset == MINE:
-        return my_answered(run.id, epoch)
+        return my_answered(network)
+    run = network.run
     try:
-        return stored(run.id, dataset) if epoch is None else at_epoch(run.id, dataset, epoch)
+        return stored(run, dataset) if network.epoch is None else at_epoch(network, dataset)
     except NotComputedError as error:
         offer_epochs(str(error), run, dataset)
         return None
@@ -54,14 +63,14 @@ def other_answers(run: Run | None, dataset: str) -> Answered | None:
     if run is None:
         return None
     try:
-        return answers(run, None, dataset)
+        return answers(Network(run), dataset)
     except DigitscopeError as error:
         st.warning(plain(str(error)), icon=":material/compare_arrows:")
         return None
 
 
 def _chore(run: Run, dataset: str, what: str, do: Callable[[Report], Any]) -> Chore[Any]:
-    return shared((run.folder, run.info.model_sha256, dataset, what), do)
+    return shared((Network(run), dataset, what), do)
 
 
 def _offer(why: str, chore: Chore[Any]) -> None:

@@ -124,7 +124,7 @@ def _links(this: Answered, index: int) -> None:
         return
     known = pages()
     digit = {"data": this.dataset, "split": "test", "index": str(index)}
-    network = {"run": this.run} | ({} if this.epoch is None else {"epoch": str(this.epoch)})
+    network = {"run": this.run.id} | ({} if this.epoch is None else {"epoch": str(this.epoch)})
     st.page_link(
         known["dataset"],
         label="Its numbers and neighbours",

@@ -12,6 +12,7 @@ from core.digit_sheet import sheet_png
 from core.errors import DigitscopeError
 from core.evaluation import wilson_interval
 from core.palette import TEXT
+from core.runs import Network, Run
 from core.stress import (
     DATASET,
     KIND,
@@ -60,6 +61,7 @@ def _test(this: Answered, other: Answered | None) -> None:
     with st.spinner("The network reads the changed digits …", show_time=True):
         for one in asked:
             try:
+                runs.read(one.run.folder)  # it may be gone since the page was drawn
                 found.append(_read(one, stress))
             except DigitscopeError as error:
                 st.warning(plain(str(error)), icon=":material/broken_image:")
@@ -110,7 +112,7 @@ def _reset() -> None:
 def _read(this: Answered, stress: Stress) -> Answered:
     if this.dataset == "mine":
         return stressed_digits(this, stress)
-    return stressed(this.run, this.epoch, stress)
+    return stressed(this.network, stress)
 
 
 def _before_and_after(before: Answered, after: Answered, stress: Stress) -> None:
@@ -157,7 +159,7 @@ def _curve(asked: list[Answered], stress: Stress) -> None:
     for one in asked:
         curve = _stored_or_offered(one.run)
         if curve is not None:
-            found[one.run] = curve
+            found[one.run.id] = curve
     if not found:
         return
     kind = KIND[name]
@@ -177,17 +179,15 @@ def _what_is_measured(asked: list[Answered]) -> str:
     return said
 
 
-def _stored_or_offered(run_id: str) -> Curves | None:
+def _stored_or_offered(run: Run) -> Curves | None:
     try:
-        run = runs.find(run_id)
+        run = runs.read(run.folder)  # it may have changed since the page was drawn
     except DigitscopeError as error:
         st.warning(plain(str(error)), icon=":material/broken_image:")
         return None
     found = curves(run)
     if found is None:
-        chore = shared(
-            (run.folder, run.info.model_sha256, "stress", DATASET), partial(measure_and_keep, run)
-        )
+        chore = shared((Network(run), "stress", DATASET), partial(measure_and_keep, run))
         st.info(
             f"How much the run “{plain(run.id)}” bears was not measured yet. It takes a minute or "
             "so, once for all visitors of this server.",

@@ -4,7 +4,6 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core import runs
 from core.answered import Answered
 from core.epoch_answers import NotComputedError, flips, learnt_when, over_epochs
 from core.epoch_figures import class_errors, errors_over_epochs, learnt_bars
@@ -31,7 +30,7 @@ def time_view(this: Answered, other: Answered | None) -> None:
         return
     epochs = [_epoch(one) for one in over]
     if len(epochs) < 2:
-        st.info(_too_few(this.run, epochs), icon=":material/history_toggle_off:")
+        st.info(_too_few(this.run.id, epochs), icon=":material/history_toggle_off:")
         return
     time_controls(epochs, this)
     _over_all(this, over, other)
@@ -53,14 +52,14 @@ def _answers(this: Answered) -> Epochs | None:
     try:
         return over_epochs(this.run, this.dataset)
     except NotComputedError as error:
-        offer_epochs(str(error), runs.find(this.run), this.dataset)
+        offer_epochs(str(error), this.run, this.dataset)
         return None
 
 
-def _too_few(run_id: str, epochs: list[int]) -> str:
+def _too_few(name: str, epochs: list[int]) -> str:
     kept = f"only the weights of epoch {epochs[0]}" if epochs else "no weights of single epochs"
     return (
-        f"The run “{plain(run_id)}” keeps {kept}, so there is nothing to compare over time. Train "
+        f"The run “{plain(name)}” keeps {kept}, so there is nothing to compare over time. Train "
         "it for more epochs, or choose another run."
     )
 
@@ -80,16 +79,16 @@ def _points(over: Epochs) -> list[tuple[int, int]]:
 def _over_all(this: Answered, over: Epochs, other: Answered | None) -> None:
     theme = st.context.theme.type or "light"
     colour = TEXT.get(theme)
-    found = {this.run: _points(over)}
+    found = {this.run.id: _points(over)}
     if other is not None:
         try:
-            found[other.run] = _points(over_epochs(other.run, this.dataset))
+            found[other.run.id] = _points(over_epochs(other.run, this.dataset))
         except DigitscopeError as error:
             st.caption(plain(str(error)))
 
     def chosen() -> None:
         points = st.session_state[_ERRORS].selection.points
-        if points and points[0]["x"] in dict(found[this.run]):
+        if points and points[0]["x"] in dict(found[this.run.id]):
             choose_epoch(int(points[0]["x"]))
 
     left, right = st.columns(2, gap="large")

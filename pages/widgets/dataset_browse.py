@@ -22,9 +22,10 @@ from core.digit_stats import SplitName, split_of
 from core.errors import DigitscopeError
 from core.evaluation import UNSURE_BELOW
 from core.figures import percent
+from core.runs import Network
 from pages.widgets.dataset_choice import INDEX, SHOW_CHOSEN, open_digit
 from pages.widgets.digit_grid import Cell, digit_grid, read_cell
-from pages.widgets.run_picker import chosen_run
+from pages.widgets.run_picker import chosen_run, run_in_use
 from pages.widgets.words import plain
 
 PAGE_SIZE = 120
@@ -39,8 +40,11 @@ def browse(dataset: str, split: SplitName) -> None:
     """Draw the filters and a page of the digits that they leave."""
     query = _filters(dataset, split)
     try:
+        if chosen_run() or (query.asks_a_run and split == "test"):
+            query = replace(query, asked=Network(run_in_use()))
         found = find(query)
-        answers = answers_of(query.run, dataset, split) if split == "test" and query.run else None
+        asked = query.asked if split == "test" else None
+        answers = answers_of(asked.run, dataset, split) if asked else None
     except DigitscopeError as error:
         st.warning(plain(str(error)), icon=":material/filter_alt_off:")
         if not query.asks_a_run:
@@ -81,7 +85,15 @@ def _filters(dataset: str, split: SplitName) -> Query:
         )
         _jump(len(split_of(dataset, split)) - 1)
     return Query(
-        dataset, split, labels, low, high, run, answer, read_as, order, descending=descending
+        dataset,
+        split,
+        labels,
+        low,
+        high,
+        answer=answer,
+        predicted=read_as,
+        order=order,
+        descending=descending,
     )
 
 
@@ -127,7 +139,7 @@ def _order() -> tuple[Order, bool]:
 def _without_run(query: Query) -> Query:
     """The same question as far as no run's answers are needed for it."""
     order = "index" if query.order == "confidence" else query.order
-    return replace(query, run="", answer="any", predicted=(), order=order)
+    return replace(query, asked=None, answer="any", predicted=(), order=order)
 
 
 def _clear_button() -> None:

@@ -129,7 +129,7 @@ def _answers(dataset: str, split: SplitName, index: int, label: int) -> None:
         if not isinstance(run, runs.Run):
             continue
         try:
-            answers = answers_of(run.id, dataset, split)
+            answers = answers_of(run, dataset, split)
         except DigitscopeError:
             continue
         read = int(answers.predicted[index])

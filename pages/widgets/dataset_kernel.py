@@ -5,7 +5,6 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from core import runs
 from core.convolution import (
     PRESETS,
     SIZES,
@@ -24,7 +23,7 @@ from core.errors import DigitscopeError
 from core.kernel_pictures import first_layer
 from core.playground_pictures import grey_digit, signed
 from pages.widgets.dataset_choice import choose_index
-from pages.widgets.run_picker import chosen_run
+from pages.widgets.run_picker import run_in_use
 
 SIDE = 28
 _LEARNT = "One that the run in use has learnt"
@@ -124,9 +123,8 @@ def _kernel() -> NDArray[np.float64]:
 def _learnt() -> NDArray[np.float64]:
     """A kernel of the first layer of the run in use, after the last epoch that was kept."""
     fallback = np.array(PRESETS[0].kernel)
-    run_id = chosen_run()
     try:
-        run = runs.find(run_id or "")
+        run = run_in_use()
         kept = run.epochs()
         layer = first_layer(run.epoch_weights(kept[-1]), run.info.recipe) if kept else None
     except DigitscopeError as error:

@@ -33,7 +33,7 @@ _STATES = {
 }
 
 
-def fine_tune_view(digits: MyDigits, run_id: str | None) -> None:
+def fine_tune_view(digits: MyDigits, run: Run | None) -> None:
     """Draw what fine-tuning is, its settings and button, and the visitor's last ones."""
     st.markdown("**Fine-tune a run on MNIST plus your digits**")
     st.write(
@@ -42,23 +42,22 @@ def fine_tune_view(digits: MyDigits, run_id: str | None) -> None:
         "it knew (“catastrophic forgetting”), and rehearsing the old is the plainest remedy. The "
         "result is a run of its own; the one that it began with stays as it is."
     )
-    if not digits or run_id is None:
+    if not digits or run is None:
         st.caption("Label some digits first: a dozen of those that are misread is a beginning.")
     else:
-        _ask(digits, run_id)
+        _ask(digits, run)
     _mine()
 
 
-def _ask(digits: MyDigits, run_id: str) -> None:
+def _ask(digits: MyDigits, run: Run) -> None:
     try:
         allowed = limits()
         chosen = _settings(allowed)
-        run = runs.find(run_id)
         found = plan(run, as_split(digits), chosen, allowed)
     except DigitscopeError as error:
         st.warning(plain(str(error)), icon=":material/block:")
         return
-    st.caption(plain(f"It begins with {run_id}. {in_words(found)}"))
+    st.caption(plain(f"It begins with {run.id}. {in_words(found)}"))
     agreed = _agreed(len(digits))
     if st.button(
         f"Fine-tune {plain(shown_name(run))}",
@@ -67,7 +66,7 @@ def _ask(digits: MyDigits, run_id: str) -> None:
         disabled=not agreed,
         key=_KEY,
     ):
-        _submit(digits, run_id, chosen)
+        _submit(digits, run, chosen)
 
 
 def _settings(allowed: Limits) -> Settings:
@@ -119,9 +118,9 @@ def _agreed(count: int) -> bool:
     return st.checkbox("I agree that they are written there", key=f"{_KEY}-agreed")
 
 
-def _submit(digits: MyDigits, run_id: str, chosen: Settings) -> None:
+def _submit(digits: MyDigits, run: Run, chosen: Settings) -> None:
     try:
-        jobs.fine_tune(run_id, as_split(digits), chosen, token=visitor())
+        jobs.fine_tune(run, as_split(digits), chosen, token=visitor())
     except DigitscopeError as error:
         st.error(plain(str(error)), icon=":material/block:")
 
@@ -137,12 +136,12 @@ def _mine() -> None:
     last = sorted(tuned, key=lambda run: (run.info.created, run.id), reverse=True)[:_SHOWN]
     for run in last:
         alive = jobs.state(run).alive
-        st.fragment(_one, run_every=_LOOK_EVERY_S if alive else None)(run.id, was_alive=alive)
+        st.fragment(_one, run_every=_LOOK_EVERY_S if alive else None)(run, was_alive=alive)
 
 
-def _one(run_id: str, *, was_alive: bool) -> None:
+def _one(run: Run, *, was_alive: bool) -> None:
     try:
-        run = runs.find(run_id)
+        run = runs.read(run.folder)  # a training changes it between two drawings
     except DigitscopeError:
         return  # it was deleted meanwhile, and its digits with it
     state = jobs.state(run)

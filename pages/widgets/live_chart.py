@@ -49,5 +49,5 @@ def source_of(run: Run, drawn: Drawn) -> str:
         ]
         if wanted
     }
-    query = urlencode([*how.items(), *(("with", other) for other in drawn.compare)])
+    query = urlencode([*how.items(), *(("with", other.id) for other in drawn.compare)])
     return f"{ADDRESS}/{quote(run.id, safe='')}" + (f"?{query}" if query else "")

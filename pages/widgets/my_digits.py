@@ -12,7 +12,6 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from core import runs
 from core.answered import Answered
 from core.datasets import CLASSES
 from core.errors import DigitscopeError
@@ -28,11 +27,12 @@ from core.my_digits import (
     tally,
     without,
 )
+from core.runs import Network, Run
 from pages.widgets.digit_grid import Cell, digit_grid, read_cell
 from pages.widgets.fine_tune import fine_tune_view
 from pages.widgets.my_digits_take import bring_back, forget_files, take_away
 from pages.widgets.navigation import pages
-from pages.widgets.run_picker import chosen_epoch, chosen_run
+from pages.widgets.run_picker import chosen_epoch, chosen_run, run_in_use
 from pages.widgets.words import plain
 
 _DIGITS = "my-digits"
@@ -52,18 +52,25 @@ def set_my_digits(digits: MyDigits) -> None:
     st.session_state[_DIGITS] = digits
 
 
-def my_answered(run_id: str, epoch: int | None = None) -> Answered:
-    """What a run answers on them: the same object until a digit or the network changes.
+def my_answered(network: Network) -> Answered:
+    """Let a network read them, or look up what it read.
 
-    Raises DatasetError if there are none, RunError if the run cannot be asked.
+    Args:
+        network: a run's, finished or as it was after an epoch.
+
+    Returns:
+        The answers; the same object until a digit or the network changes.
+
+    Raises:
+        DatasetError: there are none.
+        RunError: the network cannot be opened.
     """
-    digits, run = my_digits(), runs.find(run_id)
-    answers: dict[object, tuple[MyDigits, Answered]] = st.session_state.setdefault(_ANSWERS, {})
-    network = (run.folder, run.info.model_sha256, epoch)
+    digits = my_digits()
+    answers: dict[Network, tuple[MyDigits, Answered]] = st.session_state.setdefault(_ANSWERS, {})
     kept = answers.pop(network, None)
     if kept is None or kept[0] is not digits:
         with st.spinner("The network reads your digits …", show_time=True):
-            kept = digits, my_answers(digits, run_id, epoch)
+            kept = digits, my_answers(digits, network)
     answers[network] = kept
     if len(answers) > _RUNS_KEPT:
         del answers[next(iter(answers))]  # that which was not asked for longest
@@ -185,16 +192,17 @@ def forget_my_digits() -> None:
         del st.session_state[key]
 
 
-def my_digits_view(run_id: str | None) -> None:
-    """Draw the whole collection: the digits, what the run reads in them, files, fine-tuning."""
-    digits = my_digits()
+def my_digits_view() -> None:
+    """Draw the whole collection: the digits, what the run in use reads in them, fine-tuning."""
+    digits, run = my_digits(), None
     st.caption(
         "Digits whose label you gave are kept for this visit, in the server's memory only: nothing "
         "is written to disk unless you let a run be fine-tuned on them. Take them away as a file, "
         "and bring them back another time."
     )
     if digits:
-        answered = _answered(run_id)
+        run = _run()
+        answered = _answered(run)
         _overview(digits, answered)
         _grid(digits, answered)
         _opened(digits)
@@ -205,14 +213,22 @@ def my_digits_view(run_id: str | None) -> None:
             icon=":material/draw:",
         )
     bring_back(digits, set_my_digits)
-    fine_tune_view(digits, run_id)
+    fine_tune_view(digits, run)
 
 
-def _answered(run_id: str | None) -> Answered | None:
-    if run_id is None:
+def _run() -> Run | None:
+    try:
+        return run_in_use() if chosen_run() else None
+    except DigitscopeError as error:
+        st.warning(plain(str(error)), icon=":material/broken_image:")
+        return None
+
+
+def _answered(run: Run | None) -> Answered | None:
+    if run is None:
         return None
     try:
-        return my_answered(run_id)
+        return my_answered(Network(run))
     except DigitscopeError as error:
         st.warning(plain(str(error)), icon=":material/broken_image:")
         return None

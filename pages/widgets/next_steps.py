@@ -72,7 +72,7 @@ def _go_on(run: Run, token: str, allowed: Limits) -> None:
     if not pressed:
         return
     try:
-        jobs.go_on(run.id, token=token, epochs=total)
+        jobs.go_on(run, token=token, epochs=total)
     except DigitscopeError as error:
         st.error(plain(str(error)), icon=":material/block:")
     else:

@@ -109,7 +109,7 @@ def _start(allowed: Limits) -> None:
                 "or train a run again, changed",
                 list(others),
                 index=None,
-                format_func=lambda run_id: _name(others[run_id]),
+                format_func=lambda name: _name(others[name]),
                 placeholder="Choose a run",
                 key=_RUN,
                 on_change=_run,
@@ -199,11 +199,11 @@ def _restart(allowed: Limits) -> None:
         _take_over(state().origin, allowed)
 
 
-def _take_over(run_id: str, allowed: Limits) -> None:
+def _take_over(name: str, allowed: Limits) -> None:
     try:
-        start_from(fitted(recipe_of(run_id), allowed), run_id)
+        start_from(fitted(recipe_of(name), allowed), name)
     except DigitscopeError as error:  # deleted in another tab
-        state().problem = f"{run_id} can no longer be started from. {error}"
+        state().problem = f"{name} can no longer be started from. {error}"
 
 
 def _about(origin: str, file: str) -> str:

@@ -56,7 +56,7 @@ def _start(recipe: Recipe, token: str, allowed: Limits) -> None:
     except DigitscopeError as error:
         st.error(plain(str(error)), icon=":material/block:")
         return
-    watch_next(run.id)
+    watch_next(run)
     st.rerun()
 
 

@@ -36,10 +36,10 @@ def pick_view(token: str) -> str:
     return view or SET_UP
 
 
-def watch_next(run_id: str) -> None:
+def watch_next(run: Run) -> None:
     """Show this training from the next run of the script on: for a callback, or before a rerun."""
-    st.session_state[_WATCHED] = run_id
-    st.query_params[TRAINING] = run_id
+    st.session_state[_WATCHED] = run.id
+    st.query_params[TRAINING] = run.id
     st.session_state.pop(_LAST_LINK, None)
 
 

@@ -41,10 +41,10 @@ def watch(run_id: str | None, token: str, allowed: Limits) -> None:
     st.subheader(plain(shown_name(run)), anchor=False)
     st.caption(_about(run))
     # It is drawn anew when the component in it has seen more change than it draws itself.
-    st.fragment(_moving)(run_id, token, allowed, state.alive)
+    st.fragment(_moving)(run, token, allowed, state.alive)
     if not state.alive:
         next_steps(run, token, allowed)
-        st.fragment(_taken_up, run_every=ENDED_EVERY_S)(run_id, state.name)
+        st.fragment(_taken_up, run_every=ENDED_EVERY_S)(run, state.name)
 
 
 def _gone(run_id: str, error: DigitscopeError) -> None:
@@ -66,9 +66,9 @@ def _about(run: Run) -> str:
     return f"{about}. {redrawn}" if redrawn else about
 
 
-def _moving(run_id: str, token: str, allowed: Limits, was_alive: bool) -> None:
+def _moving(run: Run, token: str, allowed: Limits, was_alive: bool) -> None:
     try:
-        run = runs.find(run_id)
+        run = runs.read(run.folder)  # a training changes it between two drawings
     except DigitscopeError:
         st.rerun()  # the page says what became of it
     state = jobs.state(run)
@@ -82,22 +82,23 @@ def _moving(run_id: str, token: str, allowed: Limits, was_alive: bool) -> None:
     with below:
         drawn = chart_options(run) if has_curves(followed(run), state) else Drawn()
         queue_part(state, token)
-        _answers(run_id, live=state.name in {"running", "stopping"})
+        _answers(run, live=state.name in {"running", "stopping"})
     with curves:
         live_chart(run, drawn, seen(run, drawn))
 
 
-def _answers(run_id: str, *, live: bool) -> None:
+def _answers(run: Run, *, live: bool) -> None:
     try:
-        answers(runs.find(run_id), live=live)
+        answers(run, live=live)
     except DigitscopeError as error:
         st.caption(plain(str(error)))
 
 
-def _taken_up(run_id: str, was: str) -> None:
+def _taken_up(run: Run, was: str) -> None:
     """Draw the page anew when a training that was over is so no more, or was deleted."""
     try:
-        now = jobs.state(runs.find(run_id)).name
+        # Read again: who takes it up does so in another tab, or in another process.
+        now = jobs.state(runs.read(run.folder)).name
     except DigitscopeError:
         st.rerun()
     if now != was:

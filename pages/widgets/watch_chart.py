@@ -24,19 +24,17 @@ def chart_options(run: Run) -> Drawn:
     compare = st.multiselect(
         "Compare with",
         list(others),
-        format_func=lambda name: others.get(name, name),
+        format_func=lambda name: shown_name(others[name]) if name in others else name,
         max_selections=MOST_COMPARED,
         placeholder="Lay up to two other runs underneath",
         key=f"watch-compare-{run.id}",
         label_visibility="collapsed",
     )
-    return Drawn(log, zoom, smooth, tuple(compare))
+    return Drawn(log, zoom, smooth, tuple(others[name] for name in compare if name in others))
 
 
-def _others(run: Run) -> dict[str, str]:
-    """Runs that have epochs to show, the newest first."""
+def _others(run: Run) -> dict[str, Run]:
+    """By their ids, the runs that have epochs to show, the newest first."""
     found = [other for other in runs.list_runs() if isinstance(other, Run) and other.id != run.id]
     shown = sorted(found, key=lambda other: other.info.created, reverse=True)
-    return {
-        other.id: shown_name(other) for other in shown if (other.folder / "history.csv").exists()
-    }
+    return {other.id: other for other in shown if (other.folder / "history.csv").exists()}

@@ -23,25 +23,25 @@ def controls(run: Run, live: Live, token: str) -> None:
         # one key: two that take turns both stand there for a moment, move the others aside, and a
         # click on one of these is lost.
         if last(run.folder) in {"pause", "step", "epoch"}:
-            _button("Go on", "play_arrow", partial(jobs.resume, run.id, token=token), key="pause")
+            _button("Go on", "play_arrow", partial(jobs.resume, run, token=token), key="pause")
         else:
-            _button("Pause", "pause", partial(jobs.pause, run.id, token=token))
+            _button("Pause", "pause", partial(jobs.pause, run, token=token))
         _button(
             "One step",
             "skip_next",
-            partial(jobs.one_step, run.id, token=token),
+            partial(jobs.one_step, run, token=token),
             "One batch, then pause.",
         )
         _button(
             "One epoch",
             "fast_forward",
-            partial(jobs.one_epoch, run.id, token=token),
+            partial(jobs.one_epoch, run, token=token),
             "To the end of this epoch, then pause.",
         )
         _button(
             "Stop",
             "stop",
-            partial(jobs.stop, run.id, token=token),
+            partial(jobs.stop, run, token=token),
             "Ends the training after this batch. What was learnt is kept and tested, and the "
             "training can be continued later.",
         )
@@ -50,7 +50,7 @@ def controls(run: Run, live: Live, token: str) -> None:
 
 def out_of_queue(run: Run, token: str) -> None:
     """Take back a training that waits."""
-    _button("Take it out of the queue", "close", partial(jobs.stop, run.id, token=token))
+    _button("Take it out of the queue", "close", partial(jobs.stop, run, token=token))
 
 
 def _rate(run: Run, live: Live, token: str) -> None:
@@ -69,14 +69,14 @@ def _rate(run: Run, live: Live, token: str) -> None:
         st.button(
             "Change",
             on_click=_change_rate,
-            args=(run.id, token),
+            args=(run, token),
             key="watch-rate-change",
         )
 
 
-def _change_rate(run_id: str, token: str) -> None:
-    rate = st.session_state[f"watch-rate-{run_id}"]
-    _told(partial(jobs.set_rate, run_id, rate, token=token), f"From the next batch on: {rate:.6g}")
+def _change_rate(run: Run, token: str) -> None:
+    rate = st.session_state[f"watch-rate-{run.id}"]
+    _told(partial(jobs.set_rate, run, rate, token=token), f"From the next batch on: {rate:.6g}")
 
 
 def _button(

@@ -145,7 +145,7 @@ def test_an_unsure_network_says_so(app: AppTest, monkeypatch: pytest.MonkeyPatch
         def probabilities(self, images: np.ndarray) -> np.ndarray:
             return np.array([[0, 0, 0, 0, 0.55, 0, 0, 0, 0, 0.45]], np.float32)
 
-    monkeypatch.setattr("pages.widgets.answer.predictor", lambda run_id, epoch: Torn())
+    monkeypatch.setattr("pages.widgets.answer.predictor", lambda network: Torn())
     predict_page(app, png(SEVEN))
     assert app.metric[0].label == "The network is unsure"
     assert app.metric[0].value == "4 or 9?"
@@ -247,7 +247,7 @@ def test_a_network_whose_training_diverged_gets_a_sentence(
         def probabilities(self, images: np.ndarray) -> np.ndarray:
             raise RunError("its training diverged")
 
-    monkeypatch.setattr("pages.widgets.answer.predictor", lambda run_id, epoch: Diverged())
+    monkeypatch.setattr("pages.widgets.answer.predictor", lambda network: Diverged())
     predict_page(app, png(SEVEN))
     assert "diverged" in app.error[0].value
     assert not app.metric

@@ -67,7 +67,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, *rows: list[float]) -> None:
             many = [rows[k % len(rows)] for k in range(len(images))]
             return np.array(many, np.float32)
 
-    monkeypatch.setattr("pages.widgets.answer.predictor", lambda run_id, epoch: Fixed())
+    monkeypatch.setattr("pages.widgets.answer.predictor", lambda network: Fixed())
 
 
 def test_digits_side_by_side_are_read_as_a_number(uploaded: Callable[..., AppTest]) -> None:

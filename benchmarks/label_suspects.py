@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from benchmarks.common import parser, start, write_result
 from core import datasets, runs
-from core.human_verdicts import human_verdicts
+from core.human_verdicts import human_labels
 from core.runs import Run
 from core.suspects import NONE, confident_classes, find_suspects, margins
 
@@ -65,8 +65,8 @@ def main() -> None:
     """Rank, print a table, write the result."""
     quick: bool = parser(__doc__).parse_args().quick
     labels = datasets.load("mnist").test.labels.astype(np.intp)
-    verdicts = human_verdicts("mnist", "test")
-    validated = {index for index, verdict in verdicts.items() if not verdict.confirms_label}
+    people = human_labels("mnist", "test")
+    validated = {index for index, human in people.items() if human.is_label_issue}
     listed = [one.index for one in find_suspects("mnist")]
     first = set(listed[:FIRST])
     answers = shipped_answers()
@@ -81,8 +81,8 @@ def main() -> None:
         "suspects": len(listed),
         "validated": len(validated),
         "validated_in_first_50": len(validated & first),
-        "confirmed_in_first_50": len((set(verdicts) - validated) & first),
-        "not_asked_in_first_50": len(first - set(verdicts)),
+        "confirmed_in_first_50": len((set(people) - validated) & first),
+        "not_asked_in_first_50": len(first - set(people)),
         "by_chance": round(FIRST * len(validated) / len(labels), 3),
         "places_of_validated": {
             str(index): listed.index(index) + 1 if index in listed else None

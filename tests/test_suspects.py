@@ -1,4 +1,4 @@
-"""Label suspects by hand-computed examples, and the published verdicts on MNIST's test labels."""
+"""Label suspects by hand-computed examples, and what people read in MNIST's test digits."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import pytest
 
 from core import datasets, runs
 from core.errors import RunError
-from core.human_verdicts import HumanVerdict, human_verdicts
+from core.human_verdicts import HumanLabel, human_labels
 from core.suspects import (
     NONE,
     Suspect,
@@ -133,52 +133,48 @@ def test_answers_to_other_digits_do_not_count(run_folders: RunFolders) -> None:
         find_suspects("mnist-sample")
 
 
-def test_the_published_verdicts_are_a_hundred_and_refute_fifteen() -> None:
-    verdicts = human_verdicts("mnist", "test")
-    assert len(verdicts) == 100
-    for index, one in verdicts.items():
-        assert one.index == index
-        assert one.for_label + one.for_suggested + one.for_neither == 5
-        assert one.suggested != one.label
-        assert one.suggested is not None or one.for_suggested == 0
-    refuted = [one for one in verdicts.values() if not one.confirms_label]
+def test_people_judged_a_hundred_labels_and_confirmed_all_but_fifteen() -> None:
+    people = human_labels("mnist", "test")
+    assert len(people) == 100
+    assert all(human.index == index for index, human in people.items())
+    issues = [human for human in people.values() if human.is_label_issue]
     # The paper's count; the kinds were counted by hand from the source.
-    assert len(refuted) == 15
-    assert sum(one.for_suggested >= 3 for one in refuted) == 10
-    assert sum(one.for_neither >= 3 for one in refuted) == 3
-    assert sum("no majority" in one.words for one in refuted) == 2
+    assert len(issues) == 15
+    assert sum(human.majority_label is None for human in issues) == 5
 
 
 def test_nobody_was_asked_about_other_digits() -> None:
-    assert not human_verdicts("mnist", "train")
-    assert not human_verdicts("mnist-sample", "test")
+    assert not human_labels("mnist", "train")
+    assert not human_labels("mnist-sample", "test")
 
 
 @pytest.mark.parametrize(
-    ("verdict", "words"),
+    ("majority_label", "issue", "words"),
     [
-        (HumanVerdict(1, 4, 6, 5, 0, 0), "5 of 5 confirm the label 4"),
-        (HumanVerdict(1, 5, None, 3, 0, 2), "3 of 5 confirm the label 5"),
-        (HumanVerdict(1, 8, 9, 0, 5, 0), "5 of 5 read 9"),
-        (HumanVerdict(1, 6, 1, 0, 2, 3), "3 of 5 read neither 6 nor 1"),
-        (HumanVerdict(1, 4, 9, 2, 2, 1), "no majority: 2 read 4, 2 read 9, 1 neither"),
+        (4, False, "most confirm the label 4"),
+        (9, True, "most read 9"),
+        (0, True, "most read 0"),
+        (None, True, "no majority for 4 or any other"),
     ],
 )
-def test_a_verdict_in_words(verdict: HumanVerdict, words: str) -> None:
-    assert verdict.words == words
+def test_what_people_read_in_words(majority_label: int | None, issue: bool, words: str) -> None:
+    human = HumanLabel(1, 4, majority_label)
+    assert human.is_label_issue == issue
+    assert human.words == words
 
 
 @pytest.mark.full_mnist
-def test_the_verdicts_are_on_the_labels_that_mnist_has() -> None:
+def test_people_judged_the_labels_that_mnist_has() -> None:
     labels = datasets.load("mnist").test.labels
-    assert all(labels[k] == one.label for k, one in human_verdicts("mnist", "test").items())
+    people = human_labels("mnist", "test")
+    assert all(labels[index] == human.given_label for index, human in people.items())
 
 
 @pytest.mark.full_mnist
-def test_the_first_fifty_hold_as_many_validated_errors_as_the_benchmark_says() -> None:
+def test_the_first_fifty_hold_as_many_label_issues_as_the_benchmark_says() -> None:
     file = ROOT / "benchmarks" / "results" / "label_suspects.json"
     figures = json.loads(file.read_text(encoding="utf-8"))["figures"]
-    verdicts = human_verdicts("mnist", "test")
-    first = [verdicts.get(one.index) for one in find_suspects("mnist")[:50]]
-    refuted = [one for one in first if one and not one.confirms_label]
-    assert len(refuted) == figures["validated_in_first_50"] >= 8  # most of them
+    people = human_labels("mnist", "test")
+    first = [people.get(suspect.index) for suspect in find_suspects("mnist")[:50]]
+    issues = [human for human in first if human and human.is_label_issue]
+    assert len(issues) == figures["validated_in_first_50"] >= 8  # most of them

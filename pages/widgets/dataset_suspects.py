@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from core.digit_sheet import sheet_url
 from core.digit_stats import SplitName, split_of
 from core.figures import percent
-from core.human_verdicts import VOTES_PAPER, VOTES_SOURCE, HumanVerdict, human_verdicts
+from core.human_verdicts import LABEL_ISSUES_PAPER, HumanLabel, human_labels
 from core.suspects import METHOD_PAPER, Suspect, find_suspects
 from pages.widgets.answer import enlarged
 from pages.widgets.dataset_choice import SPLIT, open_digit
@@ -30,10 +30,10 @@ def suspects(dataset: str, split: SplitName) -> None:
         return
     found = find_suspects(dataset)
     shown = found[:SHOWN]
-    verdicts = human_verdicts(dataset, split)
+    people = human_labels(dataset, split)
     _what_they_are(found, shown)
-    _list(split_of(dataset, split).images, shown, verdicts)
-    _what_people_said(shown, verdicts)
+    _list(split_of(dataset, split).images, shown, people)
+    _what_people_said(shown, people)
 
 
 def _only_test_digits() -> None:
@@ -72,7 +72,7 @@ def _what_they_are(found: Sequence[Suspect], shown: Sequence[Suspect]) -> None:
 
 
 def _list(
-    images: NDArray[np.uint8], shown: Sequence[Suspect], verdicts: Mapping[int, HumanVerdict]
+    images: NDArray[np.uint8], shown: Sequence[Suspect], people: Mapping[int, HumanLabel]
 ) -> None:
     if not shown:
         return
@@ -83,7 +83,7 @@ def _list(
             open_digit(shown[cells[0][0]].index)
 
     st.dataframe(
-        [_line(images[one.index], one, verdicts) for one in shown],
+        [_line(images[one.index], one, people) for one in shown],
         height=_LIST_PX if len(shown) > _LIST_PX // _ROW_PX else "auto",
         hide_index=True,
         row_height=_ROW_PX,
@@ -106,34 +106,33 @@ def _list(
 
 
 def _line(
-    image: NDArray[np.uint8], one: Suspect, verdicts: Mapping[int, HumanVerdict]
+    image: NDArray[np.uint8], one: Suspect, people: Mapping[int, HumanLabel]
 ) -> dict[str, object]:
-    verdict = verdicts.get(one.index)
-    people = {"People": verdict.words if verdict else "not asked"} if verdicts else {}
+    human = people.get(one.index)
+    read = {"People": human.words if human else "not asked"} if people else {}
     return {
         "Digit": sheet_url(enlarged(image, 2)[None], 1),
         "Index": one.index,
         "Label": one.label,
         "The runs": f"{one.agree} of {one.asked} read {one.read} ({one.confident} confident)",
-        **people,
+        **read,
         "Mean": percent(one.sure),
     }
 
 
-def _what_people_said(shown: Sequence[Suspect], verdicts: Mapping[int, HumanVerdict]) -> None:
-    if not verdicts:
+def _what_people_said(shown: Sequence[Suspect], people: Mapping[int, HumanLabel]) -> None:
+    if not people:
         st.caption(
-            "What people say of these labels is not known: the published votes are on MNIST's test "
-            "set, and the sample's digits are from its training set."
+            "What people say of these labels is not known: the published study is on MNIST's "
+            "test set, and the sample's digits are from its training set."
         )
         return
-    refuted = {index for index, verdict in verdicts.items() if not verdict.confirms_label}
-    asked = [one for one in shown if one.index in verdicts]
-    held = [one for one in asked if one.index in refuted]
+    issues = {index for index, human in people.items() if human.is_label_issue}
+    asked = [suspect.index for suspect in shown if suspect.index in people]
+    held = issues.intersection(asked)
     st.caption(
-        f"What people said: [Northcutt, Athalye and Mueller (2021)]({VOTES_PAPER}) let five people "
-        f"each judge {len(verdicts)} labels of this test set. For {len(refuted)} of them no "
+        f"What people said: [Northcutt, Athalye and Mueller (2021)]({LABEL_ISSUES_PAPER}) let five "
+        f"people each judge {len(people)} labels of this test set. For {len(issues)} of them no "
         f"majority confirmed the label; {len(held)} of these are among the {len(shown)} above, and "
-        f"{len(asked) - len(held)} others whose label was confirmed. The votes are from "
-        f"[cleanlab/label-errors]({VOTES_SOURCE}), GPL-3.0-or-later."
+        f"{len(asked) - len(held)} others whose label was confirmed."
     )

@@ -169,7 +169,7 @@ bench: setup-dev browser  ## Run every benchmark (long: about an hour); a single
 		$(PY) -m benchmarks.$$name || { echo "benchmarks.$$name failed" >&2; exit 1; }; \
 	done
 
-screenshots: setup-dev browser  ## Photograph every page from the running app
+screenshots: setup-dev browser  ## Photograph every page, refresh the pictures in the docs
 	@$(hand_on_browser); $(PY) -m tests.browser.screenshots $(ARGS)
 
 clean:  ## Remove caches; the environment, your runs and the shipped models stay

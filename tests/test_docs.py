@@ -66,6 +66,18 @@ def test_links_lead_to_files_and_headings_that_are_there(name: str) -> None:
             assert heading in _anchors(found), f"{source.name} links to {target}"
 
 
+def test_git_holds_only_pictures_that_are_shown_and_few_and_light_ones() -> None:
+    shown = {
+        (ROOT / name).parent / target
+        for name in PAGES
+        for target in re.findall(r"!\[[^\]]*\]\(([^)\s]+\.png)\)", _text(name))
+    }
+    pictures = set((ROOT / "docs" / "screenshots").iterdir())
+    assert pictures == shown
+    assert len(pictures) <= 12
+    assert {file.name for file in pictures if file.stat().st_size > 150_000} == set()
+
+
 def _text(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
 

@@ -2,11 +2,15 @@
 
     python -m tests.browser.screenshots [--out FOLDER] [--only predict]
 
-`make screenshots` calls this. Files are called PAGE-WIDTH-THEME.png; the README shows some of them.
+`make screenshots` calls this. Files are called PAGE-WIDTH-THEME.png and go to `screenshots/`, which
+git ignores. At the end, those that README or docs show are refreshed in `docs/screenshots`: to show
+one more, link to it there (`docs/screenshots/PAGE-WIDTH-THEME.png`) and photograph again.
 """
 
 import argparse
 import io
+import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +25,9 @@ from pages.widgets.navigation import ENTRIES
 from tests.browser.app import ROOT, SLOW_MS, chromium, running_app, settle
 from tests.browser.arranging import ARRANGED, Arrange
 
-FOLDER = ROOT / "docs" / "screenshots"
+FOLDER = ROOT / "screenshots"
+DOCS = ROOT / "docs"
+SHOWN = DOCS / "screenshots"
 WIDTHS = (1280, 390)
 Theme = Literal["light", "dark"]
 THEMES: Sequence[Theme] = ("light", "dark")
@@ -84,11 +90,28 @@ def _drawn(page: Page) -> None:
 
 
 def save(png: bytes, file: Path) -> None:
-    """Keep a picture, in 256 colours if it would be too large otherwise."""
+    """Keep a picture, in as few colors as it must have to take no more than `MAX_BYTES`."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     picture.save(file, optimize=True)
-    if file.stat().st_size > MAX_BYTES:
-        picture.quantize(256, dither=Image.Dither.NONE).save(file, optimize=True)
+    for colors in (256, 128, 64, 32):
+        if file.stat().st_size <= MAX_BYTES:
+            return
+        picture.quantize(colors, dither=Image.Dither.NONE).save(file, optimize=True)
+
+
+def shown_names() -> set[str]:
+    """The names of the pictures that README and docs show."""
+    texts = [file.read_text(encoding="utf-8") for file in (ROOT / "README.md", *DOCS.glob("*.md"))]
+    return {name for text in texts for name in re.findall(r"screenshots/([\w-]+\.png)", text)}
+
+
+def refresh_shown(folder: Path, shown: Path = SHOWN) -> None:
+    """Copy to `shown` those of a folder's new pictures that README and docs show."""
+    shown.mkdir(exist_ok=True)
+    for name in sorted(shown_names()):
+        if (folder / name).exists():  # with --only, the other pages' pictures stay as they are
+            shutil.copyfile(folder / name, shown / name)
+            print(f"{shown / name} is refreshed")
 
 
 def main() -> None:
@@ -112,6 +135,7 @@ def main() -> None:
                     arrange(page)
                     shoot(page, file)
                 print(f"{file} ({file.stat().st_size / 1000:.0f} kB)")
+    refresh_shown(options.out)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 from core import chores
 from core.chores import Chore, Report, State, shared
 from core.errors import RunError
-from tests.test_fetching import wait
+from tests.finishing import wait
 
 
 class Slow:
@@ -109,8 +109,7 @@ def test_an_expected_fault_is_told_in_its_own_words_and_another_one_in_ours() ->
     assert "secret" not in hidden.state.problem
 
 
-def test_the_same_work_is_one_chore_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chores, "_known", {})
+def test_the_same_work_is_one_chore_for_everybody() -> None:
     assert shared("a", Slow()) is shared("a", Slow())
     assert shared("a", Slow()) is not shared("b", Slow())
 
@@ -118,16 +117,14 @@ def test_the_same_work_is_one_chore_for_everybody(monkeypatch: pytest.MonkeyPatc
 def test_only_so_many_are_remembered_and_those_at_work_always(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(chores, "_known", {})
     monkeypatch.setattr(chores, "MOST", 3)
     slow = Slow()
     at_work, old = shared("at work", slow), shared("old", Slow())
     at_work.start()
-    for name in "abc":
-        shared(name, Slow())
+    newest = {name: shared(name, Slow()) for name in ("first", "second", "third")}
     assert shared("at work", Slow()) is at_work
+    assert shared("third", Slow()) is newest["third"]
     assert shared("old", Slow()) is not old
-    assert len(chores._known) <= 4
     slow.let_go.set()
     wait(at_work)
 

@@ -1,27 +1,18 @@
 """The server's one download of MNIST, against a real HTTP server."""
 
-import time
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from core.chores import Chore, State
+from core.chores import Chore
 from core.download import Progress, download_mnist
 from core.fetching import fetcher
 from tests import test_download
+from tests.finishing import wait
 from tests.test_download import CONTENT, SHA256, Server
 
 server = test_download.server
-
-
-def wait(chore: Chore[Any]) -> State[Any]:
-    deadline = time.monotonic() + 60
-    while chore.state.active:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return chore.state
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def test_what_is_no_digit_is_told_in_a_sentence(picture: Image, sentence: str) -
     assert str(caught.value).endswith(".")
 
 
-@pytest.mark.parametrize("pen", range(4, 41))
+@pytest.mark.parametrize("pen", [4, 5, 9, 18, 28, 40])
 def test_one_touch_of_any_pen_is_a_dot(pen: int) -> None:
     for x, y in ((100, 100), (140.5, 77.3), (pen / 2, 200)):
         for slip_x, slip_y in ((0, 0), (1, 0), (0, 3), (3, 3)):
@@ -47,7 +47,7 @@ def test_small_digits_are_no_dots() -> None:
     for width, height in ((4, 16), (9, 40), (18, 36)):
         found = find_digit(bar(130, 130, width, height, side=280))
         assert found.box == (130, 130, width, height)
-    for digit in mnist_data()[0].reshape(-1, 28, 28).astype(np.uint8)[::10]:
+    for digit in mnist_data()[0].reshape(-1, 28, 28).astype(np.uint8)[::100]:
         find_digit(digit)
         for side in (40, 60):
             find_digit(on_page(digit, side, 100, 90))

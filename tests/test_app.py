@@ -5,20 +5,24 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
 from core import runs
 from core.errors import RunError
 from core.presets import PRESETS
-from pages.widgets.navigation import pages
+from pages.widgets import navigation, predictors, run_cards
+from pages.widgets.navigation import ENTRIES
 from pages.widgets.predictors import warm_up
 from pages.widgets.words import plain
+from tests.pages_manager import navigation_remembered
 
 ROOT = Path(__file__).resolve().parents[1]
 SHIPPED = ("best", "fast", "katariya", "kundathil", "purawr", "soorya", "yalcin")
@@ -208,25 +212,30 @@ def test_the_button_keeps_the_run_of_the_link(app: AppTest) -> None:
     assert app.selectbox(key="run").value == "kundathil"
 
 
-def test_two_visitors_at_once_do_not_take_each_others_page(app: AppTest) -> None:
+def test_two_visitors_at_once_do_not_take_each_others_page() -> None:
     # Both open the app before either page is drawn: as in a class, all at the same moment.
-    first, second = (pages()["home"] for _ in range(2))
+    first, second = (navigation.pages()["home"] for _ in range(2))
     assert first is not second
 
 
 def test_the_network_warms_up_once_a_server_and_only_after_the_page(
-    app: AppTest, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     warm_up.clear()
-    drawn: list[str] = []
-    monkeypatch.setattr("pages.widgets.predictors._HEAD_START_S", 0)
-    monkeypatch.setattr("pages.widgets.predictors._load_default", lambda: drawn.append("warm"))
-    monkeypatch.setattr("pages.widgets.run_cards._card", lambda *_: drawn.append("card"))
-    app.run()
-    AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    happened: list[str] = []
+
+    def slow_cards(_shipped: object) -> None:
+        time.sleep(1 if not happened else 0)  # longer than the warm-up's head start
+        happened.append("page")
+
+    monkeypatch.setattr(predictors, "predictor", happened.append)
+    monkeypatch.setattr(run_cards, "run_cards", slow_cards)
+    with navigation_remembered():
+        for _ in range(2):
+            AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
     warm_up().join()
-    assert drawn.count("warm") == 1
-    assert drawn.index("warm") >= drawn.index("card") + len(SHIPPED)
+    assert happened[0] == "page"
+    assert sorted(happened) == ["best", "page", "page"]
 
 
 def test_a_strangers_words_stay_words() -> None:
@@ -268,6 +277,18 @@ def test_a_figure_from_few_digits_carries_its_interval_and_what_was_trained_on_i
     assert ("no test score" in said) is not held_out
 
 
-def test_every_page_goes_through_the_app() -> None:
-    for file in (ROOT / "pages").glob("[!_]*.py"):
-        assert "\nthrough_app()\n" in file.read_text(), file.name
+@pytest.mark.parametrize("key", list(ENTRIES))
+def test_a_page_that_is_opened_bare_asks_for_the_app_before_it_draws(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def enter() -> None:
+        asked.append(key)
+        st.stop()
+
+    monkeypatch.setattr(navigation, "enter", enter)
+    bare = AppTest.from_file(str(ROOT / ENTRIES[key].file), default_timeout=60).run()
+    assert asked == [key]
+    assert not bare.exception
+    assert len(bare.main) == 0

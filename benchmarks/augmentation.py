@@ -36,10 +36,10 @@ import tensorflow as tf
 
 from core import datasets
 from core.datasets import Split
+from core.keras_model import compiled_model
 from core.pipeline import training_batches
 from core.presets import preset
 from core.recipes import Augmentation, Recipe
-from core.training import build
 
 PLAIN = Augmentation()
 ROUNDS = 5
@@ -120,7 +120,7 @@ def epochs(recipe: Recipe, split: Split, rounds: int) -> dict[str, float]:
         changed = recipe.changed(
             dataset="mnist-sample", epochs=1, augmentation=augmentation.model_dump()
         )
-        model, batches = build(changed), training_batches(split, changed)
+        model, batches = compiled_model(changed), training_batches(split, changed)
         return lambda turn: model.fit(
             batches, epochs=1, steps_per_epoch=steps, shuffle=False, verbose=0
         )

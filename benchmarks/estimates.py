@@ -42,10 +42,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from core import datasets
 from core.estimate import Speed, estimate, load_speed
 from core.events import EpochEnded, Event, Progress, from_line
+from core.keras_model import compiled_model
 from core.pipeline import evaluation_batches
 from core.presets import PRESETS, preset
 from core.recipes import Recipe
-from core.training import StopTraining, build, split_validation, train
+from core.training import StopTraining, split_validation, train
 
 GROUPS_S = 8.0
 VALIDATED = 3000
@@ -155,7 +156,7 @@ def _step_seconds(recipe: Recipe, folder: Path) -> float:
 
 def _evaluation_seconds(recipe: Recipe, split: Any) -> float:
     """Seconds of `Model.evaluate`, its first time (tracing) left out."""
-    model = build(recipe)
+    model = compiled_model(recipe)
     batches = evaluation_batches(split, recipe)
     model.evaluate(batches, verbose=0)
     began = time.monotonic()

@@ -34,10 +34,10 @@ from core.architectures import (
     Layer,
     Pool,
 )
+from core.keras_model import compiled_model
 from core.pipeline import evaluation_batches, training_batches
 from core.presets import preset
 from core.recipes import Optimizer, Recipe, Schedule
-from core.training import build
 
 SMALL: Final = (1e-6, 1e-5, 1e-4, 0.001)
 LARGE: Final = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -97,7 +97,7 @@ class _Network:
         recipe = self._recipe = Recipe(architecture=made, optimizer=optimizer, epochs=2, seed=SEED)
         self._digits = datasets.load(recipe.dataset)
         self._steps = recipe.epochs * math.ceil(len(self._digits.train) / recipe.batch_size)
-        self._model = build(recipe)
+        self._model = compiled_model(recipe)
         self._model.optimizer.build(self._model.trainable_variables)
         self._weights = self._model.get_weights()
         self._moments = [variable.numpy() for variable in self._model.optimizer.variables]

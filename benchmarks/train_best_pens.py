@@ -36,6 +36,7 @@ from benchmarks import _pen_variants
 from benchmarks._kept_pictures import Make, changed, pictures
 from benchmarks.common import parser, start
 from core.datasets import Split
+from core.keras_model import compiled_model
 from core.run_info import Pens
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ def _writer(
             preset=parent.id,
         )
     if not (options.folder / runs.CHECKPOINT).exists():
-        model = training.build(recipe)
+        model = compiled_model(recipe)
         model.set_weights(open_model(parent).get_weights())
         model.optimizer.build(model.trainable_variables)
         checkpoints.save(options.folder, TrainingState(recipe.optimizer.learning_rate), model)

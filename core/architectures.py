@@ -1,19 +1,16 @@
 """A network as validated data: what a slider, a link or a stored run may ask for, and no more.
 
 An Architecture is a list of layers, read from input to output. It can be checked, summarised and
-drawn without TensorFlow; only `to_keras` imports it.
+drawn without TensorFlow; `core.keras_model` builds it.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from core.datasets import CLASSES
-
-if TYPE_CHECKING:
-    import keras
 
 INPUT_SHAPE = (28, 28, 1)
 MAX_PARAMETERS = 5_000_000
@@ -251,16 +248,6 @@ class Architecture(BaseModel):
         lines.append(f"{'total':<14}{'':<36}{'':>14}{self.parameters:>12,}")
         return "\n".join(lines)
 
-    def to_keras(self) -> "keras.Sequential":
-        """Build the network in Keras, with fresh weights (imports TensorFlow)."""
-        import keras
-
-        model = keras.Sequential(name="digitscope")
-        model.add(keras.Input(INPUT_SHAPE))
-        for row in self.rows():
-            model.add(_keras_layer(row.layer, row.name))
-        return model
-
 
 def _named(activation: ActivationName) -> str:
     return "" if activation == "linear" else f", {activation}"
@@ -278,22 +265,3 @@ def _check(number: int, layer: _Layer, shape: Shape) -> None:
             f"layer {number} ({layer}) needs a flat vector: put a flatten or a global average "
             "pooling layer in front of it"
         )
-
-
-def _keras_layer(layer: _Layer, name: str) -> Any:
-    import keras
-
-    builders = {
-        Conv: keras.layers.Conv2D,
-        BatchNorm: keras.layers.BatchNormalization,
-        Activation: keras.layers.Activation,
-        GlobalAverage: keras.layers.GlobalAveragePooling2D,
-        Flatten: keras.layers.Flatten,
-        Dropout: keras.layers.Dropout,
-        Dense: keras.layers.Dense,
-    }
-    if isinstance(layer, Pool):
-        average, largest = keras.layers.AveragePooling2D, keras.layers.MaxPooling2D
-        return (average if layer.mode == "average" else largest)(layer.size, name=name)
-    # Our field names are Keras's own argument names, so the rest is the same call for all.
-    return builders[type(layer)](**layer.model_dump(exclude={"kind"}), name=name)

@@ -44,7 +44,7 @@ def build_network() -> keras.Sequential:
 
 
 def _layer(row: Row) -> str:
-    """The call that makes a layer, as in `Architecture.to_keras`."""
+    """The call that makes a layer, as in `core.keras_model`."""
     layer = row.layer
     if isinstance(layer, Pool):
         kind = "AveragePooling2D" if layer.mode == "average" else "MaxPooling2D"

@@ -55,7 +55,9 @@ def begin(model: Any, run: Run) -> None:
     """
     tuned = run.info.provenance.fine_tuned
     file = run.folder / START
-    bare = run.info.recipe.architecture.to_keras()
+    from core.keras_model import build_model
+
+    bare = build_model(run.info.recipe.architecture)
     lost = RunError(
         f"The network that the run {run.id!r} was to begin with is missing or damaged. "
         "Fine-tune again."

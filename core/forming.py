@@ -141,7 +141,9 @@ def _formed(network: Network, _epochs: tuple[int, ...], pixels: bytes, layer: st
 
     run = network.run
     recipe = run.info.recipe
-    model = recipe.architecture.to_keras()
+    from core.keras_model import build_model
+
+    model = build_model(recipe.architecture)
     if layer not in [one.name for one in model.layers]:
         raise RunError(f"The network of the run {run.id!r} has no layer {layer!r}. Choose another.")
     last = model.layers[-1]

@@ -15,6 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from core.errors import RunError
+from core.keras_model import build_model
 from core.runs import Network, Run
 from core.scaling import Scaling, scale
 
@@ -141,7 +142,7 @@ def open_model(run: Run, epoch: int | None = None) -> keras.Model:
     if epoch is not None:
         return _at_epoch(run, epoch)
     run.check_model()
-    model = run.info.recipe.architecture.to_keras()
+    model = build_model(run.info.recipe.architecture)
     try:
         model.load_weights(run.model_file)
     except (OSError, ValueError, KeyError, BadZipFile) as error:
@@ -154,7 +155,7 @@ def open_model(run: Run, epoch: int | None = None) -> keras.Model:
 
 def _at_epoch(run: Run, epoch: int) -> keras.Model:
     halves = run.epoch_weights(epoch)
-    model = run.info.recipe.architecture.to_keras()
+    model = build_model(run.info.recipe.architecture)
     try:
         model.set_weights([half.astype(np.float32) for half in halves])
     except ValueError as error:

@@ -45,9 +45,10 @@ from core.estimate import (
     this_machine,
 )
 from core.events import EpochEnded, Event
+from core.keras_model import compiled_model
 from core.pipeline import evaluation_batches, training_batches
 from core.recipes import Augmentation, Recipe
-from core.training import build, train
+from core.training import train
 from core.workload import Kind, step_work
 
 ROUNDS: Final = 3
@@ -119,7 +120,7 @@ class _Probe:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
-        self._model = build(recipe)
+        self._model = compiled_model(recipe)
         self._digits = datasets.load("mnist-sample").train
         self.step_seconds = float("inf")
 

@@ -19,6 +19,7 @@ from scipy.stats import spearmanr
 from core.architectures import BatchNorm, Conv, Dense, Row
 from core.attribution import METHODS, Method, Question, Settings, ask, explained
 from core.errors import RunError
+from core.keras_model import build_model
 from core.probe import Probe, Values, probe
 from core.runs import Network
 
@@ -208,7 +209,7 @@ def over_layers(
 def _randomised(network: Network, count: int, how: How, seed: int) -> Probe:
     recipe = network.run.info.recipe
     rows = list(recipe.architecture.rows())
-    copy = recipe.architecture.to_keras()
+    copy = build_model(recipe.architecture)
     copy.set_weights(probe(network).model.get_weights())
     names = reached(rows, count, how)
     for place, row in enumerate(rows):

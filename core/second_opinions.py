@@ -193,7 +193,9 @@ class _Learner:
                 f"The run {run.id!r} keeps no weights that can be read. Choose another run."
             )
         self._run = run
-        self._model = run.info.recipe.architecture.to_keras()
+        from core.keras_model import build_model
+
+        self._model = build_model(run.info.recipe.architecture)
         self._answerer = _Answerer(self._model, run)
         self._one_at_a_time = Lock()
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from core import __version__, checkpoints, datasets, fine_tuned
 from core.checkpoints import TrainingState
@@ -21,16 +20,17 @@ from core.errors import RunError
 from core.evaluation import score
 from core.events import Downloading, Ended, Event, OnEvent, Started, as_line
 from core.inference import Predictor
+from core.keras_model import build_model, compiled_model
 from core.looking import Onlooker
 from core.pipeline import evaluation_batches, training_batches
-from core.recipes import Optimizer, Recipe
+from core.recipes import Recipe
 from core.run_faults import note_failure
 from core.run_info import Provenance
 from core.run_writer import MAX_EPOCH_BYTES, RunWriter, why_unwritable
 from core.runs import Predictions, Run
 from core.watcher import Bounds, EndedEarly, StopTraining, Watcher
 
-__all__ = ["StopTraining", "build", "go_on", "split_validation", "train"]
+__all__ = ["StopTraining", "go_on", "split_validation", "train"]
 
 DIVERGED = (
     "The training diverged: the network answers with numbers that are not finite, so it was not "
@@ -156,7 +156,7 @@ def _train(writer: RunWriter, digits: Digits, on_event: OnEvent, bounds: Bounds)
 
 def _train_and_test(writer: RunWriter, digits: Digits, report: OnEvent, bounds: Bounds) -> Ended:
     recipe = writer.info.recipe
-    model = build(recipe)
+    model = compiled_model(recipe)
     state = checkpoints.load(writer.folder, model)
     onlooker = Onlooker(model, recipe.scaling)
     if state is None:
@@ -193,37 +193,6 @@ def split_validation(digits: Split, recipe: Recipe) -> tuple[Split, Split | None
         return digits, None
     border = math.floor(len(digits) * (1 - recipe.validation_split))
     return digits.take(slice(border)), digits.take(slice(border, None))
-
-
-def build(recipe: Recipe) -> keras.Model:
-    """The recipe's network, freshly seeded and compiled."""
-    keras.utils.set_random_seed(recipe.seed)
-    tf.config.experimental.enable_op_determinism()
-    model = recipe.architecture.to_keras()
-    loss: keras.losses.Loss = keras.losses.SparseCategoricalCrossentropy()
-    if recipe.loss == "categorical_crossentropy":
-        loss = keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing)
-    # On a CPU, XLA made these networks 5 to 8 times slower.
-    model.compile(
-        optimizer=_optimizer(recipe.optimizer), loss=loss, metrics=["accuracy"], jit_compile=False
-    )
-    return model
-
-
-def _optimizer(wanted: Optimizer) -> keras.optimizers.Optimizer:
-    decay = wanted.weight_decay or None
-    rate = wanted.learning_rate
-    optimizer: keras.optimizers.Optimizer
-    if wanted.kind == "adam":
-        optimizer = keras.optimizers.Adam(rate, beta_2=wanted.beta_2, weight_decay=decay)
-    elif wanted.kind == "rmsprop":
-        optimizer = keras.optimizers.RMSprop(rate, momentum=wanted.momentum, weight_decay=decay)
-    else:
-        optimizer = keras.optimizers.SGD(rate, momentum=wanted.momentum, weight_decay=decay)
-    if decay:
-        # Decaying biases and batch norm's scales gains nothing and can hurt.
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
 
 
 def _fit(model: keras.Model, watcher: Watcher, writer: RunWriter, digits: Digits) -> None:
@@ -266,7 +235,7 @@ def _fit(model: keras.Model, watcher: Watcher, writer: RunWriter, digits: Digits
 
 def _without_optimizer(model: keras.Model, recipe: Recipe) -> keras.Model:
     """A copy that was never compiled: Adam's two moments would treble the file."""
-    bare = recipe.architecture.to_keras()
+    bare = build_model(recipe.architecture)
     bare.set_weights(model.get_weights())
     return bare
 

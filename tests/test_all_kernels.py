@@ -16,6 +16,7 @@ from core.architectures import (
     Pool,
 )
 from core.errors import RunError
+from core.keras_model import build_model
 from core.kernel_figures import kernel_figure
 from core.runs import Network
 from tests.conftest import conv_recipe
@@ -116,7 +117,7 @@ def test_a_layer_without_kernels_is_told(name: str) -> None:
 )
 def test_any_network_is_split_as_keras_made_it(layers: tuple[Layer, ...]) -> None:
     wanted = conv_recipe(architecture=Architecture(layers=(*layers, END)))
-    model = wanted.architecture.to_keras()
+    model = build_model(wanted.architecture)
     weights = model.get_weights()
     named = {row.name: made(row, shape, own) for row, shape, own in split_weights(wanted, weights)}
     theirs = {layer.name: np.asarray(layer.kernel) for layer in model.layers if _kernel(layer)}

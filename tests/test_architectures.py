@@ -18,6 +18,7 @@ from core.architectures import (
     Layer,
     Pool,
 )
+from core.keras_model import build_model
 from core.presets import PRESETS
 from tests import oracles
 
@@ -109,7 +110,7 @@ def test_totals_by_hand() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_keras_builds_what_the_rows_say(name: str) -> None:
     architecture = PRESETS[name].recipe.architecture
-    model = architecture.to_keras()
+    model = build_model(architecture)
     assert model.input_shape == (None, 28, 28, 1)
     theirs = [(layer.name, layer.output.shape[1:], layer.count_params()) for layer in model.layers]
     assert theirs == [(row.name, row.shape, row.parameters) for row in architecture.rows()]
@@ -120,7 +121,7 @@ def first_layer_output(layer: Layer, picture: Any, weights: list[Any]) -> Any:
     """What Keras computes for one picture behind the first layer of a network of ours."""
     import keras
 
-    model = Architecture(layers=(layer, GlobalAverage(), LAST)).to_keras()
+    model = build_model(Architecture(layers=(layer, GlobalAverage(), LAST)))
     model.layers[0].set_weights(weights)
     return np.array(keras.Model(model.inputs[0], model.layers[0].output)(picture[None]))[0]
 

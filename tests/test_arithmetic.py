@@ -30,6 +30,7 @@ from core.arithmetic_steps import (
     Pooled,
     Weighted,
 )
+from core.keras_model import build_model
 from core.number_table import exact, number_table, signed
 from tests.networks import network_of
 
@@ -95,7 +96,7 @@ LAYERS = {
 def test_layers_of_every_kind(kind: str) -> None:
     keras.utils.set_random_seed(5)
     architecture = Architecture(layers=LAYERS[kind])
-    model = architecture.to_keras()
+    model = build_model(architecture)
     chance = np.random.default_rng(2)
     for layer in model.layers:
         shapes = [array.shape for array in layer.get_weights()]

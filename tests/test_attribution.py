@@ -21,6 +21,7 @@ from core.attribution import (
 )
 from core.attribution_pictures import ZOOM, overlay
 from core.errors import PictureError, RunError
+from core.keras_model import build_model
 from core.probe import Probe
 from tests.networks import network_of
 from tests.oracles import convolve, pool
@@ -43,7 +44,7 @@ TINY = Architecture(
 
 @pytest.fixture(scope="module")
 def tiny() -> Probe:
-    model = TINY.to_keras()
+    model = build_model(TINY)
     model.set_weights([KERNELS.reshape(1, 1, 1, 4), np.zeros(4), HEAD, np.ones(10)])
     return Probe(model, "divide-255")
 
@@ -230,7 +231,7 @@ def test_a_blank_digit_gets_a_sentence(method: str) -> None:
 
 def test_a_network_that_diverged_gets_a_sentence() -> None:
     small = Architecture(layers=(Flatten(), Dense(units=10, activation="softmax")))
-    model = small.to_keras()
+    model = build_model(small)
     model.set_weights([np.full((784, 10), np.nan), np.zeros(10)])
     broken = Probe(model, "divide-255")
     with pytest.raises(RunError, match="diverged"):

@@ -34,7 +34,7 @@ FLOORS = [
     | {"drawing", "chores", "run_lines"},
     {"picture_files"}
     | {"paper", "strokes", "preprocessing", "download", "recipes", "presets", "recipe_words"}
-    | {"kernel_pictures"}
+    | {"kernel_pictures", "keras_model"}
     | {"augment_play", "augmentation_preview", "blocks", "draft", "elastic", "recipe_link"}
     | {"simple"}
     | {

@@ -27,6 +27,7 @@ from core.epoch_figures import (
     truth_strip,
 )
 from core.errors import RunError
+from core.keras_model import build_model
 from core.runs import Network, Run
 from core.scaling import scale
 from tests.made_answers import network
@@ -84,7 +85,7 @@ def test_every_shipped_run_has_its_answers_on_the_sample(name: str) -> None:
 
 def test_they_are_the_answers_of_that_epochs_weights() -> None:
     run = runs.find("fast")
-    model = run.info.recipe.architecture.to_keras()
+    model = build_model(run.info.recipe.architecture)
     with np.load(run.folder / "epochs" / "epoch_01.npz") as archive:
         model.set_weights([archive[f"w{k}"] for k in range(len(archive.files))])
     digits = datasets.load(SAMPLE).test

@@ -12,6 +12,7 @@ from core import datasets, runs
 from core.__main__ import main
 from core.errors import RunError
 from core.inference import load_predictor, open_model
+from core.keras_model import build_model
 from core.runs import Run
 from core.scaling import scale
 from tests.conftest import Trained, conv_recipe
@@ -34,7 +35,7 @@ def test_an_epochs_answers_are_those_of_keras_with_its_weights(own_run: Run) -> 
         # Rebuilt by hand: what training kept in the file, in a network of Keras's own making.
         with np.load(own_run.folder / "epochs" / f"epoch_{epoch:02d}.npz") as archive:
             weights = [archive[f"w{k}"].astype("float32") for k in range(len(archive.files))]
-        judge = conv_recipe().architecture.to_keras()
+        judge = build_model(conv_recipe().architecture)
         judge.set_weights(weights)
         expected = judge.predict(scale(IMAGES[:50], "divide-255"), verbose=0)
         answers[epoch] = load_predictor(network_of("mine", epoch)).probabilities(IMAGES[:50])

@@ -29,6 +29,7 @@ from core.architectures import (
     Pool,
 )
 from core.events import EpochEnded, Event, Progress
+from core.keras_model import build_model
 from core.orders import give
 from core.presets import PRESETS
 from core.recipes import Augmentation, Optimizer, Recipe, Schedule
@@ -210,7 +211,7 @@ def test_check_fails_with_a_sentence_where_something_was_changed(
 @pytest.mark.parametrize("name", PRESETS)
 def test_networks_are_those_of_the_recipes(told: Told, name: str) -> None:
     lines: list[str] = []
-    PRESETS[name].recipe.architecture.to_keras().summary(print_fn=lines.append)
+    build_model(PRESETS[name].recipe.architecture).summary(print_fn=lines.append)
     assert told.summaries[name] == "\n".join(lines)
 
 
@@ -280,11 +281,14 @@ def test_sample_test_digits_are_left_out_of_the_full_mnist(
 def test_optimizer_and_loss_are_the_recipes(
     optimizer: Optimizer, loss: str, tmp_path: Path
 ) -> None:
-    from core.training import build
+    from core.keras_model import compiled_model
 
     recipe = dense_recipe(optimizer=optimizer, loss=loss)
     names = names_of(export.script(recipe), tmp_path)
-    model, ours = names["fit"]((np.zeros((8, 28, 28), np.uint8), np.arange(8))), build(recipe)
+    model, ours = (
+        names["fit"]((np.zeros((8, 28, 28), np.uint8), np.arange(8))),
+        compiled_model(recipe),
+    )
     wanted, found = (one.optimizer.get_config() for one in (ours, model))
     assert found.pop("name").rstrip("_0123456789") == wanted.pop("name").rstrip("_0123456789")
     assert found == wanted

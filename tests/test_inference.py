@@ -16,6 +16,7 @@ from sklearn.metrics import log_loss
 from core import datasets, run_writer, runs
 from core.errors import RunError
 from core.inference import Predictor, load_predictor, open_model
+from core.keras_model import build_model
 from core.runs import Run
 from core.scaling import scale
 from core.training import train
@@ -141,7 +142,7 @@ def store(run: Run, content: bytes) -> Run:
 
 
 def saved(recipe_changes: dict[str, object], folder: Path) -> bytes:
-    model = conv_recipe(**recipe_changes).architecture.to_keras()
+    model = build_model(conv_recipe(**recipe_changes).architecture)
     model.save(folder / "other.keras")
     return (folder / "other.keras").read_bytes()
 
@@ -213,7 +214,7 @@ def test_unfinished_run_has_no_network_yet(run_folders: tuple[Path, Path]) -> No
 
 
 def test_weights_that_are_not_finite_are_a_sentence_not_numbers() -> None:
-    model = dense_recipe().architecture.to_keras()
+    model = build_model(dense_recipe().architecture)
     model.set_weights([np.full_like(array, np.nan) for array in model.get_weights()])
     with pytest.raises(RunError, match="diverged"):
         Predictor(model, "divide-255").probabilities(IMAGES[:3])

@@ -17,6 +17,7 @@ from core.architectures import (
     Pool,
 )
 from core.errors import RunError
+from core.keras_model import build_model
 from core.kernel_pictures import colour_end, first_layer, kernel_grid
 from core.recipes import Recipe
 from tests.conftest import conv_recipe
@@ -46,7 +47,7 @@ def rgb(colour: str) -> list[int]:
 )
 def test_the_kernels_are_those_of_kerass_own_first_layer(layers: tuple[Layer, ...]) -> None:
     wanted = recipe(*layers)
-    model = wanted.architecture.to_keras()
+    model = build_model(wanted.architecture)
     kernels = first_layer(model.get_weights(), wanted)
     layer = next(layer for layer in model.layers if hasattr(layer, "kernel"))
     kernel = np.asarray(layer.kernel)

@@ -18,6 +18,7 @@ from core.architectures import (
     Pool,
 )
 from core.field_pictures import boxed
+from core.keras_model import build_model
 from core.receptive import Field, receptive_field
 from tests.networks import network_of
 
@@ -70,7 +71,7 @@ SMOOTH = {
 def test_exactly_the_pixels_of_the_field_change_the_number(name: str) -> None:
     keras.utils.set_random_seed(3)
     architecture = Architecture(layers=SMOOTH[name])
-    model = architecture.to_keras()
+    model = build_model(architecture)
     base = np.random.default_rng(1).normal(size=(28, 28, 1)).astype(np.float32)
     for row in architecture.rows():
         if len(row.shape) == 3:

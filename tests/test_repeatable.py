@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from core import runs, training
+from core import runs
 from core.inference import open_model
+from core.keras_model import compiled_model
 from core.runs import Run
 from core.training import train
 from tests.conftest import Trained, conv_recipe, dense_recipe
@@ -34,7 +35,7 @@ def test_same_recipe_and_seed_give_the_same_run_and_another_seed_does_not(
 
 def test_seed_decides_the_weights_that_a_training_begins_with() -> None:
     one, same, other = (
-        b"".join(array.tobytes() for array in training.build(conv_recipe(seed=seed)).get_weights())
+        b"".join(array.tobytes() for array in compiled_model(conv_recipe(seed=seed)).get_weights())
         for seed in (1, 1, 2)
     )
     assert one == same

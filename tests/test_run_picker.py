@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core import figures, runs
 from core.job_card import JobCard, write_card
+from core.keras_model import build_model
 from core.preprocessing import find_digit
 from core.scaling import scale
 from core.temperature import temperature_of
@@ -26,7 +27,7 @@ FINISHED = "the finished network"
 def keras_is_sure(run_id: str, epoch: int | None) -> str:
     """How sure Keras itself is of the drawn seven, calibrated, with its stored weights."""
     run = runs.find(run_id)
-    model = run.info.recipe.architecture.to_keras()
+    model = build_model(run.info.recipe.architecture)
     if epoch is None:
         model.load_weights(run.model_file)
     else:

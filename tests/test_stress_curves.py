@@ -9,6 +9,7 @@ import pytest
 
 from core import datasets, runs, stress_curves
 from core.errors import RunError
+from core.keras_model import build_model
 from core.run_writer import write_info
 from core.runs import Run
 from core.scaling import scale
@@ -42,7 +43,7 @@ def test_every_shipped_run_has_its_curves_and_they_meet_its_test_score(name: str
 
 def test_a_stored_count_is_what_keras_itself_counts() -> None:
     run = runs.find("fast")
-    model = run.info.recipe.architecture.to_keras()
+    model = build_model(run.info.recipe.architecture)
     model.load_weights(run.model_file)
     digits = datasets.load("mnist-sample").test
     turned = np.rot90(digits.images, k=-1, axes=(1, 2))

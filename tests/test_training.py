@@ -14,6 +14,7 @@ from core import datasets, runs, training, watcher
 from core.errors import RunError
 from core.events import Ended, EpochEnded, Event, Looked, Progress, Started, as_line, from_line
 from core.inference import Predictor, open_model
+from core.keras_model import compiled_model
 from core.pipeline import training_batches
 from core.recipes import Optimizer, Recipe, Schedule
 from core.training import StopTraining, train
@@ -165,7 +166,7 @@ def test_progress_tells_each_groups_own_loss_and_the_rate_in_force(frozen: Froze
     expected = [recipe.schedule.at(step, 12, 1e-6) for step in range(12)]
     assert [event.learning_rate for event in batches] == pytest.approx(expected)
     # The pipeline's own batches through the untouched network: the judge of every figure told.
-    model = training.build(recipe)
+    model = compiled_model(recipe)
     fitted, _ = training.split_validation(datasets.load("mnist-sample").train, recipe)
     own = [
         model.test_on_batch(x, y, return_dict=True)

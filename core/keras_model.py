@@ -19,7 +19,7 @@ from core.architectures import (
 )
 from core.recipes import Optimizer, Recipe
 
-_KERAS_LAYERS: Final = {
+_KERAS_LAYERS: Final[dict[type, Any]] = {
     Conv: keras.layers.Conv2D,
     BatchNorm: keras.layers.BatchNormalization,
     Activation: keras.layers.Activation,

@@ -12,6 +12,7 @@ from zipfile import BadZipFile
 import keras
 import numpy as np
 import tensorflow as tf
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from core.errors import RunError
@@ -81,7 +82,9 @@ class Predictor:
         return answer.get_concrete_function()
 
 
-_ready: dict[Network, Predictor] = {}
+# The network that was not used for longest goes first, so a visitor who goes through the epochs of
+# one run does not push out what others are using.
+_ready: LRUCache[Network, Predictor] = LRUCache(MAX_LOADED)
 _keeping = Lock()
 # One lock for each of the runs being opened (some may share one), so that opening a run delays
 # neither strokes on another nor those on one that is open already.
@@ -108,28 +111,15 @@ def load_predictor(network: Network) -> Predictor:
         if loaded is None:
             scaling = network.run.info.recipe.scaling
             loaded = Predictor(open_model(network.run, network.epoch), scaling)
-            _keep(network, loaded)
+            with _keeping:
+                _ready[network] = loaded
         return loaded
 
 
 def _kept(network: Network) -> Predictor | None:
     """A network that is loaded already; it counts as the one used last from now on."""
     with _keeping:
-        loaded = _ready.pop(network, None)
-        if loaded:
-            _ready[network] = loaded
-        return loaded
-
-
-def _keep(network: Network, loaded: Predictor) -> None:
-    """Keep a network, and forget the one that was not used for longest where there are too many.
-
-    So a visitor who goes through the epochs of one run does not push out what others are using.
-    """
-    with _keeping:
-        _ready[network] = loaded
-        if len(_ready) > MAX_LOADED:
-            del _ready[next(iter(_ready))]
+        return _ready.get(network)
 
 
 def open_model(run: Run, epoch: int | None = None) -> keras.Model:

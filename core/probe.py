@@ -4,8 +4,8 @@ Everything that looks inside a run goes through here, so that twenty visitors sh
 what it gave for a digit, instead of each computing it anew.
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from threading import Lock
 from types import MappingProxyType
 from typing import Final
@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import keras
 import numpy as np
 import tensorflow as tf
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from core.inference import Predictor, load_predictor
@@ -65,9 +66,13 @@ class Probe:
         return tf.matmul(values, last.kernel) + last.bias
 
 
+def _size(outputs: Mapping[str, Values]) -> int:
+    return sum(value.nbytes for value in outputs.values())
+
+
 # Weak: a network and its probe are forgotten together.
 _probes: WeakKeyDictionary[Predictor, Probe] = WeakKeyDictionary()
-_seen: OrderedDict[tuple[Network, bytes], Mapping[str, Values]] = OrderedDict()
+_seen: LRUCache[tuple[Network, bytes], Mapping[str, Values]] = LRUCache(MOST_BYTES, getsizeof=_size)
 _seeing = Lock()
 
 
@@ -109,21 +114,14 @@ def layers_of(network: Network, image: NDArray[np.uint8]) -> Mapping[str, Values
     """
     key = (network, image.tobytes())
     with _seeing:
-        values = _seen.pop(key, None)
-        if values is not None:
-            _seen[key] = values
-            return values
+        values = _seen.get(key)
+    if values is not None:
+        return values
     outputs = probe(network).outputs(image[None])
     values = MappingProxyType({name: _fixed(value[0]) for name, value in outputs.items()})
-    with _seeing:
+    with _seeing, suppress(ValueError):  # larger than all that may be kept
         _seen[key] = values
-        while sum(map(_size, _seen.values())) > MOST_BYTES and len(_seen) > 1:
-            _seen.popitem(last=False)
     return values
-
-
-def _size(outputs: Mapping[str, Values]) -> int:
-    return sum(value.nbytes for value in outputs.values())
 
 
 def _fixed(values: Values) -> Values:

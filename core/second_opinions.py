@@ -14,6 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from core import runs
@@ -220,7 +221,7 @@ class _Learner:
         return self._answerer.probabilities(pixels)
 
 
-_ready: dict[Network, _Answerer | RunError] = {}
+_ready: LRUCache[Network, _Answerer | RunError] = LRUCache(_NETWORKS_KEPT)
 _keeping = Lock()
 _opening = Lock()
 
@@ -241,18 +242,13 @@ def _answerer(run: Run) -> _Answerer | RunError:
                 found = error
             with _keeping:
                 _ready[Network(run)] = found
-                if len(_ready) > _NETWORKS_KEPT:
-                    del _ready[next(iter(_ready))]
         return found
 
 
 def _at_hand(run: Run) -> _Answerer | RunError | None:
     """A network that is open already; it counts as the one used last from now on."""
     with _keeping:
-        found = _ready.pop(Network(run), None)
-        if found is not None:
-            _ready[Network(run)] = found
-        return found
+        return _ready.get(Network(run))
 
 
 def _opinion(run: Run, pixels: NDArray[np.uint8]) -> Opinion:

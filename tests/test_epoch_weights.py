@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cachetools import LRUCache
 from PIL import Image
 
 from core import datasets, runs
@@ -91,8 +92,7 @@ def test_an_epoch_of_another_network_is_a_sentence(own_run: Run, damage: str) ->
 def test_who_goes_through_epochs_does_not_push_out_what_another_visitor_uses(
     own_run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.inference.MAX_LOADED", 2)
-    monkeypatch.setattr("core.inference._ready", {})
+    monkeypatch.setattr("core.inference._ready", LRUCache(2))
     used = load_predictor(network_of("mine"))
     for epoch in (1, 2, 1, 2):
         load_predictor(network_of("mine", epoch))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cachetools import LRUCache
 from sklearn.metrics import log_loss
 
 from core import datasets, run_writer, runs
@@ -243,8 +244,7 @@ def test_opening_a_run_does_not_delay_one_that_is_open(
 
 
 def test_only_so_many_networks_are_kept(own_run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("core.inference.MAX_LOADED", 2)
-    monkeypatch.setattr("core.inference._ready", {})
+    monkeypatch.setattr("core.inference._ready", LRUCache(2))
     for name in ("a", "b", "c"):
         shutil.copytree(own_run.folder, own_run.folder.parent / name)
     first, second = load_predictor(network_of("a")), load_predictor(network_of("b"))

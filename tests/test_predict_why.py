@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cachetools import LRUCache
 from sklearn.neighbors import KNeighborsClassifier
 from streamlit.testing.v1 import AppTest
 
@@ -42,7 +43,7 @@ def _page() -> None:
 def fresh_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Only shipped runs, none of which was opened."""
     monkeypatch.setenv("DIGITSCOPE_RUNS", str(tmp_path))
-    monkeypatch.setattr(second_opinions, "_ready", {})
+    monkeypatch.setattr(second_opinions, "_ready", LRUCache(second_opinions._NETWORKS_KEPT))
     monkeypatch.setattr(chores, "_known", {})
 
 

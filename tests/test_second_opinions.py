@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from core import datasets, runs, second_opinions
@@ -34,7 +35,7 @@ SAMPLE = datasets.load("mnist-sample").test
 @pytest.fixture
 def nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that has not opened a network yet."""
-    monkeypatch.setattr(second_opinions, "_ready", {})
+    monkeypatch.setattr(second_opinions, "_ready", LRUCache(second_opinions._NETWORKS_KEPT))
 
 
 @pytest.fixture

@@ -143,7 +143,7 @@ def test_opening_stops_where_its_report_raises() -> None:
 @pytest.mark.parametrize("name", ["fast", "soorya"])
 def test_the_answers_over_the_epochs_are_those_that_are_stored(name: str) -> None:
     run = runs.find(name)
-    stored = stored_over_epochs(name, "mnist-sample")
+    stored = stored_over_epochs(run, "mnist-sample")
     for index in (0, 57):
         found = over_epochs(run, SAMPLE.images[index])
         assert found.epochs == (*run.epochs(), None)

@@ -138,7 +138,7 @@ ONE_THREAD_EACH := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREA
 	TF_NUM_INTEROP_THREADS=1
 
 test: setup-dev browser  ## Run every test, in a real browser too (to pytest: ARGS="-k canvas")
-	@$(hand_on_browser); $(ONE_THREAD_EACH) $(PY) -m pytest -n 3 --dist loadfile $(ARGS)
+	@$(hand_on_browser); $(ONE_THREAD_EACH) $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup-dev  ## Check style, formatting and types
 	@failed=0; \

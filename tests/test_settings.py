@@ -16,6 +16,8 @@ from core.recipes import Augmentation, Recipe
 from pages.widgets.settings_fields import block_setting
 from tests.conftest import conv_recipe
 
+pytestmark = pytest.mark.long
+
 FAST_ON_SAMPLE = PRESETS["fast"].recipe.changed(dataset="mnist-sample")
 EPOCHS, FILTERS, KERNEL = "settings-epochs", "settings-filters", "settings-kernel-size"
 RATE = "settings-optimizer.learning_rate"

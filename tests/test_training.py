@@ -20,6 +20,8 @@ from core.recipes import Optimizer, Recipe, Schedule
 from core.training import StopTraining, train
 from tests.conftest import Trained, conv_recipe, dense_recipe, forget_full_mnist
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(autouse=True)
 def quick(request: pytest.FixtureRequest) -> None:

@@ -1,10 +1,12 @@
 """A training that is stopped, killed or paused goes on as if nothing had happened."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +29,11 @@ from core.run_writer import ResumedWriter, RunWriter
 from core.runs import Run
 from core.training import go_on, train
 from core.watcher import Bounds, StopTraining
-from tests.conftest import conv_recipe, dense_recipe, provenance
+from tests.conftest import Trained, conv_recipe, dense_recipe, forget_full_mnist, provenance
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "steps"]
-pytestmark = pytest.mark.usefixtures("only_sample")
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("only_sample")]
 
 
 def careful_recipe(**changes: object) -> Recipe:
@@ -72,14 +74,47 @@ def stop_at(epoch: int, step: int, events: list[Event] | None = None):
     return on_event
 
 
+class Trainings:
+    """What several tests begin with, trained once; a test that writes into it gets a copy."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, tuple[Run, list[Event]]] = {}
+
+    def of(self, recipe: Recipe, *, broken_off: bool = False) -> tuple[Run, list[Event]]:
+        """The run and its events; `broken_off`: stopped after the first batch."""
+        key = f"{recipe.model_dump_json()} {broken_off}"
+        if key not in self._known:
+            events: list[Event] = []
+            on_event = stop_at(1, 1, events) if broken_off else events.append
+            run = train(recipe, self._folder / str(len(self._known)), on_event)
+            self._known[key] = run, events
+        return self._known[key]
+
+    def copied(self, target: Path, recipe: Recipe, *, broken_off: bool = False) -> Run:
+        """A copy of the run in the folder `target`."""
+        shutil.copytree(self.of(recipe, broken_off=broken_off)[0].folder, target)
+        return runs.read(target)
+
+
+@pytest.fixture(scope="module")
+def trainings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainings]:
+    folder = tmp_path_factory.mktemp("trainings")
+    with pytest.MonkeyPatch.context() as patch:
+        forget_full_mnist(patch, folder)
+        yield Trainings(folder)
+
+
 @pytest.fixture
 def every_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watcher, "PROGRESS_EVERY_S", 0.0)
 
 
 @pytest.mark.usefixtures("every_batch")
-def test_stopped_and_continued_training_equals_an_uninterrupted_one(tmp_path: Path) -> None:
-    whole = train(careful_recipe(), tmp_path / "whole")
+def test_stopped_and_continued_training_equals_an_uninterrupted_one(
+    trainings: Trainings, tmp_path: Path
+) -> None:
+    whole, _ = trainings.of(careful_recipe())
     # 3,600 digits are 29 batches: once in the middle of an epoch, once at the end of one.
     run = train(careful_recipe(), tmp_path / "broken", stop_at(2, 11))
     assert (run.info.status, run.info.epochs_done) == ("stopped", 1)
@@ -99,24 +134,51 @@ def test_stopped_and_continued_training_equals_an_uninterrupted_one(tmp_path: Pa
     assert run.info.seconds > 0
 
 
-def test_killed_training_goes_on_from_its_last_checkpoint(tmp_path: Path) -> None:
-    whole = train(careful_recipe(), tmp_path / "whole")
-    script = (
-        "import os, signal, sys; from pathlib import Path; from core import watcher;\n"
-        "from core.events import Progress; from core.training import train;\n"
-        "from tests.test_going_on import careful_recipe;\n"
-        "watcher.PROGRESS_EVERY_S, watcher.CHECKPOINT_EVERY_S = 0.0, 0.0\n"
-        "def die(event):\n"
-        "    if isinstance(event, Progress) and (event.epoch, event.step) == (2, 17):\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "train(careful_recipe(), Path(sys.argv[1]), die)"
-    )
-    folder = tmp_path / "killed"
+# Python's hash() and what an earlier test drew from a generator differ between processes.
+ANOTHER_PROCESS = """
+import os, signal, sys
+from pathlib import Path
+from core import watcher
+from core.events import Progress
+from core.training import train
+from tests.conftest import conv_recipe
+from tests.test_going_on import careful_recipe
+
+def die(event):
+    if isinstance(event, Progress) and (event.epoch, event.step) == (2, 17):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+place = Path(sys.argv[1])
+train(conv_recipe(), place / "fresh")
+watcher.PROGRESS_EVERY_S, watcher.CHECKPOINT_EVERY_S = 0.0, 0.0
+train(careful_recipe(), place / "killed", die)
+"""
+
+
+@pytest.fixture(scope="module")
+def another_process(trainings: Trainings, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where another process has trained a run, and has died of the next one."""
+    place = tmp_path_factory.mktemp("another")
     done = subprocess.run(
-        [sys.executable, "-c", script, str(folder)], cwd=ROOT, check=False, timeout=110
+        [sys.executable, "-c", ANOTHER_PROCESS, str(place)], cwd=ROOT, check=False, timeout=110
     )
     assert done.returncode == -signal.SIGKILL
-    killed = runs.read(folder)
+    return place
+
+
+def test_another_process_trains_the_same_run(trained: Trained, another_process: Path) -> None:
+    fresh = runs.read(another_process / "fresh")
+    assert weights(fresh) == weights(trained.run)
+    figures = [name for name in FIGURES if name != "steps"]
+    assert fresh.history()[figures].equals(trained.run.history()[figures])
+    assert fresh.info.metrics == trained.run.info.metrics
+
+
+def test_killed_training_goes_on_from_its_last_checkpoint(
+    trainings: Trainings, another_process: Path
+) -> None:
+    whole, _ = trainings.of(careful_recipe())
+    killed = runs.read(another_process / "killed")
     assert (killed.info.status, killed.info.model_sha256) == ("running", "")
     events: list[Event] = []
     run = go_on(ResumedWriter(killed), events.append)
@@ -126,8 +188,10 @@ def test_killed_training_goes_on_from_its_last_checkpoint(tmp_path: Path) -> Non
     assert run.history()[FIGURES].round(5).equals(whole.history()[FIGURES].round(5))
 
 
-def test_damaged_checkpoint_of_a_run_with_a_network_leaves_it_as_it_was(tmp_path: Path) -> None:
-    run = train(careful_recipe(epochs=2), tmp_path / "run", stop_at(1, 1))
+def test_damaged_checkpoint_of_a_run_with_a_network_leaves_it_as_it_was(
+    trainings: Trainings, tmp_path: Path
+) -> None:
+    run = trainings.copied(tmp_path / "run", careful_recipe(), broken_off=True)
     before = weights(run)
     (run.folder / "checkpoint.npz").write_bytes(b"PK\x03\x04 no archive")
     with pytest.raises(runs.RunError, match="checkpoint is damaged"):
@@ -151,9 +215,9 @@ def test_run_without_a_checkpoint_is_not_begun_anew_over_its_network() -> None:
         runs.find("best").check_can_go_on()
 
 
-def test_finished_run_can_be_trained_for_more_epochs(tmp_path: Path) -> None:
-    longer = train(dense_recipe(epochs=3), tmp_path / "longer")
-    run = train(dense_recipe(epochs=1), tmp_path / "run")
+def test_finished_run_can_be_trained_for_more_epochs(trainings: Trainings, tmp_path: Path) -> None:
+    longer, _ = trainings.of(dense_recipe(epochs=3))
+    run = trainings.copied(tmp_path / "run", dense_recipe())
     writer = ResumedWriter(run)
     writer.update(recipe=dense_recipe(epochs=3))
     run = go_on(writer)
@@ -218,8 +282,10 @@ def test_pause_one_step_one_epoch_and_stop(tmp_path: Path) -> None:
     assert run.history()["steps"].tolist() == [32, 10]
 
 
-def test_pause_is_no_time_of_training_and_ends_by_itself(tmp_path: Path) -> None:
-    run = train(dense_recipe(), tmp_path / "run", stop_at(1, 1))
+def test_pause_is_no_time_of_training_and_ends_by_itself(
+    trainings: Trainings, tmp_path: Path
+) -> None:
+    run = trainings.copied(tmp_path / "run", dense_recipe(), broken_off=True)
     orders.give(run.folder, "pause")
     writer = ResumedWriter(run)
     began = time.monotonic()
@@ -229,21 +295,21 @@ def test_pause_is_no_time_of_training_and_ends_by_itself(tmp_path: Path) -> None
     assert ended.info.seconds < run.info.seconds + 1.5
 
 
-def test_pause_does_not_count_against_the_time_limit(tmp_path: Path) -> None:
-    run = train(dense_recipe(), tmp_path / "run", stop_at(1, 1))
+def test_pause_does_not_count_against_the_time_limit(trainings: Trainings, tmp_path: Path) -> None:
+    run = trainings.copied(tmp_path / "run", dense_recipe(), broken_off=True)
     orders.give(run.folder, "pause")
     limit = Bounds(seconds=run.info.seconds + 1.0, pause_seconds=1.5)
     assert go_on(ResumedWriter(run), bounds=limit).info.ended_by == "pause limit"
 
 
-def test_stopped_training_is_not_validated_again(tmp_path: Path) -> None:
-    run = train(careful_recipe(), tmp_path / "run", stop_at(1, 1))
+def test_stopped_training_is_not_validated_again(trainings: Trainings) -> None:
+    run, _ = trainings.of(careful_recipe(), broken_off=True)
     assert run.history()["val_loss"].isna().all()
     assert run.info.metrics["mnist-sample"].n == 1000
 
 
-def test_drafts_of_a_killed_process_are_removed(tmp_path: Path) -> None:
-    run = train(dense_recipe(), tmp_path / "run")
+def test_drafts_of_a_killed_process_are_removed(trainings: Trainings, tmp_path: Path) -> None:
+    run = trainings.copied(tmp_path / "run", dense_recipe())
     (run.folder / ".checkpoint.npz.k2j3").write_bytes(b"half")
     (run.folder / ".model.9x").mkdir()
     (run.folder / "epochs" / ".epoch_01.npz.q").write_bytes(b"half")
@@ -251,9 +317,11 @@ def test_drafts_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     assert not list(run.folder.rglob(".*"))
 
 
-def test_time_limit_ends_a_training_and_keeps_it(tmp_path: Path) -> None:
-    run = train(dense_recipe(epochs=50), tmp_path / "run", stop_at(1, 1))
-    ended = go_on(ResumedWriter(run), bounds=Bounds(seconds=run.info.seconds + 1.0))
+def test_time_limit_ends_a_training_and_keeps_it(trainings: Trainings, tmp_path: Path) -> None:
+    run = trainings.copied(tmp_path / "run", dense_recipe(), broken_off=True)
+    writer = ResumedWriter(run)
+    writer.update(recipe=dense_recipe(epochs=50))
+    ended = go_on(writer, bounds=Bounds(seconds=run.info.seconds + 1.0))
     assert (ended.info.status, ended.info.ended_by) == ("stopped", "time limit")
     assert ended.info.epochs_done < 50
     assert ended.info.metrics["mnist-sample"].n == 1000
@@ -306,8 +374,10 @@ def test_early_stopping_ends_after_the_patience_and_the_best_epoch_is_kept(tmp_p
     assert any(not np.allclose(a, b, atol=2e-3) for a, b in zip(kept, last, strict=True))
 
 
-def test_continuing_after_early_stopping_grants_new_patience(tmp_path: Path) -> None:
-    run = train(overfitting_recipe(early_stopping=2), tmp_path / "run")
+def test_continuing_after_early_stopping_grants_new_patience(
+    trainings: Trainings, tmp_path: Path
+) -> None:
+    run = trainings.copied(tmp_path / "run", overfitting_recipe(early_stopping=2))
     ended = run.info.epochs_done
     run = go_on(ResumedWriter(run))
     losses = run.history()["val_loss"].to_numpy()
@@ -315,8 +385,8 @@ def test_continuing_after_early_stopping_grants_new_patience(tmp_path: Path) -> 
     assert run.info.epochs_done == min(max(best, ended) + 2, 12)
 
 
-def test_without_keep_best_the_last_weights_stay(tmp_path: Path) -> None:
-    run = train(overfitting_recipe(early_stopping=2), tmp_path / "run")
+def test_without_keep_best_the_last_weights_stay(trainings: Trainings) -> None:
+    run, _ = trainings.of(overfitting_recipe(early_stopping=2))
     kept, last = open_model(run).get_weights(), run.epoch_weights(run.info.epochs_done)
     assert run.info.best_epoch == 0
     for array, expected in zip(kept, last, strict=True):
@@ -324,7 +394,7 @@ def test_without_keep_best_the_last_weights_stay(tmp_path: Path) -> None:
 
 
 def test_full_disk_is_told_in_a_sentence_and_the_run_can_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trainings: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from core import run_writer
 
@@ -352,7 +422,7 @@ def test_full_disk_is_told_in_a_sentence_and_the_run_can_go_on(
     assert real is os.replace
     run = go_on(ResumedWriter(runs.read(tmp_path / "run")))
     assert (run.info.status, run.info.error) == ("finished", "")
-    assert weights(run) == weights(train(dense_recipe(epochs=3), tmp_path / "whole"))
+    assert weights(run) == weights(trainings.of(dense_recipe(epochs=3))[0])
 
 
 def test_run_whose_folder_is_taken_away_ends_the_training(tmp_path: Path) -> None:
@@ -364,8 +434,7 @@ def test_run_whose_folder_is_taken_away_ends_the_training(tmp_path: Path) -> Non
         train(conv_recipe(epochs=50), tmp_path / "run", take_away)
 
 
-def test_ended_says_why(tmp_path: Path) -> None:
-    events: list[Event] = []
-    train(dense_recipe(), tmp_path / "run", events.append)
+def test_ended_says_why(trainings: Trainings) -> None:
+    _, events = trainings.of(dense_recipe())
     assert (events[-1].status, events[-1].ended_by) == ("finished", "last epoch")
     assert isinstance(events[-1], Ended)

@@ -5,8 +5,8 @@ from typing import Final
 
 import plotly.graph_objects as go
 
-from core.figures import percent
 from core.palette import ANSWER, OTHER
+from core.text import percent
 
 _WRITTEN: Final = 0.005
 """Smaller probabilities are told by the pointer alone."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.augment_play import Change
 from core.evaluation import UNSURE_BELOW
-from core.figures import percent
+from core.text import percent
 
 _SIDE = 28
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from core.answered import Answered
 from core.arrays import read_only
-from core.confusion import rate
 from core.evaluation import wilson_interval
+from core.text import percent_of
 
 BINS = 10
 
@@ -44,7 +44,7 @@ class Bin:
             return f"No answer has a confidence of {span}."
         return (
             f"Answers with a confidence of {span} are right in "
-            f"{rate(self.right, self.count)} of cases ({self.right:,} of {self.count:,})."
+            f"{percent_of(self.right, self.count)} of cases ({self.right:,} of {self.count:,})."
         )
 
 
@@ -141,8 +141,8 @@ def calibration_sentence(this: Answered) -> str:
         verdict = "it is too sure" if gap > 0 else "it is right more often than it says"
     return (
         f"On average {this.who} is {100 * sure:.1f} % sure of its answers and right in "
-        f"{rate(int(this.right.sum()), len(this))} of cases: {verdict}. Its expected calibration "
-        f"error (ECE) is {100 * error:.2g} percentage points."
+        f"{percent_of(int(this.right.sum()), len(this))} of cases: {verdict}. Its expected "
+        f"calibration error (ECE) is {100 * error:.2g} percentage points."
     )
 
 
@@ -177,8 +177,8 @@ def reject_sentence(this: Answered, threshold: float) -> str:
         return f"{asked}answers nothing: people would have to look at all {found.n:,} digits."
     answers = (
         f"{asked}answers {found.answered:,} of {found.n:,} digits "
-        f"({rate(found.answered, found.n)}) and is wrong on {found.wrong:,} of them "
-        f"({rate(found.wrong, found.answered, 2)})."
+        f"({percent_of(found.answered, found.n)}) and is wrong on {found.wrong:,} of them "
+        f"({percent_of(found.wrong, found.answered, 2)})."
     )
     if not left:
         return f"{answers} Nothing is left for people to look at."

@@ -7,8 +7,9 @@ from typing import Final
 import numpy as np
 
 from core.answered import Answered
-from core.confusion import NAMES, PLURALS, Counts, cell_sentence, rate
+from core.confusion import Counts, cell_sentence
 from core.datasets import CLASSES
+from core.text import NAMES, PLURALS, percent_of
 
 _AVERAGES: Final = ("macro", "weighted")
 
@@ -68,7 +69,7 @@ def _recall(found: Counts, digit: int) -> str:
     if not total:
         return f"There are no {PLURALS[digit]} among these digits, so there is no recall."
     words = cell_sentence(found, digit, digit).removesuffix(".")
-    return f"{words} (recall {rate(right, total)})."
+    return f"{words} (recall {percent_of(right, total)})."
 
 
 def _precision(found: Counts, digit: int) -> str:
@@ -78,9 +79,9 @@ def _precision(found: Counts, digit: int) -> str:
         return f"The answer {name} was never given, so there is no precision."
     if answers == 1:
         verdict = "right" if right else "wrong"
-        return f"The only answer {name} was {verdict} (precision {rate(right, answers)})."
+        return f"The only answer {name} was {verdict} (precision {percent_of(right, answers)})."
     were = "was" if right == 1 else "were"
     return (
         f"Of the {answers:,} answers {name}, {right:,} {were} right "
-        f"(precision {rate(right, answers)})."
+        f"(precision {percent_of(right, answers)})."
     )

@@ -14,6 +14,7 @@ from core.recipe_words import NOTHING, layer_in_words, settings_in_words
 from core.recipes import Recipe
 from core.run_info import Metrics
 from core.runs import Predictions, Run
+from core.text import p_value
 
 LEVEL = 0.05
 """How rarely chance alone may make such a difference, for it to be called more than chance."""
@@ -64,7 +65,7 @@ class Difference:
         return (
             f"{self.only_first:,} of the digits are read rightly by {first} alone, "
             f"{self.only_second:,} by {second} alone. Were both equally good, chance would split "
-            f"them so unevenly in {_percent(self.probability)} of cases: the difference is "
+            f"them so unevenly in {p_value(self.probability)} of cases: the difference is "
             f"{verdict}."
         )
 
@@ -136,10 +137,3 @@ def _layers(networks: Sequence[Architecture]) -> list[Setting]:
     columns = [[layer_in_words(layer) for layer in each.layers] for each in networks]
     rows = zip_longest(*columns, fillvalue=NOTHING)
     return [Setting(f"Layer {number}", values) for number, values in enumerate(rows, 1)]
-
-
-def _percent(fraction: float) -> str:
-    """A probability for reading: two figures that count, and never "0 %"."""
-    if fraction < 1e-4:
-        return "less than 0.01 %"
-    return f"{100 * fraction:.0f} %" if fraction >= 0.1 else f"{100 * fraction:.2g} %"

@@ -1,7 +1,7 @@
 """The confusion matrix: which digits were taken for which, how often, and which ones these are."""
 
 from functools import lru_cache
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,34 +9,10 @@ from numpy.typing import NDArray
 from core.answered import Answered
 from core.datasets import CLASSES
 from core.hard_digits import confusions
+from core.text import NAMES, PLURALS, a_digit
 
 Counts = NDArray[np.intp]
 By = Literal["row", "column"]
-
-NAMES: Final = (
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-)
-PLURALS: Final = (
-    "zeros",
-    "ones",
-    "twos",
-    "threes",
-    "fours",
-    "fives",
-    "sixes",
-    "sevens",
-    "eights",
-    "nines",
-)
 
 
 def counts(labels: NDArray[Any], predicted: NDArray[Any]) -> Counts:
@@ -151,21 +127,3 @@ def cell_sentence(found: Counts, true: int, read: int) -> str:
     if often == 1:
         return f"Of {total:,} {PLURALS[true]}, 1 was read as {one}."
     return f"Of {total:,} {PLURALS[true]}, {often:,} were read as {many}."
-
-
-def rate(part: int, whole: int, decimals: int = 1) -> str:
-    """How much of `whole` > 0 that is, for reading: "98.8 %".
-
-    Never "0.0 %" or "100.0 %" for what is not quite that.
-    """
-    shown = f"{100 * part / whole:.{decimals}f}"
-    if part and float(shown) == 0:
-        return f"< {10**-decimals:.{decimals}f} %"
-    if part < whole and float(shown) == 100:
-        return f"> {100 - 10**-decimals:.{decimals}f} %"
-    return f"{shown} %"
-
-
-def a_digit(digit: int) -> str:
-    """The digit with its article: a nine, an eight."""
-    return f"{'an' if digit == 8 else 'a'} {NAMES[digit]}"

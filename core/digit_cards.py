@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.figures import percent
+from core.text import percent
 
 SIDE_PX = 42
 _ROW = "display:flex;flex-wrap:wrap;gap:0.5rem;"

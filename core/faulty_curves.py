@@ -8,7 +8,8 @@ from core.architectures import BatchNorm
 from core.datasets import CLASSES
 from core.learning_curves import Curves
 from core.recipes import Recipe
-from core.verdict_words import Verdict, go_on, loss_of, percent
+from core.text import percent_to_tenths
+from core.verdict_words import Verdict, go_on, loss_of
 
 CHANCE: Final = math.log(CLASSES)
 """2.303: the loss of a network that gives each of ten digits a tenth."""
@@ -92,7 +93,7 @@ def guessing(c: Curves) -> Verdict | None:
     if not _guesses(c):
         return None
     words = (
-        f"It has learnt nothing so far: {percent(c.accuracy[-1])} right and a loss of "
+        f"It has learnt nothing so far: {percent_to_tenths(c.accuracy[-1])} right and a loss of "
         f"{loss_of(c.loss[-1])} are no better than guessing among ten digits."
     )
     falls = c.done >= 2 and c.loss[-1] < c.loss[0] - CREPT

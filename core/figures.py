@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from core.palette import ANSWER, OTHER
+from core.text import percent
 
 
 def probability_bars(
@@ -56,20 +57,3 @@ def probability_bars(
 
 def _bold_if(stands_out: bool, probability: float) -> str:
     return f"<b>{percent(probability)}</b>" if stands_out else percent(probability)
-
-
-def percent(fraction: float) -> str:
-    """A probability for reading: "97 %", and never "0 %" or "100 %" for what is not quite that."""
-    if 0 < fraction < 0.01:
-        return "< 1 %"
-    if 0.99 < fraction < 1:
-        return "> 99 %"
-    return f"{100 * fraction:.0f} %"
-
-
-def small_percent(fraction: float) -> str:
-    """A part that may be tiny, for reading: "12 %", "0.31 %", and "< 0.01 %" for less."""
-    if 0 < fraction < 1e-4:
-        return "< 0.01 %"
-    decimals = 0 if fraction >= 0.1 or not fraction else 1 if fraction >= 0.01 else 2
-    return f"{100 * fraction:.{decimals}f} %"

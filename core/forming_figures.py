@@ -8,9 +8,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from core.datasets import CLASSES
-from core.figures import percent
 from core.palette import DIVERGING
 from core.run_lines import frame_column, lay_out
+from core.text import percent
 
 _BLUES: Final = {
     # From the background of the theme to a blue on which the theme's text can still be read.

@@ -8,8 +8,9 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from core.confusion import PLURALS, shares, similarity_order
+from core.confusion import shares, similarity_order
 from core.datasets import CLASSES
+from core.text import PLURALS
 
 Values = Literal["counts", "row", "column"]
 VALUES: Final[tuple[Values, ...]] = get_args(Values)

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal
 
 from core.answered import Answered
-from core.confusion import counts_of, rate
+from core.confusion import counts_of
 from core.datasets import CLASSES
 from core.evaluation import wilson_interval
 from core.matrix_cells import Look, MatrixCell, matrix_cells
 from core.palette import DIGITS, TEXT
 from core.run_report import TEST_DIGITS
+from core.text import percent_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,7 +66,7 @@ def caption_of(this: Answered, look: Look) -> list[str]:
     """How good it is, whether that is a test score, and what the cells hold, a line each."""
     n, right = len(this), int(this.right.sum())
     low, high = (100 * end for end in wilson_interval(right, n))
-    accuracy = f"{rate(right, n, 2)} (95 % interval {low:.2f} to {high:.2f} %)"
+    accuracy = f"{percent_of(right, n, 2)} (95 % interval {low:.2f} to {high:.2f} %)"
     lines = [f"{right:,} of {n:,} digits read rightly: {accuracy}."]
     if not this.held_out:
         lines.append("Some of these digits were trained on: this is no test score.")

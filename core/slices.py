@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from core.answered import Answered
 from core.comparing import LEVEL
-from core.confusion import PLURALS
 from core.datasets import CLASSES
 from core.evaluation import wilson_interval
+from core.text import PLURALS
 from core.traits import TRAITS, traits
 
 Whole = NDArray[np.intp]

@@ -36,11 +36,6 @@ def loss_of(value: float) -> str:
     return f"{value:.{2 if value >= 1 else 3 if value >= 0.1 else 4}f}"
 
 
-def percent(fraction: float) -> str:
-    """A fraction as a percentage: 98.7 %."""
-    return f"{100 * fraction:.1f} %"
-
-
 def best_was(c: Curves) -> str:
     """Which epoch was the best, and how low its loss: a sentence."""
     return f"The best was epoch {c.epoch[c.best]}, at {loss_of(c.judged[c.best])}."

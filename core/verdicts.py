@@ -16,15 +16,8 @@ from core import remedies
 from core.faulty_curves import diverged, first_epoch, guessing, settling
 from core.learning_curves import JUMP_WINDOW, Curves
 from core.recipes import Recipe
-from core.verdict_words import (
-    Verdict,
-    best_was,
-    go_on,
-    loss_of,
-    notes,
-    percent,
-    why_validation_is_better,
-)
+from core.text import percent_to_tenths
+from core.verdict_words import Verdict, best_was, go_on, loss_of, notes, why_validation_is_better
 
 RISES: Final = 3
 """Two rises in a row happen by chance in a noisy curve; a third is a direction."""
@@ -105,8 +98,8 @@ def _overfitting(c: Curves) -> Verdict | None:
         words = f"Overfitting: validation loss is at {loss_of(c.judged[-1])}. {best_was(c)}"
     elif gap >= GAP:
         words = (
-            f"Overfitting: {percent(c.accuracy[-1])} of the training digits are read rightly, but "
-            f"{percent(c.val_accuracy[-1])} of the others. {best_was(c)}"
+            f"Overfitting: {percent_to_tenths(c.accuracy[-1])} of the training digits are read "
+            f"rightly, but {percent_to_tenths(c.val_accuracy[-1])} of the others. {best_was(c)}"
         )
     else:
         return None
@@ -118,7 +111,9 @@ def _one_epoch(c: Curves) -> Verdict | None:
     if c.done > 1:
         return None
     figure = c.val_accuracy[-1] if c.recipe.validates else c.accuracy[-1]
-    words = f"One epoch is done, {percent(figure)} right: a second one shows where it goes."
+    words = (
+        f"One epoch is done, {percent_to_tenths(figure)} right: a second one shows where it goes."
+    )
     return Verdict("early", words, go_on(c) + why_validation_is_better(c))
 
 

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from core import jobs
 from core.dispatch import queue
-from core.durations import about, whole
 from core.errors import DigitscopeError
 from core.job_card import read_card, shown_name
 from core.jobs import State
@@ -14,6 +13,7 @@ from core.live import Live, followed
 from core.live_figures import MAX_POINTS, Compared, accuracy_chart, caption, loss_chart
 from core.orders import last
 from core.runs import Run
+from core.text import countdown, duration
 from core.verdict_words import Verdict
 from core.verdicts import verdict
 from core.waiting import seconds_until
@@ -68,7 +68,7 @@ def waits(run: Run, state: State) -> str:
         seconds = seconds_until(run)
     except DigitscopeError:
         seconds = None
-    return f"{words} It begins in about {whole(seconds)}." if seconds else words
+    return f"{words} It begins in about {countdown(seconds)}." if seconds else words
 
 
 def found(run: Run, state: State, live: Live) -> Verdict:
@@ -104,7 +104,7 @@ def _bar(run: Run, state: State, live: Live) -> list[str]:
     epoch = f"{how}poch {max(live.epoch, 1)} of {live.started.epochs}"
     words = [f"{epoch}, step {live.step} of {live.steps}", " · ".join(_pace(live))]
     if live.paused:
-        limit = about(card.max_pause_seconds)
+        limit = duration(card.max_pause_seconds)
         words.append(f"After {limit} of pause it ends by itself, and keeps what was learnt.")
     return words
 
@@ -122,7 +122,7 @@ def _pace(live: Live) -> list[str]:
     if live.images_per_second:
         parts.append(f"{live.images_per_second:,.0f} images per second")
     if live.seconds_left is not None and not live.paused:
-        parts.append(f"{whole(live.seconds_left)} left")
+        parts.append(f"{countdown(live.seconds_left)} left")
     if live.learning_rate is not None:
         parts.append(f"learning rate {live.learning_rate:.3g}")
     return parts or ["The first batches are on their way"]

@@ -12,14 +12,11 @@ from sklearn.metrics import confusion_matrix
 from core import answered, datasets, runs
 from core.answered import Answered
 from core.confusion import (
-    PLURALS,
-    a_digit,
     cell,
     cell_sentence,
     counts,
     counts_of,
     ordinary,
-    rate,
     shares,
     similarity_order,
     surest_first,
@@ -185,27 +182,3 @@ def test_a_cell_in_words() -> None:
     assert cell_sentence(found, 0, 8) == "The only zero was read as an eight."
     assert cell_sentence(found, 0, 0) == "The only zero was not read as a zero."
     assert cell_sentence(found, 2, 7) == "There are no twos among these digits."
-
-
-def test_every_digit_has_its_plural_and_article() -> None:
-    assert PLURALS[6] == "sixes"
-    assert len(PLURALS) == 10
-    assert (a_digit(8), a_digit(1), a_digit(9)) == ("an eight", "a one", "a nine")
-
-
-@pytest.mark.parametrize(
-    ("part", "whole", "decimals", "words"),
-    [
-        (991, 1009, 1, "98.2 %"),
-        (0, 5, 1, "0.0 %"),
-        (5, 5, 1, "100.0 %"),
-        (9999, 10000, 1, "> 99.9 %"),
-        (9999, 10000, 2, "99.99 %"),
-        (1, 10000, 1, "< 0.1 %"),
-        (99999, 100000, 2, "> 99.99 %"),
-    ],
-)
-def test_a_rate_is_never_rounded_to_none_or_all(
-    part: int, whole: int, decimals: int, words: str
-) -> None:
-    assert rate(part, whole, decimals) == words

@@ -14,9 +14,9 @@ from sklearn.metrics import confusion_matrix
 from streamlit.testing.v1 import AppTest
 
 from core import datasets, runs
-from core.confusion import PLURALS
 from core.my_digits import MyDigit
 from core.runs import Predictions
+from core.text import PLURALS
 from pages.widgets.confusion_matrix import place_of
 from tests.test_train_page import said
 

@@ -8,9 +8,9 @@ from streamlit.testing.v1 import AppTest
 
 from core import runs
 from core.answered import stored
-from core.confusion import PLURALS
 from core.slice_figures import error_rates, label_map, span
 from core.slices import Bin, Table, bins, in_bin, worst_slices
+from core.text import PLURALS
 from core.traits import TRAITS
 from tests.views import said
 

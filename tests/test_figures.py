@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core import palette
-from core.figures import percent, probability_bars, small_percent
+from core.figures import probability_bars
 
 CONFIG = Path(__file__).resolve().parents[1] / ".streamlit" / "config.toml"
 
@@ -39,14 +39,6 @@ def test_anything_but_ten_probabilities_is_refused() -> None:
         probability_bars([0.5, 0.5])
 
 
-@pytest.mark.parametrize(
-    ("fraction", "words"),
-    [(0, "0 %"), (0.002, "< 1 %"), (0.37, "37 %"), (0.994, "> 99 %"), (1, "100 %")],
-)
-def test_percent_never_rounds_to_certainty(fraction: float, words: str) -> None:
-    assert percent(fraction) == words
-
-
 def test_pages_and_theme_share_the_ten_digit_colours() -> None:
     theme = tomllib.loads(CONFIG.read_text())["theme"]
     assert tuple(theme["chartCategoricalColors"]) == palette.DIGITS
@@ -58,11 +50,3 @@ def test_pages_and_theme_share_the_scale_around_zero() -> None:
     theme = tomllib.loads(CONFIG.read_text())["theme"]
     for name in ("light", "dark"):
         assert tuple(theme[name]["chartDivergingColors"]) == palette.DIVERGING[name]
-
-
-@pytest.mark.parametrize(
-    ("fraction", "words"),
-    [(0, "0 %"), (9e-7, "< 0.01 %"), (0.0031, "0.31 %"), (0.05, "5.0 %"), (0.123, "12 %")],
-)
-def test_a_tiny_part_is_never_written_as_a_power_of_ten(fraction: float, words: str) -> None:
-    assert small_percent(fraction) == words

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.special import softmax
 from streamlit.testing.v1 import AppTest
 
-from core import figures, runs
+from core import runs, text
 from core.job_card import JobCard, write_card
 from core.keras_model import build_model
 from core.preprocessing import find_digit
@@ -36,7 +36,7 @@ def keras_is_sure(run_id: str, epoch: int | None) -> str:
     pixels = np.asarray(Image.open(io.BytesIO(png(SEVEN))).convert("RGB"))
     digit = find_digit(pixels).pixels[None]
     answer = model.predict(scale(digit, run.info.recipe.scaling))[0].astype(np.float64)
-    return figures.percent(float(softmax(np.log(answer) / temperature_of(run)).max()))
+    return text.percent(float(softmax(np.log(answer) / temperature_of(run)).max()))
 
 
 def picked(app: AppTest) -> list[Any]:

@@ -7,9 +7,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.answered import Answered
-from core.figures import percent, probability_bars
+from core.figures import probability_bars
 from core.palette import TEXT
 from core.suspects import suspect_indices
+from core.text import percent
 from pages.widgets.answer import CHART_CONFIG, enlarged
 from pages.widgets.digit_grid import Cell, digit_grid, read_cell
 from pages.widgets.navigation import pages

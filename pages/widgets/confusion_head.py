@@ -3,9 +3,9 @@
 import streamlit as st
 
 from core.answered import Answered
-from core.confusion import rate
 from core.evaluation import wilson_interval
 from core.run_report import TEST_DIGITS
+from core.text import percent_of
 from pages.widgets.words import plain
 
 
@@ -21,7 +21,7 @@ def _line(this: Answered) -> None:
     low, high = wilson_interval(right, n)
     st.markdown(
         f"**{plain(this.who)}** misreads **{n - right:,}** of {n:,} digits ({_which(this)}). "
-        f"Accuracy {rate(right, n, 2)}, 95 % interval {100 * low:.2f} to {100 * high:.2f} %."
+        f"Accuracy {percent_of(right, n, 2)}, 95 % interval {100 * low:.2f} to {100 * high:.2f} %."
     )
     if not this.held_out:
         st.warning(

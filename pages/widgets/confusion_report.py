@@ -5,20 +5,11 @@ import streamlit as st
 
 from core.answered import Answered
 from core.class_report import ClassReport, Scores, class_report, class_sentence
-from core.confusion import (
-    NAMES,
-    PLURALS,
-    a_digit,
-    cell,
-    cell_sentence,
-    counts_of,
-    ordinary,
-    top_confusions,
-)
+from core.confusion import cell, cell_sentence, counts_of, ordinary, top_confusions
 from core.datasets import CLASSES
 from core.digit_sheet import sheet_png
-from core.figures import percent
 from core.paired import needed_difference, needed_sentence, paired
+from core.text import NAMES, PLURALS, a_digit, percent
 from pages.widgets.answer import enlarged
 from pages.widgets.confusion_digits import show_digits
 from pages.widgets.words import plain

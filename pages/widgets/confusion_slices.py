@@ -5,7 +5,6 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.answered import Answered
-from core.confusion import rate
 from core.digit_sheet import sheet_png
 from core.palette import TEXT
 from core.slice_figures import error_rates, label_map, span
@@ -21,6 +20,7 @@ from core.slices import (
     in_bin,
     worst_slices,
 )
+from core.text import percent_of
 from core.traits import TRAITS, Trait
 from pages.widgets.confusion_digits import show_digits
 from pages.widgets.words import plain
@@ -162,8 +162,8 @@ def _list(this: Answered, search: Search) -> Slice | None:
         {
             "Slice": one.name,
             "Wrong": f"{one.wrong:,} of {one.n:,}",
-            "Error rate": rate(one.wrong, one.n),
-            "Of the rest": rate(one.rest_wrong, max(one.rest_n, 1)),
+            "Error rate": percent_of(one.wrong, one.n),
+            "Of the rest": percent_of(one.rest_wrong, max(one.rest_n, 1)),
             "Chance?": "more than chance" if search.more_than_chance(one) else "perhaps chance",
             "Effect size": one.effect,
             "Measured": _measured(this, one),
@@ -213,8 +213,9 @@ def _measured(this: Answered, one: Slice) -> str:
 
 def _in_words(one: Slice) -> str:
     return plain(
-        f"{one.wrong:,} of {one.n:,} are read wrongly ({rate(one.wrong, one.n)}), of all other "
-        f"digits {one.rest_wrong:,} of {one.rest_n:,} ({rate(one.rest_wrong, max(one.rest_n, 1))})."
+        f"{one.wrong:,} of {one.n:,} are read wrongly ({percent_of(one.wrong, one.n)}), of all "
+        f"other digits {one.rest_wrong:,} of {one.rest_n:,} "
+        f"({percent_of(one.rest_wrong, max(one.rest_n, 1))})."
     )
 
 

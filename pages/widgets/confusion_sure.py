@@ -12,8 +12,9 @@ from core.calibration import (
     top_k_right,
 )
 from core.calibration_figures import confidence_bars, coverage_curve, reliability_diagram
-from core.confusion import cell, rate
+from core.confusion import cell
 from core.palette import TEXT
+from core.text import percent_of
 from pages.widgets.confusion_digits import show_digits
 from pages.widgets.words import plain
 
@@ -84,8 +85,8 @@ def _top_two(runs: dict[str, Answered]) -> None:
         )
         st.markdown(
             f"{plain(who)}: the label is the answer or the second most probable digit in "
-            f"**{rate(second, n, 2)}** of cases (top-2 accuracy; the answer alone: "
-            f"{rate(first, n, 2)}).{of_wrong}"
+            f"**{percent_of(second, n, 2)}** of cases (top-2 accuracy; the answer alone: "
+            f"{percent_of(first, n, 2)}).{of_wrong}"
         )
 
 

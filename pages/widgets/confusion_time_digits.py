@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from core.answered import Answered
 from core.epoch_figures import digit_over_epochs, truth_strip
-from core.figures import percent
 from core.palette import TEXT
+from core.text import percent
 from pages.widgets.answer import CHART_CONFIG
 from pages.widgets.digit_grid import Cell, digit_grid, read_cell
 

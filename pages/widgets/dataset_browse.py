@@ -21,8 +21,8 @@ from core.browse import (
 from core.digit_stats import SplitName, split_of
 from core.errors import DigitscopeError
 from core.evaluation import UNSURE_BELOW
-from core.figures import percent
 from core.runs import Network
+from core.text import percent
 from pages.widgets.dataset_choice import INDEX, SHOW_CHOSEN, open_digit
 from pages.widgets.digit_grid import Cell, digit_grid, read_cell
 from pages.widgets.run_picker import chosen_run, run_in_use

@@ -9,8 +9,8 @@ from core.browse import answers_of
 from core.digit_numbers import SHAPES, SHOWN, Shown, one_hot, table_html, what_changed
 from core.digit_stats import SplitName, ink, likeness, split_of
 from core.errors import DigitscopeError
-from core.figures import percent
 from core.neighbours import nearest
+from core.text import percent
 from pages.widgets.answer import enlarged
 from pages.widgets.dataset_choice import back_to_grid, choose_index, open_digit
 from pages.widgets.digit_grid import Cell, digit_grid

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from core.digit_sheet import sheet_url
 from core.digit_stats import SplitName, split_of
-from core.figures import percent
 from core.human_verdicts import LABEL_ISSUES_PAPER, HumanLabel, human_labels
 from core.suspects import METHOD_PAPER, Suspect, find_suspects
+from core.text import percent
 from pages.widgets.answer import enlarged
 from pages.widgets.dataset_choice import SPLIT, open_digit
 

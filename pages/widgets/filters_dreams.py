@@ -7,8 +7,7 @@ import streamlit as st
 
 from core.architectures import Dropout, Flatten
 from core.chores import Chore, Report, State, shared
-from core.confusion import NAMES
-from core.figures import percent
+from core.text import NAMES, percent
 from pages.widgets.answer import enlarged
 from pages.widgets.chore import run_chore
 from pages.widgets.filters_choice import Seen, choose_map, chosen_layer, chosen_map

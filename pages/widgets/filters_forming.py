@@ -4,7 +4,6 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.figures import percent
 from core.forming import Formed, epoch_name, formed, gif
 from core.forming_figures import probability_strip
 from core.palette import TEXT

@@ -8,10 +8,10 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.chores import Chore, State, shared
-from core.confusion import NAMES, PLURALS
 from core.digit_map import Dots, Way
 from core.map_figures import Mark, digit_at, scatter
 from core.palette import TEXT
+from core.text import NAMES, PLURALS
 from pages.widgets.answer import enlarged
 from pages.widgets.chore import run_chore
 from pages.widgets.digit_grid import Cell, digit_grid

@@ -7,12 +7,11 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.architectures import Dense, Dropout, Flatten, Row
-from core.confusion import NAMES
 from core.field_pictures import boxed
-from core.figures import small_percent
 from core.layer_pictures import as_maps, coloured, map_sheet, strongest
 from core.number_table import exact
 from core.receptive import Field, receptive_field
+from core.text import NAMES, small_percent
 from pages.widgets.colour_legend import colour_legend
 from pages.widgets.filters_arithmetic import show_arithmetic
 from pages.widgets.filters_choice import Seen, choose_map, chosen_layer, chosen_map

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from core.all_kernels import kernels_of
 from core.architectures import Dense, Row, Shape
 from core.digit_sheet import sheet_url
-from core.figures import percent
 from core.layer_pictures import png_url, strongest
 from core.network_steps import Shown, pictures, reads_the_digit, shown, steps
+from core.text import percent
 from pages.widgets.colour_legend import colour_legend
 from pages.widgets.filters_choice import LAYER, VIEW, Seen, choose_layer
 from pages.widgets.filters_page import MAPS

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core import runs
-from core.figures import percent
 from core.runs import Network, Run
+from core.text import percent
 from pages.widgets.answer import enlarged
 from pages.widgets.filters_choice import Seen
 from pages.widgets.predictors import predictor

@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from core.ablation_figures import with_and_without
 from core.architectures import BatchNorm
 from core.chores import Chore
-from core.confusion import NAMES
 from core.digit_stats import split_of
 from core.field_pictures import boxed
-from core.figures import percent, small_percent
 from core.number_table import exact
 from core.palette import TEXT
 from core.receptive import receptive_field
+from core.text import NAMES, percent, small_percent
 from pages.widgets.answer import CHART_CONFIG
 from pages.widgets.chore import run_chore
 from pages.widgets.filters_choice import Seen

@@ -6,8 +6,8 @@ import streamlit as st
 
 from core.architectures import Conv
 from core.attribution_pictures import Theme, overlay
-from core.confusion import NAMES
 from core.errors import DigitscopeError
+from core.text import NAMES
 from pages.widgets.colour_legend import colour_legend
 from pages.widgets.filters_choice import Seen
 from pages.widgets.filters_why_random import random_weights_view

@@ -7,7 +7,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.errors import DigitscopeError
-from core.figures import percent, probability_bars
+from core.figures import probability_bars
 from core.flips import KIND, KINDS, NOTHING, Change, Kind, KindName, changed, in_words
 from core.flips_figures import course_lines
 from core.flips_search import Course, Flip, Flips, course, smallest_flips
@@ -15,6 +15,7 @@ from core.palette import TEXT
 from core.preprocessing import Digit
 from core.runs import Network
 from core.second_opinions import calibrated
+from core.text import percent
 from pages.widgets.answer import CHART_CONFIG, enlarged
 from pages.widgets.words import plain, unbroken
 

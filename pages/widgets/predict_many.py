@@ -7,7 +7,6 @@ from typing import Final
 import streamlit as st
 
 from core.errors import PictureError
-from core.figures import percent
 from core.page_digits import find_digits
 from core.pictures import decode
 from core.plain_files import csv_bytes, inert

@@ -15,7 +15,6 @@ from core import datasets
 from core.chores import Report, shared
 from core.digit_stats import split_of
 from core.errors import DigitscopeError
-from core.figures import percent, small_percent
 from core.forming import epoch_name
 from core.forming_figures import probability_strip
 from core.nearness import nearness
@@ -33,6 +32,7 @@ from core.second_opinions import (
     other_runs,
     over_epochs,
 )
+from core.text import percent_with_small
 from pages.widgets.answer import CHART_CONFIG
 from pages.widgets.chore import run_chore
 from pages.widgets.digit_grid import Cell, digit_grid
@@ -48,8 +48,6 @@ Pixels = NDArray[np.uint8]
 Part = Callable[[Pixels, Network], None]
 NEIGHBOURS: Final = 10
 _OPEN: Final = "predict_why_open"
-_SMALL: Final = 0.01
-"""Less than this is written with decimals."""
 
 
 def why_view(digit: Digit, network: Network) -> None:
@@ -242,9 +240,8 @@ def _epochs(pixels: Pixels, network: Network) -> None:
 
 
 def _percent(part: float) -> str:
-    """With a space at which no line breaks; a small one with its decimals."""
-    words = percent(part) if part >= _SMALL else small_percent(part)
-    return unbroken(words)
+    """A probability, with a space at which no line breaks."""
+    return unbroken(percent_with_small(part))
 
 
 def _history(found: OverEpochs) -> str:

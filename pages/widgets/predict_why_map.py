@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from core.architectures import Conv
 from core.attribution_pictures import Theme, overlay
-from core.confusion import NAMES
 from core.runs import Network
 from core.second_opinions import calibrated
+from core.text import NAMES
 from pages.widgets.colour_legend import colour_legend
 from pages.widgets.why_question import choose_question
 from pages.widgets.why_words import ABOUT, EMPTY_MAP, TITLES

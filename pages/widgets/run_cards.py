@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from core.durations import about
 from core.presets import PRESETS, Preset
 from core.runs import BrokenRun, Run
+from core.text import duration
 from pages.widgets.navigation import pages
 from pages.widgets.words import plain
 
@@ -32,7 +32,7 @@ def _card(run: Run, preset: Preset | None) -> None:
     if headline := run.info.headline():
         st.markdown(f"**{headline[1]}**")
     parameters = run.info.recipe.architecture.parameters
-    st.caption(f"{parameters:,} parameters, trained in {about(run.info.seconds)}")
+    st.caption(f"{parameters:,} parameters, trained in {duration(run.info.seconds)}")
     if preset and preset.tutorial:
         tutorial = preset.tutorial
         year = f", {tutorial.year}" if tutorial.year else ""

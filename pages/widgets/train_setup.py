@@ -7,7 +7,6 @@ import streamlit as st
 from core import dispatch, jobs
 from core.advice import warnings
 from core.drawing import network_html, unfinished_html
-from core.durations import about, bytes_in_words
 from core.errors import DigitscopeError
 from core.estimate import Estimate, estimate, load_speed, size_on_disk
 from core.export import notebook, script
@@ -16,6 +15,7 @@ from core.limits import Limits, check, in_words
 from core.measuring import measure_in_background
 from core.rates import digits_fitted
 from core.recipes import Recipe
+from core.text import duration, file_size
 from pages.widgets.navigation import pages
 from pages.widgets.settings import origin, settings
 from pages.widgets.settings_state import state
@@ -93,7 +93,7 @@ def _train_button(*, possible: bool) -> bool:
 def _cost(recipe: Recipe, *, waiting: bool) -> None:
     """Parameters, size and time. It draws itself anew until the machine's speed is known."""
     parameters = f"**{recipe.architecture.parameters:,} parameters**"
-    size = bytes_in_words(size_on_disk(recipe))
+    size = file_size(size_on_disk(recipe))
     st.markdown(f"{parameters}, {size} on disk. {_time(recipe)}")
     if waiting and load_speed():
         st.rerun()
@@ -110,7 +110,7 @@ def _time(recipe: Recipe) -> str:
         return "How long it takes here is being measured: half a minute or more."
     found = estimate(recipe, speed)
     roughly = "Roughly" if speed.is_disturbed() else "About"
-    words = f"{roughly} **{about(found.total)}** on this machine: {_parts(found)}."
+    words = f"{roughly} **{duration(found.total)}** on this machine: {_parts(found)}."
     if speed.is_disturbed():
         words += " The machine was busy when its speed was measured; that is done again."
     return f"{words} Another training runs now: this one waits for it." if busy else words
@@ -119,8 +119,8 @@ def _time(recipe: Recipe) -> str:
 def _parts(found: Estimate) -> str:
     epochs = "one epoch" if found.epochs == 1 else f"{found.epochs} epochs"
     each = "" if found.epochs == 1 else " each"
-    around = about(found.start + found.test)
-    return f"{around} to start and test, {epochs} of {about(found.epoch)}{each}"
+    around = duration(found.start + found.test)
+    return f"{around} to start and test, {epochs} of {duration(found.epoch)}{each}"
 
 
 def _cautions(recipe: Recipe) -> None:

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from core.durations import about
 from core.job_card import may_manage
 from core.jobs import State
 from core.limits import Limits
 from core.live import Live, followed
 from core.run_report import TEST_DIGITS
 from core.runs import Run
+from core.text import duration
 from core.watching import found, waits
 from pages.widgets.watch_controls import controls, out_of_queue
 from pages.widgets.words import plain
@@ -68,7 +68,7 @@ def _ended(run: Run, state: State, live: Live) -> None:
         seen = "" if figure[1].held_out else " (some of these digits were trained on)"
         st.success(
             f"{how}{best} **{figure[1]}** of {TEST_DIGITS[figure[0]]}{seen}, "
-            f"trained in {about(info.seconds)}.",
+            f"trained in {duration(info.seconds)}.",
             icon=":material/check_circle:",
         )
     else:

@@ -4,11 +4,11 @@ import streamlit as st
 
 from core import dispatch
 from core.dispatch import is_starting
-from core.durations import about, whole
 from core.job_card import is_mine, read_card, shown_name
 from core.jobs import State
 from core.live import followed
 from core.runs import Run
+from core.text import countdown, duration
 from core.waiting import seconds_of
 from pages.widgets.words import plain
 
@@ -41,7 +41,7 @@ def _table(waiting: list[Run], token: str) -> None:
     st.table(rows, hide_index=True, width="content", alt="The trainings that wait, in their order")
     before = dispatch.running()
     if before and all(followed(run).paused for run in before):
-        limit = about(max(read_card(run.folder).max_pause_seconds for run in before))
+        limit = duration(max(read_card(run.folder).max_pause_seconds for run in before))
         st.caption(
             "The training before them is paused: the queue stands still until it goes on, or ends "
             f"by itself after {limit} of pause."
@@ -50,4 +50,4 @@ def _table(waiting: list[Run], token: str) -> None:
 
 def _time_of(run: Run) -> str:
     seconds = seconds_of(run)
-    return "not known yet" if seconds is None else whole(seconds)
+    return "not known yet" if seconds is None else countdown(seconds)

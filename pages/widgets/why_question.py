@@ -8,9 +8,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.confusion import NAMES
 from core.datasets import CLASSES
-from core.figures import percent
+from core.text import NAMES, percent
 
 if TYPE_CHECKING:
     from core.attribution import Question

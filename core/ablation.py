@@ -17,6 +17,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from core.architectures import BatchNorm
+from core.arrays import read_only
 from core.digit_stats import split_of
 from core.probe import Probe, layers_of, probe
 from core.runs import Network
@@ -166,5 +167,4 @@ def _check(opened: Probe, layer: str) -> None:
 
 def _fixed(array: NDArray[Any]) -> NDArray[Any]:
     own = array.copy()  # neither TensorFlow's memory nor a part of a larger array
-    own.setflags(write=False)
-    return own
+    return read_only(own)

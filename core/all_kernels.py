@@ -23,6 +23,7 @@ from core.architectures import (
     Row,
     Shape,
 )
+from core.arrays import read_only
 from core.errors import RunError
 from core.kernel_pictures import colour_end
 from core.recipes import Recipe
@@ -168,10 +169,13 @@ def made(row: Row, shape: Shape, own: Sequence[NDArray[Any]]) -> Kernels:
         kernel = _shaped(kernel, (size, size, shape[-1], row.layer.filters))
     else:
         kernel = _of_units(kernel, shape)
-    kernel.setflags(write=False)
     spatial = isinstance(row.layer, Conv) or len(shape) == len(INPUT_SHAPE)
     return Kernels(
-        row.name, kernel, bias[0] if bias else None, spatial, isinstance(row.layer, Dense)
+        row.name,
+        read_only(kernel),
+        bias[0] if bias else None,
+        spatial,
+        isinstance(row.layer, Dense),
     )
 
 

@@ -20,6 +20,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from core.architectures import Activation, BatchNorm, Conv, Row
+from core.arrays import read_only
 from core.datasets import CLASSES
 from core.errors import PictureError, RunError
 from core.map_places import laid_on_digit
@@ -298,5 +299,4 @@ def _explained(
     rows = list(network.run.info.recipe.architecture.rows())
     image = np.frombuffer(pixels, np.uint8).reshape(SIDE, SIDE)
     found = ask(probe(network), rows, image, question, method, settings)
-    found.setflags(write=False)
-    return found
+    return read_only(found)

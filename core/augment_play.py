@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from core.arrays import read_only
 from core.augmentation_preview import preview, random_draws
 from core.bounds import bounds
 from core.datasets import CLASSES
@@ -167,8 +168,7 @@ def some_of_each(dataset: str, split: SplitName) -> NDArray[np.intp]:
     """The indices of the first six digits of each label, label by label: read-only (60,)."""
     labels = split_of(dataset, split).labels
     found = np.concatenate([np.flatnonzero(labels == k)[:EACH] for k in range(CLASSES)])
-    found.setflags(write=False)
-    return found
+    return read_only(found)
 
 
 def _moved(digits: Digits, changes: Sequence[Change]) -> Digits:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.answered import Answered
+from core.arrays import read_only
 from core.datasets import CLASSES
 from core.hard_digits import confusions
 from core.text import NAMES, PLURALS, a_digit
@@ -33,8 +34,7 @@ def counts(labels: NDArray[Any], predicted: NDArray[Any]) -> Counts:
 def counts_of(this: Answered) -> Counts:
     """The same of a network's answers; counted once, shared and read-only."""
     found = counts(this.labels, this.predicted)
-    found.setflags(write=False)
-    return found
+    return read_only(found)
 
 
 def shares(found: Counts, by: By) -> NDArray[np.float64]:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from core.arrays import read_only
+
 Column = NDArray[np.float64]
 
 
@@ -85,10 +87,7 @@ class Points:
 
 
 def _read_only(columns: Iterable[Column]) -> list[Column]:
-    kept = list(columns)
-    for column in kept:
-        column.setflags(write=False)
-    return kept
+    return [read_only(column) for column in columns]
 
 
 def _averaged(values: Column, width: int) -> Column:

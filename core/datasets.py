@@ -22,6 +22,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from core.arrays import read_only
 from core.errors import DatasetError
 
 DatasetName = Literal["mnist", "mnist-sample"]
@@ -55,8 +56,8 @@ class Split:
     labels: NDArray[np.uint8]
 
     def __post_init__(self) -> None:
-        self.images.setflags(write=False)
-        self.labels.setflags(write=False)
+        read_only(self.images)
+        read_only(self.labels)
 
     def __len__(self) -> int:
         return len(self.labels)

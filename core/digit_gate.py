@@ -21,6 +21,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from core.arrays import check_digits
+
 WEIGHTS: Final = Path(__file__).parent / "data" / "digit_gate.npz"
 NONE: Final = 10
 """Which of the eleven answers means "no digit"."""
@@ -43,8 +45,7 @@ def digitness(pixels: NDArray[np.uint8]) -> Floats:
     What is asked is what `core.preprocessing.find_digit` gives. Raises ValueError for any other
     shape or dtype.
     """
-    if pixels.ndim != 3 or pixels.shape[1:] != (28, 28) or pixels.dtype != np.uint8:
-        raise ValueError(f"expected uint8 (n, 28, 28), got {pixels.dtype} {pixels.shape}")
+    check_digits(pixels)
     answers = [np.zeros(0, np.float32)]
     for first in range(0, len(pixels), BATCH):
         ringed = np.pad(pixels[first : first + BATCH], ((0, 0), (1, 1), (1, 1)))

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from core.arrays import read_only
 from core.errors import RunError
 from core.inference import load_predictor
 from core.probe import Probe, probe
@@ -124,7 +125,7 @@ def dream(
         # That does not see how strong the ink of a whole picture is: a reader does.
         ink = ink / np.maximum(ink.max(axis=(1, 2), keepdims=True), 1e-6)
     images = np.rint(255 * ink).astype(np.uint8)
-    images.setflags(write=False)
+    read_only(images)
     values = excitement(opened, images, begun)
     if not np.isfinite(values).all():
         raise RunError(

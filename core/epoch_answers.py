@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from core import afterwards, runs
 from core.answered import Answered, check
+from core.arrays import read_only
 from core.chores import Report
 from core.datasets import CLASSES
 from core.digit_stats import split_of
@@ -196,7 +197,7 @@ def _read(finished: Network, dataset: str, _stamp: Stamp) -> dict[int, Answered 
         except RunError:
             continue
         probabilities /= probabilities.sum(axis=1, keepdims=True)
-        probabilities.setflags(write=False)
+        read_only(probabilities)
         found[epoch] = Answered(
             Network(run, epoch),
             dataset,

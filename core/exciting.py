@@ -15,6 +15,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from core.architectures import INPUT_SHAPE, Architecture, Conv, Dense
+from core.arrays import read_only
 from core.chores import Chore, Report, shared
 from core.digit_stats import SplitName, split_of
 from core.errors import RunError
@@ -201,5 +202,4 @@ def _of_kept(kept: Ints, before: Ints, now: Ints) -> Ints:
 def _fixed(array: NDArray[Any]) -> NDArray[Any]:
     """Its rows and columns exchanged, so that each map has a row; read-only."""
     own = array.T.copy()
-    own.setflags(write=False)
-    return own
+    return read_only(own)

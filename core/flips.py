@@ -21,6 +21,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.arrays import check_digit, read_only
+
 Digits = NDArray[np.uint8]
 KindName = Literal["turn", "right", "down", "thicker", "wider", "taller", "slant"]
 SIDE: Final = 28
@@ -221,8 +223,7 @@ def drawn(pixels: Digits, changes: Sequence[Change]) -> tuple[Digits, NDArray[np
     Ink is lost where thinning takes it away or it lies outside the picture; a digit that grows
     loses none. A blank picture has lost nothing. Raises ValueError as `changed` does.
     """
-    if pixels.shape != (SIDE, SIDE) or pixels.dtype != np.uint8:
-        raise ValueError(f"expected uint8 (28, 28), got {pixels.dtype} {pixels.shape}")
+    check_digit(pixels)
     if any(min(change.wider, change.taller) <= 0 for change in changes):
         raise ValueError("width and height are multiplied by factors above 0")
     images = np.empty((len(changes), SIDE, SIDE), np.uint8)
@@ -291,5 +292,4 @@ def _grown(ink: bytes, radius: int) -> Digits:
         morph = cv2.dilate if radius > 0 else cv2.erode
         edge = cv2.BORDER_CONSTANT
         large[part, part] = morph(large[part, part], disc, borderType=edge, borderValue=(0,))
-    large.setflags(write=False)
-    return large
+    return read_only(large)

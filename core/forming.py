@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from core.all_kernels import Kernels, made, split_weights
+from core.arrays import read_only
 from core.errors import RunError
 from core.kernel_pictures import colour_end
 from core.layer_pictures import as_maps, even_columns, map_sheet, strongest
@@ -212,8 +213,7 @@ def _weights(
 
 def _fixed(values: NDArray[np.float32]) -> NDArray[np.float32]:
     own = np.ascontiguousarray(values, np.float32)
-    own.setflags(write=False)
-    return own
+    return read_only(own)
 
 
 def _sheet(

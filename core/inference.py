@@ -15,6 +15,7 @@ import tensorflow as tf
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
+from core.arrays import check_digits
 from core.errors import RunError
 from core.keras_model import build_model
 from core.runs import Network, Run
@@ -42,8 +43,7 @@ class Predictor:
         Raises ValueError for any other shape or dtype, and RunError if the network's weights are
         not finite, because its training diverged.
         """
-        if images.ndim != 3 or images.shape[1:] != (28, 28) or images.dtype != np.uint8:
-            raise ValueError(f"expected uint8 (n, 28, 28), got {images.dtype} {images.shape}")
+        check_digits(images)
         chunks = [np.zeros((0, 10), np.float32)]
         for start in range(0, len(images), BATCH_SIZES[-1]):
             chunks.append(self._padded(images[start : start + BATCH_SIZES[-1]]))

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.answered import Answered
+from core.arrays import check_digit, read_only
 from core.datasets import CLASSES, Split
 from core.errors import DatasetError
 from core.own_digits import has_seen_any
@@ -35,14 +36,11 @@ class MyDigit:
     run: str = ""
 
     def __post_init__(self) -> None:
-        if self.pixels.shape != (28, 28) or self.pixels.dtype != np.uint8:
-            raise ValueError(
-                f"expected uint8 (28, 28), got {self.pixels.dtype} {self.pixels.shape}"
-            )
+        check_digit(self.pixels)
         for digit in (self.label, self.answer or 0):
             if not 0 <= digit < CLASSES:
                 raise ValueError(f"a digit is 0 to 9, not {digit}")
-        self.pixels.setflags(write=False)
+        read_only(self.pixels)
 
 
 MyDigits = tuple[MyDigit, ...]
@@ -133,7 +131,7 @@ def my_answers(digits: MyDigits, network: Network) -> Answered:
 
     mine = as_split(digits)
     probabilities = load_predictor(network).probabilities(mine.images)
-    probabilities.setflags(write=False)
+    read_only(probabilities)
     # A run that was fine-tuned on some of them is no longer tested by them.
     held_out = not has_seen_any(network.run, mine.images)
     return Answered(network, MINE, mine.images, mine.labels, probabilities, held_out)

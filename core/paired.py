@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.answered import Answered
+from core.arrays import read_only
 from core.comparing import LEVEL, Difference, differences
 from core.confusion import surest_first
 from core.errors import DatasetError
@@ -130,5 +131,4 @@ def _same_digits(this: Answered, other: Answered) -> bool:
 
 def _listed(of: Answered, which: NDArray[np.bool_]) -> Indices:
     found = surest_first(of, np.flatnonzero(which))
-    found.setflags(write=False)
-    return found
+    return read_only(found)

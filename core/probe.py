@@ -17,6 +17,7 @@ import tensorflow as tf
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
+from core.arrays import read_only
 from core.inference import Predictor, load_predictor
 from core.runs import Network
 from core.scaling import Scaling, scale
@@ -126,5 +127,4 @@ def layers_of(network: Network, image: NDArray[np.uint8]) -> Mapping[str, Values
 
 def _fixed(values: Values) -> Values:
     own = values.copy()  # not a view, which would keep the whole batch
-    own.setflags(write=False)
-    return own
+    return read_only(own)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from core.architectures import BatchNorm, Conv, Dense, Row
+from core.arrays import read_only
 from core.attribution import METHODS, Method, Question, Settings, ask, explained
 from core.errors import RunError
 from core.keras_model import build_model
@@ -233,5 +234,4 @@ def _map_of_random(
     image = np.frombuffer(pixels, np.uint8).reshape(28, 28)
     copy = randomised(network, count, how)
     found = ask(copy, rows, image, question, method, settings)
-    found.setflags(write=False)
-    return found
+    return read_only(found)

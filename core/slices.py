@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.answered import Answered
+from core.arrays import read_only
 from core.comparing import LEVEL
 from core.datasets import CLASSES
 from core.evaluation import wilson_interval
@@ -282,5 +283,4 @@ def _bin(start: float, end: float, n: int, wrong: int) -> Bin:
 def _wrong_first(this: Answered, digits: Whole) -> Whole:
     order = np.lexsort((-this.confidence[digits], this.right[digits]))
     found: Whole = digits[order]
-    found.setflags(write=False)
-    return found
+    return read_only(found)

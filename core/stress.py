@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.answered import Answered
+from core.arrays import check_digits, read_only
 from core.augment_play import Change, changed
 from core.digit_stats import split_of
 from core.runs import Network
@@ -173,8 +174,7 @@ def apply(images: Digits, stress: Stress) -> Digits:
     Noise and the covered place follow from a digit's place in the array alone, so a slider that
     moves shows more of the same. Raises ValueError for any other shape or dtype.
     """
-    if images.ndim != 3 or images.shape[1:] != (_SIDE, _SIDE) or images.dtype != np.uint8:
-        raise ValueError(f"expected uint8 (n, 28, 28), got {images.dtype} {images.shape}")
+    check_digits(images)
     if stress == NOTHING or not len(images):
         return images
     seen = _thickened(images, stress.thickness)
@@ -228,9 +228,7 @@ def _answer(asked: Answered, stress: Stress) -> Answered:
 
     images = apply(asked.images, stress)
     found = load_predictor(asked.network).probabilities(images)
-    for array in (images, found):
-        array.setflags(write=False)
-    return replace(asked, images=images, probabilities=found)
+    return replace(asked, images=read_only(images), probabilities=read_only(found))
 
 
 def _thickened(images: Digits, pixels: float) -> Digits:

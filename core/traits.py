@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.answered import Answered
+from core.arrays import read_only
 from core.datasets import DATASETS
 from core.digit_stats import class_pictures, likeness_to
 
@@ -157,9 +158,7 @@ def _measured(pictures: _Pictures) -> Mapping[str, Measures]:
         "ink": (images.mean(axis=(1, 2)) * (100 / 255)).astype(np.float32),
         "rarity": 1 - likeness_to(means, images, pictures.labels),
     }
-    for one in found.values():
-        one.setflags(write=False)
-    return MappingProxyType(found)
+    return MappingProxyType({trait: read_only(values) for trait, values in found.items()})
 
 
 def thickness(images: Pictures) -> Measures:

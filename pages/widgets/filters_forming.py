@@ -8,6 +8,7 @@ from core.forming import Formed, epoch_name, formed, gif
 from core.forming_figures import probability_strip
 from core.palette import TEXT
 from core.runs import Network
+from core.text import percent
 from pages.widgets.answer import CHART_CONFIG
 from pages.widgets.colour_legend import colour_legend
 from pages.widgets.epoch_controls import epoch_controls

@@ -11,6 +11,7 @@ from core.page_digits import find_digits
 from core.pictures import decode
 from core.plain_files import csv_bytes, inert
 from core.reading import lines_of, read_found
+from core.text import percent
 from pages.widgets.answer import ReadyNetwork
 from pages.widgets.predict_files import Item
 from pages.widgets.predict_source import Source

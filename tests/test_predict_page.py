@@ -236,7 +236,7 @@ def test_answers_as_csv_have_a_line_a_picture_and_no_formula(
     from pages.widgets.predict_many import Summary, _csv
 
     read = [Summary("a.png", "71 / 7", 3, 0.5), Summary("=1+1.png", problem="It is empty.")]
-    assert _csv(read).splitlines() == [
+    assert _csv(read).decode().splitlines() == [
         "file,reads,digits,least_confidence,problem",
         "a.png,71 / 7,3,0.5000,",
         "'=1+1.png,,0,,It is empty.",

@@ -421,22 +421,26 @@ def test_five_runs_are_too_many(copy: Copy, page: Any) -> None:
 
 
 @pytest.fixture
-def handed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """What the page gives for downloading, one after the other: label, content, name, ..."""
-    files: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(run_actions.st, "download_button", lambda *file, **_: files.append(file))
+def handed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bytes]]:
+    """What the page gives for downloading, one after the other: name and content."""
+    files: list[tuple[str, bytes]] = []
+
+    def note(label: str, *, data: bytes, file_name: str, **_: Any) -> None:
+        files.append((file_name, data))
+
+    monkeypatch.setattr(run_actions.st, "download_button", note)
     return files
 
 
-def test_the_zip_is_that_of_the_ticked_run(three: AppTest, handed: list[tuple[Any, ...]]) -> None:
+def test_the_zip_is_that_of_the_ticked_run(three: AppTest, handed: list[tuple[str, bytes]]) -> None:
     tick(three, "Blue Monday")
-    _, content, name, _ = handed[-1]
+    name, content = handed[-1]
     assert name == "mine.zip"
     assert content == zip_of(runs.find("mine"))
     assert "report.md" in zipfile.ZipFile(io.BytesIO(content)).namelist()
 
 
-def test_the_zip_knows_the_new_name(three: AppTest, handed: list[tuple[Any, ...]]) -> None:
+def test_the_zip_knows_the_new_name(three: AppTest, handed: list[tuple[str, bytes]]) -> None:
     tick(three, "Blue Monday")
     three.text_input(key="title-mine").set_value("Green Tuesday")
     button(three, "Save").click().run()

@@ -10,6 +10,7 @@ from core.answered import Answered
 from core.matrix_cells import Look
 from pages.widgets.confusion_choice import choose_whose
 from pages.widgets.confusion_matrix import taken_look
+from pages.widgets.download import download_button
 from pages.widgets.words import plain
 
 _KEY = "confusion-take"
@@ -38,13 +39,11 @@ def take_view(this: Answered, other: Answered | None) -> None:
     with st.grid(min_column_width=250, gap="small"):
         for one in _files(whose, taken_look()):
             with st.container(border=True, height="stretch"):
-                st.download_button(
+                download_button(
                     one.name,
-                    data=one.content,
-                    file_name=f"{stem}-{one.ending}",
-                    mime=one.mime,
-                    icon=":material/download:",
-                    on_click="ignore",
+                    one.content,
+                    f"{stem}-{one.ending}",
+                    one.mime,
                     key=f"{_KEY}-{one.ending}",
                 )
                 st.caption(one.about)
@@ -52,8 +51,7 @@ def take_view(this: Answered, other: Answered | None) -> None:
 
 @lru_cache(maxsize=4)
 def _files(this: Answered, look: Look) -> list[_File]:
-    # Made beforehand, half a second's work: a file that Streamlit makes when its button is pressed
-    # is now and then not found after a rerun.
+    # Half a second's work.
     wrong = int((~this.right).sum())
     return [
         _File(

@@ -11,6 +11,7 @@ from core.runs import Network
 from core.text import percent
 from pages.widgets.answer import CHART_CONFIG
 from pages.widgets.colour_legend import colour_legend
+from pages.widgets.download import download_button
 from pages.widgets.epoch_controls import epoch_controls
 from pages.widgets.filters_choice import Seen, chosen_layer
 from pages.widgets.run_picker import chosen_run
@@ -160,12 +161,10 @@ def _download(seen: Seen, layer: str) -> None:
         return
     with st.spinner("Drawing the epochs ..."):
         made = gif(seen.network.run, seen.image, layer)
-    st.download_button(
+    download_button(
         f"Download the GIF ({len(made) / 1e6:.1f} MB)",
-        data=made,
-        file_name=f"digitscope-{seen.network.run.id}-{layer}-forming.gif",
-        mime="image/gif",
-        icon=":material/download:",
-        on_click="ignore",
+        made,
+        f"digitscope-{seen.network.run.id}-{layer}-forming.gif",
+        "image/gif",
         key=f"{_KEY}-gif",
     )

@@ -8,6 +8,7 @@ import streamlit as st
 from core.errors import DigitscopeError
 from core.my_digits import MyDigits, keep_all
 from core.my_digits_files import MAX_BYTES, digits_csv, digits_npz, digits_zip, read_back
+from pages.widgets.download import download_button
 from pages.widgets.words import plain
 
 _FILES = "my-digits-files"
@@ -19,20 +20,11 @@ def take_away(digits: MyDigits) -> None:
     """Draw a button for each kind of file; there is at least one digit."""
     with st.container(horizontal=True):
         for name, ending, mime, content in _files(digits):
-            st.download_button(
-                name,
-                data=content,
-                file_name=f"my-digits.{ending}",
-                mime=mime,
-                icon=":material/download:",
-                on_click="ignore",
-                key=f"my-digits-{ending}",
-            )
+            download_button(name, content, f"my-digits.{ending}", mime, key=f"my-digits-{ending}")
 
 
 def _files(digits: MyDigits) -> list[tuple[str, str, str, bytes]]:
-    # Made beforehand: a file that Streamlit makes when its button is pressed is now and then not
-    # found after a rerun. Kept in the visit's own state: a cache would outlive the visit.
+    # Kept in the visit's own state: a cache would outlive the visit.
     kept: tuple[MyDigits, list[tuple[str, str, str, bytes]]] | None
     kept = st.session_state.get(_FILES)
     if kept is None or kept[0] is not digits:

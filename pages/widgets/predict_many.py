@@ -13,6 +13,7 @@ from core.plain_files import csv_bytes, inert
 from core.reading import lines_of, read_found
 from core.text import percent
 from pages.widgets.answer import ReadyNetwork
+from pages.widgets.download import download_button
 from pages.widgets.predict_files import Item
 from pages.widgets.predict_source import Source
 from pages.widgets.words import plain
@@ -138,20 +139,13 @@ def _table(read: Sequence[Summary]) -> None:
             hide_index=True,
             height=_TABLE_PX if len(read) > 8 else "auto",
         )
-        st.download_button(
-            "Answers as CSV",
-            _csv(read),
-            "answers.csv",
-            "text/csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+        download_button("Answers as CSV", _csv(read), "answers.csv", "text/csv")
 
 
-def _csv(read: Sequence[Summary]) -> str:
+def _csv(read: Sequence[Summary]) -> bytes:
     """A line for each picture. A name cannot become a formula where a table program opens it."""
     rows: list[Sequence[object]] = [_COLUMNS]
     for one in read:
         least = f"{one.least:.4f}" if one.digits else ""
         rows.append((inert(one.name), one.text, one.digits, least, one.problem))
-    return csv_bytes(rows).decode()
+    return csv_bytes(rows)

@@ -12,6 +12,7 @@ from core.limits import Limits
 from core.run_keeping import delete, may_not, rename
 from core.run_report import Written, ending, written, zip_of
 from core.runs import BrokenRun, Run, read
+from pages.widgets.download import download_button
 from pages.widgets.navigation import pages
 from pages.widgets.run_notice import just_deleted, tell
 from pages.widgets.run_picker import figure
@@ -111,23 +112,20 @@ def _download(run: Run, zipped: Callable[[Run], bytes]) -> None:
         content, problem = _zip(zipped, run.folder, written(run)), ""
     except DigitscopeError as error:
         content, problem = b"", str(error)
-    st.download_button(
+    download_button(
         "Download",
         content,
         f"{run.id}.zip",
         "application/zip",
-        icon=":material/download:",
         disabled=bool(problem),
-        help=plain(problem) or "A zip with the recipe, the history, the network and a report.",
-        on_click="ignore",
+        tooltip=plain(problem) or "A zip with the recipe, the history, the network and a report.",
         key=f"download-{run.id}",
     )
 
 
 @lru_cache(maxsize=4)
 def _zip(zipped: Callable[[Run], bytes], folder: Path, _written: tuple[Written, ...]) -> bytes:
-    # Made beforehand, a third of a second's work: what Streamlit makes when a button is pressed
-    # belongs to nobody, and other visitors' pages may sweep it away before it was fetched.
+    # A third of a second's work.
     return zipped(read(folder))
 
 

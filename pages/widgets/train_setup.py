@@ -16,6 +16,7 @@ from core.measuring import measure_in_background
 from core.rates import digits_fitted
 from core.recipes import Recipe
 from core.text import duration, file_size
+from pages.widgets.download import download_button
 from pages.widgets.navigation import pages
 from pages.widgets.settings import origin, settings
 from pages.widgets.settings_state import state
@@ -142,21 +143,18 @@ def _take_away(recipe: Recipe) -> None:
             return
         with st.container(horizontal=True):
             for name, icon, file_name, mime, content in _files(recipe):
-                st.download_button(
+                download_button(
                     name,
                     content,
                     file_name,
                     mime,
                     icon=f":material/{icon}:",
-                    on_click="ignore",
                     key=f"take-{file_name}",
                 )
 
 
 @lru_cache(maxsize=16)
 def _files(recipe: Recipe) -> list[tuple[str, str, str, str, bytes]]:
-    # Made beforehand: what Streamlit makes when a button is pressed belongs to nobody, and other
-    # visitors' pages may sweep it away before the browser has fetched it.
     code, book = script(recipe).encode(), notebook(recipe)
     return [
         ("Python script", "code", "train.py", "text/x-python", code),

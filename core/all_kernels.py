@@ -20,15 +20,16 @@ from core.architectures import (
     Dense,
     Flatten,
     GlobalAverage,
+    Pool,
     Row,
     Shape,
 )
 from core.arrays import read_only
 from core.errors import RunError
-from core.kernel_pictures import colour_end
 from core.recipes import Recipe
 from core.runs import Network
 
+KernelArray = NDArray[np.float32]
 Order = Literal["number", "norm"]
 _NETWORKS: Final = 4
 """So many networks' weights are kept here; one of the largest allowed takes 20 MB."""
@@ -85,7 +86,44 @@ class Kernels:
 
         The means over the channels are smaller, and have one of their own.
         """
-        return colour_end(self.pictures(None) if channel is None else self.weights)
+        return color_limit(self.pictures(None) if channel is None else self.weights)
+
+
+def color_limit(*pictures: KernelArray) -> float:
+    """The absolute weight at which the colours end, one for all that is compared.
+
+    One weight in a hundred is larger and gets the last colour: a single large one would leave the
+    others pale.
+    """
+    sizes = np.concatenate([np.abs(kernels).ravel() for kernels in pictures])
+    known = sizes[np.isfinite(sizes)]
+    return float(np.percentile(known, 99)) if len(known) else 0.0
+
+
+def first_layer_kernels(weights: Sequence[NDArray[Any]], recipe: Recipe) -> KernelArray:
+    """The kernels of the first layer that has any, float32 (height, width, n).
+
+    `weights` are in the order of Keras's `get_weights()`. A convolution gives its kernels; a dense
+    layer gives each unit's weights in the shape of the pixels that it reads. Raises RunError if the
+    weights are not of this network.
+    """
+    passed = 0
+    pixels: tuple[int, ...] = INPUT_SHAPE[:2]
+    for row in recipe.architecture.rows():
+        layer = row.layer
+        if isinstance(layer, Conv):
+            return _shaped(
+                _at(weights, passed), (layer.kernel_size, layer.kernel_size, layer.filters)
+            )
+        if isinstance(layer, Dense):
+            return _shaped(_at(weights, passed), (*pixels, layer.units))
+        if isinstance(layer, BatchNorm):
+            passed += 4
+        elif isinstance(layer, GlobalAverage):
+            pixels = (1, 1)
+        elif isinstance(layer, Pool):
+            pixels = row.shape[:2]
+    raise RunError(_NO_FIT)
 
 
 def has_kernels(row: Row) -> bool:
@@ -191,7 +229,14 @@ def _of_units(weights: NDArray[np.float32], shape: Shape) -> NDArray[np.float32]
     return filled.reshape(down, across, 1, units)
 
 
-def _shaped(weights: NDArray[np.float32], shape: Shape) -> NDArray[np.float32]:
+def _at(weights: Sequence[NDArray[Any]], index: int) -> KernelArray:
+    if index >= len(weights):
+        raise RunError(_NO_FIT)
+    return np.asarray(weights[index], np.float32)
+
+
+def _shaped(weights: KernelArray, shape: tuple[int, ...]) -> KernelArray:
+    """Weights in another shape, whose last axis they must have already."""
     if weights.size != np.prod(shape) or weights.shape[-1] != shape[-1]:
         raise RunError(_NO_FIT)
     return weights.reshape(shape)

@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from core.all_kernels import Kernels, made, split_weights
+from core.all_kernels import Kernels, color_limit, made, split_weights
 from core.arrays import read_only
 from core.errors import RunError
-from core.kernel_pictures import colour_end
 from core.layer_pictures import as_maps, even_columns, map_sheet, strongest
 from core.palette import TEXT
 from core.runs import Network, Run
@@ -82,12 +81,12 @@ class Formed:
     @property
     def kernel_end(self) -> float:
         """The absolute weight at which the colours of the kernels end."""
-        return colour_end(self.kernels)
+        return color_limit(self.kernels)
 
     @property
     def map_end(self) -> float:
         """The absolute value at which the colours of the maps end."""
-        return colour_end(self.maps) or float(np.nan_to_num(np.abs(self.maps)).max())
+        return color_limit(self.maps) or float(np.nan_to_num(np.abs(self.maps)).max())
 
 
 def formed(run: Run, image: NDArray[np.uint8], layer: str) -> Formed:

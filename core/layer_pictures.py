@@ -6,7 +6,7 @@ in both.
 """
 
 import base64
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ from core.palette import DIVERGING, OTHER, rgb
 Maps = NDArray[np.float32]
 Scale = Literal["each", "common"]
 BORDER_PX: Final = 1
-_STEPS: Final = 511
+STEPS: Final = 511
 """Colours in the table, an odd number, so that zero has one of its own."""
 
 
@@ -65,29 +65,75 @@ def map_sheet(
     ends: NDArray[np.float32] | float = _ends(values) if end is None else end
     if scale == "common" or height * width == 1:
         ends = float(np.max(ends))
-    tiles = coloured(values, ends, theme).transpose(2, 0, 1, 3)
-    tiles = tiles.repeat(zoom, axis=1).repeat(zoom, axis=2)
-    rows = -(-n // columns)
-    down, across = height * zoom + 2 * border_px, width * zoom + 2 * border_px
-    whole = np.empty((rows * columns, down, across, 3), np.uint8)
-    whole[:] = rgb(OTHER)
-    whole[:n, border_px : down - border_px, border_px : across - border_px] = tiles
-    sheet = whole.reshape(rows, columns, down, across, 3).swapaxes(1, 2)
-    return sheet.reshape(rows * down, columns * across, 3)
+    sheet = tiled(
+        coloured(values, ends, theme),
+        columns,
+        zoom=zoom,
+        border_px=border_px,
+        rest=(*rgb(OTHER), 255),
+    )
+    return np.ascontiguousarray(sheet[..., :3])
+
+
+def tiled(
+    pictures: NDArray[np.uint8],
+    columns: int,
+    *,
+    zoom: int,
+    border_px: int,
+    rest: tuple[int, ...],
+    borders_shared: bool = False,
+) -> NDArray[np.uint8]:
+    """Pictures as tiles row by row, each in a grey border, enlarged.
+
+    Args:
+        pictures: RGB uint8 (h, w, n, 3).
+        columns: how many stand in a row, from 1.
+        zoom: pixels a side for each one of a picture, from 1.
+        border_px: the border's width.
+        rest: red, green, blue and opacity of what is left of the last row.
+        borders_shared: whether neighbors have one border between them, or each its own.
+
+    Returns:
+        RGBA uint8 (height, width, 4).
+    """
+    tiles = pictures.transpose(2, 0, 1, 3).repeat(zoom, axis=1).repeat(zoom, axis=2)
+    n, height, width, _ = tiles.shape
+    both = 2 * border_px
+    last = border_px if borders_shared else 0  # pixels of a tile that its neighbor has too
+    down, across = height + both - last, width + both - last
+    sheet = np.empty((-(-n // columns) * down + last, columns * across + last, 4), np.uint8)
+    sheet[:] = rest
+    for number, tile in enumerate(tiles):
+        top, left = number // columns * down, number % columns * across
+        framed = sheet[top : top + height + both, left : left + width + both]
+        framed[:] = (*rgb(OTHER), 255)
+        framed[border_px : border_px + height, border_px : border_px + width, :3] = tile
+    return sheet
 
 
 def coloured(
-    values: NDArray[np.float32], end: NDArray[np.float32] | float, theme: str | None
+    values: NDArray[np.floating[Any]],
+    end: NDArray[np.float32] | float,
+    theme: str | None,
+    *,
+    steps: int | None = STEPS,
 ) -> NDArray[np.uint8]:
     """Values of any shape to colours, uint8 (..., 3): red -`end`, blue `end`, 0 in the middle.
 
-    `end` may differ for what stands last in `values`; what is beyond it has the last colour.
+    `end` may differ for what stands last in `values`; what is beyond it has the last colour. The
+    colours are looked up in a table of so many `steps`; None mixes a colour for each value, which
+    takes longer. What is not finite is grey.
     """
     known = np.isfinite(values)
     safe = np.where(np.asarray(end) > 0, end, 1.0)
     part = np.clip(np.where(known, values, 0.0) / safe, -1, 1)
-    places = np.rint((part + 1) / 2 * (_STEPS - 1)).astype(np.intp)
-    found = _table(theme)[places]
+    last = len(_colours(theme)) - 1
+    if steps is None:
+        found = _mixed((part + 1) / 2 * last, theme)
+    else:
+        places = np.rint((part + 1) / 2 * (steps - 1)).astype(np.intp)
+        found = _mixed(np.linspace(0, last, steps), theme)[places]
     found[~known] = rgb(OTHER)
     return found
 
@@ -120,8 +166,8 @@ def _colours(theme: str | None) -> tuple[str, ...]:
     return DIVERGING["dark" if theme == "dark" else "light"]
 
 
-def _table(theme: str | None) -> NDArray[np.uint8]:
+def _mixed(places: NDArray[np.floating[Any]], theme: str | None) -> NDArray[np.uint8]:
+    """The colours at places among the theme's own, counted from 0: (...) to uint8 (..., 3)."""
     stops = np.array([rgb(colour) for colour in _colours(theme)], np.float64)
-    places = np.linspace(0, len(stops) - 1, _STEPS)
     mixed = [np.interp(places, np.arange(len(stops)), stops[:, k]) for k in range(3)]
     return np.asarray(np.rint(np.stack(mixed, axis=-1)), np.uint8)

@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from core import palette
+from core.all_kernels import color_limit, first_layer_kernels
 from core.architectures import (
     Architecture,
     BatchNorm,
@@ -18,7 +19,7 @@ from core.architectures import (
 )
 from core.errors import RunError
 from core.keras_model import build_model
-from core.kernel_pictures import colour_end, first_layer, kernel_grid
+from core.kernel_pictures import kernel_grid
 from core.recipes import Recipe
 from tests.conftest import conv_recipe
 
@@ -48,7 +49,7 @@ def rgb(colour: str) -> list[int]:
 def test_the_kernels_are_those_of_kerass_own_first_layer(layers: tuple[Layer, ...]) -> None:
     wanted = recipe(*layers)
     model = build_model(wanted.architecture)
-    kernels = first_layer(model.get_weights(), wanted)
+    kernels = first_layer_kernels(model.get_weights(), wanted)
     layer = next(layer for layer in model.layers if hasattr(layer, "kernel"))
     kernel = np.asarray(layer.kernel)
     if kernel.ndim == 4:
@@ -66,7 +67,7 @@ def test_weights_of_another_network_are_refused_in_a_sentence(
     weights: list[NDArray[np.float64]],
 ) -> None:
     with pytest.raises(RunError, match="do not fit"):
-        first_layer(weights, recipe(Conv(filters=4), Flatten()))
+        first_layer_kernels(weights, recipe(Conv(filters=4), Flatten()))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -97,7 +98,7 @@ def test_every_kernel_has_its_place_a_frame_and_square_pixels() -> None:
 
 def test_weights_that_are_no_numbers_are_grey() -> None:
     weights = np.array([np.nan, 1.0]).reshape(1, 1, 2)
-    grid = kernel_grid(weights, 2, end=colour_end(weights), zoom=1)
+    grid = kernel_grid(weights, 2, end=color_limit(weights), zoom=1)
     assert grid[2, 2].tolist() == [*rgb(palette.OTHER), 255]
     assert grid[2, 5, :3].tolist() == rgb(palette.DIVERGING["light"][-1])
 
@@ -105,10 +106,10 @@ def test_weights_that_are_no_numbers_are_grey() -> None:
 def test_two_epochs_share_their_colours_and_one_large_weight_does_not_pale_the_rest() -> None:
     rng = np.random.default_rng(1)
     before, now = rng.uniform(-1, 1, (3, 3, 64)), rng.uniform(-3, 3, (3, 3, 64))
-    assert colour_end(before, now) == colour_end(now, before) > 2.5
+    assert color_limit(before, now) == color_limit(now, before) > 2.5
     now[0, 0, 0] = 1000.0
-    assert colour_end(before, now) < 3.1
-    assert colour_end(np.zeros((3, 3, 4))) == 0.0
+    assert color_limit(before, now) < 3.1
+    assert color_limit(np.zeros((3, 3, 4))) == 0.0
     kernel_grid(np.zeros((3, 3, 4)), 2, end=0.0)  # a network of zeros has a picture too
 
 

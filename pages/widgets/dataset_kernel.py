@@ -5,6 +5,7 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
+from core.all_kernels import first_layer_kernels
 from core.convolution import (
     PRESETS,
     SIZES,
@@ -20,7 +21,6 @@ from core.convolution import (
 )
 from core.digit_stats import SplitName, split_of
 from core.errors import DigitscopeError
-from core.kernel_pictures import first_layer
 from core.playground_pictures import grey_digit, signed
 from pages.widgets.dataset_choice import choose_index
 from pages.widgets.run_picker import run_in_use
@@ -126,7 +126,7 @@ def _learnt() -> NDArray[np.float64]:
     try:
         run = run_in_use()
         kept = run.epochs()
-        layer = first_layer(run.epoch_weights(kept[-1]), run.info.recipe) if kept else None
+        layer = first_layer_kernels(run.epoch_weights(kept[-1]), run.info.recipe) if kept else None
     except DigitscopeError as error:
         st.caption(str(error))
         return fallback

@@ -8,11 +8,12 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core import datasets, runs
+from core.all_kernels import KernelArray, color_limit, first_layer_kernels
 from core.digit_cards import cards_html
 from core.errors import DigitscopeError
 from core.events import Looked
 from core.job_card import read_card
-from core.kernel_pictures import Kernels, colour_end, first_layer, kernel_grid
+from core.kernel_pictures import kernel_grid
 from core.live import followed
 from core.runs import Run
 
@@ -51,7 +52,7 @@ def _kernels(run: Run, kept: list[int]) -> None:
     except DigitscopeError as error:
         st.caption(str(error))
         return
-    end = colour_end(*kernels)
+    end = color_limit(*kernels)
     theme: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
     for epoch, layer in zip(shown, kernels, strict=True):
         large = layer.shape[0] > LARGE_KERNEL
@@ -67,9 +68,9 @@ def _kernels(run: Run, kept: list[int]) -> None:
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
-def _first_layer(folder: Path, epoch: int, stamp: int) -> Kernels:  # noqa: ARG001 - part of the key
+def _first_layer(folder: Path, epoch: int, stamp: int) -> KernelArray:  # noqa: ARG001 - part of the key
     run = runs.read(folder)
-    return first_layer(run.epoch_weights(epoch), run.info.recipe)
+    return first_layer_kernels(run.epoch_weights(epoch), run.info.recipe)
 
 
 def _stamp(run: Run, epoch: int) -> int:

@@ -1,14 +1,13 @@
 """Digits with what a network answers, as a row of small cards: HTML that fits both themes."""
 
-import base64
 from collections.abc import Sequence
 from functools import lru_cache
 from html import escape
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.layer_pictures import png_url
 from core.text import percent
 
 SIDE_PX = 42
@@ -51,6 +50,4 @@ def _card(image: NDArray[np.uint8], label: int, answer: int, confidence: float) 
 @lru_cache(maxsize=256)
 def _source(pixels: bytes) -> str:
     """The picture as a data address: the same digits come again after every epoch."""
-    image = np.frombuffer(pixels, np.uint8).reshape(28, 28)
-    _, png = cv2.imencode(".png", image)
-    return f"data:image/png;base64,{base64.b64encode(png.tobytes()).decode()}"
+    return png_url(np.frombuffer(pixels, np.uint8).reshape(28, 28))

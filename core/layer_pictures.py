@@ -139,8 +139,9 @@ def coloured(
 
 
 def png(picture: NDArray[np.uint8]) -> bytes:
-    """A picture, RGB uint8 (h, w, 3), as a PNG file."""
-    done, found = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    """A picture, RGB uint8 (h, w, 3) or grey (h, w), as a PNG file."""
+    colours = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    done, found = cv2.imencode(".png", colours)
     if not done:
         raise RuntimeError("OpenCV cannot write PNG files here")
     return found.tobytes()

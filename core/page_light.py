@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.ink_pieces import Mask, without
-from core.paper import Grey, make_light, resize, top
+from core.paper import Grey, blur_within, enlarge_tones, make_light, resize, steepness, top
 from core.shadows import sharp_pieces, soft_pieces
 
 WIDEST_STROKES: Final = (0.045, 0.09, 0.16)
@@ -134,13 +134,11 @@ def _copy(image: Grey, side: int) -> Grey:
 
 def _sharp(image: Grey, where: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """What lies within two pixels of the sharp edges in a part of a picture."""
-    smooth = cv2.GaussianBlur(image, (0, 0), 0.8)
-    across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3)
-    down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=3)
-    rise = np.where(where, cv2.magnitude(across, down), 0)
+    smooth = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.8), np.uint8)
+    rise = np.where(where, steepness(smooth), 0)
     # The page's sharpest edges, not its very sharpest pixels.
     strongest = float(np.sort(rise.ravel())[-max(1, rise.size // 200)])
-    edges = (rise > max(0.5 * strongest, 8.0)).astype(np.uint8)
+    edges = (rise > max(0.5 * strongest, 1.0)).astype(np.uint8)
     return np.asarray(cv2.dilate(edges, np.ones((5, 5), np.uint8)) > 0)
 
 
@@ -161,13 +159,10 @@ def _opened_paper(light: Grey, share: float) -> Grey:
     opened = cv2.morphologyEx(small, cv2.MORPH_OPEN, np.ones((k, k), np.uint8))
     off = np.asarray(cv2.subtract(small, opened), np.uint8)
     limit = max(5.0, 0.5 * float(cv2.threshold(off, 0, 255, cv2.THRESH_OTSU)[0]))
-    plain = cv2.erode((off <= limit).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
+    plain = np.asarray(cv2.erode((off <= limit).astype(np.uint8), np.ones((3, 3), np.uint8)))
     sigma = max(1.0, max(size[0], size[1]) / 48)
-    weight = cv2.GaussianBlur(plain, (0, 0), sigma)
-    tones = cv2.GaussianBlur(plain * small, (0, 0), sigma)
-    fine = np.where(weight > 0.05, tones / np.maximum(weight, 0.05), opened)
+    fine = blur_within(small, plain, sigma, least=0.05, otherwise=opened)
     # Across the paper's edge a mean would mix paper and table; the opening does not.
     bias = float(np.median(fine - opened)) + 4
     fine = np.clip(fine, opened, opened + bias).astype(np.float32)
-    back = cv2.resize(fine, light.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.rint(np.clip(back, 0, 255)).astype(np.uint8)
+    return enlarge_tones(fine, light.shape)

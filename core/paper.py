@@ -99,6 +99,40 @@ def top(image: Grey, share: float = 0.02) -> int:
     return 255 - int(np.searchsorted(reached, max(1.0, share * reached[-1]))) if reached[-1] else 0
 
 
+def steepness(image: Grey) -> NDArray[np.float32]:
+    """How steeply tones rise at each pixel, in tones a pixel, float32 as `image`."""
+    across = cv2.Sobel(image, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
+    down = cv2.Sobel(image, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
+    return np.asarray(cv2.magnitude(across, down), np.float32)
+
+
+def blur_within(
+    tones: Grey, mask: NDArray[np.uint8], sigma: float, *, least: float, otherwise: Grey
+) -> NDArray[np.float32]:
+    """The mean tone around each pixel of those in a mask alone, weighted by a Gaussian.
+
+    Args:
+        tones: a picture.
+        mask: 1 where pixels count, 0 where they do not; of the picture's shape.
+        sigma: the Gaussian's standard deviation in pixels.
+        least: so much of the Gaussian's weight, 0 to 1, must lie on pixels that count.
+        otherwise: the tones where less does.
+
+    Returns:
+        Tones of the same shape, float32.
+    """
+    counts = mask.astype(np.float32)
+    weight = cv2.GaussianBlur(counts, (0, 0), sigma)
+    total = cv2.GaussianBlur(counts * tones, (0, 0), sigma)
+    return np.where(weight > least, total / np.maximum(weight, least), otherwise)
+
+
+def enlarge_tones(tones: NDArray[np.float32], shape: tuple[int, ...]) -> Grey:
+    """A small copy's tones back in a picture of a shape (height, width), uint8."""
+    back = cv2.resize(tones, shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.rint(np.clip(back, 0, 255)).astype(np.uint8)
+
+
 def _paper(grey: Grey) -> Grey:
     """The paper under the ink of an unevenly lit picture, uint8 as `grey`.
 
@@ -113,13 +147,10 @@ def _paper(grey: Grey) -> Grey:
     rough = np.asarray(cv2.medianBlur(flat, max(3, min(size) // 2 | 1)), np.uint8)
     off = cv2.absdiff(flat, rough)
     limit = max(6.0, 0.6 * float(cv2.threshold(off, 0, 255, cv2.THRESH_OTSU)[0]))
-    plain = cv2.erode((off <= limit).astype(np.uint8), np.ones((3, 3), np.uint8)).astype(np.float32)
+    plain = cv2.erode((off <= limit).astype(np.uint8), np.ones((3, 3), np.uint8))
     sigma = max(1.0, max(size) / 16)
-    weight = cv2.GaussianBlur(plain, (0, 0), sigma)
-    tones = cv2.GaussianBlur(plain * flat, (0, 0), sigma)
-    fine = np.where(weight > 0.02, tones / np.maximum(weight, 0.02), rough) - 128 + trend
-    back = cv2.resize(fine.astype(np.float32), grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return np.rint(np.clip(back, 0, 255)).astype(np.uint8)
+    fine = blur_within(flat, plain, sigma, least=0.02, otherwise=rough) - 128 + trend
+    return enlarge_tones(fine.astype(np.float32), grey.shape)
 
 
 def _trend(small: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -86,12 +86,24 @@ class Picture:
 
     def to_original(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
         """Carry a box (x, y, width, height) from `pixels` to the file's own pixels, outwards."""
-        height, width = self.pixels.shape[:2]
-        x, y, box_width, box_height = box
-        left, top = x * self.size[0] // width, y * self.size[1] // height
-        right = min(self.size[0], -(-(x + box_width) * self.size[0] // width))
-        bottom = min(self.size[1], -(-(y + box_height) * self.size[1] // height))
-        return left, top, right - left, bottom - top
+        return scale_box(box, self.pixels.shape[1::-1], self.size)
+
+
+def scale_box(
+    box: tuple[int, int, int, int], given: tuple[int, ...], wanted: tuple[int, ...]
+) -> tuple[int, int, int, int]:
+    """Carry a box from a picture to the same one in another size, outwards.
+
+    Args:
+        box: x, y, width, height in pixels of the picture that it is given in.
+        given: width and height of that picture.
+        wanted: width and height of the other one, in whose pixels the box is returned.
+    """
+    x, y, box_width, box_height = box
+    left, top = x * wanted[0] // given[0], y * wanted[1] // given[1]
+    right = min(wanted[0], -(-(x + box_width) * wanted[0] // given[0]))
+    bottom = min(wanted[1], -(-(y + box_height) * wanted[1] // given[1]))
+    return left, top, right - left, bottom - top
 
 
 def decode(data: bytes, name: str = NO_NAME) -> Picture:

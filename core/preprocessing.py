@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from core.errors import PictureError
 from core.paper import Grey, Ink, make_light, remove_paper, resize, ring, to_grey
+from core.pictures import scale_box
 from core.strokes import FIT, Box, bounds, drop_specks, sharpen, thicken
 
 SIDE: Final = 28
@@ -128,12 +129,7 @@ def _finished(grey: Grey, light: Grey, clear: Grey, inked: Grey, blur: float) ->
 
 def in_picture(box: Box, worked: tuple[int, ...], given: tuple[int, ...]) -> Box:
     """Carry a box from the shape that was worked in to the given picture's, outwards."""
-    (work_height, work_width), (height, width) = worked[:2], given[:2]
-    x, y, w, h = box
-    left, top = x * width // work_width, y * height // work_height
-    right = min(width, -(-(x + w) * width // work_width))
-    bottom = min(height, -(-(y + h) * height // work_height))
-    return left, top, right - left, bottom - top
+    return scale_box(box, worked[1::-1], given[1::-1])
 
 
 def naive_resize(picture: NDArray[np.uint8]) -> Grey:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.ink_pieces import Labels, Mask, without
-from core.paper import Grey
+from core.paper import Grey, steepness
 
 SOFT: Final = 0.45  # of the usual steepness of edges
 SHARP_ALL_ROUND: Final = 0.6  # of a piece's rim
@@ -167,10 +167,8 @@ class _Edges:
 
 def _rise_of(image: Grey) -> NDArray[np.float32]:
     """How steep the steepest place within a pixel or two is, tones a pixel, as `image`."""
-    smooth = cv2.GaussianBlur(image, (0, 0), 1.2)
-    across = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
-    down = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
-    rise = np.minimum(cv2.magnitude(across, down), 255.0)
+    smooth = np.asarray(cv2.GaussianBlur(image, (0, 0), 1.2), np.uint8)
+    rise = np.minimum(steepness(smooth), 255.0)
     return np.asarray(cv2.dilate(rise, np.ones((5, 5), np.uint8)), np.float32)
 
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.paper import Grey, top
+from core.paper import Grey, steepness, top
 
 Box = tuple[int, int, int, int]
 """x, y, width, height in pixels."""
@@ -111,9 +111,7 @@ def bounds(inked: Grey) -> Box:
 
 def _slope(crop: Grey, unit: float) -> float:
     """How steeply the ink's edges rise, in full tones per `unit` pixels (90th percentile)."""
-    across = cv2.Sobel(crop, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
-    down = cv2.Sobel(crop, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
-    rise = np.minimum(cv2.magnitude(across, down), 255.0).astype(np.uint8)
+    rise = np.minimum(steepness(crop), 255.0).astype(np.uint8)
     return top(rise, 0.10) * unit / 255
 
 

@@ -43,6 +43,10 @@ ARRAY_SHAPE = {
     "x_test": (10_000, 28, 28),
     "y_test": (10_000,),
 }
+MNIST_TRAIN = ARRAY_SHAPE["x_train"][0]
+MNIST_TEST = ARRAY_SHAPE["x_test"][0]
+SAMPLE_TEST = SAMPLE_TEST_PER_CLASS * CLASSES
+SAMPLE_TRAIN = 5000 - SAMPLE_TEST
 
 
 @dataclass(frozen=True)

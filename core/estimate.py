@@ -17,7 +17,8 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core import datasets
-from core.datasets import ARRAY_SHAPE, CLASSES, SAMPLE_TEST_PER_CLASS
+from core.datasets import MNIST_TEST, SAMPLE_TEST
+from core.rates import digits_fitted, training_digits
 from core.recipes import Recipe
 from core.run_writer import write_whole
 from core.runs import own_folder
@@ -25,10 +26,6 @@ from core.workload import KINDS, Kind, digit_work, step_work
 
 FORMAT: Final = 1
 FILE: Final = "machine.json"
-SAMPLE_TEST: Final = SAMPLE_TEST_PER_CLASS * CLASSES
-SAMPLE_TRAIN: Final = 5000 - SAMPLE_TEST
-MNIST_TRAIN: Final = ARRAY_SHAPE["x_train"][0]
-MNIST_TEST: Final = ARRAY_SHAPE["x_test"][0]
 
 # What a .keras file holds beside the weights: its own description, and HDF5's of each layer.
 _BYTES_OF_FILE: Final = 8_000
@@ -122,13 +119,11 @@ def digits_of(recipe: Recipe) -> Digits:
 
     Tested is on all datasets that are at hand, and on the recipe's own, which may be downloaded.
     """
-    full = recipe.dataset == "mnist"
-    train = MNIST_TRAIN - SAMPLE_TEST * recipe.exclude_sample_test if full else SAMPLE_TRAIN
+    train, fitted = training_digits(recipe), digits_fitted(recipe)
     known = {*datasets.available(), recipe.dataset}
     test = SAMPLE_TEST + MNIST_TEST * ("mnist" in known)
     if recipe.validate_on_test:
-        return Digits(train, MNIST_TEST if full else SAMPLE_TEST, test)
-    fitted = math.floor(train * (1 - recipe.validation_split))
+        return Digits(train, MNIST_TEST if recipe.dataset == "mnist" else SAMPLE_TEST, test)
     return Digits(fitted, train - fitted, test)
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.arrays import check_digit, read_only
+from core.parameters import Parameter
 
 Digits = NDArray[np.uint8]
 KindName = Literal["turn", "right", "down", "thicker", "wider", "taller", "slant"]
@@ -63,30 +64,19 @@ NOTHING: Final = Change()
 
 
 @dataclass(frozen=True)
-class Kind:
+class Kind(Parameter[KindName]):
     """One way to change a digit.
 
     Its values are whole numbers of steps away from `nothing`, where the digit stays as it is.
 
     Attributes:
-        low, high: the ends of its range.
-        step: the finest difference of two values.
         coarse: so many steps lie between two values when its whole range is searched.
-        form: how a slider writes a value (printf).
         less, more: what lower and higher values do to a digit, for sentences; `{}` is how far.
-        tip: what a value means.
     """
 
-    name: KindName
-    label: str
-    low: float
-    high: float
-    step: float
     coarse: int
-    form: str
     less: str
     more: str
-    tip: str
 
     @property
     def nothing(self) -> float:
@@ -110,10 +100,6 @@ class Kind:
         """How far a value changes a digit, 0 or more; of a factor its logarithm."""
         return abs(float(np.log(value))) if self.is_factor else abs(value - self.nothing)
 
-    def written(self, value: float) -> str:
-        """A value with its unit and a true minus."""
-        return (self.form % value).replace("-", "−").replace("%%", "%")
-
     def in_words(self, value: float) -> str:
         """What a value does to a digit, such as "turned 12.0° clockwise"."""
         if value == self.nothing:
@@ -129,11 +115,11 @@ KINDS: Final = (
         -180,
         180,
         0.5,
-        6,
         "%.1f°",
-        "turned {} anticlockwise",
-        "turned {} clockwise",
         "About the middle of the picture; + is clockwise.",
+        coarse=6,
+        less="turned {} anticlockwise",
+        more="turned {} clockwise",
     ),
     Kind(
         "right",
@@ -141,11 +127,11 @@ KINDS: Final = (
         -14,
         14,
         0.1,
-        5,
         "%.1f px",
-        "shifted {} to the left",
-        "shifted {} to the right",
         "In pixels of the 28; − is left. Ink beyond the edge is cut off.",
+        coarse=5,
+        less="shifted {} to the left",
+        more="shifted {} to the right",
     ),
     Kind(
         "down",
@@ -153,11 +139,11 @@ KINDS: Final = (
         -14,
         14,
         0.1,
-        5,
         "%.1f px",
-        "shifted {} up",
-        "shifted {} down",
         "In pixels of the 28; − is up. Ink beyond the edge is cut off.",
+        coarse=5,
+        less="shifted {} up",
+        more="shifted {} down",
     ),
     Kind(
         "thicker",
@@ -165,14 +151,23 @@ KINDS: Final = (
         -2.5,
         6,
         0.05,
-        5,
         "%.2f px",
-        "strokes {} thinner",
-        "strokes {} thicker",
         "How much wider the strokes become, in pixels of the 28; − is thinner.",
+        coarse=5,
+        less="strokes {} thinner",
+        more="strokes {} thicker",
     ),
     Kind(
-        "wider", "Width", 0.3, 1.8, 0.01, 4, "× %.2f", "width {}", "width {}", "Below 1: narrower."
+        "wider",
+        "Width",
+        0.3,
+        1.8,
+        0.01,
+        "× %.2f",
+        "Below 1: narrower.",
+        coarse=4,
+        less="width {}",
+        more="width {}",
     ),
     Kind(
         "taller",
@@ -180,11 +175,11 @@ KINDS: Final = (
         0.3,
         1.8,
         0.01,
-        4,
         "× %.2f",
-        "height {}",
-        "height {}",
         "Below 1: flatter.",
+        coarse=4,
+        less="height {}",
+        more="height {}",
     ),
     Kind(
         "slant",
@@ -192,11 +187,11 @@ KINDS: Final = (
         -60,
         60,
         0.5,
-        4,
         "%.1f°",
-        "slanted {} to the left",
-        "slanted {} to the right",
         "How far upright lines lean to the right; − is to the left.",
+        coarse=4,
+        less="slanted {} to the left",
+        more="slanted {} to the right",
     ),
 )
 KIND: Final = {kind.name: kind for kind in KINDS}

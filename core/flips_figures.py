@@ -139,4 +139,4 @@ def _colour(digit: int, answer: int) -> str:
 def _unit(along: Course) -> str:
     if along.kind.is_factor:
         return "factor"
-    return "degrees" if "°" in along.kind.form else "pixels"
+    return "degrees" if "°" in along.kind.format else "pixels"

@@ -27,7 +27,7 @@ import math
 from typing import Final, Literal
 
 from core.architectures import BatchNorm
-from core.datasets import DatasetName
+from core.datasets import MNIST_TRAIN, SAMPLE_TEST, SAMPLE_TRAIN
 from core.recipes import Optimizer, Recipe
 
 Judgement = Literal["fits", "too large", "risky", "too small"]
@@ -52,9 +52,6 @@ MEAN_OF_CYCLE: Final = 0.5
 """What one-cycle's learning rate is on average, as a part of its peak."""
 GOOD: Final = {"adam": 0.001, "rmsprop": 0.001, "sgd": 0.1}
 """A pace that learns in every row of the table."""
-
-_DIGITS: Final[dict[DatasetName, int]] = {"mnist": 60_000, "mnist-sample": 4_000}
-_HELD_BACK: Final = 1_000  # the sample's test digits, which are MNIST training digits
 
 
 def pace(optimizer: Optimizer) -> float:
@@ -90,7 +87,12 @@ def steps(recipe: Recipe, n_train: int) -> int:
 
 def digits_fitted(recipe: Recipe) -> int:
     """How many digits a recipe fits, known without loading them: `n_train` of the run."""
-    digits = _DIGITS[recipe.dataset]
-    if recipe.dataset == "mnist" and recipe.exclude_sample_test:
-        digits -= _HELD_BACK
-    return math.floor(digits * (1 - recipe.validation_split))
+    return math.floor(training_digits(recipe) * (1 - recipe.validation_split))
+
+
+def training_digits(recipe: Recipe) -> int:
+    """The same before digits are set aside for validation."""
+    if recipe.dataset == "mnist-sample":
+        return SAMPLE_TRAIN
+    # The sample's test digits are MNIST training digits.
+    return MNIST_TRAIN - SAMPLE_TEST * recipe.exclude_sample_test

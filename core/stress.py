@@ -17,6 +17,7 @@ from core.answered import Answered
 from core.arrays import check_digits, read_only
 from core.augment_play import Change, changed
 from core.digit_stats import split_of
+from core.parameters import Parameter
 from core.runs import Network
 
 Digits = NDArray[np.uint8]
@@ -65,30 +66,19 @@ NOTHING: Final = Stress()
 
 
 @dataclass(frozen=True)
-class Kind:
-    """A way to change digits: its names, its slider, and where its curve is measured.
+class Kind(Parameter[KindName]):
+    """A way to change digits.
 
-    `form`: how a value is written (printf); `tip`: what it means; `values`: in rising order, one of
-    them being that of `NOTHING`.
+    Attributes:
+        values: where its curve is measured, in rising order; one of them is that of `NOTHING`.
     """
 
-    name: KindName
-    label: str
-    low: float
-    high: float
-    step: float
-    form: str
-    tip: str
     values: tuple[float, ...]
 
     @property
     def nothing(self) -> float:
         """The value at which a digit stays as it is."""
         return float(getattr(NOTHING, self.name))
-
-    def written(self, value: float) -> str:
-        """A value with its unit."""
-        return (self.form % value).replace("-", "−")
 
 
 def _steps(low: float, high: float, count: int = 11) -> tuple[float, ...]:

@@ -89,10 +89,10 @@ def _slider(kind: Kind) -> float:
         float(kind.low),
         float(kind.high),
         step=float(kind.step),
-        format=kind.form,
+        format=kind.format,
         key=key_of(kind.name),
         persist_state="session",
-        help=kind.tip,
+        help=kind.help,
         on_change=_moved,
         args=(kind.name,),
     )

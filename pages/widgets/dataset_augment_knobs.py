@@ -1,8 +1,7 @@
 """The augmentation playground's sliders: how far a digit is changed, and what training can do."""
 
-from dataclasses import dataclass
-
 import streamlit as st
+from core.parameters import Parameter
 
 from core.augment_hints import in_words
 from core.augment_play import MOST, Change, beyond_training, starts
@@ -12,21 +11,8 @@ _FIRST = "katariya"
 _COLUMN = 220
 
 
-@dataclass(frozen=True)
-class _Knob:
-    """A slider: what it changes, its name, its range, how its number is written, what it means."""
-
-    name: str
-    label: str
-    low: float
-    high: float
-    step: float
-    form: str
-    tip: str
-
-
 _OFFERED = (
-    _Knob(
+    Parameter(
         "rotation",
         "Rotation",
         -180,
@@ -35,7 +21,7 @@ _OFFERED = (
         "%.0f°",
         "+ is clockwise.",
     ),
-    _Knob(
+    Parameter(
         "right",
         "Shift right",
         -MOST["width_shift"],
@@ -44,7 +30,7 @@ _OFFERED = (
         "percent",
         "Of the picture's width; − is left.",
     ),
-    _Knob(
+    Parameter(
         "down",
         "Shift down",
         -MOST["height_shift"],
@@ -53,7 +39,7 @@ _OFFERED = (
         "percent",
         "Of the picture's height; − is up.",
     ),
-    _Knob(
+    Parameter(
         "shear",
         "Shear",
         -MOST["shear"],
@@ -62,7 +48,7 @@ _OFFERED = (
         "%.1f°",
         "+: the right-hand side goes down, the left-hand side up, and the digit grows wider.",
     ),
-    _Knob(
+    Parameter(
         "zoom",
         "Zoom",
         -MOST["zoom"],
@@ -74,7 +60,7 @@ _OFFERED = (
     ),
 )
 _TO_PLAY = (
-    _Knob(
+    Parameter(
         "warp",
         "Elastic warp, α",
         0,
@@ -85,7 +71,7 @@ _TO_PLAY = (
         f"pixels, times α. Simard, Steinkraus and Platt (2003) took σ = {PAPER_SIGMA:g} and "
         f"α = {PAPER_ALPHA:g} for MNIST.",
     ),
-    _Knob(
+    Parameter(
         "smoothness",
         "Elastic warp, σ",
         2,
@@ -95,8 +81,8 @@ _TO_PLAY = (
         "Small: crumpled. Large: bent as a whole, and less, since random moves cancel out. Without "
         "α it does nothing.",
     ),
-    _Knob("blur", "Blur", 0, 3, 0.1, "%.1f px", "The standard deviation of a Gaussian."),
-    _Knob(
+    Parameter("blur", "Blur", 0, 3, 0.1, "%.1f px", "The standard deviation of a Gaussian."),
+    Parameter(
         "noise",
         "Noise",
         0,
@@ -147,16 +133,16 @@ def _set(change: Change) -> None:
         st.session_state[_key(knob)] = _position(knob, change)
 
 
-def _position(knob: _Knob, change: Change) -> float:
+def _position(knob: Parameter[str], change: Change) -> float:
     """Where a slider stands for a change that zooms height and width alike."""
     return float(getattr(change, "taller" if knob.name == "zoom" else knob.name))
 
 
-def _key(knob: _Knob) -> str:
+def _key(knob: Parameter[str]) -> str:
     return f"augment-{knob.name}"
 
 
-def _slider(knob: _Knob, *, shut: bool = False) -> float:
+def _slider(knob: Parameter[str], *, shut: bool = False) -> float:
     if _key(knob) not in st.session_state:
         first = next(start for start in starts() if start.name == _FIRST)
         st.session_state[_key(knob)] = _position(knob, first.change)
@@ -165,10 +151,10 @@ def _slider(knob: _Knob, *, shut: bool = False) -> float:
         float(knob.low),
         float(knob.high),
         step=float(knob.step),
-        format=knob.form,
+        format=knob.format,
         key=_key(knob),
         persist_state="session",
-        help=knob.tip,
+        help=knob.help,
         disabled=shut,
     )
     return value

@@ -114,10 +114,10 @@ def _slider(kind: Kind) -> float:
         float(kind.low),
         float(kind.high),
         step=kind.step,
-        format=kind.form,
+        format=kind.format,
         key=key_of(kind.name),
         persist_state="session",
-        help=kind.tip,
+        help=kind.help,
         on_change=moved,
     )
     return value

@@ -99,19 +99,20 @@ def _last_sign(run: Run) -> float:
 def _start(run: Run, engine: Engine) -> bool:
     """Start a run's training; whether a process was started."""
     card = read_card(run.folder)
-    if card.starts >= MAX_STARTS:
+    if card.attempts >= MAX_STARTS:
         _give_up(run, card)
         return False
-    card = card.model_copy(update={"starts": card.starts + 1, "started": time.time(), "start": 0})
+    attempt = {"attempts": card.attempts + 1, "started_at": time.time(), "process_token": 0}
+    card = card.model_copy(update=attempt)
     keep(run, card)
     stop_measuring()
     try:
-        number = engine.start(run.folder)
+        token = engine.start(run.folder)
     except OSError as error:
         reason = f"No training can be started on this machine ({error.strerror})."
         change(run, card, status="failed", ended_by="fault", error=reason)
         return False
-    keep(run, card.model_copy(update={"start": number}))
+    keep(run, card.model_copy(update={"process_token": token}))
     return True
 
 
@@ -127,14 +128,14 @@ def _take_up(run: Run, card: JobCard) -> None:
     else:
         # Another server may have started that process: nobody waits for it any more. One that got
         # further than the one before it is worth any number of starts.
-        starts = 0 if _has_got_on(run, card) else card.starts
-        fresh = {"started": 0.0, "start": 0, "starts": starts}
+        attempts = 0 if _has_got_on(run, card) else card.attempts
+        fresh = {"started_at": 0.0, "process_token": 0, "attempts": attempts}
         change(current, card.model_copy(update=fresh), status="queued")
 
 
 def _has_got_on(run: Run, card: JobCard) -> bool:
     try:
-        return (run.folder / runs.CHECKPOINT).stat().st_mtime > card.started
+        return (run.folder / runs.CHECKPOINT).stat().st_mtime > card.started_at
     except OSError:
         return False
 
@@ -153,8 +154,8 @@ def is_starting(run: Run, card: JobCard, engine: Engine = LOCAL) -> bool:
     """Whether a process was started for a run that waits, and is not known to have ended."""
     if is_being_trained(run.folder):
         return True
-    fresh = time.time() - card.started < START_GRACE_S
-    return bool(card.started) and fresh and not engine.has_ended(card.start)
+    fresh = time.time() - card.started_at < START_GRACE_S
+    return bool(card.started_at) and fresh and not engine.has_ended(card.process_token)
 
 
 def change(run: Run, card: JobCard, **changes: object) -> None:

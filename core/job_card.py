@@ -20,7 +20,7 @@ MAX_TITLE = 60
 
 
 class JobCard(BaseModel):
-    """What `job.json` holds."""
+    """What `job.json` holds; an alias is the name that a field has in the file."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -29,9 +29,15 @@ class JobCard(BaseModel):
     submitted: float = Field(default=0.0, description="Unix seconds; the order of the queue")
     max_seconds: float = Field(default=0.0, description="of training; 0: no limit")
     max_pause_seconds: float = 600.0
-    starts: int = Field(default=0, description="processes started since it was last submitted")
-    started: float = Field(default=0.0, description="when the last of them was, Unix seconds")
-    start: int = Field(default=0, description="by which its engine knows the last of them")
+    attempts: int = Field(
+        default=0, alias="starts", description="processes started since it was last submitted"
+    )
+    started_at: float = Field(
+        default=0.0, alias="started", description="when the last of them was, Unix seconds"
+    )
+    process_token: int = Field(
+        default=0, alias="start", description="by which its engine knows the last of them"
+    )
     stop_asked: float = Field(default=0.0, description="when, Unix seconds; 0: it was not")
 
 
@@ -45,7 +51,7 @@ def read_card(folder: Path) -> JobCard:
 
 def write_card(folder: Path, card: JobCard) -> None:
     """Keep the card. Raises OSError if the folder is gone or the disk full."""
-    text = card.model_dump_json(indent=1) + "\n"
+    text = card.model_dump_json(indent=1, by_alias=True) + "\n"
     write_whole(folder / FILE, lambda file: file.write(text.encode()))
 
 

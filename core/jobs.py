@@ -173,8 +173,8 @@ def go_on(run: Run, *, token: str, epochs: int) -> Run:
         card = read_card(run.folder)
         fresh = {
             "submitted": time.time(),
-            "starts": 0,
-            "started": 0.0,
+            "attempts": 0,
+            "started_at": 0.0,
             "stop_asked": 0.0,
             # The limit is on what is asked for now: its clock goes on from where it was.
             "max_seconds": 60 * allowed.minutes and run.info.seconds + 60 * allowed.minutes,

@@ -98,10 +98,15 @@ def _bar(run: Run, state: State, live: Live) -> list[str]:
     if state.name not in {"starting", "running", "stopping"}:
         return []
     card = read_card(run.folder)
-    if not live.started or live.started.time < card.started:
+    if not live.started or live.started.time < card.started_at:
         return [_before(live)]
-    how = "Paused in e" if live.paused else "Stopping in e" if state.name == "stopping" else "E"
-    epoch = f"{how}poch {max(live.epoch, 1)} of {live.started.epochs}"
+    epoch = f"epoch {max(live.epoch, 1)} of {live.started.epochs}"
+    if live.paused:
+        epoch = f"Paused in {epoch}"
+    elif state.name == "stopping":
+        epoch = f"Stopping in {epoch}"
+    else:
+        epoch = epoch.capitalize()
     words = [f"{epoch}, step {live.step} of {live.steps}", " · ".join(_pace(live))]
     if live.paused:
         limit = duration(card.max_pause_seconds)

@@ -221,11 +221,11 @@ def test_a_process_that_never_gets_going_is_tried_three_times(engine: NoEngine) 
     run = jobs.submit(dense_recipe(), token=ME)
     for starts in (2, 3):
         card = read_card(run.folder)
-        write_card(run.folder, card.model_copy(update={"started": time.time() - 61}))
+        write_card(run.folder, card.model_copy(update={"started_at": time.time() - 61}))
         dispatch.look_after()
         assert len(engine.started) == starts
     card = read_card(run.folder)
-    write_card(run.folder, card.model_copy(update={"started": time.time() - 61}))
+    write_card(run.folder, card.model_copy(update={"started_at": time.time() - 61}))
     dispatch.look_after()
     info = runs.find(run.id).info
     assert (info.status, len(engine.started)) == ("failed", 3)
@@ -315,7 +315,7 @@ def test_another_server_takes_up_at_once_what_was_broken_off(engine: NoEngine) -
     dispatch.change(run, read_card(run.folder), status="running")
     dispatch.look_after()
     assert engine.started == [run.id, run.id]
-    assert read_card(run.folder).starts == 2
+    assert read_card(run.folder).attempts == 2
 
 
 @pytest.mark.usefixtures("own", "engine")

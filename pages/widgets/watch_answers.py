@@ -37,7 +37,7 @@ def answers(run: Run, *, live: bool) -> None:
     with right:
         if told.looked:
             # A process that goes on with a run is seconds later as far as that run was.
-            begun = told.started and told.started.time >= read_card(run.folder).started
+            begun = told.started and told.started.time >= read_card(run.folder).started_at
             _hard_digits(told.looked, live=live and bool(begun))
 
 

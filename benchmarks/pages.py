@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
 from benchmarks.synthetic_photos import DIGITS, Photo, overlap, page_photo
 from core import runs
+from core.arrays import Predict
 from core.errors import PictureError
 from core.page_digits import Found, find_digits
 from core.refusal import Verdict, judge
@@ -33,7 +34,6 @@ from core.runs import Network
 PAGES: Final = 100
 FOUND_FROM: Final = 0.5
 PACKAGES: Final = (*NETWORK_PACKAGES, "opencv-python-headless")
-Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 Way = Callable[[NDArray[np.uint8]], tuple[Found, ...]]
 Row = dict[str, Any]
 
@@ -44,7 +44,7 @@ def measure(
     seed: int,
     count: int,
     ways: dict[str, Way],
-    ask: Ask,
+    ask: Predict,
     temperature: float = 1.0,
 ) -> dict[str, Any]:
     """Photograph `count` pages of digits drawn at random, and let each way find and read them.
@@ -61,7 +61,7 @@ def measure(
     return {name: _figures(row) for name, row in rows.items()}
 
 
-def _one(photo: Photo, way: Way, ask: Ask, temperature: float) -> Row:
+def _one(photo: Photo, way: Way, ask: Predict, temperature: float) -> Row:
     """One page: kind, digits, right, found, false, called no digit, whether the order is right."""
     try:
         found = way(photo.pixels)

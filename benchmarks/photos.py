@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
 from benchmarks.synthetic_photos import Photo, overlap, single_photo
 from core import runs
+from core.arrays import Predict
 from core.errors import PictureError
 from core.page_digits import find_digits
 from core.preprocessing import Digit, find_digit
@@ -35,7 +36,6 @@ PHOTOS: Final = 2000
 FOUND_FROM: Final = 0.5
 """Overlap of the boxes, what they share over what they cover, from which a digit is found."""
 PACKAGES: Final = (*NETWORK_PACKAGES, "opencv-python-headless")
-Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 Way = Callable[[NDArray[np.uint8]], list[Digit]]
 Row = tuple[str, bool, bool, int, bool, bool]
 
@@ -45,7 +45,7 @@ def measure(
     labels: NDArray[np.integer[Any]],
     seed: int,
     ways: dict[str, Way],
-    ask: Ask,
+    ask: Predict,
     temperature: float = 1.0,
 ) -> dict[str, Any]:
     """Photograph each digit once and let each way find and read it.
@@ -62,7 +62,7 @@ def measure(
     return {name: _figures(row) for name, row in rows.items()}
 
 
-def _one(photo: Photo, way: Way, ask: Ask, temperature: float) -> Row:
+def _one(photo: Photo, way: Way, ask: Predict, temperature: float) -> Row:
     """Kind of photo, right, found, digits that are none, refused, called no digit though right."""
     kind = f"{photo.paper}, {photo.pen}"
     try:

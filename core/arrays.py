@@ -1,9 +1,13 @@
 """Arrays of digits: what shape they have, and that nobody writes to what all visitors share."""
 
+from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""A network that answers: digits uint8 (n, 28, 28) to probabilities float32 (n, 10)."""
 
 _Array = TypeVar("_Array", bound=NDArray[Any])
 _SIDE: Final = 28

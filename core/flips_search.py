@@ -7,17 +7,16 @@ that is found is real, and the answer one step nearer is still the old one; but 
 changes and changes back between two values that were looked at is missed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.arrays import Predict
 from core.flips import KIND, NOTHING, Change, Digits, Kind, KindName, drawn
 
-Predict = Callable[[Digits], NDArray[np.float32]]
-"""From digits uint8 (n, 28, 28) to probabilities (n, 10): `core.inference.Predictor`'s."""
 LEAST_INK: Final = 0.25
 """With less of its ink left than this, a picture is no digit any more, and is not searched."""
 _AT_ONCE: Final = 64

@@ -9,12 +9,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from core.arrays import Predict
 from core.cut_out import cut_out
 from core.doubtful_pieces import parts_or_whole, settled
 from core.ink_pieces import Labels, Piece, gap, joined, pieces_of, shared_width, usual_height
 from core.page_ink import PageInk
 from core.text_lines import lines_of, tilt_of
-from core.touching import Judge, split
+from core.touching import split
 
 MOST: Final = 200
 """Digits of a picture that are read."""
@@ -29,7 +30,7 @@ SPECK: Final = 0.3
 """Pieces whose longer side is below this share of the usual height are no digits."""
 
 
-def digits_of(page: PageInk, judge: Judge | None) -> tuple[Labels, list[list[Piece]], float]:
+def digits_of(page: PageInk, judge: Predict | None) -> tuple[Labels, list[list[Piece]], float]:
     """The digits of a page in lines, the labels of their pixels, and their usual height."""
     labels, pieces = pieces_of(page.mask)
     pieces = [piece for piece in pieces if not _is_dust(piece, page)]
@@ -101,7 +102,7 @@ def _cut_apart(
     page: PageInk,
     height: float,
     fresh: Iterator[int],
-    judge: Judge | None,
+    judge: Predict | None,
     alone: bool,
 ) -> list[Piece]:
     """A line with its touching digits cut apart."""

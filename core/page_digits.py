@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from core.arrays import Predict
 from core.cut_out import boxed, cut_out
 from core.errors import PictureError
 from core.grouping import MOST, digits_of
@@ -20,7 +21,6 @@ from core.preprocessing import Digit, check_picture, find_digit, in_picture
 from core.second_looks import clearest
 from core.strokes import Box
 from core.text_lines import numbers_of
-from core.touching import Judge
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def find_digits(
     *,
     ink: Ink = "auto",
     paper: int | None = None,
-    judge: Judge | None = None,
+    judge: Predict | None = None,
 ) -> tuple[Found, ...]:
     """Find all digits of a picture: lines top to bottom, left to right; at most `MOST`.
 
@@ -77,7 +77,7 @@ def find_digits(
 
 
 def _on(
-    page: PageInk, picture: NDArray[np.uint8], ink: Ink, paper: int | None, judge: Judge | None
+    page: PageInk, picture: NDArray[np.uint8], ink: Ink, paper: int | None, judge: Predict | None
 ) -> tuple[Found, ...]:
     """The digits of a picture whose ink is known. Raises PictureError if there are none."""
     labels, lines, height = digits_of(page, judge)

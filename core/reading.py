@@ -6,7 +6,7 @@ A picture gives boxes (`core/page_digits.py`), a network gives ten probabilities
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -14,14 +14,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from core.arrays import Predict
 from core.page_digits import Found
 from core.refusal import Verdict, judge
 
 NO_DIGIT: Final = "?"
 """What stands in a number where there is something that is no digit."""
-
-Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""A network: uint8 (n, 28, 28) to probabilities, float32 (n, 10)."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,9 @@ class Reading:
         return NO_DIGIT if self.verdict.kind == "not a digit" else str(self.verdict.digit)
 
 
-def read_found(found: Sequence[Found], ask: Ask, temperature: float = 1.0) -> tuple[Reading, ...]:
+def read_found(
+    found: Sequence[Found], ask: Predict, temperature: float = 1.0
+) -> tuple[Reading, ...]:
     """Let a network read all digits of a picture, in one batch.
 
     Args:

@@ -16,10 +16,10 @@ from typing import Final, TypeVar
 
 import numpy as np
 
+from core.arrays import Predict
 from core.digit_gate import HARDLY_A_DIGIT, digitness
 from core.errors import PictureError
 from core.preprocessing import Digit
-from core.touching import Judge
 
 WEAK: Final = 0.3
 """Digitness, 0 to 1: where nothing in a photo has more, it is looked at again."""
@@ -39,7 +39,7 @@ def clearest(
     looks: Iterable[Callable[[], Sequence[T]]],
     digit: Callable[[T], Digit],
     side: int,
-    judge: Judge,
+    judge: Predict,
 ) -> Sequence[T]:
     """What shows a digit most clearly: what was found first, or what one of the other looks finds.
 
@@ -67,7 +67,7 @@ def clearest(
     return chosen
 
 
-def _is_doubtful(found: Sequence[Digit], judge: Judge) -> bool:
+def _is_doubtful(found: Sequence[Digit], judge: Predict) -> bool:
     best = _best(found)
     if best >= WEAK:
         return False

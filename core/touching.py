@@ -18,10 +18,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.arrays import Predict
 from core.ink_pieces import Labels, Mask, Piece
 
-Judge = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""A network: uint8 (n, 28, 28) to probabilities float32 (n, 10)."""
 Show = Callable[[Labels, Piece], NDArray[np.uint8]]
 """How a piece looks to a network: uint8 (28, 28)."""
 
@@ -66,7 +65,7 @@ def split(
     height: float,
     fresh: Iterator[int],
     show: Show,
-    judge: Judge | None,
+    judge: Predict | None,
     alone: bool = False,
 ) -> list[Piece]:
     """A piece cut into its digits, left to right; the piece alone if it is one digit.
@@ -77,7 +76,7 @@ def split(
         height: the usual height of the digits in its line.
         fresh: numbers that `labels` does not hold yet, for the parts.
         show: see `Show`.
-        judge: see `Judge`; None to go by shape alone.
+        judge: a network; None to go by shape alone.
         alone: whether the piece is all that there is: then it is more likely one digit.
     """
     done: list[Piece] = []
@@ -103,7 +102,7 @@ def _halved(
     height: float,
     fresh: Iterator[int],
     show: Show,
-    judge: Judge | None,
+    judge: Predict | None,
     unjudged: float,
 ) -> tuple[Piece, Piece] | None:
     """Cut a piece in two, in `labels` too; None if it is one digit."""
@@ -140,7 +139,7 @@ def _halved(
     return _apply(labels, piece, own, cuts[worth[best]], fresh)
 
 
-def _sure(judge: Judge, pictures: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
+def _sure(judge: Predict, pictures: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
     """The logarithm of the probability that each picture's answer has."""
     answers = judge(np.stack(pictures)).max(axis=1).astype(np.float64)
     return np.log(np.maximum(answers, 1e-6))

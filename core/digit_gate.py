@@ -29,6 +29,9 @@ NONE: Final = 10
 HARDLY_A_DIGIT: Final = 0.07
 """Digitness, 0 to 1. Of the digits kept from the gate 0.5 % lie below it (the mean of six kinds),
 and 90 % of the no-digits (the mean of nineteen)."""
+WEAKLY_A_DIGIT: Final = 0.3
+"""Digitness below which a piece of a photo may be only a part of a digit, and a photo in which
+nothing has more is looked at again."""
 BATCH: Final = 32
 """Pictures that are asked at once, each five times."""
 _MOVES: Final = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))

@@ -14,21 +14,18 @@ from typing import Final
 import numpy as np
 
 from core.cut_out import cut_out
-from core.digit_gate import HARDLY_A_DIGIT, digitness
+from core.digit_gate import HARDLY_A_DIGIT, WEAKLY_A_DIGIT, digitness
 from core.errors import PictureError
-from core.ink_pieces import Labels, Piece, gap, joined
+from core.ink_pieces import MOST_DIGITS, Labels, Piece, gap, joined
 from core.page_ink import PageInk
 from core.text_lines import SAME_LINE
 
 CLEARLY: Final = 0.5
 """Digitness, 0 to 1, from which something is taken for a digit."""
-WEAKLY: Final = 0.3
-"""Digitness below which a piece may be only a part of a digit."""
 NEAR: Final = 0.3  # of the larger piece's longer side: how far a part may be from the rest
 HIGHEST: Final = 1.7  # times the higher one of two pieces: what they may measure together
 WIDEST: Final = 1.8  # times its height: no digit is wider
 FRAGMENTS: Final = 5  # at most, of one digit
-MOST: Final = 200  # pieces that are asked about; more than that is a texture, and takes seconds
 MOST_WEAK: Final = 40  # of them that are tried with their neighbours
 COMPANY: Final = 2  # clear digits beside a piece: what stands among digits was written
 
@@ -38,11 +35,11 @@ def settled(labels: Labels, pieces: Sequence[Piece], page: PageInk) -> list[Piec
 
     What stands in a line of digits stays, whatever it is: it was written there.
     """
-    if not 2 <= len(pieces) <= MOST:
+    if not 2 <= len(pieces) <= MOST_DIGITS:  # more is a texture, and takes seconds
         return list(pieces)
     like = dict(zip(pieces, _digitness(labels, pieces, page), strict=True))
     _join_all(like, labels, page)
-    weak = sorted((p for p in like if like[p] < WEAKLY), key=lambda p: p.area)
+    weak = sorted((p for p in like if like[p] < WEAKLY_A_DIGIT), key=lambda p: p.area)
     for piece in weak[:MOST_WEAK]:
         _join(piece, like, labels, page)
     if max(like.values()) < CLEARLY:
@@ -56,7 +53,7 @@ def parts_or_whole(labels: Labels, parts: list[Piece], page: PageInk) -> list[Pi
         return parts
     whole = joined(parts)
     (uncut,) = _digitness(labels, [whole], page)
-    return [whole] if uncut >= WEAKLY else parts
+    return [whole] if uncut >= WEAKLY_A_DIGIT else parts
 
 
 def _join_all(like: dict[Piece, float], labels: Labels, page: PageInk) -> None:
@@ -65,7 +62,10 @@ def _join_all(like: dict[Piece, float], labels: Labels, page: PageInk) -> None:
     Of a broken digit, two fragments are often no more of a digit than one is.
     """
     parts = list(like)
-    if not 3 <= len(parts) <= FRAGMENTS or sum(value >= WEAKLY for value in like.values()) > 1:
+    if (
+        not 3 <= len(parts) <= FRAGMENTS
+        or sum(value >= WEAKLY_A_DIGIT for value in like.values()) > 1
+    ):
         return
     both = joined(parts)
     close = all(any(_near(one, other) for other in parts if other is not one) for one in parts)
@@ -93,7 +93,7 @@ def _join(piece: Piece, like: dict[Piece, float], labels: Labels, page: PageInk)
 
 def _enough(before: float) -> float:
     """How much of a digit pieces must be together, if the best of them is `before` by itself."""
-    return WEAKLY if before < HARDLY_A_DIGIT else max(CLEARLY, before - 0.05)
+    return WEAKLY_A_DIGIT if before < HARDLY_A_DIGIT else max(CLEARLY, before - 0.05)
 
 
 def _may_join(piece: Piece, other: Piece) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import count
+from itertools import count, permutations
 from typing import Final
 
 import numpy as np
@@ -12,13 +12,20 @@ from numpy.typing import NDArray
 from core.arrays import Predict
 from core.cut_out import cut_out
 from core.doubtful_pieces import parts_or_whole, settled
-from core.ink_pieces import Labels, Piece, gap, joined, pieces_of, shared_width, usual_height
+from core.ink_pieces import (
+    MOST_DIGITS,
+    Labels,
+    Piece,
+    gap,
+    joined,
+    pieces_of,
+    shared_width,
+    usual_height,
+)
 from core.page_ink import PageInk
 from core.text_lines import lines_of, tilt_of
 from core.touching import split
 
-MOST: Final = 200
-"""Digits of a picture that are read."""
 FRAGMENT: Final = 0.6
 """Pieces lower than this share of the usual height may be fragments of their neighbours."""
 FLAT: Final = 1.25
@@ -49,7 +56,7 @@ def digits_of(page: PageInk, judge: Predict | None) -> tuple[Labels, list[list[P
     tilt = tilt_of(whole, height)
     rows = lines_of(whole, height, tilt)
     lines = [[whole[k] for k in row] for row in rows]
-    lines = _at_most(lines, MOST)
+    lines = _at_most(lines, MOST_DIGITS)
     fresh = count(int(labels.max()) + 1)
     alone = len(whole) == 1
     lines = [_cut_apart(labels, line, page, height, fresh, judge, alone) for line in lines]
@@ -183,18 +190,20 @@ def _flat_halves(one: Piece, other: Piece, both: Piece) -> bool:
 
 def _join_tall(groups: list[list[Piece]], height: float) -> None:
     """Join tall pieces that lie in one another's columns: the strokes of an open 4."""
-    k = 0
-    while k < len(groups):
-        one = joined(groups[k])
-        for j in range(len(groups)):
-            other = joined(groups[j])
-            if j == k or shared_width(one, other) < 0.6:
-                continue
-            both = joined([one, other])
-            near = both.height <= 1.3 * height and gap(one, other) <= 0.3 * height
-            if near or _flat_halves(one, other, both):
-                groups[k] += groups[j]
-                del groups[j]
-                k = -1
-                break
-        k += 1
+    while pair := _tall_pair([joined(group) for group in groups], height):
+        kept, other = pair
+        groups[kept] += groups[other]
+        del groups[other]
+
+
+def _tall_pair(pieces: list[Piece], height: float) -> tuple[int, int] | None:
+    """The first two pieces that are strokes of one digit by their places, if there are any."""
+    for k, j in permutations(range(len(pieces)), 2):
+        one, other = pieces[k], pieces[j]
+        if shared_width(one, other) < 0.6:
+            continue
+        both = joined([one, other])
+        near = both.height <= 1.3 * height and gap(one, other) <= 0.3 * height
+        if near or _flat_halves(one, other, both):
+            return k, j
+    return None

@@ -19,6 +19,8 @@ Labels = NDArray[np.int32]
 
 MOST_PIECES: Final = 1500
 """More pieces that could be strokes are no writing but a texture."""
+MOST_DIGITS: Final = 200
+"""Digits of a picture that are read; more pieces that may be digits are not asked about."""
 
 
 @dataclass(frozen=True)

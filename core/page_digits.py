@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from core.arrays import Predict
 from core.cut_out import boxed, cut_out
 from core.errors import PictureError
-from core.grouping import MOST, digits_of
-from core.ink_pieces import Labels, Piece
+from core.grouping import digits_of
+from core.ink_pieces import MOST_DIGITS, Labels, Piece
 from core.page_ink import PageInk, ink_of
 from core.page_light import CLOSER
 from core.paper import Ink
@@ -45,7 +45,7 @@ def find_digits(
     paper: int | None = None,
     judge: Predict | None = None,
 ) -> tuple[Found, ...]:
-    """Find all digits of a picture: lines top to bottom, left to right; at most `MOST`.
+    """Find all digits of a picture: lines top to bottom, left to right; at most `MOST_DIGITS`.
 
     Args:
         picture: uint8 (height, width) grey, (height, width, 3) RGB or (height, width, 4) RGBA.
@@ -92,7 +92,7 @@ def _on(
             box = in_picture(digit.box, page.grey.shape, picture.shape)
             found.append(Found(boxed(digit, box), row, number + place))
         number += within[-1] + 1
-    return tuple(found[:MOST])
+    return tuple(found[:MOST_DIGITS])
 
 
 def digit_on(page: PageInk, shape: tuple[int, ...], box: Box) -> Digit:

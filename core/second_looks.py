@@ -17,12 +17,10 @@ from typing import Final, TypeVar
 import numpy as np
 
 from core.arrays import Predict
-from core.digit_gate import HARDLY_A_DIGIT, digitness
+from core.digit_gate import HARDLY_A_DIGIT, WEAKLY_A_DIGIT, digitness
 from core.errors import PictureError
 from core.preprocessing import Digit
 
-WEAK: Final = 0.3
-"""Digitness, 0 to 1: where nothing in a photo has more, it is looked at again."""
 CLEAR: Final = 0.7
 """Digitness from which something that a second look shows is believed."""
 SURE: Final = 0.9
@@ -69,7 +67,7 @@ def clearest(
 
 def _is_doubtful(found: Sequence[Digit], judge: Predict) -> bool:
     best = _best(found)
-    if best >= WEAK:
+    if best >= WEAKLY_A_DIGIT:
         return False
     if best < HARDLY_A_DIGIT or len(found) > 1:
         return True

@@ -26,7 +26,7 @@ NEAR: Final = 0.3  # of the larger piece's longer side: how far a part may be fr
 HIGHEST: Final = 1.7  # times the higher one of two pieces: what they may measure together
 WIDEST: Final = 1.8  # times its height: no digit is wider
 FRAGMENTS: Final = 5  # at most, of one digit
-MOST_WEAK: Final = 40  # of them that are tried with their neighbours
+MOST_WEAK: Final = 40  # pieces that are tried with their neighbours
 COMPANY: Final = 2  # clear digits beside a piece: what stands among digits was written
 
 

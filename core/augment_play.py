@@ -10,6 +10,7 @@ from dataclasses import astuple, dataclass
 from functools import lru_cache
 from typing import Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -161,6 +162,20 @@ def changed(digits: Digits, changes: Sequence[Change], seed: int) -> Digits:
         for place, (digit, change) in enumerate(zip(moved, changes, strict=True))
     ]
     return np.stack(done) if done else moved
+
+
+def grow_strokes(picture: NDArray[np.uint8], radius: int) -> NDArray[np.uint8]:
+    """Move every edge of light ink outwards: grey-scale dilation with a disc.
+
+    Args:
+        picture: uint8 (height, width), 0 is background.
+        radius: the disc's radius in pixels; negative moves edges inwards (erosion).
+    """
+    across = np.arange(-abs(radius), abs(radius) + 1)
+    disc = (across**2 + across[:, None] ** 2 <= radius**2).astype(np.uint8)
+    morph = cv2.dilate if radius > 0 else cv2.erode
+    moved = morph(picture, disc, borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
+    return np.asarray(moved, np.uint8)
 
 
 @lru_cache(maxsize=8)

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.arrays import check_digit, read_only
+from core.augment_play import grow_strokes
 from core.parameters import Parameter
 
 Digits = NDArray[np.uint8]
@@ -274,17 +275,13 @@ def _pen(ink: bytes, wider: float) -> Digits:
 
 @lru_cache(maxsize=_PENS_KEPT)
 def _grown(ink: bytes, radius: int) -> Digits:
-    """Grey-scale dilation by a disc, or erosion if the radius is negative: it moves every edge.
+    """The enlarged picture with every edge moved outwards, or inwards if the radius is negative.
 
     Only the digit with some of its room can change, and that is all that is looked at.
     """
     large = _enlarged(ink)
     if radius:
-        across = np.arange(-abs(radius), abs(radius) + 1)
-        disc = (across**2 + across[:, None] ** 2 <= radius**2).astype(np.uint8)
         margin = _ROOM * _FINE - abs(radius)
         part = slice(margin, len(large) - margin)
-        morph = cv2.dilate if radius > 0 else cv2.erode
-        edge = cv2.BORDER_CONSTANT
-        large[part, part] = morph(large[part, part], disc, borderType=edge, borderValue=(0,))
+        large[part, part] = grow_strokes(large[part, part], radius)
     return read_only(large)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.answered import Answered
 from core.arrays import check_digits, read_only
-from core.augment_play import Change, changed
+from core.augment_play import Change, changed, grow_strokes
 from core.digit_stats import split_of
 from core.parameters import Parameter
 from core.runs import Network
@@ -222,22 +222,15 @@ def _answer(asked: Answered, stress: Stress) -> Answered:
 
 
 def _thickened(images: Digits, pixels: float) -> Digits:
-    """Strokes wider by so many pixels: grey-scale dilation with a disc, or erosion.
-
-    A disc of half that radius lets a stroke grow by as much on either side.
-    """
-    radius = round(abs(pixels) / 2 * _FINE)
+    """Strokes wider by so many pixels: half of it on either side."""
+    radius = round(pixels / 2 * _FINE)
     if not radius:
         return images
     n, side = len(images), _SIDE + 2 * _MARGIN
     framed = np.pad(images, ((0, 0), (_MARGIN, _MARGIN), (_MARGIN, _MARGIN)))
     # One tall picture of all digits: one call instead of a thousand.
     tall = framed.reshape(n * side, side).repeat(_FINE, axis=0).repeat(_FINE, axis=1)
-    across = np.arange(-radius, radius + 1)
-    disc = (across**2 + across[:, None] ** 2 <= radius**2).astype(np.uint8)
-    morph = cv2.dilate if pixels > 0 else cv2.erode
-    grown = morph(tall, disc, borderType=cv2.BORDER_CONSTANT, borderValue=(0,))
-    small = cv2.resize(grown, (side, n * side), interpolation=cv2.INTER_AREA)
+    small = cv2.resize(grow_strokes(tall, radius), (side, n * side), interpolation=cv2.INTER_AREA)
     inner = slice(_MARGIN, _MARGIN + _SIDE)
     return np.ascontiguousarray(small.reshape(n, side, side)[:, inner, inner], np.uint8)
 

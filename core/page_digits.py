@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,15 +60,16 @@ def find_digits(
         ValueError: `paper` is no tone.
     """
     page = inked(picture, ink, paper)
-    found = _on(page, picture, ink, paper, judge)
+    whole = _Whole(picture, ink, paper)
+    found = _on(page, whole, judge)
     if page.even or judge is None:
         return found
 
     def closer(widest: float) -> tuple[Found, ...]:
-        return _on(ink_of(picture, ink, paper, widest), picture, ink, paper, judge)
+        return _on(ink_of(picture, ink, paper, widest), whole, judge)
 
     def alone() -> tuple[Found, ...]:
-        return (Found(find_digit(picture, ink=ink, paper=paper), 0, 0),)
+        return (Found(whole.digit(), 0, 0),)
 
     looks: list[Callable[[], tuple[Found, ...]]]
     looks = [*(partial(closer, widest) for widest in CLOSER), alone]
@@ -76,20 +77,39 @@ def find_digits(
     return tuple(clearest(found, looks, lambda one: one.digit, side, judge))
 
 
-def _on(
-    page: PageInk, picture: NDArray[np.uint8], ink: Ink, paper: int | None, judge: Predict | None
-) -> tuple[Found, ...]:
+class _Whole:
+    """What `find_digit` makes of a picture: worked out once, and only if it is asked for."""
+
+    def __init__(self, picture: NDArray[np.uint8], ink: Ink, paper: int | None) -> None:
+        self.shape = picture.shape
+        self._make = partial(find_digit, picture, ink=ink, paper=paper)
+
+    def digit(self) -> Digit:
+        """The digit of the picture. Raises PictureError if there is none."""
+        if isinstance(self._made, PictureError):
+            raise self._made
+        return self._made
+
+    @cached_property
+    def _made(self) -> Digit | PictureError:
+        try:
+            return self._make()
+        except PictureError as error:
+            return error
+
+
+def _on(page: PageInk, whole: _Whole, judge: Predict | None) -> tuple[Found, ...]:
     """The digits of a picture whose ink is known. Raises PictureError if there are none."""
     labels, lines, height = digits_of(page, judge)
     if sum(map(len, lines)) <= 1:
-        return (_only_one(picture, page, labels, lines, ink, paper),)
+        return (_only_one(page, labels, lines, whole),)
     found: list[Found] = []
     number = 0
     for row, line in enumerate(lines):
         within = numbers_of(line, height)
         for piece, place in zip(line, within, strict=True):
             digit = cut_out(page, labels, piece)
-            box = in_picture(digit.box, page.grey.shape, picture.shape)
+            box = in_picture(digit.box, page.grey.shape, whole.shape)
             found.append(Found(boxed(digit, box), row, number + place))
         number += within[-1] + 1
     return tuple(found[:MOST_DIGITS])
@@ -130,28 +150,21 @@ def inked(picture: NDArray[np.uint8], ink: Ink, paper: int | None) -> PageInk:
     return ink_of(picture, ink, paper)
 
 
-def _only_one(
-    picture: NDArray[np.uint8],
-    page: PageInk,
-    labels: Labels,
-    lines: list[list[Piece]],
-    ink: Ink,
-    paper: int | None,
-) -> Found:
+def _only_one(page: PageInk, labels: Labels, lines: list[list[Piece]], whole: _Whole) -> Found:
     """The digit of a picture with one digit: what `find_digit` makes of it, if it finds the same.
 
     `find_digit` knows that there is one, and keeps the faint ends that a page's rules drop.
     """
     if not lines:
-        return Found(find_digit(picture, ink=ink, paper=paper), 0, 0)
+        return Found(whole.digit(), 0, 0)
     try:
-        alone = find_digit(picture, ink=ink, paper=paper)
+        alone = whole.digit()
     except PictureError:
         if page.even:
             raise
         alone = None
     digit = cut_out(page, labels, lines[0][0])
-    digit = boxed(digit, in_picture(digit.box, page.grey.shape, picture.shape))
+    digit = boxed(digit, in_picture(digit.box, page.grey.shape, whole.shape))
     if alone is not None and _alike(alone.box, digit.box):
         return Found(alone, 0, 0)
     return Found(digit, 0, 0)

@@ -156,10 +156,12 @@ def _opened_paper(light: Grey, share: float) -> Grey:
     small = _copy(light, SMALL)
     size = small.shape
     k = max(3, int(share * max(size[0], size[1]))) | 1
-    opened = cv2.morphologyEx(small, cv2.MORPH_OPEN, np.ones((k, k), np.uint8))
+    brush = np.ones((k, k), np.uint8)
+    opened = np.asarray(cv2.morphologyEx(small, cv2.MORPH_OPEN, brush), np.uint8)
     off = np.asarray(cv2.subtract(small, opened), np.uint8)
     limit = max(5.0, 0.5 * float(cv2.threshold(off, 0, 255, cv2.THRESH_OTSU)[0]))
-    plain = np.asarray(cv2.erode((off <= limit).astype(np.uint8), np.ones((3, 3), np.uint8)))
+    even = (off <= limit).astype(np.uint8)
+    plain = np.asarray(cv2.erode(even, np.ones((3, 3), np.uint8)), np.uint8)
     sigma = max(1.0, max(size[0], size[1]) / 48)
     fine = blur_within(small, plain, sigma, least=0.05, otherwise=opened)
     # Across the paper's edge a mean would mix paper and table; the opening does not.

@@ -147,7 +147,8 @@ def _paper(grey: Grey) -> Grey:
     rough = np.asarray(cv2.medianBlur(flat, max(3, min(size) // 2 | 1)), np.uint8)
     off = cv2.absdiff(flat, rough)
     limit = max(6.0, 0.6 * float(cv2.threshold(off, 0, 255, cv2.THRESH_OTSU)[0]))
-    plain = cv2.erode((off <= limit).astype(np.uint8), np.ones((3, 3), np.uint8))
+    even = (off <= limit).astype(np.uint8)
+    plain = np.asarray(cv2.erode(even, np.ones((3, 3), np.uint8)), np.uint8)
     sigma = max(1.0, max(size) / 16)
     fine = blur_within(flat, plain, sigma, least=0.02, otherwise=rough) - 128 + trend
     return enlarge_tones(fine.astype(np.float32), grey.shape)

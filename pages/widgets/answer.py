@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core import figures
+from core import figures, text
 from core.digit_sheet import sheet_url
 from core.evaluation import UNSURE_BELOW
 from core.palette import OTHER, TEXT
@@ -98,7 +98,7 @@ def in_words(reading: Reading) -> str:
     verdict = reading.verdict
     if verdict.kind == "not a digit":
         return "not a digit"
-    sure = figures.percent(verdict.confidence)
+    sure = text.percent(verdict.confidence)
     if verdict.kind == "unsure":
         others = "" if verdict.confidence >= UNSURE_BELOW else f" or {verdict.second}"
         return f"{verdict.digit}{others}, unsure ({sure})"
@@ -137,7 +137,7 @@ def _which_epoch(ready: ReadyNetwork) -> None:
 
 def _headline(one: Reading, ready: ReadyNetwork) -> None:
     verdict = one.verdict
-    sure = figures.percent(verdict.confidence)
+    sure = text.percent(verdict.confidence)
     if verdict.kind == "sure":
         st.metric("The network reads", str(verdict.digit), help=_how_sure(ready))
         st.caption(f"with a probability of {sure}")
@@ -155,7 +155,7 @@ def _doubt(one: Reading, ready: ReadyNetwork, sure: str) -> None:
         st.caption(f"{sure} for {verdict.digit}, if it is a digit: it hardly looks like one.")
         return
     st.metric(asked, f"{verdict.digit} or {verdict.second}?", help=_how_sure(ready))
-    other = figures.percent(float(_calibrated(one, ready)[verdict.second]))
+    other = text.percent(float(_calibrated(one, ready)[verdict.second]))
     st.caption(
         f"{sure} for {verdict.digit}, {other} for {verdict.second}: written more clearly, it may "
         "know better."
@@ -186,7 +186,7 @@ def _whole(readings: Sequence[Reading]) -> None:
     st.caption(
         f"{len(readings)} digits: {', '.join(doubtful)}"
         if doubtful
-        else f"of the least sure one the probability is {figures.percent(least)}"
+        else f"of the least sure one the probability is {text.percent(least)}"
     )
 
 
@@ -210,7 +210,7 @@ def _cards(readings: Sequence[Reading], chosen: int, on_choose: Callable[[int], 
 def _note(one: Reading) -> str:
     if one.verdict.kind == "not a digit":
         return "no digit"
-    return f"{one.text} · {figures.percent(one.verdict.confidence)}"
+    return f"{one.text} · {text.percent(one.verdict.confidence)}"
 
 
 def _were_it_a_digit(one: Reading, probabilities: list[float]) -> None:
@@ -219,7 +219,7 @@ def _were_it_a_digit(one: Reading, probabilities: list[float]) -> None:
     They stay where they are instead of being folded: a digit that is being drawn is no digit for
     its first strokes, and the page must not jump with each of these.
     """
-    sure = figures.percent(one.verdict.confidence)
+    sure = text.percent(one.verdict.confidence)
     st.caption(
         f"Were it a digit: {one.verdict.digit}, with {sure}. A network that knows nothing but "
         "digits always names one; this is no answer."
@@ -230,7 +230,7 @@ def _were_it_a_digit(one: Reading, probabilities: list[float]) -> None:
 def _chart(probabilities: list[float] | None, *, muted: bool = False) -> None:
     bars = figures.probability_bars(probabilities, TEXT.get(st.context.theme.type or ""))
     if muted and probabilities is not None:
-        plain = [figures.percent(share) for share in probabilities]
+        plain = [text.percent(share) for share in probabilities]
         bars.update_traces(marker={"color": OTHER, "opacity": MUTED}, text=plain)
     st.plotly_chart(
         bars,

@@ -1,11 +1,11 @@
 """The augmentation playground's sliders: how far a digit is changed, and what training can do."""
 
 import streamlit as st
-from core.parameters import Parameter
 
 from core.augment_hints import in_words
 from core.augment_play import MOST, Change, beyond_training, starts
 from core.elastic import PAPER_ALPHA, PAPER_SIGMA
+from core.parameters import Parameter
 
 _FIRST = "katariya"
 _COLUMN = 220

@@ -24,6 +24,7 @@ from tests.conftest import dense_recipe, provenance
 ROOT = Path(__file__).resolve().parents[1]
 # Nobody, root neither, can make a folder below a file: what is missing cannot be downloaded.
 NO_DOWNLOAD = str(ROOT / "LICENSE" / "keras")
+OPTIONS = ("--dataset", "mnist-sample", "--epochs", "1", "--seed", "3")
 NOBODY_LISTENS = "http://127.0.0.1:9"
 
 
@@ -99,12 +100,16 @@ def is_one_sentence(text: str) -> bool:
     return len(text.strip().splitlines()) == 1 and "Traceback" not in text
 
 
-@pytest.fixture
-def seven(tmp_path: Path) -> Path:
+def draw_seven(folder: Path) -> Path:
     picture = Image.new("L", (200, 160), 255)
     ImageDraw.Draw(picture).line([(70, 30), (130, 30), (95, 140)], fill=0, width=12)
-    picture.save(tmp_path / "seven.png")
-    return tmp_path / "seven.png"
+    picture.save(folder / "seven.png")
+    return folder / "seven.png"
+
+
+@pytest.fixture
+def seven(tmp_path: Path) -> Path:
+    return draw_seven(tmp_path)
 
 
 @pytest.mark.parametrize("command", ["", "datasets", "download", "train", "evaluate", "predict"])
@@ -227,20 +232,71 @@ def test_json_has_null_for_what_is_not_finite(
     assert read["probabilities"] == [None] * 10
 
 
-def test_an_unwritable_output_folder_is_a_sentence(tmp_path: Path) -> None:
+# Each process pays for TensorFlow's import: what a command does in one of its own, `train` shows.
+IN_A_ROW = """
+import contextlib, io, json, sys
+from core.__main__ import main
+
+said = []
+for arguments in json.loads(sys.argv[1]):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = main(arguments)
+    said.append((status, out.getvalue(), err.getvalue()))
+print(json.dumps(said))
+"""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What was said when a run `mine` was trained, continued, asked; and other commands with it."""
+
+    runs: Path
+    train: subprocess.CompletedProcess[str]
+    more: Said
+    predict: Said
+    evaluate: Said
+    unwritable: Said
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("commands")
+    own = {"DIGITSCOPE_RUNS": str(folder / "runs")}
+    recipe = folder / "recipe.json"
+    recipe.write_text(preset("purawr").recipe.to_json())
+    done = core(
+        "train", "--recipe", str(recipe), *OPTIONS, "--out", str(folder / "runs" / "mine"), **own
+    )
     # Root may write anywhere, but nobody can make a folder inside a file.
-    (tmp_path / "file").write_text("in the way")
-    out = tmp_path / "file" / "run"
-    done = core("train", "--preset", "purawr", "--dataset", "mnist-sample", "--out", str(out))
-    assert done.returncode == 1
-    assert str(out) in done.stderr
-    assert "Traceback" not in done.stderr
+    (folder / "file").write_text("in the way")
+    commands = [
+        ["continue", "mine", "--epochs", "2"],
+        ["predict", "--run", "mine", str(draw_seven(folder))],
+        ["evaluate", "fast", "--dataset", "mnist-sample", "--json"],
+        ["train", "--preset", "purawr", *OPTIONS, "--out", str(folder / "file" / "run")],
+    ]
+    row = subprocess.run(
+        [sys.executable, "-c", IN_A_ROW, json.dumps(commands)],
+        cwd=ROOT,
+        env=settings(**own),
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=110,
+        check=True,
+    )
+    return Trained(folder / "runs", done, *(Said(*said) for said in json.loads(row.stdout)))
 
 
-def test_evaluate_counts_like_the_stored_answers() -> None:
-    done = core("evaluate", "fast", "--dataset", "mnist-sample", "--json")
-    assert done.returncode == 0
-    found = json.loads(done.stdout)
+def test_an_unwritable_output_folder_is_a_sentence(mine: Trained) -> None:
+    assert mine.unwritable.returncode == 1
+    assert str(mine.runs.parent / "file" / "run") in mine.unwritable.stderr
+    assert "Traceback" not in mine.unwritable.stderr
+
+
+def test_evaluate_counts_like_the_stored_answers(mine: Trained) -> None:
+    assert mine.evaluate.returncode == 0
+    found = json.loads(mine.evaluate.stdout)
     stored = json.loads((ROOT / "models" / "fast" / "run.json").read_text())
     wrong = stored["metrics"]["mnist-sample"]["wrong"]
     assert found["run"] == "fast"
@@ -250,28 +306,20 @@ def test_evaluate_counts_like_the_stored_answers() -> None:
 
 
 def test_train_makes_a_run_that_the_other_commands_can_use(
-    here: Here, tmp_path: Path, seven: Path, monkeypatch: pytest.MonkeyPatch
+    here: Here, mine: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = {"DIGITSCOPE_RUNS": str(tmp_path / "runs")}
-    monkeypatch.setenv("DIGITSCOPE_RUNS", own["DIGITSCOPE_RUNS"])
-    options = ["--dataset", "mnist-sample", "--epochs", "1", "--seed", "3"]
-    recipe = tmp_path / "recipe.json"
-    recipe.write_text(preset("purawr").recipe.to_json())
-    done = core(
-        "train", "--recipe", str(recipe), *options, "--out", str(tmp_path / "runs" / "mine"), **own
-    )
-    assert done.returncode == 0, done.stderr
-    assert "42,310" in done.stdout
-    assert "wrong of 1,000" in done.stdout
+    monkeypatch.setenv("DIGITSCOPE_RUNS", str(mine.runs))
+    assert mine.train.returncode == 0, mine.train.stderr
+    assert "42,310" in mine.train.stdout
+    assert "wrong of 1,000" in mine.train.stdout
     assert "mine" in here("runs").stdout
-    more = core("continue", "mine", "--epochs", "2", **own)
-    assert more.returncode == 0, more.stderr
-    assert "epoch 2:" in more.stderr
-    assert "epoch 1:" not in more.stderr
+    assert mine.more.returncode == 0, mine.more.stderr
+    assert "epoch 2:" in mine.more.stderr
+    assert "epoch 1:" not in mine.more.stderr
     twice = here("continue", "mine")
     assert (twice.returncode, is_one_sentence(twice.stderr)) == (1, True)
     assert "2 epochs already" in twice.stderr
-    assert core("predict", "--run", "mine", str(seven), **own).returncode == 0
-    again = here("train", "--preset", "purawr", *options, "--out", str(tmp_path / "runs" / "mine"))
+    assert mine.predict.returncode == 0
+    again = here("train", "--preset", "purawr", *OPTIONS, "--out", str(mine.runs / "mine"))
     assert again.returncode == 1
     assert "there already" in again.stderr

@@ -1,12 +1,9 @@
 """Exported code: it runs by itself, trains the same network, and answers as the run did."""
 
 import json
-import os
 import re
 import runpy
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +32,8 @@ from core.presets import PRESETS
 from core.recipes import Augmentation, Optimizer, Recipe, Schedule
 from core.runs import Run
 from tests.conftest import conv_recipe, dense_recipe, forget_full_mnist
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 
 def awkward(**changes: object) -> Recipe:
@@ -99,9 +98,11 @@ def tampered(source: Path, target: Path, old: str, new: str) -> None:
     (target / "train.py").write_text(text.replace(old, new), "utf-8")
 
 
-# Runs in a process that cannot import anything of ours, as for whoever unpacks the files.
+# A cell after the notebook's own, in the notebook's process: it cannot import anything of ours, as
+# with whoever unpacks the files.
 JUDGE = """
 import contextlib, io, json, runpy, sys
+from importlib.util import find_spec
 from pathlib import Path
 
 def run(script, *arguments):
@@ -119,8 +120,8 @@ def summary(script):
     runpy.run_path(str(script))["build_network"]().summary(print_fn=lines.append)
     return "\\n".join(lines)
 
-place = Path(sys.argv[1])
-assert not any("core" in path for path in sys.path)
+place = Path.cwd().parent
+assert find_spec("core") is None
 first_epoch = run(place / "own/train.py", "--epochs", "1")
 checks = {
     folder.name: run(folder / "train.py", "--check") for folder in sorted(place.iterdir())
@@ -136,7 +137,7 @@ class Told:
     """What exported code printed in a process of its own."""
 
     run: Run
-    folder: Path
+    notebook: str
     first_epoch: str
     checks: dict[str, str]
     summaries: dict[str, str]
@@ -145,7 +146,7 @@ class Told:
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
-    """One process for all scripts: most of its time goes into TensorFlow."""
+    """The notebook, and all scripts, in one process: most of its time goes into TensorFlow."""
     run = trained_by_hand(tmp_path_factory.mktemp("runs") / "awkward")
     place = tmp_path_factory.mktemp("unpacked")
     own = lay(place / "own", export.bundle(run))
@@ -158,16 +159,21 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     lay(own / "presets", {})
     for name, preset in PRESETS.items():
         (own / "presets" / f"{name}.py").write_text(export.script(preset.recipe), "utf-8")
-    # Offline, as nothing answers on the proxy, and without a copy of the full MNIST.
-    offline = {"https_proxy": "http://127.0.0.1:9", "no_proxy": "", "KERAS_HOME": str(place.parent)}
-    subprocess.run(
-        [sys.executable, "-I", "-c", JUDGE, str(place)],
-        cwd=place,
-        check=True,
-        timeout=110,
-        env={**os.environ, **offline, "MNIST_NPZ": ""},
-    )
-    return Told(run, own, *json.loads((place / "told.json").read_text("utf-8")))
+    notebook = nbformat.reads((own / "train.ipynb").read_text("utf-8"), as_version=4)
+    notebook.cells.append(nbformat.v4.new_code_cell(JUDGE))
+    with pytest.MonkeyPatch.context() as patch:
+        # Offline, as nothing answers on the proxy, and without a copy of the full MNIST.
+        patch.setenv("https_proxy", "http://127.0.0.1:9")
+        patch.setenv("no_proxy", "")
+        patch.setenv("KERAS_HOME", str(place.parent))
+        patch.setenv("MNIST_NPZ", "")
+        patch.delenv("PYTHONPATH", raising=False)
+        NotebookClient(
+            notebook, timeout=200, kernel_name="python3", resources={"metadata": {"path": own}}
+        ).execute()
+    outputs = [out for cell in notebook.cells[:-1] for out in cell.get("outputs", [])]
+    text = "".join(out["text"] for out in outputs if out.get("name") == "stdout")
+    return Told(run, text, *json.loads((place / "told.json").read_text("utf-8")))
 
 
 def loss_in(text: str) -> float:
@@ -223,18 +229,12 @@ def test_script_ends_with_a_sentence_where_mnist_cannot_be_had(told: Told) -> No
 
 
 def test_notebook_trains_and_answers_as_the_run(told: Told) -> None:
-    notebook = nbformat.reads((told.folder / "train.ipynb").read_text("utf-8"), as_version=4)
-    NotebookClient(
-        notebook, timeout=100, kernel_name="python3", resources={"metadata": {"path": told.folder}}
-    ).execute()
-    outputs = [out for cell in notebook.cells for out in cell.get("outputs", [])]
-    text = "".join(out["text"] for out in outputs if out.get("name") == "stdout")
     info = told.run.info
-    assert loss_in(text) == pytest.approx(told.run.history()["loss"][0], rel=1e-6)
+    assert loss_in(told.notebook) == pytest.approx(told.run.history()["loss"][0], rel=1e-6)
     # The run was ended by early stopping, and kept its best epoch: else these would differ.
     assert (info.ended_by, info.best_epoch, info.epochs_done) == ("early stopping", 1, 2)
-    assert wrong_in(text) == info.metrics["mnist-sample"].wrong
-    assert "The same answers as in Digitscope: 5 digits" in text
+    assert wrong_in(told.notebook) == info.metrics["mnist-sample"].wrong
+    assert "The same answers as in Digitscope: 5 digits" in told.notebook
 
 
 def names_of(script: str, folder: Path) -> dict[str, Any]:

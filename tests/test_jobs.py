@@ -18,7 +18,7 @@ from core.recipes import Recipe
 from core.runs import Run
 from tests.conftest import dense_recipe
 
-pytestmark = [pytest.mark.usefixtures("only_sample"), pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("only_sample"), pytest.mark.timeout(240)]
 ME, OTHER = "my-browser", "another-browser"
 SLOW_S = 90.0
 
@@ -72,7 +72,7 @@ def wait_for(reached: Callable[[], object], what: str) -> None:
     deadline = time.monotonic() + SLOW_S
     while not reached():
         assert time.monotonic() < deadline, f"not within {SLOW_S:.0f} s: {what}"
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
 def none_is_left_to_bury(pids: set[int]) -> bool:
@@ -95,23 +95,11 @@ def log(run: Run) -> str:
 
 
 @pytest.mark.usefixtures("own")
-def test_a_training_runs_in_a_process_of_its_own_and_the_next_one_follows() -> None:
-    first = jobs.submit(dense_recipe(seed=1), token=ME, preset="fast")
-    second = jobs.submit(dense_recipe(seed=2), token=ME)
-    assert [jobs.state(run).name for run in (first, second)] == ["starting", "queued"]
-    assert jobs.state(second).place == 1
-    # Nobody looks after the queue any more: the first process itself starts the second.
-    wait_for(lambda: status(second) == "finished", "the second training ends")
-    assert status(first) == "finished"
-    found = runs.find(first.id).info
-    assert (found.preset, found.provenance.n_train, found.epochs_done) == ("fast", 4000, 1)
-    assert found.metrics["mnist-sample"].n == 1000
-    wait_for(lambda: not workers(), "no process is left")
-
-
-@pytest.mark.usefixtures("own")
-def test_a_killed_training_goes_on_and_one_that_is_stopped_is_kept() -> None:
+def test_a_training_in_a_process_of_its_own_is_killed_paused_stopped_and_continued() -> None:
     run = jobs.submit(long_recipe(), token=ME)
+    second = jobs.submit(dense_recipe(seed=2), token=ME, preset="fast")
+    assert [jobs.state(one).name for one in (run, second)] == ["starting", "queued"]
+    assert jobs.state(second).place == 1
     wait_for(lambda: '"EpochEnded"' in log(run), "an epoch is done")
     (process,) = workers()
     pids = {process.pid}
@@ -122,13 +110,26 @@ def test_a_killed_training_goes_on_and_one_that_is_stopped_is_kept() -> None:
     dispatch.look_after()
     wait_for(lambda: log(run).count('"Started"') == 2, "it goes on")
     pids |= {one.pid for one in workers()}
-    assert '"first_step": 0' not in log(run).splitlines()[-1]
+    started = next(line for line in reversed(log(run).splitlines()) if '"Started"' in line)
+    assert '"first_step": 0' not in started
+    jobs.pause(run, token=ME)
+    wait_for(lambda: '"Paused"' in log(run), "it pauses")
+    epochs = log(run).count('"EpochEnded"')
+    jobs.set_rate(run, 0.01, token=ME)
+    jobs.one_epoch(run, token=ME)
+    wait_for(lambda: log(run).count('"Paused"') == 2, "it pauses after the epoch")
+    assert log(run).count('"EpochEnded"') == epochs + 1
+    assert '"RateChanged"' in log(run)
     jobs.stop(run, token=ME)
     assert jobs.state(runs.find(run.id)).name == "stopping"
-    wait_for(lambda: status(run) == "stopped", "it stops")
+    # Nobody looks after the queue any more: the process itself starts the next training.
+    wait_for(lambda: status(second) == "finished", "the next training ends")
     info = runs.find(run.id).info
-    assert (info.ended_by, info.epochs_done >= 1) == ("by hand", True)
+    assert (info.status, info.ended_by, info.epochs_done >= 1) == ("stopped", "by hand", True)
     assert info.model_sha256
+    found = runs.find(second.id).info
+    assert (found.preset, found.provenance.n_train, found.epochs_done) == ("fast", 4000, 1)
+    assert found.metrics["mnist-sample"].n == 1000
     wait_for(lambda: not workers(), "no process is left")
     wait_for(lambda: none_is_left_to_bury(pids), "nothing of them is in the system's table")
     # ... and continued, to an epoch more.
@@ -136,20 +137,6 @@ def test_a_killed_training_goes_on_and_one_that_is_stopped_is_kept() -> None:
     jobs.go_on(run, token=ME, epochs=total)
     wait_for(lambda: status(run) == "finished", "the rest is trained")
     assert runs.find(run.id).info.epochs_done == total
-
-
-@pytest.mark.usefixtures("own")
-def test_pause_is_obeyed_by_the_process() -> None:
-    run = jobs.submit(long_recipe(), token=ME)
-    jobs.pause(run, token=ME)
-    wait_for(lambda: '"Paused"' in log(run), "it pauses")
-    jobs.set_rate(run, 0.01, token=ME)
-    jobs.one_epoch(run, token=ME)
-    wait_for(lambda: log(run).count('"Paused"') == 2, "it pauses after the epoch")
-    assert log(run).count('"EpochEnded"') == 1
-    assert '"RateChanged"' in log(run)
-    jobs.stop(run, token=ME)
-    wait_for(lambda: status(run) == "stopped", "it stops out of the pause")
 
 
 @pytest.mark.usefixtures("own")

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
 from tests.browser.app import SLOW_MS, chromium, running_app, without_measurement
+from tests.browser.drawing import FINGER
 
 DESKTOP: ViewportSize = {"width": 1280, "height": 1000}
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -59,6 +60,9 @@ def profile(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(profile: BrowserContext) -> Iterator[Page]:
     """A new visitor's page; at the end of the test, no exception may stand on it."""
+    for other in profile.pages:
+        other.close()
+    profile.clear_cookies()
     opened = profile.new_page()
     yield opened
     shown = opened.get_by_test_id("stException").all_inner_texts()
@@ -77,3 +81,20 @@ def phone(page: Page) -> Page:
     """A new visitor's page on a phone."""
     page.set_viewport_size(PHONE)
     return page
+
+
+@pytest.fixture(scope="session")
+def fingers_profile(browser: Browser) -> Iterator[BrowserContext]:
+    """What all visitors on a phone that knows fingers share."""
+    with browser.new_context(viewport=FINGER, has_touch=True, is_mobile=True) as context:
+        context.set_default_timeout(SLOW_MS)
+        yield context
+
+
+@pytest.fixture
+def finger(fingers_profile: BrowserContext) -> Iterator[BrowserContext]:
+    """A phone that knows fingers, on which nobody has been."""
+    yield fingers_profile
+    for one in fingers_profile.pages:
+        one.close()
+    fingers_profile.clear_cookies()

@@ -32,13 +32,26 @@ def read_by(run: str) -> np.ndarray:
     return found.probabilities.argmax(axis=1)
 
 
-def test_a_click_on_a_number_shows_the_digits_behind_it(page: Page, address: str) -> None:
+def test_rows_columns_arrow_keys_and_a_click_on_a_number_show_the_digits_behind(
+    page: Page, address: str
+) -> None:
+    open_page(page, address, "run=purawr")
+    page.get_by_role("button", name="all digits labelled 9").click()
+    expect(page.get_by_role("heading", name="Label 9")).to_be_visible()
+    page.locator('[data-place="[9,9]"]').focus()
+    page.keyboard.press("ArrowUp")
+    expect(page.locator('[data-place="[8,9]"]')).to_be_focused()
+    for _ in range(9):
+        page.keyboard.press("ArrowUp")
+    expect(page.get_by_role("button", name="all digits read as 9")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Read as 9")).to_be_visible()
+    expect(page.get_by_role("button", name="all digits read as 9")).to_be_focused()
     read = read_by("purawr")
     counts = confusion_matrix(TEST.labels, read)
     np.fill_diagonal(counts, 0)
     truth, answer = (int(k) for k in np.unravel_index(counts.argmax(), counts.shape))
     inside = np.flatnonzero((TEST.labels == truth) & (read == answer))
-    open_page(page, address, "run=purawr")
     page.get_by_role("button", name=f"{len(inside)} of 100", exact=False).and_(
         page.locator(f'[data-place="[{truth},{answer}]"]')
     ).click()
@@ -53,21 +66,6 @@ def test_a_click_on_a_number_shows_the_digits_behind_it(page: Page, address: str
     page.get_by_role("link", name="Its numbers and neighbours").click()
     expect(page.get_by_role("heading", name="Dataset", exact=True)).to_be_visible()
     expect(page.get_by_text(re.compile(rf"of the test digits, label {truth}"))).to_be_visible()
-
-
-def test_rows_columns_and_the_arrow_keys(page: Page, address: str) -> None:
-    open_page(page, address, "run=purawr")
-    page.get_by_role("button", name="all digits labelled 9").click()
-    expect(page.get_by_role("heading", name="Label 9")).to_be_visible()
-    page.locator('[data-place="[9,9]"]').focus()
-    page.keyboard.press("ArrowUp")
-    expect(page.locator('[data-place="[8,9]"]')).to_be_focused()
-    for _ in range(9):
-        page.keyboard.press("ArrowUp")
-    expect(page.get_by_role("button", name="all digits read as 9")).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Read as 9")).to_be_visible()
-    expect(page.get_by_role("button", name="all digits read as 9")).to_be_focused()
 
 
 def test_two_runs_are_compared(page: Page, address: str) -> None:

@@ -1,60 +1,38 @@
 """The home page as a newcomer sees it."""
 
-from pathlib import Path
-
 from playwright.sync_api import Page, expect
 
 from pages.widgets.navigation import ENTRIES
-from tests.browser.app import SLOW_MS, drawing_area, running_app, settle
+from tests.browser.app import SLOW_MS, drawing_area, settle
 
 SHIPPED = ("fast", "best", "soorya", "yalcin", "kundathil", "purawr", "katariya")
 
 
-def test_the_seven_runs_stand_there_with_their_mistakes_counted(page: Page, address: str) -> None:
+def test_the_seven_runs_stand_there_and_a_card_opens_the_prediction_page_with_its_run(
+    page: Page, address: str
+) -> None:
     page.goto(address)
     for name in SHIPPED:
         card = page.locator(f".st-key-card-{name}")
         expect(card).to_contain_text("wrong of 10,000", timeout=SLOW_MS)
-
-
-def test_the_button_leads_to_the_canvas(page: Page, address: str) -> None:
-    page.goto(address)
-    page.get_by_role("button", name="Draw a digit").click()
-    expect(page.get_by_role("heading", name="Predict")).to_be_visible(timeout=SLOW_MS)
-    drawing_area(page)
-
-
-def test_a_card_opens_the_prediction_page_with_its_run(page: Page, address: str) -> None:
-    page.goto(address)
+    # Nothing is promised that does not exist.
+    expect(page.get_by_test_id("stSidebarNavLink")).to_have_count(len(ENTRIES), timeout=SLOW_MS)
     page.locator(".st-key-card-purawr").get_by_role("link", name="Try it").click()
     expect(page.get_by_role("heading", name="Predict")).to_be_visible(timeout=SLOW_MS)
     picker = page.get_by_test_id("stSidebar").get_by_role("combobox").first
     expect(picker).to_have_value("purawr")
 
 
-def test_nothing_is_fetched_from_anywhere_else(page: Page, address: str) -> None:
+def test_the_button_leads_to_the_canvas_and_nothing_is_fetched_from_anywhere_else(
+    page: Page, address: str
+) -> None:
     foreign: list[str] = []
     page.on("request", lambda asked: foreign.append(asked.url))
     page.goto(address)
     page.get_by_role("button", name="Draw a digit").click()
+    expect(page.get_by_role("heading", name="Predict")).to_be_visible(timeout=SLOW_MS)
     drawing_area(page)
     settle(page)
     ours = (address, address.replace("http", "ws", 1), "data:", "blob:")
     assert len(foreign) > 10  # or nothing was listened to
     assert [url for url in foreign if not url.startswith(ours)] == []
-
-
-def test_nothing_is_promised_that_does_not_exist(page: Page, address: str) -> None:
-    page.goto(address)
-    expect(page.get_by_test_id("stSidebarNavLink")).to_have_count(len(ENTRIES), timeout=SLOW_MS)
-
-
-def test_a_fresh_servers_first_visitor_may_come_by_a_link_to_a_page(
-    page: Page, tmp_path: Path
-) -> None:
-    # Until the app has called st.navigation once, Streamlit takes pages/ for an app of its own.
-    with running_app(tmp_path) as fresh:
-        page.goto(f"{fresh}/predict?run=fast")
-        picker = page.get_by_test_id("stSidebar").get_by_role("combobox").first
-        expect(picker).to_have_value("fast", timeout=SLOW_MS)
-        expect(page.get_by_role("heading", name="Predict")).to_be_visible()

@@ -4,11 +4,10 @@ import base64
 import io
 
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.app import SLOW_MS, Point, settle
+from tests.browser.app import Point, settle
 from tests.browser.drawing import (
-    FINGER,
     NOTHING,
     ONE,
     SEVEN,
@@ -115,23 +114,23 @@ def test_a_box_is_chosen_by_a_click_and_put_right_by_mouse_and_keys(
     expect(page.locator(".boxes .box")).to_have_count(3)
 
 
-def test_a_finger_draws_a_new_box_only_after_the_button(browser: Browser, address: str) -> None:
-    with browser.new_context(viewport=FINGER, has_touch=True, is_mobile=True) as context:
-        context.set_default_timeout(SLOW_MS)
-        page = context.new_page()
-        open_predict(page, address)
-        upload(page, ("page.png", png_of_a_page()))
-        expect(page.locator(".boxes .box")).to_have_count(3)
-        box_of(page, 3).tap()
-        expect(page.get_by_text("Digit 3 of 3: 0")).to_be_visible()
-        zero = box_of(page, 3).bounding_box()
-        assert zero
-        page.get_by_role("button", name="Delete box").tap()
-        expect(page.locator(".boxes .box")).to_have_count(2)
-        settle(page)
-        start = (zero["x"] - 5, zero["y"] - 5)
-        end = (start[0] + zero["width"] + 10, start[1] + zero["height"] + 10)
-        page.get_by_role("button", name="New box").tap()
-        swipe(page, [start, end])
-        expect(page.locator(".boxes .box")).to_have_count(3)
-        expect(page.get_by_text("Digit 3 of 3: 0")).to_be_visible()
+def test_a_finger_draws_a_new_box_only_after_the_button(
+    finger: BrowserContext, address: str
+) -> None:
+    page = finger.new_page()
+    open_predict(page, address)
+    upload(page, ("page.png", png_of_a_page()))
+    expect(page.locator(".boxes .box")).to_have_count(3)
+    box_of(page, 3).tap()
+    expect(page.get_by_text("Digit 3 of 3: 0")).to_be_visible()
+    zero = box_of(page, 3).bounding_box()
+    assert zero
+    page.get_by_role("button", name="Delete box").tap()
+    expect(page.locator(".boxes .box")).to_have_count(2)
+    settle(page)
+    start = (zero["x"] - 5, zero["y"] - 5)
+    end = (start[0] + zero["width"] + 10, start[1] + zero["height"] + 10)
+    page.get_by_role("button", name="New box").tap()
+    swipe(page, [start, end])
+    expect(page.locator(".boxes .box")).to_have_count(3)
+    expect(page.get_by_text("Digit 3 of 3: 0")).to_be_visible()

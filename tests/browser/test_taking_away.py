@@ -2,9 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import BrowserContext, Download, Page
 
 from tests.browser.app import DIRECT, SLOW_MS, settle
@@ -49,25 +47,17 @@ def fetch(url: str) -> bytes:
     return content
 
 
-def test_code_is_taken_away(page: Page, address: str) -> None:
-    file = take_code(page, address)
-    assert file.suggested_filename == "train.py"
-    code = file.path().read_text(encoding="utf-8")
-    compile(code, "train.py", "exec")
-    assert "Dense(50" in code
-
-
-def test_a_run_is_taken_away(page: Page, address: str) -> None:
-    content = take_run(page, address).path().read_bytes()
-    assert "report.md" in zipfile.ZipFile(io.BytesIO(content)).namelist()
-
-
-@pytest.mark.parametrize("take", [take_code, take_run])
-def test_other_visitors_do_not_sweep_a_file_away(
-    page: Page, profile: BrowserContext, address: str, take: Callable[[Page, str], Download]
+def test_files_are_taken_away_and_other_visitors_do_not_sweep_them_away(
+    page: Page, profile: BrowserContext, address: str
 ) -> None:
-    # A slow line: the browser asks for the file only when others have come and gone.
-    file = take(page, address)
+    code, run = take_code(page, address), take_run(profile.new_page(), address)
+    assert code.suggested_filename == "train.py"
+    script = code.path().read_text(encoding="utf-8")
+    compile(script, "train.py", "exec")
+    assert "Dense(50" in script
+    assert "report.md" in zipfile.ZipFile(io.BytesIO(run.path().read_bytes())).namelist()
+    # A slow line: the browser asks for the files only when others have come and gone.
     for _ in range(3):
         look(profile, address)
-    assert fetch(file.url) == file.path().read_bytes()
+    for file in (code, run):
+        assert fetch(file.url) == file.path().read_bytes()

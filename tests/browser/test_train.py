@@ -7,47 +7,80 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Locator, Page, WebSocket, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket, expect
 
 from core.architectures import Activation, Architecture, BatchNorm, Dense, Flatten
 from core.orders import give
-from core.presets import FAST
 from core.recipe_link import to_link
 from core.recipes import Recipe
 from core.runs import read
 from tests.browser.app import ROOT, SLOW_MS, free_port, settle, wait_until_up, without_measurement
+from tests.browser.conftest import DESKTOP, PHONE
 
 pytestmark = pytest.mark.timeout(300)
 # Small batches, and many small layers: every step takes its time whatever the machine, an epoch a
 # second or two, fifty of them longer than any test looks.
 _BLOCK = (Dense(units=32, activation="linear"), BatchNorm(), Activation(activation="relu"))
-LONG = to_link(
-    Recipe(
-        architecture=Architecture(
-            layers=(Flatten(), *8 * _BLOCK, Dense(units=10, activation="softmax"))
-        ),
-        batch_size=8,
-        epochs=50,
-        validation_split=0.1,
-    )
+SLOW = Recipe(
+    architecture=Architecture(
+        layers=(Flatten(), *12 * _BLOCK, Dense(units=10, activation="softmax"))
+    ),
+    batch_size=8,
+    epochs=50,
+    validation_split=0.1,
 )
+LONG = to_link(SLOW)
+SHORT = to_link(SLOW.changed(epochs=2))
 
 
-SHORT = to_link(FAST.recipe.changed(dataset="mnist-sample"))
+@dataclass(frozen=True)
+class Training:
+    """A training that goes on: the browser that has started it, and its address."""
+
+    browser: BrowserContext
+    link: str
 
 
-@pytest.fixture(autouse=True)
-def no_training_is_left(own_runs: Path) -> Iterator[None]:
-    """Stop what a test that failed left behind: the next one's training would wait for it."""
-    yield
+def stop_all(own_runs: Path) -> None:
+    """Stop what a test that failed left behind: the next training would wait for it."""
     for card in own_runs.glob("*/job.json"):
         if read(card.parent).info.status in {"queued", "running"}:
             give(card.parent, "stop")
+
+
+@pytest.fixture(scope="module")
+def training(browser: Browser, address: str, own_runs: Path) -> Iterator[Training]:
+    """One long training for all tests that look at it; the last of them stops it."""
+    stop_all(own_runs)
+    with browser.new_context(viewport=DESKTOP) as context:
+        context.set_default_timeout(SLOW_MS)
+        page = context.new_page()
+        press_train(page, f"{address}/train?recipe={LONG}")
+        link = page.url
+        page.close()
+        yield Training(context, link)
+    stop_all(own_runs)
+
+
+@pytest.fixture
+def watcher(training: Training) -> Iterator[Page]:
+    """A new page of the browser that has started the long training, still to be opened."""
+    opened = training.browser.new_page()
+    yield opened
+    shown = opened.get_by_test_id("stException").all_inner_texts()
+    opened.close()
+    assert shown == []
+
+
+def watch(page: Page, link: str) -> None:
+    page.goto(link)
+    expect(page.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
 
 
 def press_train(page: Page, url: str) -> None:
@@ -123,49 +156,8 @@ def steps_done(words: str) -> int:
     return (epoch - 1) * steps + step
 
 
-def test_a_training_is_paused_stepped_reloaded_shared_and_stopped(
-    page: Page, address: str, browser: Browser
-) -> None:
-    press_train(page, f"{address}/train?recipe={LONG}")
-    canvas = chart(page)
-    canvas.wait_for(timeout=SLOW_MS)
-    canvas.evaluate("node => { node.dataset.sameAsBefore = 'yes' }")
-    assert_moves(page)
-    # The chart was drawn anew in its place, not mounted anew: that would flicker.
-    assert canvas.evaluate("node => node.dataset.sameAsBefore") == "yes"
-    page.get_by_role("button", name="Pause", exact=True).click()
-    paused = page.get_by_text(re.compile(r"Paused in epoch \d+ of 50, step \d+ of 450"))
-    expect(paused).to_be_visible(timeout=SLOW_MS)
-    first = paused.inner_text()
-    page.get_by_role("button", name="One step").click()
-    expect(paused).not_to_have_text(first, timeout=SLOW_MS)
-    stepped = paused.inner_text()
-    assert steps_done(stepped) == steps_done(first) + 1
-    # The same training, where it is, after a reload: and still this browser's.
-    page.reload()
-    expect(page.get_by_text(stepped)).to_be_visible(timeout=SLOW_MS)
-    go_on = page.get_by_role("button", name="Go on", exact=True)
-    expect(go_on).to_be_visible()
-    with browser.new_context(viewport={"width": 390, "height": 844}) as context:
-        guest = context.new_page()
-        guest.set_default_timeout(SLOW_MS)
-        guest.goto(page.url)
-        expect(guest.get_by_text(stepped)).to_be_visible(timeout=SLOW_MS)
-        expect(guest.get_by_text("the browser that started this training")).to_be_visible()
-        expect(guest.get_by_role("button", name="Go on", exact=True)).to_have_count(0)
-        remember_places(page)
-        go_on.click()
-        expect(guest.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
-        expect(page.get_by_role("button", name="Pause", exact=True)).to_be_visible()
-        settle(page)
-        # A button that moves aside between the press and the release of a mouse is not clicked.
-        places = [x for x in page.evaluate("[...window.places]") if x]
-        assert max(places) - min(places) < 20
-        stop(page)
-        expect(guest.get_by_text("Stopped by hand").first).to_be_visible(timeout=SLOW_MS)
-
-
-def test_the_curves_move_without_the_pages_script(page: Page, address: str) -> None:
+def test_the_curves_move_without_the_pages_script(watcher: Page, training: Training) -> None:
+    page = watcher
     reruns: list[object] = []
     asked: list[str] = []
 
@@ -175,8 +167,8 @@ def test_the_curves_move_without_the_pages_script(page: Page, address: str) -> N
 
     page.on("websocket", on_socket)
     page.on("request", lambda one: asked.append(one.url) if "/live/" in one.url else None)
-    press_train(page, f"{address}/train?recipe={LONG}")
-    assert reruns  # the page itself, and the press
+    watch(page, training.link)
+    assert reruns  # the page itself
     page.wait_for_timeout(4000)
     pictures = set()
     reruns.clear()
@@ -185,19 +177,60 @@ def test_the_curves_move_without_the_pages_script(page: Page, address: str) -> N
     while len(asked) < 8:
         pictures.add(chart(page).screenshot())
         assert time.monotonic() < deadline, "the server is not asked for news"
-        page.wait_for_timeout(200)
+        page.wait_for_timeout(300)
     # Nearly each answer makes another picture, and hardly any comes by a rerun of the script.
     assert len(pictures) >= 5
     assert len(reruns) <= 3
-    stop(page)
 
 
-def test_without_that_address_the_curves_move_all_the_same(page: Page, address: str) -> None:
+def test_without_that_address_the_curves_move_all_the_same(
+    watcher: Page, training: Training
+) -> None:
     html = {"content_type": "text/html", "body": "<!doctype html><title>a page</title>"}
-    page.route("**/live/**", lambda route: route.fulfill(**html))
-    press_train(page, f"{address}/train?recipe={LONG}")
-    assert_moves(page)
-    stop(page)
+    watcher.route("**/live/**", lambda route: route.fulfill(**html))
+    watch(watcher, training.link)
+    assert_moves(watcher)
+
+
+def test_a_training_is_paused_stepped_reloaded_shared_and_stopped(
+    watcher: Page, page: Page, training: Training
+) -> None:
+    watch(watcher, training.link)
+    canvas = chart(watcher)
+    canvas.wait_for(timeout=SLOW_MS)
+    canvas.evaluate("node => { node.dataset.sameAsBefore = 'yes' }")
+    assert_moves(watcher)
+    # The chart was drawn anew in its place, not mounted anew: that would flicker.
+    assert canvas.evaluate("node => node.dataset.sameAsBefore") == "yes"
+    watcher.get_by_role("button", name="Pause", exact=True).click()
+    paused = watcher.get_by_text(re.compile(r"Paused in epoch \d+ of 50, step \d+ of 450"))
+    expect(paused).to_be_visible(timeout=SLOW_MS)
+    first = paused.inner_text()
+    watcher.get_by_role("button", name="One step").click()
+    expect(paused).not_to_have_text(first, timeout=SLOW_MS)
+    stepped = paused.inner_text()
+    assert steps_done(stepped) == steps_done(first) + 1
+    # The same training, where it is, after a reload: and still this browser's.
+    watcher.reload()
+    expect(watcher.get_by_text(stepped)).to_be_visible(timeout=SLOW_MS)
+    go_on = watcher.get_by_role("button", name="Go on", exact=True)
+    expect(go_on).to_be_visible()
+    guest = page  # in another browser
+    guest.set_viewport_size(PHONE)
+    guest.goto(training.link)
+    expect(guest.get_by_text(stepped)).to_be_visible(timeout=SLOW_MS)
+    expect(guest.get_by_text("the browser that started this training")).to_be_visible()
+    expect(guest.get_by_role("button", name="Go on", exact=True)).to_have_count(0)
+    remember_places(watcher)
+    go_on.click()
+    expect(guest.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
+    expect(watcher.get_by_role("button", name="Pause", exact=True)).to_be_visible()
+    settle(watcher)
+    # A button that moves aside between the press and the release of a mouse is not clicked.
+    places = [x for x in watcher.evaluate("[...window.places]") if x]
+    assert max(places) - min(places) < 20
+    stop(watcher)
+    expect(guest.get_by_text("Stopped by hand").first).to_be_visible(timeout=SLOW_MS)
 
 
 def test_a_reader_points_at_an_epoch_and_is_told_its_figures(page: Page, address: str) -> None:
@@ -216,32 +249,28 @@ def test_a_reader_points_at_an_epoch_and_is_told_its_figures(page: Page, address
     assert f"validation {last:.4f}" in (canvas.get_attribute("aria-label") or "")
 
 
-def test_a_link_opens_the_same_settings(page: Page, address: str, browser: Browser) -> None:
+def test_a_link_opens_the_same_settings(page: Page, address: str, profile: BrowserContext) -> None:
     page.goto(f"{address}/train?preset=purawr")
     expect(page.get_by_text("42,310 parameters")).to_be_visible(timeout=SLOW_MS)
     settle(page)
     before = page.url
     page.get_by_role("slider", name="Epochs").press("ArrowRight")
     expect(page).not_to_have_url(before, timeout=SLOW_MS)
-    with browser.new_context() as context:
-        other = context.new_page()
-        other.goto(page.url)
-        expect(other.get_by_text("42,310 parameters")).to_be_visible(timeout=SLOW_MS)
-        slider = other.get_by_role("slider", name="Epochs")
-        expect(slider).to_have_value("11", timeout=SLOW_MS)  # purawr's ten, and one
+    other = profile.new_page()
+    other.goto(page.url)
+    expect(other.get_by_text("42,310 parameters")).to_be_visible(timeout=SLOW_MS)
+    slider = other.get_by_role("slider", name="Epochs")
+    expect(slider).to_have_value("11", timeout=SLOW_MS)  # purawr's ten, and one
 
 
 @pytest.mark.parametrize("path", ["/train", "/train?training=best"])
-def test_nothing_is_wider_than_a_phone(browser: Browser, address: str, path: str) -> None:
-    with browser.new_context(viewport={"width": 390, "height": 844}) as context:
-        page = context.new_page()
-        page.set_default_timeout(SLOW_MS)
-        page.goto(address + path)
-        page.locator("h1").first.wait_for()
-        settle(page)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        main = page.get_by_test_id("stMain")
-        assert main.evaluate("node => node.scrollWidth") <= 390
+def test_nothing_is_wider_than_a_phone(phone: Page, address: str, path: str) -> None:
+    phone.goto(address + path)
+    phone.locator("h1").first.wait_for()
+    settle(phone)
+    assert phone.evaluate("document.documentElement.scrollWidth") <= 390
+    main = phone.get_by_test_id("stMain")
+    assert main.evaluate("node => node.scrollWidth") <= 390
 
 
 def test_a_training_outlives_its_server_and_goes_on_after_a_kill(
@@ -249,7 +278,7 @@ def test_a_training_outlives_its_server_and_goes_on_after_a_kill(
 ) -> None:
     without_measurement(tmp_path)
     port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
+    command = [sys.executable, "tests/browser/changed_app.py", "--server.port", str(port)]
     address = f"http://localhost:{port}"
 
     def serve() -> subprocess.Popen[bytes]:
@@ -271,6 +300,8 @@ def test_a_training_outlives_its_server_and_goes_on_after_a_kill(
         server.send_signal(signal.SIGKILL)
         server.wait()
         server = serve()
+        # Until the app has called st.navigation once, Streamlit takes pages/ for an app of its own:
+        # a fresh server's first visitor may come by a link to a page all the same.
         page.goto(link)
         expect(page.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
         assert worker.is_running()

@@ -140,11 +140,12 @@ ONE_THREAD_EACH := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREA
 test: setup-dev browser  ## Run every test, in a real browser too (to pytest: ARGS="-k canvas")
 	@$(hand_on_browser); $(ONE_THREAD_EACH) $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-lint: setup-dev  ## Check style, formatting and types
+lint: setup-dev  ## Check style, formatting, types, and who imports whom
 	@failed=0; \
 	$(PY) -m ruff check || failed=1; \
 	$(PY) -m ruff format --check || failed=1; \
 	$(PY) -m mypy || failed=1; \
+	$(VENV)/bin/lint-imports --no-cache || failed=1; \
 	exit $$failed
 
 format: setup-dev  ## Put the code into its format, and mend what can be mended

@@ -7,9 +7,9 @@ Where a server knows no `App`, the script is all there is, and everything works 
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
-from pages.widgets.digit_route import DIGIT_ROUTES
-from pages.widgets.live_route import ROUTES
-from pages.widgets.visitor import VisitorCookie
+from pages.widgets.shared.digit_endpoint import DIGIT_ROUTES
+from pages.widgets.shared.live_endpoint import ROUTES
+from pages.widgets.shared.visitor import VisitorCookie
 
 app = App(__file__, routes=[*ROUTES, *DIGIT_ROUTES], middleware=[Middleware(VisitorCookie)])
 
@@ -19,10 +19,10 @@ def site() -> None:
     # Here, since components can be declared only once the server is up.
     import streamlit as st
 
-    from pages.widgets.keeper import keep_trainings_going
-    from pages.widgets.navigation import ICON, enter
-    from pages.widgets.predictors import warm_up
-    from pages.widgets.run_picker import pick_run
+    from pages.widgets.shared.navigation import ICON, enter
+    from pages.widgets.shared.run_picker import pick_run
+    from pages.widgets.shared.scheduler_thread import keep_trainings_going
+    from pages.widgets.shared.warm_up import warm_up
 
     st.set_page_config(page_title="Digitscope", page_icon=ICON)
     page = enter()

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._pen_variants import CANVAS, Chance, drawn, found, slanted
-from benchmarks._pens import Lines, Picture, centre_lines
+from benchmarks._pens import Lines, Picture, center_lines
 
 Make = Callable[[Chance], Picture | None]
 
@@ -66,13 +66,13 @@ _CUT: Final = {0: "tb", 2: "lrb", 3: "lb", 4: "lt", 5: "lrb", 8: "l"}
 
 
 def halves_by_pen(digits: Picture, labels: NDArray[Any]) -> Make:
-    """The half of a digit's centre lines, cut along a slanted line, drawn again by a pen."""
+    """The half of a digit's center lines, cut along a slanted line, drawn again by a pen."""
     fitting = np.flatnonzero(np.isin(labels, list(_CUT)))
 
     def make(chance: Chance) -> Picture | None:
         k = int(fitting[int(chance.integers(len(fitting)))])
         sides = _CUT[int(labels[k])]
-        lines = centre_lines(digits[k])
+        lines = center_lines(digits[k])
         if len(lines.points) < 8:
             return None
         kept = _half(lines, sides[int(chance.integers(len(sides)))], chance)
@@ -106,7 +106,7 @@ def overlaid_by_pen(digits: Picture, labels: NDArray[Any]) -> Make:
         first, second = (int(k) for k in chance.integers(0, len(digits), 2))
         if labels[first] == labels[second]:
             return None
-        one, other = centre_lines(digits[first]), centre_lines(digits[second])
+        one, other = center_lines(digits[first]), center_lines(digits[second])
         if min(len(one.points), len(other.points)) < 8:
             return None
         scale = np.exp(chance.uniform(-0.2, 0.2))
@@ -139,7 +139,7 @@ def mirrored(digits: Picture, labels: NDArray[Any]) -> Make:
         changed = np.ascontiguousarray(changed)
         if chance.random() < 0.5:
             return anywhere(_enlarged(changed), chance)
-        lines = centre_lines(changed)
+        lines = center_lines(changed)
         return drawn(slanted(lines, chance), chance) if len(lines.points) > 7 else None
 
     return make

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._pens import Picture
-from core.digit_gate import NONE
+from core.preprocessing.digitness import NO_DIGITNESS
 
 BATCH: Final = 128
 PEAK: Final = 3e-3
@@ -68,7 +68,11 @@ def _network(steps: int) -> Any:
             keras.layers.BatchNormalization(),
             keras.layers.ReLU(),
         ]
-    layers += [keras.layers.Flatten(), keras.layers.Dropout(0.3), keras.layers.Dense(NONE + 1)]
+    layers += [
+        keras.layers.Flatten(),
+        keras.layers.Dropout(0.3),
+        keras.layers.Dense(NO_DIGITNESS + 1),
+    ]
     model = keras.Sequential(layers)
     rate = keras.optimizers.schedules.CosineDecay(
         PEAK / 10, steps - steps // 10, warmup_target=PEAK, warmup_steps=steps // 10
@@ -101,7 +105,7 @@ def moved(batch: Picture, chance: np.random.Generator) -> NDArray[np.float32]:
 
 
 def folded(model: Any) -> dict[str, NDArray[np.float16]]:
-    """Its weights as `core.digit_gate` reads them, batch norm folded into the convolutions."""
+    """Its weights as `core.preprocessing.digitness` reads them, batch norm folded in."""
     stored: dict[str, NDArray[np.float16]] = {}
     convolutions = [layer for layer in model.layers if "Conv2D" in type(layer).__name__]
     norms = [layer for layer in model.layers if "BatchNorm" in type(layer).__name__]

@@ -35,7 +35,7 @@ def glyph(font: str, text: str) -> Picture:
 
 @lru_cache(maxsize=4096)
 def glyph_lines(font: str, text: str) -> Lines:
-    """Its centre lines, about 20 high like a digit of MNIST and in the middle of 28×28."""
+    """Its center lines, about 20 high like a digit of MNIST and in the middle of 28×28."""
     ink = glyph(font, text)
     lines = lines_of(ink > 127)
     scale = 20 / max(ink.shape)

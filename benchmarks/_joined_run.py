@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from core.run_info import Pens
-from core.run_writer import make_folder, thin, write_info, write_whole
-from core.runs import Run, epoch_file
+from core.runs.run import Pens, Run, epoch_file
+from core.runs.writer import make_run_folder, thin_epochs, write_info
+from core.utils.files import write_whole
 
 KEPT = ("model.keras", "test_predictions.npz")
 
@@ -23,7 +23,7 @@ def join(before: Run, after: Run, pens: Pens, folder: Path) -> Run:
     epochs behind that those of `after`. Both must have their network; neither is changed. Raises
     RunError if the folder is there already.
     """
-    make_folder(folder)
+    make_run_folder(folder)
     first = before.info.recipe.epochs
     provenance = before.info.provenance.model_copy(update={"pens": pens})
     info = before.info.model_copy(
@@ -97,6 +97,6 @@ def _copy_epochs(before: Run, after: Run, first: int, folder: Path) -> None:
     sources = {k: epoch_file(before.folder, k) for k in before.epochs()}
     later = after.epochs()
     sources |= {first + k: epoch_file(after.folder, k) for k in later[-2:]}
-    dropped = set(thin([k for k in sources if k != first], len(before.epochs()) - 1))
+    dropped = set(thin_epochs([k for k in sources if k != first], len(before.epochs()) - 1))
     for k in sources.keys() - dropped:
         shutil.copyfile(sources[k], epoch_file(folder, k))

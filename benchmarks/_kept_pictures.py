@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._pens import Picture
-from core.datasets import Split
+from core.data.mnist import Split
 
 CHUNK: Final = 2_000
 

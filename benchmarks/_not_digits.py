@@ -37,7 +37,7 @@ Make = Callable[[Chance], Picture | None]
 
 
 def letter(fonts: tuple[str, ...], signs: str) -> Make:
-    """A sign of a font: its centre lines by a pen and bent, or, one in four, as printed."""
+    """A sign of a font: its center lines by a pen and bent, or, one in four, as printed."""
 
     def make(chance: Chance) -> Picture | None:
         text = signs[int(chance.integers(len(signs)))]
@@ -47,7 +47,7 @@ def letter(fonts: tuple[str, ...], signs: str) -> Make:
 
 
 def one_letter(font: str, text: str, chance: Chance) -> Picture | None:
-    """A text in a font, drawn by a pen along its centre lines or as printed."""
+    """A text in a font, drawn by a pen along its center lines or as printed."""
     if chance.random() < 0.25:
         return _printed(glyph(font, text), chance)
     lines = glyph_lines(font, text)
@@ -218,8 +218,8 @@ def photo(chance: Chance) -> Picture | None:
     picture = _photos()[int(chance.integers(2))]
     side = int(chance.integers(60, 300))
     x, y = (int(chance.integers(0, limit - side)) for limit in picture.shape[1::-1])
-    from core.errors import PictureError
-    from core.preprocessing import find_digit
+    from core.preprocessing.mnist_format import find_digit
+    from core.utils.errors import PictureError
 
     try:
         return find_digit(np.ascontiguousarray(picture[y : y + side, x : x + side])).pixels

@@ -20,7 +20,7 @@ from benchmarks._hand_signs import LEFT_OUT, chaikin, dense
 from benchmarks._not_digits import one_letter
 from benchmarks._pen_variants import Chance, drawn, slanted
 from benchmarks._pens import Picture, joined
-from core.errors import PictureError
+from core.utils.errors import PictureError
 
 BOLD_TOO: Final = (
     "DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSans-BoldOblique",
@@ -84,7 +84,7 @@ def _fits(sign: str) -> bool:
 
 
 def symbol(chance: Chance) -> Picture | None:
-    """One of `symbols`, its centre lines by a pen, or as printed."""
+    """One of `symbols`, its center lines by a pen, or as printed."""
     there = symbols()
     font, sign = there[int(chance.integers(len(there)))]
     return one_letter(font, sign, chance)
@@ -142,7 +142,7 @@ def polygon(chance: Chance) -> Picture | None:
 
 
 def clouds(chance: Chance) -> Picture | None:
-    """A grey picture without paper or ink: noise of all sizes, surfaces, a light from one side."""
+    """A gray picture without paper or ink: noise of all sizes, surfaces, a light from one side."""
     side = int(chance.integers(60, 240))
     tones = np.zeros((side, side), np.float32)
     for power in range(int(chance.integers(1, 4)), 7):
@@ -156,12 +156,12 @@ def clouds(chance: Chance) -> Picture | None:
     tones = np.asarray(cv2.GaussianBlur(tones, (0, 0), chance.uniform(0.4, 3)), np.float32)
     y, x = np.mgrid[0:side, 0:side] / side
     tones = tones + (chance.normal() * x + chance.normal() * y).astype(np.float32)
-    grey = np.clip(chance.uniform(80, 180) + chance.uniform(15, 60) * tones, 0, 255)
-    return found_anyhow(grey.astype(np.uint8))
+    gray = np.clip(chance.uniform(80, 180) + chance.uniform(15, 60) * tones, 0, 255)
+    return found_anyhow(gray.astype(np.uint8))
 
 
 def photographed(digit: Picture, chance: Chance) -> Picture | None:
-    """A true digit on grey paper: light from one side, blurred, with noise, a little turned."""
+    """A true digit on gray paper: light from one side, blurred, with noise, a little turned."""
     side = int(chance.integers(70, 260))
     share = chance.uniform(0.35, 0.85)
     scale, turn = side * share / 28, np.radians(chance.uniform(-12, 12))
@@ -180,7 +180,7 @@ def photographed(digit: Picture, chance: Chance) -> Picture | None:
 
 def found_anyhow(picture: Picture) -> Picture | None:
     """What `find_digit` makes of a picture whose ink and paper are not known; None if nothing."""
-    from core.preprocessing import find_digit
+    from core.preprocessing.mnist_format import find_digit
 
     try:
         return find_digit(picture).pixels

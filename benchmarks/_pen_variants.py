@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks._pens import Floats, Lines, Picture, centre_lines, draw, joined
-from core.elastic import displacements
-from core.errors import PictureError
-from core.preprocessing import find_digit
+from benchmarks._pens import Floats, Lines, Picture, center_lines, draw, joined
+from core.data.augmentation import displacement_fields
+from core.preprocessing.mnist_format import find_digit
+from core.utils.errors import PictureError
 
 CANVAS: Final = 280
 Chance = np.random.Generator
@@ -47,7 +47,7 @@ def with_a_pen(digit: Picture, chance: Chance) -> Picture | None:
     Returns:
         uint8 (28, 28) as `find_digit` prepares it; None where nothing could be drawn or found.
     """
-    lines = centre_lines(digit)
+    lines = center_lines(digit)
     if len(lines.points) < 4:
         return None
     if chance.random() < 0.5:
@@ -163,8 +163,8 @@ def slanted(lines: Lines, chance: Chance) -> Lines:
 
 
 def warped(lines: Lines, chance: Chance) -> Lines:
-    """Moved as if written on rubber (`core.elastic`), in pixels of MNIST."""
-    moves = displacements(chance.uniform(-1, 1, (2, 28, 28)), chance.uniform(5, 30), 4.0)
+    """Moved as if written on rubber (`core.data.augmentation`), in pixels of MNIST."""
+    moves = displacement_fields(chance.uniform(-1, 1, (2, 28, 28)), chance.uniform(5, 30), 4.0)
     x, y = np.clip(np.rint(lines.points).astype(int), 0, 27).T
     return Lines(lines.points + moves[:, y, x].T, lines.edges)
 

@@ -1,7 +1,7 @@
-"""Digits as a pen would draw them: their centre lines, and these drawn again in any width.
+"""Digits as a pen would draw them: their center lines, and these drawn again in any width.
 
-MNIST's digits come as grey pixels. Enlarged, they keep the pen of whoever wrote them; thinned to
-their centre lines and drawn again with another pen, they are what a canvas gets from a visitor.
+MNIST's digits come as gray pixels. Enlarged, they keep the pen of whoever wrote them; thinned to
+their center lines and drawn again with another pen, they are what a canvas gets from a visitor.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SHARPEN: Final = 2.5
 writer's pen had all but closed. This and `INK` were chosen on 3,000 training digits as `best` read
 them: 46 wrong, against 61 without sharpening."""
 SMOOTHINGS: Final = 6
-"""How often each point of a line moves to the mean of itself and its neighbours."""
+"""How often each point of a line moves to the mean of itself and its neighbors."""
 SUBPIXELS: Final = 16
 # N, NE, E, SE, S, SW, W, NW of a pixel: P2 ... P9 of Guo and Hall.
 _AROUND: Final = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1))
@@ -35,7 +35,7 @@ _AROUND: Final = ((-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-
 
 @dataclass(frozen=True)
 class Lines:
-    """The centre lines of a digit.
+    """The center lines of a digit.
 
     Attributes:
         points: float64 (n, 2), x and y.
@@ -66,7 +66,7 @@ def joined(ways: Sequence[Floats]) -> Lines:
 
 
 def thin(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The centre lines of strokes, one pixel wide, with their pieces and holes kept as they are.
+    """The center lines of strokes, one pixel wide, with their pieces and holes kept as they are.
 
     Guo and Hall, "Parallel thinning with two-subiteration algorithms", Communications of the ACM
     32 (1989), algorithm A1. (Zhang and Suen's would lose squares of 2×2 and leave diagonals thick.)
@@ -91,7 +91,7 @@ def thin(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 @lru_cache(maxsize=1)
 def _removable() -> tuple[Picture, Picture]:
-    """For the two subiterations: 0 for each set of neighbours whose middle pixel goes, else 1."""
+    """For the two subiterations: 0 for each set of neighbors whose middle pixel goes, else 1."""
     p = [(np.arange(256) >> bit & 1).astype(bool) for bit in range(8)]
     n, ne, e, se, s, sw, w, nw = p
     pieces = sum(
@@ -105,8 +105,8 @@ def _removable() -> tuple[Picture, Picture]:
     return kept[0].astype(np.uint8), kept[1].astype(np.uint8)
 
 
-def centre_lines(digit: Picture) -> Lines:
-    """The centre lines of a digit, uint8 (28, 28), in its own pixels (centres at whole numbers).
+def center_lines(digit: Picture) -> Lines:
+    """The center lines of a digit, uint8 (28, 28), in its own pixels (centers at whole numbers).
 
     Enlarged smoothly, sharpened, cut at `INK`, thinned, short spurs taken off, steps smoothed out.
     """
@@ -119,13 +119,13 @@ def centre_lines(digit: Picture) -> Lines:
 
 
 def lines_of(ink: NDArray[np.bool_]) -> Lines:
-    """The centre lines of ink, bool (height, width), in its own pixels; none of no ink."""
+    """The center lines of ink, bool (height, width), in its own pixels; none of no ink."""
     points, edges = _graph(_without_spurs(thin(ink), ink))
     return Lines(_smoothed(points, edges), edges)
 
 
 def _graph(skeleton: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.intp]]:
-    """Pixels as points (x, y), and edges between neighbours; no diagonal beside a corner."""
+    """Pixels as points (x, y), and edges between neighbors; no diagonal beside a corner."""
     rows, columns = np.nonzero(skeleton)
     number = np.full(np.add(skeleton.shape, 2), -1)
     number[rows + 1, columns + 1] = np.arange(len(rows))

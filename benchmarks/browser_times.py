@@ -42,7 +42,7 @@ from benchmarks.common import (
     start,
     write_result,
 )
-from core.presets import PRESETS
+from core.recipes.presets import PRESETS
 from tests.browser.app import SLOW_MS, chromium, drawing_area, running_app, settle, stroke
 
 RUNS = ("best", "fast")

@@ -20,7 +20,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from core.errors import DigitscopeError
+from core.utils.errors import DigitscopeError
 
 if TYPE_CHECKING:
     from streamlit.testing.v1 import AppTest
@@ -173,9 +173,12 @@ def page_on_a_server(page: str, **link: str) -> Iterator[AppTest]:
     from streamlit.testing.v1 import AppTest
 
     from tests.browser.app import ROOT
-    from tests.pages_manager import navigation_remembered
+    from tests.helpers.pages_manager import navigation_remembered
 
-    quiet = (patch("pages.widgets.predictors._load_default"), patch("pages.widgets.keeper._keep"))
+    quiet = (
+        patch("pages.widgets.shared.warm_up._load_default"),
+        patch("pages.widgets.shared.scheduler_thread._keep_ticking"),
+    )
     with quiet[0], quiet[1], navigation_remembered():
         app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
         app.run()

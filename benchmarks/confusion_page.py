@@ -28,8 +28,10 @@ from benchmarks.common import (
     timed,
     write_result,
 )
-from core import datasets, runs
-from pages.widgets.confusion_choice import DIGITS, VIEW, VIEWS, WITH
+from core.data import mnist
+from core.runs import registry
+from core.runs.run import Run
+from pages.widgets.confusion.choices import DIGITS, VIEW, VIEWS, WITH
 
 Change = dict[str, object]
 CHANGES: list[Change] = [
@@ -67,7 +69,7 @@ def measured(rounds: int) -> tuple[list[float], list[float], list[float]]:
     first: list[float] = []
     later: list[float] = []
     changes: list[float] = []
-    names = [run.id for run in runs.list_shipped() if isinstance(run, runs.Run)]
+    names = [run.id for run in registry.list_shipped() if isinstance(run, Run)]
     with page_on_a_server("pages/confusion.py", **{DIGITS: "mnist"}) as app:
         app.run()
         for turn in range(rounds):
@@ -105,7 +107,7 @@ def views() -> dict[str, tuple[float, float]]:
 def main() -> None:
     """Measure, print a table, write the result."""
     quick: bool = parser(__doc__).parse_args().quick
-    datasets.load("mnist")  # says what to do if it is not there
+    mnist.load("mnist")  # says what to do if it is not there
     first, later, changes = measured(2 if quick else 8)
     figures: dict[str, object] = {
         "into the matrix, milliseconds": median_and_p95([1000 * s for s in later], 0),

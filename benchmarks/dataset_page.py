@@ -30,7 +30,7 @@ from benchmarks.common import (
     timed,
     write_result,
 )
-from core import datasets
+from core.data import mnist
 
 Change = dict[str, object]
 CHANGES: list[Change] = [
@@ -70,7 +70,7 @@ def changes(rounds: int) -> tuple[list[float], list[float]]:
 def main() -> None:
     """Measure, print a table, write the result."""
     quick: bool = parser(__doc__).parse_args().quick
-    datasets.load("mnist")  # says what to do if it is not there
+    mnist.load("mnist")  # says what to do if it is not there
     firsts, later = changes(2 if quick else 6)
     visitors = 3 if quick else 20
     look = "/dataset?view=Browse&data=mnist&split=train&sort=likeness"

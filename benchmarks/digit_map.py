@@ -14,7 +14,7 @@ PCA.
     python -m benchmarks.digit_map [--store] [--quick]  (quick: 500 digits, nothing written)
 
 Writes `benchmarks/results/digit_map.json`; with `--store`, also the map that the app shows,
-`core/data/digit_map.npz`. Another machine or version gives another map, equally true.
+`core/assets/digit_map.npz`. Another machine or version gives another map, equally true.
 """
 # bench: heavy
 
@@ -31,13 +31,13 @@ from sklearn.manifold import TSNE, trustworthiness
 from sklearn.neighbors import NearestNeighbors
 
 from benchmarks.common import median_and_p95, parser, start, timed, write_result
-from core import digit_map
-from core.datasets import DATASETS, DatasetName
+from core.data import projection
+from core.data.mnist import DATASETS, DatasetName
 
 SEED = 0
 COMPONENTS = 50
 SETTINGS: dict[str, Any] = {"perplexity": 30, "init": "pca", "learning_rate": "auto"}
-NEIGHBOURS = 12
+NEIGHBORS = 12
 JUDGED = 2_000
 DRAWINGS = 50
 FEW = 500
@@ -45,7 +45,9 @@ FEW = 500
 
 def embed(images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], float]:
     """Where t-SNE puts images uint8 (n, 28, 28): float32 (n, 2); and the divergence it ends at."""
-    reduced = PCA(COMPONENTS, svd_solver="covariance_eigh").fit_transform(digit_map.flat(images))
+    reduced = PCA(COMPONENTS, svd_solver="covariance_eigh").fit_transform(
+        projection.flattened(images)
+    )
     method = TSNE(2, random_state=SEED, n_jobs=-1, **SETTINGS)
     return method.fit_transform(reduced).astype(np.float32), float(method.kl_divergence_)
 
@@ -56,22 +58,22 @@ def quality(
     """How true a map is: `places` float32 (n, 2) of images uint8 (n, 28, 28), labels uint8 (n,)."""
     nearest = NearestNeighbors(n_neighbors=1).fit(places).kneighbors()[1][:, 0]
     some = np.random.default_rng(SEED).permutation(len(places))[:JUDGED]
-    rows = digit_map.flat(images[some])
+    rows = projection.flattened(images[some])
     return {
         "nearest_has_same_label": round(float(np.mean(labels[nearest] == labels)), 4),
         "trustworthiness": round(
-            float(trustworthiness(rows, places[some], n_neighbors=NEIGHBOURS)), 4
+            float(trustworthiness(rows, places[some], n_neighbors=NEIGHBORS)), 4
         ),
     }
 
 
 def measure(dataset: str, most: int | None) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """The t-SNE map of a dataset, or of its first digits, and the figures of both maps."""
-    digits = digit_map.shown(dataset).take(slice(most))
+    digits = projection.shown_indices(dataset).take(slice(most))
     first: list[float] = []
     computing: list[float] = []
     with timed(first):
-        projected = digit_map.places(dataset, "pca")[:most]
+        projected = projection.point_positions(dataset, "pca")[:most]
     with timed(computing):
         embedded, divergence = embed(digits.images)
     return embedded, {
@@ -81,7 +83,7 @@ def measure(dataset: str, most: int | None) -> tuple[NDArray[np.float32], dict[s
         "pca": quality(projected, digits.images, digits.labels)
         | {
             "first_time_s": round(first[0], 3),
-            "share_of_variance": round(sum(digit_map.projection(dataset).shares), 4),
+            "share_of_variance": round(sum(projection.load_projection(dataset).shares), 4),
         },
     }
 
@@ -89,9 +91,9 @@ def measure(dataset: str, most: int | None) -> tuple[NDArray[np.float32], dict[s
 def placing(dataset: str) -> dict[str, float]:
     """Milliseconds for one drawing: the median and the 95th percentile."""
     spent: list[float] = []
-    for image in digit_map.shown(dataset).images[:DRAWINGS]:
+    for image in projection.shown_indices(dataset).images[:DRAWINGS]:
         with timed(spent):
-            digit_map.place(image, dataset, "pca")
+            projection.place_digit(image, dataset, "pca")
     return median_and_p95([1000 * seconds for seconds in spent[1:]], 1)
 
 
@@ -100,10 +102,10 @@ def store(maps: Mapping[DatasetName, NDArray[np.float32]]) -> None:
     arrays: dict[str, Any] = {}
     for dataset, places in maps.items():
         arrays[f"{dataset}_places"] = places
-        arrays[f"{dataset}_digits"] = np.array(digit_map.fingerprint(dataset))
-    digit_map.STORE.parent.mkdir(exist_ok=True)
-    np.savez(digit_map.STORE, **arrays)
-    print(f"written: {digit_map.STORE}")
+        arrays[f"{dataset}_digits"] = np.array(projection.fingerprint(dataset))
+    projection.STORED_MAP.parent.mkdir(exist_ok=True)
+    np.savez(projection.STORED_MAP, **arrays)
+    print(f"written: {projection.STORED_MAP}")
 
 
 def main() -> None:
@@ -117,7 +119,7 @@ def main() -> None:
     for dataset, found in figures.items():
         found["placing_ms"] = placing(dataset)
         print(f"{dataset}, {found['digits']:,} digits; a drawing: {found['placing_ms']} ms")
-        for way in digit_map.WAYS:
+        for way in projection.METHODS:
             print(f"    {way:6}{found[way]}")
     write_result(
         "digit_map",
@@ -126,7 +128,7 @@ def main() -> None:
         packages=("numpy", "scipy", "scikit-learn"),
         quick=asked.quick,
         settings={"components": COMPONENTS, **SETTINGS},
-        neighbours=NEIGHBOURS,
+        neighbors=NEIGHBORS,
         judged=JUDGED,
     )
 

@@ -4,8 +4,8 @@
 Claim: for every preset the estimate is within a factor of 1.5 of the real time, an epoch on the
 full MNIST, an epoch on the sample, and a whole training of five epochs on the sample.
 
-How: the machine is measured as the app does it (`python -m core.measure`, once, beforehand). Then
-every preset is really trained:
+How: the machine is measured as the app does it (`python -m core.jobs.speed_benchmark`, once,
+beforehand). Then every preset is really trained:
 
 - on the sample for five epochs, on the command line: the median of the later four, and all from the
   start of the process to the finished run;
@@ -39,14 +39,15 @@ from benchmarks.common import parser, start, write_result
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from core import datasets
-from core.estimate import Speed, estimate, load_speed
-from core.events import EpochEnded, Event, Progress, from_line
-from core.keras_model import compiled_model
-from core.pipeline import evaluation_batches
-from core.presets import PRESETS, preset
-from core.recipes import Recipe
-from core.training import StopTraining, split_validation, train
+from core.data import mnist
+from core.jobs.time_estimate import MachineSpeed, estimate_time, load_speed
+from core.recipes.keras_model import compiled_model
+from core.recipes.presets import PRESETS, preset_recipe
+from core.recipes.recipe import Recipe
+from core.runs.messages import EpochEnded, Event, Progress, event_from_line
+from core.training.callbacks import StopTraining
+from core.training.input_pipeline import evaluation_batches
+from core.training.trainer import split_validation, train
 
 GROUPS_S = 8.0
 VALIDATED = 3000
@@ -57,14 +58,16 @@ def main() -> None:
     made = parser(__doc__)
     made.add_argument("--presets", nargs="+", default=list(PRESETS))
     asked = made.parse_args()
-    datasets.load("mnist")  # says what to do if it is not there
+    mnist.load("mnist")  # says what to do if it is not there
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
         speed = _measured(Path(folder))
         measuring_s = time.monotonic() - began
         names = asked.presets[:1] if asked.quick else asked.presets
         print(f"measuring the machine took {measuring_s:.1f} s")
-        figures = {name: _compare(preset(name).recipe, speed, Path(folder), name) for name in names}
+        figures = {
+            name: _compare(preset_recipe(name).recipe, speed, Path(folder), name) for name in names
+        }
     ratios = [pair["ratio"] for found in figures.values() for pair in found.values()]
     largest = max(max(ratio, 1 / ratio) for ratio in ratios)
     print(f"the largest factor is {largest:.2f}")
@@ -78,20 +81,22 @@ def main() -> None:
     )
 
 
-def _measured(folder: Path) -> Speed:
+def _measured(folder: Path) -> MachineSpeed:
     """The machine's speed, measured now and kept in a folder of its own."""
     os.environ["DIGITSCOPE_RUNS"] = str(folder)
-    subprocess.run([sys.executable, "-m", "core.measure"], check=True)
+    subprocess.run([sys.executable, "-m", "core.jobs.speed_benchmark"], check=True)
     speed = load_speed()
-    assert speed is not None, "core.measure has left no measurement"
+    assert speed is not None, "core.jobs.speed_benchmark has left no measurement"
     return speed
 
 
-def _compare(recipe: Recipe, speed: Speed, folder: Path, name: str) -> dict[str, dict[str, float]]:
+def _compare(
+    recipe: Recipe, speed: MachineSpeed, folder: Path, name: str
+) -> dict[str, dict[str, float]]:
     sample = recipe.changed(dataset="mnist-sample", epochs=5)
     epoch_s, total_s = _on_sample(sample, folder / f"{name}-sample")
-    guess = estimate(sample, speed)
-    guessed_full = estimate(recipe.changed(dataset="mnist"), speed).epoch
+    guess = estimate_time(sample, speed)
+    guessed_full = estimate_time(recipe.changed(dataset="mnist"), speed).epoch
     found = {
         "epoch_mnist": _pair(guessed_full, _epoch_on_mnist(recipe, folder / f"{name}-full")),
         "epoch_sample": _pair(guess.epoch, epoch_s),
@@ -122,7 +127,7 @@ def _on_sample(recipe: Recipe, folder: Path) -> tuple[float, float]:
     subprocess.run(command, check=True, capture_output=True)
     total = time.monotonic() - began
     lines = (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()
-    told = [from_line(json.loads(line)) for line in lines]
+    told = [event_from_line(json.loads(line)) for line in lines]
     ends = [event.time for event in told if isinstance(event, EpochEnded)]
     return median(b - a for a, b in pairwise(ends)), total
 
@@ -130,7 +135,7 @@ def _on_sample(recipe: Recipe, folder: Path) -> tuple[float, float]:
 def _epoch_on_mnist(recipe: Recipe, folder: Path) -> float:
     """Seconds of an epoch, from some of its steps and validation digits."""
     recipe = recipe.changed(dataset="mnist")
-    digits = datasets.training_split("mnist", exclude_sample_test=recipe.exclude_sample_test)
+    digits = mnist.training_split("mnist", exclude_sample_test=recipe.exclude_sample_test)
     fitted, validation = split_validation(digits, recipe)
     steps = math.ceil(len(fitted) / recipe.batch_size)
     seconds = steps * _step_seconds(recipe, folder)

@@ -37,11 +37,10 @@ from benchmarks.common import (
     timed,
     write_result,
 )
-from core import runs
-from core.dreams import classes, dream
-from core.runs import Network
-from pages.widgets.filters_choice import VIEW
-from pages.widgets.filters_page import VIEWS
+from core.explain.feature_visualization import class_targets, visualize_feature
+from core.runs import registry
+from core.runs.run import Network
+from pages.widgets.filters.choices import VIEW, VIEWS
 
 RUNS = ("best", "fast")
 WARM_UP = 2
@@ -80,7 +79,13 @@ def dreaming(run: str, rounds: int) -> list[float]:
     times: list[float] = []
     for seed in range(rounds + 1):
         with timed(times):
-            dream(Network(runs.find(run)), classes(), "strong", lambda _done, _all: None, seed=seed)
+            visualize_feature(
+                Network(registry.find_run(run)),
+                class_targets(),
+                "strong",
+                lambda _done, _all: None,
+                seed=seed,
+            )
     return times[1:]  # the first traces the network
 
 

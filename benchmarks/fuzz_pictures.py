@@ -44,9 +44,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.common import parser, start, write_result
-from core.errors import PictureError
-from core.page_digits import find_digits
-from core.pictures import EXTENSIONS, FORMATS_TEXT, decode
+from core.preprocessing.image_files import EXTENSIONS, FORMATS_TEXT, decode_image
+from core.preprocessing.page.detection import find_digits
+from core.utils.errors import PictureError
 
 LIMIT_S: Final = 10
 LARGEST_SEED_FILE: Final = 600_000
@@ -148,43 +148,43 @@ def installed() -> Iterator[bytes]:
 
 def drawings() -> Iterator[bytes]:
     """A drawn 2, in each kind and way of saving."""
-    grey = np.full((120, 90), 240, np.uint8)
+    gray = np.full((120, 90), 240, np.uint8)
     for x, y in ((30, 30), (45, 22), (58, 34), (52, 50), (40, 66), (30, 88), (45, 90), (64, 88)):
-        grey[y - 5 : y + 5, x - 5 : x + 5] = 20
-    colour = np.stack([grey, 255 - grey // 2, grey], axis=-1)
-    clear = np.dstack([colour, 255 - grey])
-    deep = grey.astype(np.uint16) * 257
+        gray[y - 5 : y + 5, x - 5 : x + 5] = 20
+    color = np.stack([gray, 255 - gray // 2, gray], axis=-1)
+    clear = np.dstack([color, 255 - gray])
+    deep = gray.astype(np.uint16) * 257
     exif = Image.Exif()
     exif[0x0112] = 6
-    plain, frames = Image.fromarray(colour), [Image.fromarray(np.roll(colour, 9)) for _ in "ab"]
+    plain, frames = Image.fromarray(color), [Image.fromarray(np.roll(color, 9)) for _ in "ab"]
     moving: dict[str, Any] = {"save_all": True, "append_images": frames}
     ways: list[tuple[Image.Image, str, dict[str, Any]]] = [
         (plain, "PNG", {"exif": exif}),
         (Image.fromarray(clear), "PNG", {}),
         (Image.fromarray(deep), "PNG", {}),
         (plain.quantize(16), "PNG", {"transparency": 3}),
-        (Image.fromarray(grey).convert("1"), "PNG", {}),
+        (Image.fromarray(gray).convert("1"), "PNG", {}),
         (plain, "PNG", moving),
         (plain, "JPEG", {"exif": exif, "quality": 70}),
         (plain, "JPEG", {"progressive": True}),
         (plain.convert("CMYK"), "JPEG", {}),
-        (Image.fromarray(grey), "JPEG", {}),
+        (Image.fromarray(gray), "JPEG", {}),
         (plain, "WEBP", {"exif": exif}),
         (Image.fromarray(clear), "WEBP", {"lossless": True}),
         (plain, "WEBP", moving),
         (plain, "GIF", {"interlace": True}),
         (plain, "GIF", moving),
         (plain, "BMP", {}),
-        (Image.fromarray(grey), "BMP", {}),
+        (Image.fromarray(gray), "BMP", {}),
         (plain.quantize(4), "BMP", {}),
         (Image.fromarray(deep), "TIFF", {}),
         (plain, "TIFF", moving),
-        (Image.fromarray(grey.astype(np.float32) / 255), "TIFF", {}),
+        (Image.fromarray(gray.astype(np.float32) / 255), "TIFF", {}),
         *(
             (plain, "TIFF", {"compression": name})
             for name in ("raw", "packbits", "tiff_lzw", "tiff_adobe_deflate", "jpeg")
         ),
-        (Image.fromarray(grey).convert("1"), "TIFF", {"compression": "group4"}),
+        (Image.fromarray(gray).convert("1"), "TIFF", {"compression": "group4"}),
     ]
     for image, kind, options in ways:
         file = io.BytesIO()
@@ -210,7 +210,7 @@ def alarm() -> Iterator[None]:
 def read(data: bytes) -> str:
     """What becomes of a file: how many digits are found in it, or the kind of sentence."""
     try:
-        picture = decode(data, "a file")
+        picture = decode_image(data, "a file")
     except PictureError as error:
         return _kind(str(error))
     try:

@@ -3,12 +3,13 @@
 Claim: the first 50 suspects of the dataset page hold most of the 15 labels of MNIST's test set that
 a majority of people did not confirm (Northcutt, Athalye and Mueller 2021, arXiv:2103.14749).
 
-How: the test digits are ranked by the stored answers of the shipped runs, none of which learnt from
-them, and the 15 among the first 50 are counted. By chance it would be 50 × 15 / 10,000 = 0.08. The
-study had 100 labels judged, those that a network of its own doubted; of the others nobody knows.
+How: the test digits are ranked by the stored answers of the shipped runs, none of which learned
+from them, and the 15 among the first 50 are counted. By chance it would be 50 × 15 / 10,000 = 0.08.
+The study had 100 labels judged, those that a network of its own doubted; of the others nobody
+knows.
 
 Peers, in the same run: each run alone instead of the mean of all; the geometric mean; the label's
-own probability (the paper's self-confidence) instead of the normalised margin; and how many digits
+own probability (the paper's self-confidence) instead of the normalized margin; and how many digits
 stand off the diagonal of the confident joint: so many label issues the paper would count.
 
     python -m benchmarks.label_suspects [--quick]      (quick: the same, nothing written)
@@ -24,10 +25,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.common import parser, start, write_result
-from core import datasets, runs
-from core.human_verdicts import human_labels
-from core.runs import Run
-from core.suspects import NONE, confident_classes, find_suspects, margins
+from core.data import mnist
+from core.evaluation.examples import (
+    NO_CLASS,
+    confident_classes,
+    find_label_issues,
+    human_labels,
+    label_margins,
+)
+from core.runs import registry
+from core.runs.run import Run
 
 FIRST = 50
 SMALLEST = 1e-7
@@ -36,7 +43,7 @@ SMALLEST = 1e-7
 def shipped_answers() -> dict[str, NDArray[np.float64]]:
     """The stored probabilities of every shipped run on MNIST's test digits, (10000, 10) each."""
     stored = {
-        run.id: run.predictions("mnist") for run in runs.list_shipped() if isinstance(run, Run)
+        run.id: run.predictions("mnist") for run in registry.list_shipped() if isinstance(run, Run)
     }
     return {name: one.probabilities.astype(np.float64) for name, one in stored.items() if one}
 
@@ -47,10 +54,10 @@ def compare(
     """How many of the validated errors two rankings begin with, and what the joint counts."""
     own = probabilities[np.arange(len(labels)), labels]
     classes = confident_classes(labels, probabilities)
-    off_diagonal = np.flatnonzero((classes != NONE) & (classes != labels))
+    off_diagonal = np.flatnonzero((classes != NO_CLASS) & (classes != labels))
     return {
         "misread": int((probabilities.argmax(axis=1) != labels).sum()),
-        "first_50_by_margin": _held(margins(labels, probabilities), validated),
+        "first_50_by_margin": _held(label_margins(labels, probabilities), validated),
         "first_50_by_self_confidence": _held(own, validated),
         "off_diagonal": len(off_diagonal),
         "validated_off_diagonal": len(validated & set(off_diagonal.tolist())),
@@ -64,10 +71,10 @@ def _held(values: NDArray[np.float64], validated: set[int]) -> int:
 def main() -> None:
     """Rank, print a table, write the result."""
     quick: bool = parser(__doc__).parse_args().quick
-    labels = datasets.load("mnist").test.labels.astype(np.intp)
+    labels = mnist.load("mnist").test.labels.astype(np.intp)
     people = human_labels("mnist", "test")
     validated = {index for index, human in people.items() if human.is_label_issue}
-    listed = [one.index for one in find_suspects("mnist")]
+    listed = [one.index for one in find_label_issues("mnist")]
     first = set(listed[:FIRST])
     answers = shipped_answers()
     together = np.array(list(answers.values()))

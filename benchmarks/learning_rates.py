@@ -9,7 +9,7 @@ those that do not. One seed and few rates: read it for orders of magnitude.
 
     python -m benchmarks.learning_rates
 
-Writes `benchmarks/results/learning_rates.json`. `core.advice` takes its thresholds from it.
+Writes `benchmarks/results/learning_rates.json`. `core.recipes.advice` takes its thresholds from it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from benchmarks.common import parser, start, write_result
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from core import datasets
-from core.architectures import (
+from core.data import mnist
+from core.recipes.architecture import (
     Activation,
     Architecture,
     BatchNorm,
@@ -34,10 +34,10 @@ from core.architectures import (
     Layer,
     Pool,
 )
-from core.keras_model import compiled_model
-from core.pipeline import evaluation_batches, training_batches
-from core.presets import preset
-from core.recipes import Optimizer, Recipe, Schedule
+from core.recipes.keras_model import compiled_model
+from core.recipes.presets import preset_recipe
+from core.recipes.recipe import Optimizer, Recipe, Schedule
+from core.training.input_pipeline import evaluation_batches, training_batches
 
 SMALL: Final = (1e-6, 1e-5, 1e-4, 0.001)
 LARGE: Final = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -79,7 +79,7 @@ def _networks() -> dict[str, tuple[Layer, ...]]:
     return {
         "small": (*_conv(8, norm=False), Pool(), *_conv(16, norm=False), *end),
         "small, batch norm": (*_conv(8, norm=True), Pool(), *_conv(16, norm=True), *end),
-        "large": preset("yalcin").recipe.architecture.layers,
+        "large": preset_recipe("yalcin").recipe.architecture.layers,
     }
 
 
@@ -95,7 +95,7 @@ class _Network:
     def __init__(self, layers: tuple[Layer, ...], optimizer: Optimizer) -> None:
         made = Architecture(layers=layers)
         recipe = self._recipe = Recipe(architecture=made, optimizer=optimizer, epochs=2, seed=SEED)
-        self._digits = datasets.load(recipe.dataset)
+        self._digits = mnist.load(recipe.dataset)
         self._steps = recipe.epochs * math.ceil(len(self._digits.train) / recipe.batch_size)
         self._model = compiled_model(recipe)
         self._model.optimizer.build(self._model.trainable_variables)

@@ -17,7 +17,7 @@ import subprocess
 import sys
 
 from benchmarks.common import median_and_p95, parser, start, write_result
-from core import datasets
+from core.data import mnist
 
 FRESH = 5
 LOAD = """
@@ -39,7 +39,7 @@ def main() -> None:
     """Measure every way, print a table, write the result."""
     asked = parser(__doc__).parse_args()
     rounds = 1 if asked.quick else FRESH
-    datasets.load("mnist")  # says what to do if it is not there, and warms the disk's cache
+    mnist.load("mnist")  # says what to do if it is not there, and warms the disk's cache
     figures = {name: _measure(*way, rounds) for name, way in WAYS.items()}
     for name, found in figures.items():
         print(f"{name:<26} imports {found['imports_s']:.3f} s, loading {found['load_s']:.3f} s")

@@ -28,7 +28,7 @@ from PIL import Image
 
 from benchmarks.common import parser, start, write_result
 from benchmarks.placed_digits import place
-from core import datasets
+from core.data import mnist
 
 KINDS: Final = ("png", "jpg", "webp", "bmp", "gif", "tiff")
 DAMAGED_EVERY: Final = 50
@@ -40,7 +40,7 @@ PACKAGES: Final = ("numpy", "tensorflow", "keras", "pillow", "opencv-python-head
 def fill(folder: Path, files: int, seed: int) -> int:
     """Write the pictures, and give how many of them are damaged."""
     rng = np.random.default_rng(seed)
-    images = datasets.load("mnist-sample").test.images
+    images = mnist.load("mnist-sample").test.images
     for number in range(files):
         size = int(rng.integers(60, 261))
         x, y = (int(rng.integers(0, 281 - size)) for _ in "xy")

@@ -6,15 +6,16 @@ MNIST test digits written over each other or cut in half, and kinds that trainin
 (Cyrillic letters, words, faces, pieces of photographs). Blank and nearly blank canvases, too. True
 digits: MNIST's test digits placed on a canvas, the same redrawn by pens, and scikit-learn's
 `load_digits`. Each picture goes the page's way: `find_digit`, a run, its temperature,
-`core.refusal.judge`. Refused is what is "not a digit", and what `find_digit` itself refuses.
+`core.inference.reader.classify_answer`. Refused is what is "not a digit", and what `find_digit`
+itself refuses.
 
 Letters that are digits in shape (O, I, l, S, Z, B ...) cannot be told apart; they are in the
 figures all the same, and each letter has its own.
 
-Nothing of this was used for training the gate or for choosing the limits of `core/refusal.py`, but
-for two things: faces passed a first gate, so strokes put together at random were added to training;
-and with the limits chosen elsewhere 1.3 % of these true digits were refused, so both were lowered
-once.
+Nothing of this was used for training the gate or for choosing the limits of
+`core/inference/reader.py`, but for two things: faces passed a first gate, so strokes put together
+at random were added to training; and with the limits chosen elsewhere 1.3 % of these true digits
+were refused, so both were lowered once.
 
     python -m benchmarks.not_digits [--run best] [--seed 1] [--each 300]
         [--digits 5000] [--quick]
@@ -33,13 +34,13 @@ import numpy as np
 from benchmarks._glyphs import HELD_OUT_FONTS, RUBIK
 from benchmarks._not_digits import LATIN, LIKE_DIGITS, UNSEEN, one_letter, testing
 from benchmarks._pen_variants import found
-from benchmarks._pens import Picture, centre_lines
+from benchmarks._pens import Picture, center_lines
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
 from benchmarks.placed_digits import optdigits, placed_set
 from benchmarks.stroke_digits import PENS_HIGH, stroke_set
-from core import runs
-from core.refusal import judge
-from core.runs import Network
+from core.inference.reader import classify_answer
+from core.runs import registry
+from core.runs.run import Network
 
 PER_LETTER: Final = 24
 PACKAGES: Final = (*NETWORK_PACKAGES, "opencv-python-headless", "matplotlib", "scikit-learn")
@@ -92,10 +93,10 @@ def letters(seed: int, ask: Ask) -> tuple[Figures, Figures, Figures]:
 
 def true_digits(seed: int, count: int) -> dict[str, list[Picture | None]]:
     """Three sets of true digits, prepared."""
-    from core import datasets
+    from core.data import mnist
 
-    images = datasets.load("mnist").test.images[:count]
-    lines = [centre_lines(digit) for digit in images]
+    images = mnist.load("mnist").test.images[:count]
+    lines = [center_lines(digit) for digit in images]
     pixels, _, refused = stroke_set(lines, seed, pens_high=PENS_HIGH)
     drawn = [None if no else digit for digit, no in zip(pixels, refused, strict=True)]
     return {
@@ -114,21 +115,21 @@ def main() -> None:
     line.add_argument("--digits", type=int, default=5000, help="of MNIST's test digits, the first")
     options = line.parse_args()
 
-    from core import datasets
-    from core.inference import load_predictor
-    from core.temperature import temperature_of
+    from core.data import mnist
+    from core.inference.predictor import load_predictor
+    from core.inference.reader import run_temperature
 
     cv2.setNumThreads(1)
-    run = runs.find(options.run)
-    network, temperature = load_predictor(Network(run)), temperature_of(run)
+    run = registry.find_run(options.run)
+    network, temperature = load_predictor(Network(run)), run_temperature(run)
 
     def ask(made: list[Picture | None]) -> list[str]:
         there = [picture for picture in made if picture is not None]
         pixels = np.stack(there) if there else np.zeros((0, 28, 28), np.uint8)
-        verdicts = iter(judge(pixels, network.probabilities(pixels), temperature))
+        verdicts = iter(classify_answer(pixels, network.probabilities(pixels), temperature))
         return ["refused" if one is None else next(verdicts).kind for one in made]
 
-    test = datasets.load("mnist").test
+    test = mnist.load("mnist").test
     each = 60 if options.quick else options.each
     ways = testing(test.images, test.labels)
     ways.pop("letters")

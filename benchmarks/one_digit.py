@@ -31,10 +31,11 @@ from benchmarks.common import interleaved, median_and_p95, parser, start, timed,
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from core import datasets, runs
-from core.inference import Predictor, load_predictor
-from core.runs import Network
-from core.scaling import scale
+from core.data import mnist
+from core.data.normalization import scale
+from core.inference.predictor import Predictor, load_predictor
+from core.runs import registry
+from core.runs.run import Network
 
 RUNS = ("best", "fast")
 MANY = 1_000
@@ -108,10 +109,10 @@ def main() -> None:
     """Measure both of our own runs, print a table, write the result."""
     quick: bool = parser(__doc__).parse_args().quick
     rounds, large_rounds = (30, 2) if quick else (300, 7)
-    digits = datasets.load("mnist-sample").test.images[:MANY]
+    digits = mnist.load("mnist-sample").test.images[:MANY]
     figures: dict[str, Any] = {}
     for name in RUNS:
-        run = runs.find(name)
+        run = registry.find_run(name)
         predictor = load_predictor(Network(run))
         found: dict[str, Any] = {
             "parameters": run.info.recipe.architecture.parameters,

@@ -1,11 +1,12 @@
 """How many of the digits of a page are found and read?
 
 Pages of 30 MNIST test digits in lines of numbers, some of them touching, photographed by
-`benchmarks.synthetic_photos`. A digit is found if a box of `core.page_digits.find_digits` shares
-half of what both cover with the box around its ink, and right if the network then reads it right;
-every box that is nobody's is false. The network helps to cut touching digits, as on the page. Right
-digits that the page would call "no digit" (`core.refusal`) are counted apart. Reading order is
-right if the digits that were found stand in the order and the lines in which they were written.
+`benchmarks.synthetic_photos`. A digit is found if a box of
+`core.preprocessing.page.detection.find_digits` shares half of what both cover with the box around
+its ink, and right if the network then reads it right; every box that is nobody's is false. The
+network helps to cut touching digits, as on the page. Right digits that the page would call "no
+digit" (`core.inference.reader`) are counted apart. Reading order is right if the digits that were
+found stand in the order and the lines in which they were written.
 
 What was tuned, was tuned on pages of training digits, from other seeds.
 
@@ -24,17 +25,17 @@ from numpy.typing import NDArray
 
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
 from benchmarks.synthetic_photos import DIGITS, Photo, overlap, page_photo
-from core import runs
-from core.arrays import Predict
-from core.errors import PictureError
-from core.page_digits import Found, find_digits
-from core.refusal import Verdict, judge
-from core.runs import Network
+from core.inference.reader import AnswerVerdict, classify_answer
+from core.preprocessing.page.detection import FoundDigit, find_digits
+from core.runs import registry
+from core.runs.run import Network
+from core.utils.errors import PictureError
+from core.utils.validation import Predict
 
 PAGES: Final = 100
 FOUND_FROM: Final = 0.5
 PACKAGES: Final = (*NETWORK_PACKAGES, "opencv-python-headless")
-Way = Callable[[NDArray[np.uint8]], tuple[Found, ...]]
+Way = Callable[[NDArray[np.uint8]], tuple[FoundDigit, ...]]
 Row = dict[str, Any]
 
 
@@ -67,10 +68,10 @@ def _one(photo: Photo, way: Way, ask: Predict, temperature: float) -> Row:
         found = way(photo.pixels)
     except PictureError:
         found = ()
-    verdicts: tuple[Verdict, ...] = ()
+    verdicts: tuple[AnswerVerdict, ...] = ()
     if found:
         pixels = np.stack([each.digit.pixels for each in found])
-        verdicts = judge(pixels, ask(pixels), temperature)
+        verdicts = classify_answer(pixels, ask(pixels), temperature)
     places: list[int] = []
     lines: list[tuple[int, int]] = []
     right = refused = 0
@@ -124,16 +125,16 @@ def main() -> None:
     options = line.parse_args()
 
     # Here, not above: TensorFlow takes seconds to import, and `measure` needs none of it.
-    from core import datasets
-    from core.inference import load_predictor
-    from core.temperature import temperature_of
+    from core.data import mnist
+    from core.inference.predictor import load_predictor
+    from core.inference.reader import run_temperature
 
     count = options.limit or (6 if options.quick else PAGES)
-    test = datasets.load("mnist").test
-    run = runs.find(options.run)
+    test = mnist.load("mnist").test
+    run = registry.find_run(options.run)
     ask = load_predictor(Network(run)).probabilities
     ways: dict[str, Way] = {"find_digits": lambda picture: find_digits(picture, judge=ask)}
-    temperature = temperature_of(run)
+    temperature = run_temperature(run)
     figures = measure(test.images, test.labels, options.seed, count, ways, ask, temperature)
     for name, row in figures.items():
         print(f"{name}: {row['right']} right of {row['digits']} ({row['accuracy']:.2%}), ", end="")

@@ -2,10 +2,11 @@
 
 MNIST test digits are written onto sheets and photographed by `benchmarks.synthetic_photos`: plain,
 lined and squared paper and a board, pens, pencil and chalk, shadows, tilt, perspective, blur, grain
-and JPEG. Each photo is prepared and read twice: by `core.page_digits.find_digits`, which must find
-one digit and no more, and by `core.preprocessing.find_digit`, which takes it for granted that there
-is one. A photo counts as right if there is one digit, where it was written, and it is read right;
-those of them that the page would call "no digit" (`core.refusal`) are counted apart.
+and JPEG. Each photo is prepared and read twice: by `core.preprocessing.page.detection.find_digits`,
+which must find one digit and no more, and by `core.preprocessing.mnist_format.find_digit`, which
+takes it for granted that there is one. A photo counts as right if there is one digit, where it was
+written, and it is read right; those of them that the page would call "no digit"
+(`core.inference.reader`) are counted apart.
 
 What was tuned, was tuned on photos of training digits, from other seeds.
 
@@ -24,19 +25,19 @@ from numpy.typing import NDArray
 
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
 from benchmarks.synthetic_photos import Photo, overlap, single_photo
-from core import runs
-from core.arrays import Predict
-from core.errors import PictureError
-from core.page_digits import find_digits
-from core.preprocessing import Digit, find_digit
-from core.refusal import judge
-from core.runs import Network
+from core.inference.reader import classify_answer
+from core.preprocessing.mnist_format import PreparedDigit, find_digit
+from core.preprocessing.page.detection import find_digits
+from core.runs import registry
+from core.runs.run import Network
+from core.utils.errors import PictureError
+from core.utils.validation import Predict
 
 PHOTOS: Final = 2000
 FOUND_FROM: Final = 0.5
 """Overlap of the boxes, what they share over what they cover, from which a digit is found."""
 PACKAGES: Final = (*NETWORK_PACKAGES, "opencv-python-headless")
-Way = Callable[[NDArray[np.uint8]], list[Digit]]
+Way = Callable[[NDArray[np.uint8]], list[PreparedDigit]]
 Row = tuple[str, bool, bool, int, bool, bool]
 
 
@@ -73,7 +74,7 @@ def _one(photo: Photo, way: Way, ask: Predict, temperature: float) -> Row:
     at = max(range(len(digits)), key=lambda k: overlap(digits[k].box, truth.box))
     found = overlap(digits[at].box, truth.box) >= FOUND_FROM
     pixels = digits[at].pixels[None]
-    (verdict,) = judge(pixels, ask(pixels), temperature)
+    (verdict,) = classify_answer(pixels, ask(pixels), temperature)
     right = found and len(digits) == 1 and verdict.digit == truth.label
     no_digit = right and verdict.kind == "not a digit"
     return kind, right, found, len(digits) - found, False, no_digit
@@ -107,21 +108,21 @@ def main() -> None:
     options = line.parse_args()
 
     # Here, not above: TensorFlow takes seconds to import, and `measure` needs none of it.
-    from core import datasets
-    from core.inference import load_predictor
-    from core.temperature import temperature_of
+    from core.data import mnist
+    from core.inference.predictor import load_predictor
+    from core.inference.reader import run_temperature
 
     count = options.limit or (100 if options.quick else PHOTOS)
-    test = datasets.load("mnist").test
+    test = mnist.load("mnist").test
     chosen = np.random.default_rng(options.seed).permutation(len(test.images))[:count]
-    run = runs.find(options.run)
+    run = registry.find_run(options.run)
     ask = load_predictor(Network(run)).probabilities
     ways: dict[str, Way] = {
         "find_digits": lambda picture: [found.digit for found in find_digits(picture, judge=ask)],
         "find_digit": lambda picture: [find_digit(picture)],
     }
     digits, labels = test.images[chosen], test.labels[chosen]
-    figures = measure(digits, labels, options.seed, ways, ask, temperature_of(run))
+    figures = measure(digits, labels, options.seed, ways, ask, run_temperature(run))
     for name, row in figures.items():
         print(f"{name}: {row['right']} right of {row['n']} ({row['accuracy']:.2%}), ", end="")
         print(f"{row['found']} found, {row['false']} false, {row['refused']} refused, ", end="")

@@ -1,10 +1,11 @@
 """How many digits are read when they stand anywhere, at any size, on a drawing canvas?
 
-Digits of known truth are enlarged to squares of 60 to 260 px, put at a random place on a white
-280 x 280 canvas in black ink, and read back twice: prepared as MNIST itself was
-(`core.preprocessing.find_digit`) and resized to 28 x 28 as most demos do (`naive_resize`), by the
-same network. Two sets of digits: MNIST's 10,000 test digits, and scikit-learn's 1,797 `load_digits`
-(other writers, stored as 8 x 8; their labels are the ones that come with them).
+Digits of known truth are enlarged to squares of 60 to 260 px, put at a random place on a white 280
+x 280 canvas in black ink, and read back twice: prepared as MNIST itself was
+(`core.preprocessing.mnist_format.find_digit`) and resized to 28 x 28 as most demos do
+(`naive_resize`), by the same network. Two sets of digits: MNIST's 10,000 test digits, and
+scikit-learn's 1,797 `load_digits` (other writers, stored as 8 x 8; their labels are the ones that
+come with them).
 
 Not everything here is unseen: the preparation's few constants (how far ink is sharpened, when it is
 thickened, what counts as a speck) were chosen, at 80 to 230 px, while looking at every fifth MNIST
@@ -31,10 +32,10 @@ from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
-from core import runs
-from core.errors import PictureError
-from core.preprocessing import find_digit, naive_resize
-from core.runs import Network
+from core.preprocessing.mnist_format import find_digit, naive_resize
+from core.runs import registry
+from core.runs.run import Network
+from core.utils.errors import PictureError
 
 CANVAS: Final = 280
 SMALLEST: Final = 60
@@ -166,17 +167,17 @@ def main() -> None:
     options = line.parse_args()
 
     # Here, not above: TensorFlow takes seconds to import, and `place` needs none of it.
-    from core import datasets
-    from core.inference import load_predictor
+    from core.data import mnist
+    from core.inference.predictor import load_predictor
 
-    test = datasets.load("mnist").test
+    test = mnist.load("mnist").test
     other = optdigits()
     count = options.limit or (500 if options.quick else None)
     sets: dict[str, tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]] = {
         "mnist-test": (test.images[:count], test.labels[:count]),
         "optdigits": (other[0][:count], other[1][:count]),
     }
-    run = runs.find(options.run)
+    run = registry.find_run(options.run)
     figures = measure_all(sets, options.seed, load_predictor(Network(run)).probabilities)
     for name, ways in figures.items():
         for way, row in ways.items():

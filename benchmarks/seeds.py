@@ -22,13 +22,13 @@ from benchmarks.common import parser, start, write_result
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from core import runs
-from core.errors import RunError
-from core.presets import preset
-from core.training import train
+from core.recipes.presets import preset_recipe
+from core.runs import registry
+from core.training.trainer import train
+from core.utils.errors import RunError
 
 # A folder with a dot is not listed among the runs.
-FOLDER = runs.own_folder() / ".seeds"
+FOLDER = registry.own_folder() / ".seeds"
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def main() -> None:
         wrong = [_wrong(name, seed) for seed in range(1 if asked.quick else asked.seeds)]
         figures[name] = {
             "wrong_of_10000_by_seed": wrong,
-            "tutorial": getattr(preset(name).tutorial, "figure", None),
+            "tutorial": getattr(preset_recipe(name).tutorial, "figure", None),
         }
         print(f"{name}: {min(wrong)} to {max(wrong)} wrong of 10,000 {wrong}")
     write_result("seeds", figures, quick=asked.quick)
@@ -51,12 +51,12 @@ def main() -> None:
 def _wrong(name: str, seed: int) -> int:
     folder = FOLDER / f"{name}-{seed}"
     try:
-        metrics = runs.read(folder).info.metrics
+        metrics = registry.read_run(folder).info.metrics
     except RunError:
         metrics = {}
     if "mnist" not in metrics:  # never begun, or cut off
         shutil.rmtree(folder, ignore_errors=True)
-        recipe = preset(name).recipe.changed(seed=seed)
+        recipe = preset_recipe(name).recipe.changed(seed=seed)
         metrics = train(recipe, folder, max_epoch_bytes=0).info.metrics
     return metrics["mnist"].wrong
 

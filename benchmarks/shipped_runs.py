@@ -22,12 +22,14 @@ from typing import Any
 import numpy as np
 
 from benchmarks.common import parser, start, write_result
-from core import datasets, runs
-from core.datasets import DATASETS, DatasetName
-from core.evaluation import score, wilson_interval
-from core.inference import Predictor, load_predictor
-from core.presets import PRESETS
-from core.runs import Network, Predictions, Run
+from core.data import mnist
+from core.data.mnist import DATASETS, DatasetName
+from core.evaluation.comparison import wilson_interval
+from core.inference.predictor import Predictor, load_predictor
+from core.recipes.presets import PRESETS
+from core.runs import registry
+from core.runs.predictions import score_predictions
+from core.runs.run import Network, Run, StoredPredictions
 
 QUICK_DIGITS = 500
 
@@ -36,10 +38,10 @@ def evaluate(
     run: Run, predictor: Predictor, dataset: DatasetName, limit: int | None
 ) -> dict[str, Any]:
     """Fresh answers on a dataset's test digits, scored, and compared with the stored ones."""
-    test = datasets.load(dataset).test.take(slice(limit))
-    fresh = Predictions(test.labels, predictor.probabilities(test.images))
+    test = mnist.load(dataset).test.take(slice(limit))
+    fresh = StoredPredictions(test.labels, predictor.probabilities(test.images))
     held_out = run.info.provenance.held_out(dataset)
-    found = score(fresh, held_out=held_out)
+    found = score_predictions(fresh, held_out=held_out)
     low, high = wilson_interval(found.n - found.wrong, found.n)
     row: dict[str, Any] = {
         "wrong": found.wrong,
@@ -52,8 +54,8 @@ def evaluate(
     kept = run.predictions(dataset)
     if kept is None:
         return row | {"stored": "missing", "stored_same_count": False}
-    stored = Predictions(kept.labels[:limit], kept.probabilities[:limit])
-    wrong = score(stored, held_out=held_out).wrong
+    stored = StoredPredictions(kept.labels[:limit], kept.probabilities[:limit])
+    wrong = score_predictions(stored, held_out=held_out).wrong
     shown = run.info.metrics.get(dataset)
     same = wrong == found.wrong and bool(np.array_equal(stored.labels, fresh.labels))
     if limit is None:  # what run.json says, and with it the home page
@@ -92,7 +94,7 @@ def main() -> None:
     figures: dict[str, dict[str, Any]] = {}
     same = True
     for name in PRESETS:
-        run = runs.find(name)
+        run = registry.find_run(name)
         predictor = load_predictor(Network(run))
         figures[name] = describe(run)
         print(f"{name}: {figures[name]['parameters']:,} parameters", end="")

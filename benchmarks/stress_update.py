@@ -24,12 +24,13 @@ from benchmarks.common import median_and_p95, parser, start, timed, write_result
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from core import runs
-from core.confusion import counts
-from core.digit_stats import split_of
-from core.inference import load_predictor
-from core.runs import Network
-from core.stress import DATASET, KINDS, NOTHING, Stress, apply, only, stressed
+from core.data.corruptions import CORRUPTIONS, NO_CORRUPTION, Corruption, corrupt, single_corruption
+from core.data.statistics import split_of
+from core.evaluation.confusion_matrix import confusion_counts
+from core.evaluation.robustness import DATASET, corrupted_predictions
+from core.inference.predictor import load_predictor
+from core.runs import registry
+from core.runs.run import Network
 
 RUNS = ("best", "fast")
 SEED = 1
@@ -38,22 +39,22 @@ WARM_UP = 2
 GOAL_S = 2.0
 
 
-def moves(rounds: int) -> list[Stress]:
+def moves(rounds: int) -> list[Corruption]:
     """A slider after the other, each at a place drawn between its ends, no two alike."""
     chance = np.random.default_rng(SEED)
-    drawn: dict[Stress, None] = {NOTHING: None}
+    drawn: dict[Corruption, None] = {NO_CORRUPTION: None}
     while len(drawn) <= rounds:
-        kind = KINDS[len(drawn) % len(KINDS)]
+        kind = CORRUPTIONS[len(drawn) % len(CORRUPTIONS)]
         # Whole steps, as a slider has them.
         steps = chance.integers(0, round((kind.high - kind.low) / kind.step), endpoint=True)
-        drawn[only(kind.name, kind.low + kind.step * int(steps))] = None
+        drawn[single_corruption(kind.name, kind.low + kind.step * int(steps))] = None
     return list(drawn)[1:]
 
 
 def of_run(name: str, rounds: int) -> dict[str, dict[str, float]]:
     """Milliseconds of each part, and of a whole change as the page asks for it."""
     digits = split_of(DATASET, "test")
-    asked = Network(runs.find(name))
+    asked = Network(registry.find_run(name))
     network = load_predictor(asked)
     spent: dict[str, list[float]] = {"pictures": [], "answers": [], "matrix": [], "all": []}
     for turn, stress in enumerate(moves(rounds + WARM_UP)):
@@ -61,14 +62,14 @@ def of_run(name: str, rounds: int) -> dict[str, dict[str, float]]:
             for times in spent.values():
                 times.clear()
         with timed(spent["pictures"]):
-            images = apply(digits.images, stress)
+            images = corrupt(digits.images, stress)
         with timed(spent["answers"]):
             answers = network.probabilities(images)
         with timed(spent["matrix"]):
-            counts(digits.labels, answers.argmax(axis=1))
+            confusion_counts(digits.labels, answers.argmax(axis=1))
         with timed(spent["all"]):
-            found = stressed(asked, stress)
-            matrix = counts(found.labels, found.predicted)
+            found = corrupted_predictions(asked, stress)
+            matrix = confusion_counts(found.labels, found.predicted)
         if matrix.sum() != len(digits):
             raise RuntimeError(f"{stress}: the matrix does not hold every digit")
     return {part: median_and_p95([1000 * s for s in times], 1) for part, times in spent.items()}

@@ -1,12 +1,12 @@
 """How many digits are read when they are drawn with a pen, of any width, anywhere on the canvas?
 
-MNIST's 10,000 test digits are thinned to their centre lines (`benchmarks._pens`) and drawn again on
+MNIST's 10,000 test digits are thinned to their center lines (`benchmarks._pens`) and drawn again on
 a white 280 x 280 canvas by a round black pen of 8 to 40 px, at a random size and place. They are
 read as the page reads its canvas: `find_digit(picture, ink="dark", paper=255)`, then the network.
 
-How large: nobody writes a digit so small that the pen closes its loops. An 8 whose centre line is
+How large: nobody writes a digit so small that the pen closes its loops. An 8 whose center line is
 three pens high has loops of one and a half pens and holes of half a pen; below that they close. So
-the centre line is at least three pens high ("by_rule"), and 52 px, so that with the thinnest pen
+the center line is at least three pens high ("by_rule"), and 52 px, so that with the thinnest pen
 the digit is at least 60 px high; it is at most as large as fits. "any_size" drops the three pens:
 what then becomes of loops is told by it. Widths, heights and places are drawn evenly.
 
@@ -25,20 +25,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks._pens import Lines, centre_lines, draw
+from benchmarks._pens import Lines, center_lines, draw
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
-from core import runs
-from core.errors import PictureError
-from core.preprocessing import find_digit
-from core.runs import Network
+from core.preprocessing.mnist_format import find_digit
+from core.runs import registry
+from core.runs.run import Network
+from core.utils.errors import PictureError
 
 CANVAS: Final = 280
 THINNEST: Final = 8
 WIDEST: Final = 40
 PENS_HIGH: Final = 3
-"""The least height of a centre line, in widths of its pen."""
+"""The least height of a center line, in widths of its pen."""
 LOWEST: Final = 52
-"""The least height of a centre line in pixels."""
+"""The least height of a center line in pixels."""
 BINS: Final = ((8, 16), (17, 24), (25, 32), (33, 40))
 PACKAGES: Final = (*NETWORK_PACKAGES, "opencv-python-headless")
 
@@ -53,7 +53,7 @@ def by_pen(lines: Lines, width: int, rng: np.random.Generator, *, pens_high: flo
         lines: of a digit, in any unit, with at least one point.
         width: of the pen in pixels.
         rng: draws height and place.
-        pens_high: the least height of the centre line in pen widths; where that does not fit, as
+        pens_high: the least height of the center line in pen widths; where that does not fit, as
             high as fits.
     """
     low, high = lines.box()
@@ -127,16 +127,16 @@ def main() -> None:
     line.add_argument("--limit", type=int, help="only the first N digits")
     options = line.parse_args()
 
-    from core import datasets
-    from core.inference import load_predictor
+    from core.data import mnist
+    from core.inference.predictor import load_predictor
 
     cv2.setNumThreads(1)
     count = options.limit or (500 if options.quick else None)
-    test = datasets.load("mnist").test
+    test = mnist.load("mnist").test
     labels = test.labels[:count]
-    digits = [centre_lines(digit) for digit in test.images[:count]]
-    run = runs.find(options.run)
-    probabilities = load_predictor(Network(runs.find(options.run))).probabilities
+    digits = [center_lines(digit) for digit in test.images[:count]]
+    run = registry.find_run(options.run)
+    probabilities = load_predictor(Network(registry.find_run(options.run))).probabilities
     figures = {}
     for name, pens_high in (("by_rule", PENS_HIGH), ("any_size", 0)):
         pixels, widths, refused = stroke_set(digits, options.seed, pens_high=pens_high)

@@ -37,22 +37,22 @@ def rules_on(paper: Paper, height: int, width: int, distance: int, rng: Random) 
     return rules
 
 
-def rule_colour(rng: Random) -> Floats:
-    """Printed blue, grey or reddish, lighter than most ink."""
-    colours = ((140, 165, 205), (165, 165, 170), (205, 160, 160), (110, 130, 175))
-    return np.array(colours[int(rng.integers(4))], np.float32) + rng.uniform(-12, 12)
+def rule_color(rng: Random) -> Floats:
+    """Printed blue, gray or reddish, lighter than most ink."""
+    colors = ((140, 165, 205), (165, 165, 170), (205, 160, 160), (110, 130, 175))
+    return np.array(colors[int(rng.integers(4))], np.float32) + rng.uniform(-12, 12)
 
 
-def pen_colour(pen: Pen, rng: Random) -> Floats:
+def pen_color(pen: Pen, rng: Random) -> Floats:
     """The tones of the ink, float32 (3,)."""
-    colours = {
+    colors = {
         "black": (35, 35, 40),
         "blue": (35, 50, 140),
         "red": (180, 40, 45),
         "pencil": (95, 95, 100),
         "chalk": (225, 225, 218),
     }
-    return np.array(colours[pen], np.float32) + rng.uniform(-15, 15, 3).astype(np.float32)
+    return np.array(colors[pen], np.float32) + rng.uniform(-15, 15, 3).astype(np.float32)
 
 
 def grained(ink: Floats, pen: Pen, rng: Random) -> Floats:

@@ -26,8 +26,8 @@ from benchmarks.synthetic_papers import (
     Random,
     grained,
     paper_tones,
-    pen_colour,
-    rule_colour,
+    pen_color,
+    rule_color,
     rules_on,
 )
 
@@ -181,7 +181,7 @@ def _specks(ink: Floats, size: float, rng: Random) -> None:
 
 
 def _photographed(sheet: _Sheet, rng: Random) -> Photo:
-    """Paper and ink get colours, then light, a camera and JPEG."""
+    """Paper and ink get colors, then light, a camera and JPEG."""
     paper: Paper = PAPERS[int(rng.choice(4, p=(0.35, 0.25, 0.25, 0.15)))]
     pen: Pen = "chalk" if paper == "board" else PENS[int(rng.integers(4))]
     height, width = sheet.ink.shape
@@ -189,9 +189,9 @@ def _photographed(sheet: _Sheet, rng: Random) -> Photo:
     ink = grained(sheet.ink, pen, rng)
     tones = paper_tones(height, width, paper, rng)
     if rules is not None:
-        tone = rule_colour(rng)
+        tone = rule_color(rng)
         tones += (tone - tones) * rules[..., None]
-    tones += (pen_colour(pen, rng) - tones) * ink[..., None]
+    tones += (pen_color(pen, rng) - tones) * ink[..., None]
     matrix = _view(height, width, rng)
     tones = _seen(tones, matrix, paper, rng)
     tones *= _light(height, width, rng)[..., None]

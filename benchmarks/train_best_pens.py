@@ -35,14 +35,14 @@ import numpy as np
 from benchmarks import _pen_variants
 from benchmarks._kept_pictures import Make, changed, pictures
 from benchmarks.common import parser, start
-from core.datasets import Split
-from core.keras_model import compiled_model
-from core.run_info import Pens
+from core.data.mnist import Split
+from core.recipes.keras_model import compiled_model
+from core.runs.run import Pens
 
 if TYPE_CHECKING:
-    from core.events import Event
-    from core.recipes import Recipe
-    from core.run_writer import RunWriter
+    from core.recipes.recipe import Recipe
+    from core.runs.messages import Event
+    from core.runs.writer import RunWriter
 
 COUNTS: Final = {"pens": 60_000, "wider": 8_000, "coarse": 8_000, "forms": 5_000}
 WARMUP: Final = 0.1
@@ -85,9 +85,11 @@ def main() -> None:
     cv2.setNumThreads(1)
 
     # Here, not above: TensorFlow takes seconds to import.
-    from core import datasets, runs, training
+    from core.data import mnist
+    from core.runs import registry
+    from core.training import trainer
 
-    parent = runs.open_path(options.parent)
+    parent = registry.open_run(options.parent)
     if parent.info.provenance.pens:
         sys.exit(f"{options.parent} has seen redrawn digits: begin with a run that has not.")
     recipe = parent.info.recipe.changed(
@@ -96,16 +98,16 @@ def main() -> None:
         schedule={"kind": "one-cycle", "warmup": WARMUP},
         seed=options.seed,
     )
-    known = datasets.training_split(recipe.dataset, exclude_sample_test=recipe.exclude_sample_test)
+    known = mnist.training_split(recipe.dataset, exclude_sample_test=recipe.exclude_sample_test)
     # Before `best` saw them they were divided so: what it was validated on stays unseen.
-    fitted, validation = training.split_validation(known, recipe)
+    fitted, validation = trainer.split_validation(known, recipe)
     cache = options.cache or Path(tempfile.gettempdir()) / "digitscope-pens"
     cache.mkdir(parents=True, exist_ok=True)
     counts = {kind: getattr(options, kind) for kind in COUNTS}
     digits = pen_digits(fitted, counts, options.seed, cache, quick=options.quick)
     print(f"{len(digits)} digits in an epoch, {len(fitted)} of them MNIST's own", flush=True)
     writer = _writer(options, recipe, parent, len(digits), len(validation or ()))
-    run = training._train(writer, (digits, validation), _told, training.NO_BOUNDS)  # noqa: SLF001
+    run = trainer._train(writer, (digits, validation), _told, trainer.NO_TIME_LIMITS)  # noqa: SLF001
     print("\n".join(f"{name}: {metrics}" for name, metrics in run.info.metrics.items()))
     if options.join:
         from benchmarks._joined_run import join
@@ -123,15 +125,16 @@ def _writer(
     options: argparse.Namespace, recipe: Recipe, parent: object, n: int, n_validation: int
 ) -> RunWriter:
     """A new run folder with a checkpoint that holds the parent's weights; or the one begun."""
-    from core import checkpoints, runs, training
-    from core.checkpoints import TrainingState
-    from core.inference import open_model
-    from core.run_info import Provenance
-    from core.run_writer import ResumedWriter, RunWriter
+    from core.inference.predictor import load_model
+    from core.runs import registry
+    from core.runs.run import CHECKPOINT, Provenance, Run
+    from core.runs.writer import ResumedWriter, RunWriter
+    from core.training import checkpoints, trainer
+    from core.training.checkpoints import TrainingState
 
-    assert isinstance(parent, runs.Run)
+    assert isinstance(parent, Run)
     if (options.folder / "run.json").exists():
-        writer: RunWriter = ResumedWriter(runs.read(options.folder))
+        writer: RunWriter = ResumedWriter(registry.read_run(options.folder))
     else:
         source = Provenance(
             dataset=recipe.dataset,
@@ -139,7 +142,7 @@ def _writer(
             n_train=n,
             n_validation=n_validation,
         )
-        versions, machine = training._versions(), training._machine()  # noqa: SLF001
+        versions, machine = trainer._versions(), trainer._machine()  # noqa: SLF001
         writer = RunWriter(
             options.folder,
             recipe,
@@ -148,11 +151,13 @@ def _writer(
             machine=machine,
             preset=parent.id,
         )
-    if not (options.folder / runs.CHECKPOINT).exists():
+    if not (options.folder / CHECKPOINT).exists():
         model = compiled_model(recipe)
-        model.set_weights(open_model(parent).get_weights())
+        model.set_weights(load_model(parent).get_weights())
         model.optimizer.build(model.trainable_variables)
-        checkpoints.save(options.folder, TrainingState(recipe.optimizer.learning_rate), model)
+        checkpoints.save_checkpoint(
+            options.folder, TrainingState(recipe.optimizer.learning_rate), model
+        )
     return writer
 
 

@@ -1,4 +1,6 @@
-"""Train the small network that tells digits from everything else (`core/digit_gate.py`).
+"""Train the small network that tells digits from everything else.
+
+`core/preprocessing/digitness.py` reads it.
 
 Digits: MNIST's training digits as they are, redrawn by pens, with wider and thinner strokes, as
 coarse as 8x8 pixels, as if photographed, and in forms MNIST hardly has (`benchmarks._pen_variants`,
@@ -8,14 +10,15 @@ together at random. All went through `find_digit`. None of MNIST's test digits, 
 of the sample's test digits is used, and no font whose letters `benchmarks/not_digits.py` tests.
 
 The last 5 % of the training digits are kept from it; on these (plain, by pens, wider, coarse) and
-on no-digits of other seeds `core/refusal.py`'s limits were chosen: `share_below` in the notes.
+on no-digits of other seeds `core/inference/reader.py`'s limits were chosen: `share_below` in the
+notes.
 
     python -m benchmarks.train_digit_gate [--seed 2] [--cache FOLDER] [--quick]
 
 Broken off, it goes on: pictures are kept in `--cache` as they are made, the network after each
-epoch; batches follow from the seed and their number alone. Writes `core/data/digit_gate.npz` and,
-with command, seed, versions and what came of it, `core/data/digit_gate.json` (not with `--quick`).
-No run is asked: after another network has become `best` nothing is to be trained again.
+epoch; batches follow from the seed and their number alone. Writes `core/assets/digit_gate.npz` and,
+with command, seed, versions and what came of it, `core/assets/digit_gate.json` (not with
+`--quick`). No run is asked: after another network has become `best` nothing is to be trained again.
 """
 
 from __future__ import annotations
@@ -39,8 +42,8 @@ from benchmarks._kept_pictures import Make, changed, pictures
 from benchmarks._pens import Picture
 from benchmarks._shapes import SHAPES
 from benchmarks.common import parser, start
-from core.datasets import Split
-from core.digit_gate import NONE, WEIGHTS, digitness
+from core.data.mnist import Split
+from core.preprocessing.digitness import DIGITNESS_WEIGHTS, NO_DIGITNESS, digitness
 
 EPOCHS: Final = 6
 HELD_BACK: Final = 0.05
@@ -92,7 +95,7 @@ def makers(digits: Split) -> dict[str, Make]:
 
 
 def _as_none(way: _not_digits.Make) -> Make:
-    return lambda chance: (way(chance), NONE)
+    return lambda chance: (way(chance), NO_DIGITNESS)
 
 
 def ways_of_nothing(images: Picture, labels: NDArray[Any]) -> dict[str, _not_digits.Make]:
@@ -148,11 +151,11 @@ def main() -> None:
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     cv2.setNumThreads(1)
 
-    from core import datasets
+    from core.data import mnist
 
     cache = options.cache or Path(tempfile.gettempdir()) / "digitscope-gate"
     cache.mkdir(parents=True, exist_ok=True)
-    digits = datasets.training_split("mnist")
+    digits = mnist.training_split("mnist")
     border = round(len(digits) * (1 - HELD_BACK))
     fitted, held_back = digits.take(slice(border)), digits.take(slice(border, None))
     ways = makers(fitted)
@@ -163,13 +166,16 @@ def main() -> None:
     parts += [pictures(kind, n, ways[kind], options.seed, cache) for kind, n in counts.items()]
     images = np.concatenate([part[0] for part in parts])
     labels = np.concatenate([part[1] for part in parts])
-    print(f"{len(images)} pictures, {int((labels == NONE).sum())} of them no digits", flush=True)
+    print(
+        f"{len(images)} pictures, {int((labels == NO_DIGITNESS).sum())} of them no digits",
+        flush=True,
+    )
     kept = None if options.quick else cache / f"gate-{options.seed}.keras"
     model = train(images, labels, options.seed, 1 if options.quick else EPOCHS, kept)
     if options.quick:
         print("a quick trial: no weights are written")
         return
-    np.savez_compressed(WEIGHTS, **folded(model))  # type: ignore[arg-type]
+    np.savez_compressed(DIGITNESS_WEIGHTS, **folded(model))  # type: ignore[arg-type]
     notes = {
         "command": " ".join(["python -m benchmarks.train_digit_gate", *_told(sys.argv[1:])]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -181,7 +187,7 @@ def main() -> None:
         "fonts": "DejaVu and STIX as matplotlib ships them; pictures of letters, not the fonts",
     }
     text = json.dumps(notes, indent=1, ensure_ascii=False) + "\n"
-    WEIGHTS.with_suffix(".json").write_text(text, encoding="utf-8")
+    DIGITNESS_WEIGHTS.with_suffix(".json").write_text(text, encoding="utf-8")
     print(text)
 
 

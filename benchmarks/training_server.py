@@ -46,12 +46,12 @@ from benchmarks.common import (
     timed,
     write_result,
 )
-from core.presets import preset
-from core.recipe_link import to_link
+from core.recipes.presets import preset_recipe
+from core.recipes.recipe import recipe_to_link
 from tests.browser.app import SLOW_MS, chromium, running_app, settle, without_measurement
 
 PAGES = {"Train": "Train", "Predict": "Predict", "Home": "Digitscope"}
-LONG = preset("best").recipe.changed(dataset="mnist-sample", epochs=50)
+LONG = preset_recipe("best").recipe.changed(dataset="mnist-sample", epochs=50)
 
 
 def server(own_runs: Path) -> psutil.Process:
@@ -120,7 +120,7 @@ def idle_and_busy(browser: Browser, address: str, count: int) -> tuple[list[floa
         switches(page, len(PAGES))  # what each page loads once
         idle = switches(page, count // 2)
         trainer = context.new_page()
-        trainer.goto(f"{address}/train?recipe={to_link(LONG)}")
+        trainer.goto(f"{address}/train?recipe={recipe_to_link(LONG)}")
         trainer.get_by_role("button", name="Train", exact=True).click()
         trainer.get_by_text(re.compile(r"step [1-9]\d* of")).wait_for()
         link = trainer.url

@@ -31,21 +31,20 @@ from statistics import median
 from playwright.sync_api import Browser
 
 from benchmarks.common import BROWSER_PACKAGES, parser, start, write_result
-from core import runs
-from core.presets import preset
-from core.recipe_link import to_link
-from core.recipes import Recipe
+from core.recipes.presets import preset_recipe
+from core.recipes.recipe import Recipe, recipe_to_link
+from core.runs import registry
 from tests.browser.app import ROOT, SLOW_MS, chromium, running_app, without_measurement
 
 RECIPES: dict[str, Recipe] = {
-    "fast": preset("fast").recipe.changed(dataset="mnist-sample", epochs=40),
-    "best": preset("best").recipe.changed(dataset="mnist-sample", epochs=6),
+    "fast": preset_recipe("fast").recipe.changed(dataset="mnist-sample", epochs=40),
+    "best": preset_recipe("best").recipe.changed(dataset="mnist-sample", epochs=6),
 }
 
 
 def images_per_second(folder: Path) -> float:
     """Of all epochs of a run but the first."""
-    run = runs.read(folder)
+    run = registry.read_run(folder)
     later = run.history()["seconds"].iloc[1:]
     return float(run.info.provenance.n_train * len(later) / later.sum())
 
@@ -61,16 +60,16 @@ def on_the_command_line(recipe: Recipe, folder: Path) -> float:
 
 def watched(recipe: Recipe, address: str, own_runs: Path, browser: Browser) -> float:
     """Train by the page, and look at it all the time."""
-    before = {run.id for run in runs.list_runs()}
+    before = {run.id for run in registry.list_runs()}
     with browser.new_context(viewport={"width": 1280, "height": 1000}) as context:
         context.set_default_timeout(SLOW_MS)
         page = context.new_page()
-        page.goto(f"{address}/train?recipe={to_link(recipe)}")
+        page.goto(f"{address}/train?recipe={recipe_to_link(recipe)}")
         page.get_by_role("button", name="Train", exact=True).click()
         page.get_by_text("images per second").wait_for()
-        (new,) = {run.id for run in runs.list_runs()} - before
+        (new,) = {run.id for run in registry.list_runs()} - before
         # Waiting for words on the page would search it sixty times a second, which no reader does.
-        while runs.find(new).info.status in {"queued", "running"}:
+        while registry.find_run(new).info.status in {"queued", "running"}:
             time.sleep(1)
         page.get_by_text("What next?").wait_for()
     time.sleep(2)

@@ -1,8 +1,15 @@
 """Digitscope without a screen: digits, recipes, training, runs and predictions."""
 
 import os
+from pathlib import Path
+from typing import Final
 
 __version__ = "0.1.0"
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+"""The folder that holds `app.py`, `core/`, `models/` and the rest."""
+ASSETS: Final = ROOT / "core" / "assets"
+"""Stored arrays and tables that ship with the product."""
 
 # TensorFlow prints a screenful about CPU instructions; a user's terminal is for our words.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

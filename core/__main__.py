@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import typer
 
-from core.commands import app
-from core.errors import DigitscopeError
+from core.cli.app import app
+from core.utils.errors import DigitscopeError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from core.errors import DigitscopeError
-from pages.widgets.confusion_answers import answers, other_answers
-from pages.widgets.confusion_choice import (
+from core.utils.errors import DigitscopeError
+from pages.widgets.confusion.calibration import sure_view
+from pages.widgets.confusion.choices import (
     MATRIX,
     REPORT,
     SLICES,
@@ -16,20 +16,20 @@ from pages.widgets.confusion_choice import (
     VIEWS,
     choose_digits,
     choose_other,
+    headline,
 )
-from pages.widgets.confusion_head import headline
-from pages.widgets.confusion_matrix import matrix_view
-from pages.widgets.confusion_report import report_view
-from pages.widgets.confusion_slices import slices_view
-from pages.widgets.confusion_stress import stress_view
-from pages.widgets.confusion_sure import sure_view
-from pages.widgets.confusion_take import take_view
-from pages.widgets.confusion_time import time_view
-from pages.widgets.links import choose_view
-from pages.widgets.my_digits import my_digits
-from pages.widgets.navigation import through_app
-from pages.widgets.run_picker import NO_RUN, network_in_use
-from pages.widgets.words import plain
+from pages.widgets.confusion.downloads import take_view
+from pages.widgets.confusion.matrix import matrix_view
+from pages.widgets.confusion.over_time import time_view
+from pages.widgets.confusion.predictions import answers, other_answers
+from pages.widgets.confusion.report import report_view
+from pages.widgets.confusion.robustness import stress_view
+from pages.widgets.confusion.slices import slices_view
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.navigation import through_app
+from pages.widgets.shared.run_picker import NO_RUN, network_in_use
+from pages.widgets.shared.url_state import choose_view
+from pages.widgets.shared.user_digits import my_digits
 
 DRAW = {
     MATRIX: matrix_view,

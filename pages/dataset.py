@@ -2,10 +2,15 @@
 
 import streamlit as st
 
-from core.errors import DigitscopeError
-from pages.widgets.dataset_augment import augment_playground
-from pages.widgets.dataset_browse import browse
-from pages.widgets.dataset_choice import (
+from core.utils.errors import DigitscopeError
+from pages.widgets.dataset.augmentation import augment_playground
+from pages.widgets.dataset.browse import browse
+from pages.widgets.dataset.kernel_playground import kernel_playground
+from pages.widgets.dataset.label_issues import suspects
+from pages.widgets.dataset.projection_map import map_view
+from pages.widgets.dataset.single_digit import one_digit
+from pages.widgets.dataset.statistics import facts
+from pages.widgets.shared.digit_choice import (
     AUGMENT,
     BROWSE,
     FACTS,
@@ -16,13 +21,8 @@ from pages.widgets.dataset_choice import (
     choose_digits,
     choose_view,
 )
-from pages.widgets.dataset_digit import one_digit
-from pages.widgets.dataset_facts import facts
-from pages.widgets.dataset_kernel import kernel_playground
-from pages.widgets.dataset_map import map_view
-from pages.widgets.dataset_suspects import suspects
-from pages.widgets.navigation import through_app
-from pages.widgets.words import plain
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.navigation import through_app
 
 DRAW = {
     FACTS: facts,

@@ -2,32 +2,32 @@
 
 import streamlit as st
 
-from core.errors import DigitscopeError
-from pages.widgets.filters_choice import VIEW
-from pages.widgets.filters_digit import choose_seen
-from pages.widgets.filters_dreams import dreams_view
-from pages.widgets.filters_forming import forming_view
-from pages.widgets.filters_inside import inside_view
-from pages.widgets.filters_kernels import kernels_view
-from pages.widgets.filters_maps import maps_view
-from pages.widgets.filters_network import network_view
-from pages.widgets.filters_page import (
+from core.utils.errors import DigitscopeError
+from pages.widgets.filters.attribution import why_view
+from pages.widgets.filters.choices import (
     DREAMS,
     FORMING,
     INSIDE,
     KERNELS,
     MAPS,
     NETWORK,
+    VIEW,
     VIEWS,
     WHY,
     choose_network,
     show_digit,
 )
-from pages.widgets.filters_why import why_view
-from pages.widgets.links import choose_view
-from pages.widgets.navigation import through_app
-from pages.widgets.run_picker import NO_RUN
-from pages.widgets.words import plain
+from pages.widgets.filters.digit import choose_seen
+from pages.widgets.filters.evolution import forming_view
+from pages.widgets.filters.feature_maps import maps_view
+from pages.widgets.filters.feature_visualization import dreams_view
+from pages.widgets.filters.kernels import kernels_view
+from pages.widgets.filters.latent_map import inside_view
+from pages.widgets.filters.network import network_view
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.navigation import through_app
+from pages.widgets.shared.run_picker import NO_RUN
+from pages.widgets.shared.url_state import choose_view
 
 DRAW = {
     NETWORK: network_view,

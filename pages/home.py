@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from core import runs
-from pages.widgets.navigation import ENTRIES, pages, through_app
-from pages.widgets.run_cards import run_cards
+from core.runs import registry
+from pages.widgets.home.run_cards import run_cards
+from pages.widgets.shared.navigation import ENTRIES, pages, through_app
 
 through_app()
 
@@ -29,4 +29,4 @@ st.write(
     "Two are our own; five are rebuilt from published tutorials, each from its author's recipe. "
     "The figures count mistakes on MNIST's 10,000 test digits, none of which was trained on."
 )
-run_cards(runs.list_shipped())
+run_cards(registry.list_shipped())

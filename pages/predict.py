@@ -6,27 +6,22 @@ from typing import Final, Literal, get_args
 
 import streamlit as st
 
-from core.errors import PictureError, RunError
-from core.reading import Reading
-from pages.widgets.answer import ReadyNetwork, show_answer, show_nothing_yet, wake_up
-from pages.widgets.canvas import wide_sheet
-from pages.widgets.my_digits import my_digits_view, remember
-from pages.widgets.navigation import through_app
-from pages.widgets.predict_boxes import show_boxes
-from pages.widgets.predict_files import brought
-from pages.widgets.predict_flips import flips_view
-from pages.widgets.predict_many import choose_source
-from pages.widgets.predict_source import (
-    Source,
-    choose_digit,
-    chosen_digit,
-    drawn,
-    readings_of,
-)
-from pages.widgets.predict_steps import steps_view
-from pages.widgets.predict_why import why_view
-from pages.widgets.run_picker import NO_RUN, network_in_use
-from pages.widgets.words import plain
+from core.inference.reader import DigitReading
+from core.utils.errors import PictureError, RunError
+from pages.widgets.predict.batch import choose_source
+from pages.widgets.predict.boxes import show_boxes
+from pages.widgets.predict.counterfactuals import flips_view
+from pages.widgets.predict.files import brought
+from pages.widgets.predict.preprocessing_steps import steps_view
+from pages.widgets.predict.reading import show_answer, show_nothing_yet
+from pages.widgets.predict.source import Source, choose_digit, chosen_digit, drawn, readings_of
+from pages.widgets.predict.why import why_view
+from pages.widgets.shared.canvas import wide_sheet
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.navigation import through_app
+from pages.widgets.shared.run_picker import NO_RUN, network_in_use
+from pages.widgets.shared.user_digits import my_digits_view, remember
+from pages.widgets.shared.warm_up import ReadyNetwork, wake_up
 
 Way = Literal["Draw", "Upload", "Camera"]
 View = Literal["How it got there", "Why", "Where it flips", "My digits"]
@@ -40,7 +35,7 @@ def _read_digits() -> None:
     drawing = st.session_state.get("way", WAYS[0]) == "Draw"
     left, right = st.columns([8, 5] if drawing and wide_sheet() else [5, 6], gap="large")
     ready: ReadyNetwork | None = None
-    readings: Sequence[Reading] = ()
+    readings: Sequence[DigitReading] = ()
     source: Source | None = None
     try:
         with left:
@@ -94,7 +89,7 @@ def _network_in_use(place: st.delta_generator.DeltaGenerator) -> ReadyNetwork | 
 
 def _read(
     source: Source, ready: ReadyNetwork, place: st.delta_generator.DeltaGenerator
-) -> Sequence[Reading]:
+) -> Sequence[DigitReading]:
     """Every digit of the picture; none, and a sentence in that place, if nothing is found."""
     try:
         readings = readings_of(source, ready)
@@ -108,7 +103,7 @@ def _read(
 
 @st.fragment
 def _look_closer(
-    source: Source | None, ready: ReadyNetwork | None, chosen: Reading | None, *, alone: bool
+    source: Source | None, ready: ReadyNetwork | None, chosen: DigitReading | None, *, alone: bool
 ) -> None:
     """What more there is to see of the chosen digit; what is shut computes nothing."""
     view: View | None = st.segmented_control(

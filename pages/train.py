@@ -2,15 +2,15 @@
 
 import streamlit as st
 
-from core.errors import DigitscopeError
-from core.limits import limits
-from pages.widgets.navigation import through_app
-from pages.widgets.train_runs import all_runs
-from pages.widgets.train_setup import set_up
-from pages.widgets.train_view import ALL_RUNS, WATCH, pick_view, watched
-from pages.widgets.visitor import visitor
-from pages.widgets.watch import watch
-from pages.widgets.words import plain
+from core.runs.permissions import limits
+from core.utils.errors import DigitscopeError
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.navigation import through_app
+from pages.widgets.shared.visitor import visitor
+from pages.widgets.train.runs import all_runs
+from pages.widgets.train.setup import set_up
+from pages.widgets.train.views import ALL_RUNS, WATCH, pick_view, watched
+from pages.widgets.train.watch import watch
 
 through_app()
 st.set_page_config(layout="wide")  # settings beside what they mean, two charts side by side

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
 from xdist.scheduler import LoadFileScheduling
 
-from core import datasets, runs
-from core.architectures import Architecture, Conv, Dense, Flatten, Pool
-from core.events import Event
-from core.recipes import Optimizer, Recipe
-from core.run_info import Provenance
-from core.runs import Run
-from tests.pages_manager import navigation_remembered
+from core.data import mnist
+from core.recipes.architecture import Architecture, Conv, Dense, Flatten, Pool
+from core.recipes.recipe import Optimizer, Recipe
+from core.runs import registry
+from core.runs.messages import Event
+from core.runs.run import Provenance, Run
+from tests.helpers.pages_manager import navigation_remembered
 
 # The same examples every time, and no deadline: a busy machine is no fault of the code.
 settings.register_profile("calm", deadline=None, derandomize=True, database=None)
@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs all 70,000 digits where they are not, and say how to get them."""
-    if item.get_closest_marker("full_mnist") and datasets.mnist_file() is None:
+    if item.get_closest_marker("full_mnist") and mnist.mnist_file() is None:
         pytest.skip(
             "needs all 70,000 digits, which are not on this machine: "
             "set MNIST_NPZ to an mnist.npz, or run `python -m core download`"
@@ -124,9 +124,9 @@ def nothing_in_the_background(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page's test neither measures this machine nor leaves a thread behind for the queue."""
-    monkeypatch.setattr("pages.widgets.keeper._keep", lambda: None)
+    monkeypatch.setattr("pages.widgets.shared.scheduler_thread._keep_ticking", lambda: None)
     if "measuring" not in request.keywords:
-        monkeypatch.setattr("core.measuring._start", lambda command, wait_s: False)
+        monkeypatch.setattr("core.jobs.scheduler._start_benchmark", lambda command, wait_s: False)
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def run_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> tuple[Path, 
     shipped, own = tmp_path / "models", tmp_path / "runs"
     shipped.mkdir()
     own.mkdir()
-    monkeypatch.setattr(runs, "SHIPPED_FOLDER", shipped)
+    monkeypatch.setattr(registry, "SHIPPED_FOLDER", shipped)
     monkeypatch.setenv("DIGITSCOPE_RUNS", str(own))
     return shipped, own
 
@@ -165,7 +165,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Trained
 
 
 def _trained(folder: Path) -> Trained:
-    from core.training import train
+    from core.training.trainer import train
 
     events: list[Event] = []
     folder.mkdir()
@@ -186,7 +186,7 @@ def digits() -> NDArray[np.uint8]:
 @pytest.fixture
 def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[AppTest]:
     """The app, not yet run, without its warm-up (a test must not leave TensorFlow loading)."""
-    monkeypatch.setattr("pages.widgets.predictors._load_default", lambda: None)
+    monkeypatch.setattr("pages.widgets.shared.warm_up._load_default", lambda: None)
     with navigation_remembered():
         yield AppTest.from_file(
             str(Path(__file__).resolve().parents[1] / "app.py"), default_timeout=60

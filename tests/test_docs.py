@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from core.commands import app
-from core.limits import Limits, limits
+from core.cli.app import app
+from core.runs.permissions import Limits, limits
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
@@ -45,12 +45,12 @@ def test_the_readme_shows_every_command() -> None:
     assert shown == commands
 
 
-def test_every_module_has_its_place_in_the_house() -> None:
-    modules = {file.stem for file in (ROOT / "core").glob("*.py")} - {"__init__"}
-    table = _text("docs/architecture.md").split("All of `core/`", 1)[1].split("\n\n## ", 1)[0]
-    rows = [line for line in table.splitlines() if line.startswith("| ")]
-    named = [name for line in rows for name in re.findall(r"`(\w+)`", line)]
-    assert sorted(named) == sorted(modules)
+def test_every_package_has_its_place_in_the_house() -> None:
+    packages = {folder.parent.name for folder in (ROOT / "core").glob("*/__init__.py")}
+    assert "recipes" in packages
+    table = _text("docs/architecture.md").split("## The packages", 1)[1].split("\n\n## ", 1)[0]
+    rows = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert sorted(rows) == sorted(packages)
 
 
 @pytest.mark.parametrize("name", PAGES)

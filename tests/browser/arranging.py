@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from playwright.sync_api import FilePayload, Page, expect
 
-from core import datasets
+from core.data import mnist
 from tests.browser.app import SLOW_MS, Point, drawing_area, settle, stroke
 from tests.browser.drawing import ONE, SEVEN, ZERO
 
@@ -82,7 +82,7 @@ def upload_a_page(page: Page) -> None:
 
 def png_of_a_page() -> bytes:
     """Digits of the sample in blue ink on lined paper in an uneven light."""
-    test = datasets.load("mnist-sample").test
+    test = mnist.load("mnist-sample").test
     picture = Image.new("RGB", (640, 360), "#f6f3ea")
     brush = ImageDraw.Draw(picture)
     for y in range(60, 360, 60):

@@ -14,13 +14,13 @@ from streamlit.web import cli
 
 sys.path.insert(0, str(Path.cwd()))
 
-from core import fetching
-from core.download import download_mnist
+from core.data import mnist
+from core.data.mnist import download_mnist
 
 if "MIRROR" in os.environ:
-    fetching.MNIST = fetching.fetcher(
+    mnist.MNIST = mnist.mnist_download_task(
         partial(download_mnist, url=os.environ["MIRROR"], sha256=os.environ["MIRROR_SHA256"])
     )
 sys.argv = ["streamlit", "run", "app.py", *sys.argv[1:]]
-with patch("pages.widgets.predictors._load_default", lambda: None):
+with patch("pages.widgets.shared.warm_up._load_default", lambda: None):
     cli.main()

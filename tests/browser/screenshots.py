@@ -21,7 +21,7 @@ from typing import Literal
 from PIL import Image
 from playwright.sync_api import Browser, Page
 
-from pages.widgets.navigation import ENTRIES
+from pages.widgets.shared.navigation import ENTRIES
 from tests.browser.app import ROOT, SLOW_MS, chromium, running_app, settle
 from tests.browser.arranging import ARRANGED, Arrange
 

@@ -11,12 +11,13 @@ import pytest
 from playwright.sync_api import Download, Page, expect
 from sklearn.metrics import confusion_matrix
 
-from core import datasets, runs
+from core.data import mnist
+from core.runs import registry
 from tests.browser.app import SLOW_MS, settle, too_wide
 
 pytestmark = pytest.mark.timeout(180)
 SAMPLE = "mnist-sample"
-TEST = datasets.load(SAMPLE).test
+TEST = mnist.load(SAMPLE).test
 VIEWS = ["Matrix", "Report", "How sure", "Stress", "Over time", "Slices", "Take away"]
 
 
@@ -27,7 +28,7 @@ def open_page(page: Page, address: str, query: str) -> None:
 
 
 def read_by(run: str) -> np.ndarray:
-    found = runs.find(run).predictions(SAMPLE)
+    found = registry.find_run(run).predictions(SAMPLE)
     assert found
     return found.probabilities.argmax(axis=1)
 

@@ -7,13 +7,13 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 from playwright.sync_api import TimeoutError as NotInTime
 
-from core import datasets
-from core.suspects import find_suspects
-from pages.widgets.dataset_choice import VIEWS
+from core.data import mnist
+from core.evaluation.examples import find_label_issues
+from pages.widgets.shared.digit_choice import VIEWS
 from tests.browser.app import SLOW_MS, settle, too_wide
 
 pytestmark = pytest.mark.timeout(180)
-TEST = datasets.load("mnist-sample").test
+TEST = mnist.load("mnist-sample").test
 
 
 def open_page(page: Page, address: str, query: str) -> None:
@@ -129,7 +129,7 @@ def test_a_click_on_a_suspect_opens_its_digit(page: Page, address: str) -> None:
     open_page(page, address, "view=Suspects")
     table = page.get_by_test_id("stDataFrame")
     table.wait_for(timeout=SLOW_MS)
-    first = find_suspects("mnist-sample")[0]
+    first = find_label_issues("mnist-sample")[0]
     box = table.bounding_box()
     assert box
     # The first row lies below the header of 36 pixels; a second click, where the first only told

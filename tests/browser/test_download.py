@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from core import datasets
+from core.data import mnist
 from tests.browser.app import SLOW_MS, running_app, settle, without_measurement
 
 PIECE = 8 * 1024
@@ -55,7 +55,7 @@ def handler_for(mirror: Mirror) -> type[BaseHTTPRequestHandler]:
 @pytest.fixture(scope="module")
 def mirror() -> Iterator[Mirror]:
     """The real file, where it is at hand, else as many other bytes."""
-    file = datasets.mnist_file()
+    file = mnist.mnist_file()
     content = file.read_bytes() if file else np.random.default_rng(0).bytes(11_000_000)
     state = Mirror(content)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler_for(state)) as http:

@@ -5,12 +5,12 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from core import datasets
+from core.data import mnist
 from tests.browser.app import SLOW_MS, drawing_area, settle, stroke, too_wide
 from tests.browser.arranging import DRAWN
 
 pytestmark = pytest.mark.timeout(180)
-TEST = datasets.load("mnist-sample").test
+TEST = mnist.load("mnist-sample").test
 VIEWS = ["Network", "Kernels", "Maps", "Forming", "Why", "Dreams", "Inside"]
 
 

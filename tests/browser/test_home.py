@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-from pages.widgets.navigation import ENTRIES
+from pages.widgets.shared.navigation import ENTRIES
 from tests.browser.app import SLOW_MS, drawing_area, settle
 
 SHIPPED = ("fast", "best", "soorya", "yalcin", "kundathil", "purawr", "katariya")

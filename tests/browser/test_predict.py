@@ -198,7 +198,7 @@ def test_a_link_shows_the_run_at_an_epoch_and_another_run_is_shown_finished(
     expect_answer(page, 1)
 
 
-def test_a_drawn_digit_can_be_labelled_and_is_kept_for_this_visit(page: Page, address: str) -> None:
+def test_a_drawn_digit_can_be_labeled_and_is_kept_for_this_visit(page: Page, address: str) -> None:
     open_predict(page, address)
     draw(page, SEVEN, (60, 60, 150))
     expect_answer(page, 7)

@@ -15,11 +15,10 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket, expect
 
-from core.architectures import Activation, Architecture, BatchNorm, Dense, Flatten
-from core.orders import give
-from core.recipe_link import to_link
-from core.recipes import Recipe
-from core.runs import read
+from core.recipes.architecture import Activation, Architecture, BatchNorm, Dense, Flatten
+from core.recipes.recipe import Recipe, recipe_to_link
+from core.runs.messages import send_command
+from core.runs.registry import read_run
 from tests.browser.app import ROOT, SLOW_MS, free_port, settle, wait_until_up, without_measurement
 from tests.browser.conftest import DESKTOP, PHONE
 
@@ -35,8 +34,8 @@ SLOW = Recipe(
     epochs=50,
     validation_split=0.1,
 )
-LONG = to_link(SLOW)
-SHORT = to_link(SLOW.changed(epochs=2))
+LONG = recipe_to_link(SLOW)
+SHORT = recipe_to_link(SLOW.changed(epochs=2))
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ class Training:
 def stop_all(own_runs: Path) -> None:
     """Stop what a test that failed left behind: the next training would wait for it."""
     for card in own_runs.glob("*/job.json"):
-        if read(card.parent).info.status in {"queued", "running"}:
-            give(card.parent, "stop")
+        if read_run(card.parent).info.status in {"queued", "running"}:
+            send_command(card.parent, "stop")
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +122,7 @@ def remember_places(page: Page) -> None:
 
 def workers() -> list[psutil.Process]:
     found = psutil.process_iter(["cmdline"])
-    return [process for process in found if "core.worker" in (process.info["cmdline"] or [])]
+    return [process for process in found if "core.jobs.worker" in (process.info["cmdline"] or [])]
 
 
 def test_two_epochs_are_trained_before_ones_eyes_and_then_two_more(

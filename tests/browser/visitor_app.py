@@ -6,7 +6,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 from streamlit.starlette import App
 
-from pages.widgets.visitor import VisitorCookie, visitor
+from pages.widgets.shared.visitor import VisitorCookie, visitor
 
 app = App(__file__, middleware=[Middleware(VisitorCookie)])
 

@@ -1,0 +1,277 @@
+"""The commands of `python -m core`. TensorFlow is imported only by those that need a network.
+
+`python -m core explore`: work out what pages would otherwise work out while a visitor waits.
+"""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from core.cli import console
+from core.cli.console import (
+    AsJson,
+    EpochOption,
+    check_weights,
+    download_with_bar,
+    elapsed_text,
+    quiet_tensorflow,
+    training_bar,
+    work_bar,
+)
+from core.cli.predict import predict
+from core.data import mnist
+from core.evaluation import epoch_predictions, robustness
+from core.evaluation.epoch_predictions import compute_epoch_predictions
+from core.recipes.presets import PRESETS, preset_recipe
+from core.recipes.recipe import Recipe
+from core.runs import registry
+from core.runs.permissions import clear_stop
+from core.runs.predictions import score_predictions
+from core.runs.run import BrokenRun, Run, StoredPredictions
+from core.runs.writer import MAX_EPOCH_BYTES, ResumedWriter
+from core.utils.errors import RecipeError, RunError
+from core.utils.files import to_json
+
+if TYPE_CHECKING:
+    from core.inference.predictor import Predictor
+
+
+def explore(
+    run: Annotated[
+        str, typer.Argument(help="The run's name, which `runs` lists, or the path of its folder.")
+    ],
+    dataset: Annotated[
+        str | None,
+        typer.Option(
+            "--dataset",
+            help=f"One of: {', '.join(mnist.DATASETS)} [default: all that are at hand].",
+        ),
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Also what is kept already.")] = False,
+) -> None:
+    """Work out how a run bears stress, and what it answered after each epoch; keep it in the run.
+
+    What is kept already is left as it is.
+    """
+    opened = registry.open_run(run)
+    opened.check_model()
+    names = (dataset,) if dataset else mnist.available()
+    for name in names:
+        mnist.load(name)
+    with quiet_tensorflow():
+        import core.inference.predictor  # noqa: F401
+    if again or robustness.load_robustness_curves(opened) is None:
+        with work_bar("stress tests") as report:
+            robustness.measure_and_store_robustness(opened, report)
+    typer.echo(
+        f"{opened.id}: its stress curves are in {opened.folder / robustness.ROBUSTNESS_FILE}."
+    )
+    for name in names:
+        _answers(opened, name, again=again)
+
+
+def _answers(run: Run, dataset: str, *, again: bool) -> None:
+    epochs = run.epochs()
+    if not epochs:
+        typer.echo(f"{run.id}: it keeps no single epochs.")
+        return
+    if again or not epoch_predictions.has_epoch_predictions(run, dataset):
+        with work_bar(f"{len(epochs)} epochs on {dataset}") as report:
+            compute_epoch_predictions(run, dataset, report)
+    typer.echo(
+        f"{run.id}: its answers over its epochs are in "
+        f"{epoch_predictions.epoch_predictions_file(run, dataset)}."
+    )
+
+
+app = typer.Typer(
+    help="Digitscope without a screen: digits, training, evaluation and predictions.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+EVALUATED_AT_ONCE = 512
+DatasetOption = Annotated[
+    str | None, typer.Option("--dataset", help=f"One of: {', '.join(mnist.DATASETS)}.")
+]
+
+
+@app.command("datasets")
+def list_datasets(as_json: AsJson = False) -> None:
+    """List the datasets, and whether each can be used without a download."""
+    for name in mnist.DATASETS:
+        at_hand = name in mnist.available()
+        row: dict[str, Any] = {"dataset": name, "available": at_hand}
+        if at_hand:
+            loaded = mnist.load(name)
+            row |= {"train": len(loaded.train), "test": len(loaded.test)}
+        if as_json:
+            print(to_json(row))
+        elif at_hand:
+            print(f"{name}: {row['train']:,} training and {row['test']:,} test digits")
+        else:
+            print(f"{name}: not on this machine; `python -m core download` fetches it")
+
+
+@app.command()
+def download() -> None:
+    """Download the full MNIST (11 MB) into Keras's cache folder."""
+    print(f"MNIST is in {download_with_bar()}.")
+
+
+@app.command("runs")
+def list_runs(as_json: AsJson = False) -> None:
+    """List all runs, shipped and your own, with their test accuracy."""
+    for run in registry.list_runs():
+        if isinstance(run, BrokenRun):
+            row: dict[str, Any] = {"run": run.id, "error": run.problem}
+            line = f"{run.id}: {run.problem}"
+        else:
+            figures = {name: str(found) for name, found in run.info.metrics.items()}
+            row = {"run": run.id, "status": run.info.status, "metrics": figures}
+            told = "; ".join(f"{name} {found}" for name, found in figures.items())
+            line = f"{run.id}: {told or run.info.error or run.info.status}"
+        print(to_json(row, ensure_ascii=False) if as_json else line)
+
+
+@app.command()
+def train(
+    preset_name: Annotated[
+        str | None, typer.Option("--preset", help=f"One of: {', '.join(PRESETS)}.")
+    ] = None,
+    recipe_file: Annotated[
+        Path | None, typer.Option("--recipe", help="A recipe.json, instead of a preset.")
+    ] = None,
+    dataset: DatasetOption = None,
+    epochs: Annotated[int | None, typer.Option(help="How often each digit is seen.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same run.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The new run's folder [default: runs/PRESET-TIME].")
+    ] = None,
+    keep_mb: Annotated[
+        float, typer.Option(min=0, help="Room for the weights of single epochs, in MB.")
+    ] = MAX_EPOCH_BYTES / 2**20,
+) -> None:
+    """Train a preset or a recipe and keep it as a run.
+
+    The full MNIST is downloaded if it is missing.
+    """
+    asked = {"dataset": dataset, "epochs": epochs, "seed": seed}
+    changes = {key: value for key, value in asked.items() if value is not None}
+    recipe = _asked_recipe(preset_name, recipe_file).changed(**changes)
+    now = datetime.now(UTC).astimezone()
+    folder = out or registry.own_folder() / f"{preset_name or 'run'}-{now:%Y%m%d-%H%M%S}"
+    registry.check_run_name(folder.resolve().name)
+    _fetch_if_missing(recipe.dataset)
+    print(recipe.architecture.summary())
+    with quiet_tensorflow():
+        from core.training.trainer import train as train_recipe
+    with training_bar(recipe) as on_event:
+        room = int(keep_mb * 2**20)
+        run = train_recipe(recipe, folder, on_event, max_epoch_bytes=room, preset=preset_name or "")
+    _tell_result(run)
+
+
+@app.command("continue")
+def go_on(
+    run: Annotated[str, typer.Argument(help="The run's name, or the path of its folder.")],
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs in all [default: as many as it was to have].")
+    ] = None,
+) -> None:
+    """Go on with a training that was stopped or killed, or train a finished run for longer.
+
+    It goes on from its last checkpoint, as if it had never been interrupted.
+    """
+    opened = registry.open_run(run)
+    opened.check_can_go_on()
+    recipe = opened.info.recipe
+    recipe = recipe.changed(epochs=epochs if epochs is not None else recipe.epochs)
+    if recipe.epochs <= opened.info.epochs_done:
+        raise RunError(
+            f"The run {opened.id!r} has been trained for {opened.info.epochs_done} epochs already. "
+            "Ask for more in all with --epochs."
+        )
+    writer = ResumedWriter(opened)
+    writer.update(recipe=recipe)
+    clear_stop(opened.folder)
+    with quiet_tensorflow():
+        from core.training.trainer import resume_training as train_on
+    with training_bar(recipe) as on_event:
+        trained = train_on(writer, on_event)
+    _tell_result(trained)
+
+
+def _asked_recipe(preset_name: str | None, file: Path | None) -> Recipe:
+    """The recipe of the preset or the file. Raises RecipeError unless there is just one of them."""
+    if (preset_name is None) == (file is None):
+        raise RecipeError("Say what to train: either --preset NAME or --recipe FILE.")
+    if preset_name is not None:
+        return preset_recipe(preset_name).recipe
+    try:
+        return Recipe.from_json(Path(str(file)).read_bytes())
+    except OSError as error:
+        raise RecipeError(
+            f"The recipe {str(file)!r} cannot be read ({error.strerror}). Name another file."
+        ) from error
+
+
+def _tell_result(run: Run) -> None:
+    print(f"The run {run.id!r} is in {run.folder}, trained in {run.info.seconds:.0f} s.")
+    for name, found in run.info.metrics.items():
+        print(f"{name}: {found}{'' if found.held_out else ', some of which it was trained on'}")
+    if run.info.error:
+        print(run.info.error)
+
+
+@app.command()
+def evaluate(
+    run: Annotated[
+        str, typer.Argument(help="The run's name, which `runs` lists, or the path of its folder.")
+    ],
+    dataset: DatasetOption = None,
+    epoch: EpochOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let a run read the test digits of a dataset (the full MNIST if it is at hand).
+
+    With --dataset mnist the full MNIST is downloaded if it is missing.
+    """
+    opened = registry.open_run(run)
+    check_weights(opened, epoch)
+    _fetch_if_missing(dataset)
+    name = dataset or mnist.available()[0]
+    test = mnist.load(name).test
+    answers = StoredPredictions(
+        test.labels, _read_all(console.load_network(opened, epoch), test.images)
+    )
+    held_out = opened.info.provenance.held_out(name)
+    found = score_predictions(answers, held_out=held_out)
+    if as_json:
+        asked = {"run": opened.id} | ({"epoch": epoch} if epoch else {})
+        figures = {"accuracy": found.accuracy, "loss": found.loss, "held_out": held_out}
+        print(to_json({**asked, "dataset": name, "n": found.n, **figures}))
+    else:
+        when = f" after epoch {epoch}" if epoch else ""
+        print(f"{opened.id}{when} on {name}: {found}, loss {found.loss:.4f}")
+        if not held_out:
+            print("Careful: the run was trained on some of these digits; this is no test score.")
+
+
+app.command()(explore)
+app.command()(predict)
+
+
+def _fetch_if_missing(dataset: str | None) -> None:
+    if dataset == "mnist" and mnist.mnist_file() is None:
+        download_with_bar()
+
+
+def _read_all(predictor: "Predictor", images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    starts = elapsed_text(range(0, len(images), EVALUATED_AT_ONCE))
+    return np.concatenate(
+        [predictor.probabilities(images[k : k + EVALUATED_AT_ONCE]) for k in starts]
+    )

@@ -1,0 +1,165 @@
+"""What the command line shows while it works: bars on stderr, and TensorFlow kept quiet.
+
+What the commands of `python -m core` share: options, and opening a run's network.
+"""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    track,
+)
+
+from core.data.mnist import download_mnist
+from core.recipes.recipe import Recipe
+from core.runs.messages import EpochEnded, Event
+from core.runs.messages import Progress as BatchesDone
+from core.runs.run import Run
+
+if TYPE_CHECKING:
+    from core.inference.predictor import Predictor
+
+
+def _console() -> Console:
+    """Standard error, so that what a program reads stays on standard output."""
+    return Console(stderr=True)
+
+
+def download_with_bar() -> Path:
+    """Download the full MNIST, with a bar where somebody watches. Raises DatasetError."""
+    watched = _console()
+    bar = Progress(
+        TextColumn("mnist.npz"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=watched,
+        disable=not watched.is_terminal,
+    )
+    with bar:
+        task = bar.add_task("mnist", total=None)
+        return download_mnist(
+            lambda done, total: bar.update(task, completed=done, total=total or None)
+        )
+
+
+def elapsed_text(starts: range) -> Iterator[int]:
+    """Go through a range, with a progress bar where somebody watches."""
+    watched = _console()
+    yield from track(
+        starts,
+        description="reading",
+        console=watched,
+        transient=True,
+        disable=not watched.is_terminal,
+    )
+
+
+@contextmanager
+def work_bar(name: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar for long work, where somebody watches; what it gives is told how much is done."""
+    watched = _console()
+    bar = Progress(
+        TextColumn(name),
+        BarColumn(),
+        TimeRemainingColumn(),
+        console=watched,
+        disable=not watched.is_terminal,
+    )
+    with bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total or None)
+
+
+@contextmanager
+def training_bar(recipe: Recipe) -> Iterator[Any]:
+    """A bar of epochs; what it gives is to be told every event of the training."""
+    bar = Progress(
+        TextColumn("epoch {task.fields[epoch]}"),
+        BarColumn(),
+        TextColumn("{task.fields[figures]}"),
+        TimeRemainingColumn(),
+        console=_console(),
+    )
+    with bar:
+        task = bar.add_task("train", total=recipe.epochs, epoch=1, figures="")
+
+        def on_event(event: Event) -> None:
+            if isinstance(event, BatchesDone):
+                figures = f"loss {event.loss:.3f}  {event.images_per_second:,.0f} digits/s"
+                bar.update(task, epoch=event.epoch, figures=figures)
+            elif isinstance(event, EpochEnded):
+                bar.update(task, completed=event.epoch)
+                bar.console.print(_epoch_line(event), soft_wrap=True)
+
+        yield on_event
+
+
+def _epoch_line(event: EpochEnded) -> str:
+    line = f"epoch {event.epoch}: loss {event.loss:.4f}, accuracy {100 * event.accuracy:.2f} %"
+    if event.val_accuracy is not None:
+        line += f"; validation loss {event.val_loss:.4f}, accuracy {100 * event.val_accuracy:.2f} %"
+    return f"{line}; {event.seconds:.1f} s"
+
+
+@contextmanager
+def quiet_tensorflow() -> Iterator[None]:
+    """Keep TensorFlow's remarks about drivers, which no setting silences, off the user's stderr.
+
+    They come from C++ before its logging is set up, so the file descriptor itself is turned aside
+    while TensorFlow starts; if that fails, what it said is shown after all.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            import tensorflow as tf
+
+            tf.config.list_physical_devices()
+            yield
+        except BaseException:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+RunName = Annotated[
+    str, typer.Option("--run", help="The run that reads the digits: its name, or its folder.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+EpochOption = Annotated[
+    int | None,
+    typer.Option("--epoch", min=1, help="The network as it was after that epoch, if it is kept."),
+]
+
+
+def check_weights(run: Run, epoch: int | None) -> None:
+    """Say what is wrong before TensorFlow takes its seconds."""
+    if epoch is None:
+        run.check_model()
+    else:
+        run.epoch_weights(epoch)
+
+
+def load_network(run: Run, epoch: int | None) -> "Predictor":
+    """The network of a run, finished or after an epoch. Raises RunError if it cannot be opened."""
+    check_weights(run, epoch)
+    with quiet_tensorflow():
+        from core.inference.predictor import Predictor, load_model
+    return Predictor(load_model(run, epoch), run.info.recipe.scaling)

@@ -1,0 +1,198 @@
+"""`python -m core predict`: read the digits in any number of pictures, as they come."""
+
+import csv
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from core.cli import console
+from core.cli.console import AsJson, EpochOption, RunName
+from core.data.mnist import CLASSES
+from core.preprocessing.image_files import picture_files
+from core.runs import registry
+from core.utils.errors import PictureError
+from core.utils.files import to_json
+
+if TYPE_CHECKING:
+    from core.inference.predictor import Predictor
+    from core.inference.reader import DigitReading
+    from core.preprocessing.image_files import Picture
+
+STANDARD_INPUT = "-"
+COLUMNS = (
+    *("file", "digit", "confidence"),
+    *(f"p{digit}" for digit in range(CLASSES)),
+    *("x", "y", "width", "height", "line", "number", "verdict", "calibrated", "error"),
+)
+
+
+@dataclass(frozen=True)
+class ReadDigit:
+    """One digit as `predict --json` prints it.
+
+    Attributes:
+        digit, confidence, probabilities: what the network answers; `confidence` is the highest.
+        box: x, y, width, height in the picture.
+        line, number: where it stands: on which line, and to which number it belongs, from 0.
+        verdict: "sure", "unsure" or "not a digit" (`core.inference.reader`).
+        calibrated: how often such an answer is right, 0 to 1.
+    """
+
+    digit: int
+    confidence: float
+    probabilities: list[float]
+    box: tuple[int, int, int, int]
+    line: int
+    number: int
+    verdict: str
+    calibrated: float
+
+
+PictureReading = list[ReadDigit] | PictureError
+Report = Callable[[str, PictureReading], None]
+"""Prints what was read in a file, or why nothing was."""
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A network that reads, and the temperature that calibrates it (`core.inference.reader`)."""
+
+    network: "Predictor"
+    temperature: float
+
+
+def predict(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="Pictures of digits, folders of pictures, or - for a list of them "
+            "on standard input, one a line.",
+        ),
+    ],
+    run: RunName = "best",
+    epoch: EpochOption = None,
+    as_json: AsJson = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV, one digit a line, with a line of names.")
+    ] = False,
+) -> None:
+    """Read the digits in each picture, and print them at once.
+
+    A picture that cannot be read does not stop the others; the exit status is 1 then.
+    """
+    if as_json and as_csv:
+        raise typer.BadParameter("--json and --csv exclude each other: choose one")
+    from core.inference.reader import run_temperature
+
+    opened = registry.open_run(run)
+    reader = Reader(console.load_network(opened, epoch), run_temperature(opened))
+    tell: Report = _as_json if as_json else _as_csv() if as_csv else _as_text
+    # Not `all` of a list: what was read is forgotten once it is printed.
+    failed = False
+    for file in picture_files(_names(files)):
+        failed |= not _answer(file, reader, tell)
+    if failed:
+        raise typer.Exit(1)
+
+
+def read_picture(file: Path, reader: Reader) -> list[ReadDigit]:
+    """Read all digits in a picture file. Raises PictureError with a sentence."""
+    from core.inference.reader import read_digits
+    from core.preprocessing.image_files import read_image
+    from core.preprocessing.page.detection import find_digits
+
+    picture = read_image(file)
+    ask = reader.network.probabilities
+    readings = read_digits(find_digits(picture.pixels, judge=ask), ask, reader.temperature)
+    return [_plain(one, picture) for one in readings]
+
+
+def _plain(one: "DigitReading", picture: "Picture") -> ReadDigit:
+    rounded = [round(float(p), 6) for p in one.probabilities]
+    answer = int(one.probabilities.argmax())
+    return ReadDigit(
+        digit=answer,
+        confidence=rounded[answer],
+        probabilities=rounded,
+        box=picture.to_original(one.found.digit.box),
+        line=one.found.line,
+        number=one.found.number,
+        verdict=one.verdict.kind,
+        calibrated=round(one.verdict.confidence, 6),
+    )
+
+
+def _names(files: Iterable[str]) -> Iterator[str]:
+    """The names, and in place of `-` those on standard input, as they arrive."""
+    for name in files:
+        if name == STANDARD_INPUT:
+            yield from (line.rstrip("\n") for line in sys.stdin if line.strip())
+        else:
+            yield name
+
+
+def _answer(file: Path | PictureError, reader: Reader, tell: Report) -> bool:
+    """Print the answer for one file; whether there was one."""
+    if isinstance(file, PictureError):  # a folder
+        tell("", file)
+        return False
+    try:
+        tell(str(file), read_picture(file, reader))
+    except PictureError as problem:
+        tell(str(file), problem)
+        return False
+    return True
+
+
+def _as_json(file: str, found: PictureReading) -> None:
+    digits, error = ([], str(found)) if isinstance(found, PictureError) else (found, None)
+    typer.echo(to_json({"file": file, "digits": [asdict(one) for one in digits], "error": error}))
+
+
+def _as_text(file: str, found: PictureReading) -> None:
+    if isinstance(found, PictureError):
+        typer.echo(f"{file}: {found}" if file else str(found), err=True)
+    else:
+        typer.echo(f"{file}: {describe_reading(found)}")
+
+
+def describe_reading(digits: Sequence[ReadDigit]) -> str:
+    """What stands in a picture: numbers, lines parted by /, and how sure the least sure digit is.
+
+    A digit that the network is not sure of has a question mark behind it, and what is no digit is a
+    question mark alone.
+    """
+    from core.inference.reader import lines_text
+
+    lines = lines_text((one.line, one.number, _mark(one)) for one in digits)
+    least = min(one.confidence for one in digits)
+    sure = f"{100 * least:.0f} % sure" + (" of the least sure one" if len(digits) > 1 else "")
+    return f"{' / '.join(lines)} ({sure})"
+
+
+def _mark(one: ReadDigit) -> str:
+    return "?" if one.verdict == "not a digit" else f"{one.digit}{'?' * (one.verdict == 'unsure')}"
+
+
+def _as_csv() -> Report:
+    """Print the names of the columns, and give what prints the lines of a picture."""
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(COLUMNS)
+
+    def tell(file: str, found: PictureReading) -> None:
+        if isinstance(found, PictureError):
+            writer.writerow([file, *[""] * (len(COLUMNS) - 2), str(found)])
+        else:
+            writer.writerows(_row(file, one) for one in found)
+        sys.stdout.flush()
+
+    return tell
+
+
+def _row(file: str, one: ReadDigit) -> list[object]:
+    place = [one.line, one.number, one.verdict, one.calibrated]
+    return [file, one.digit, one.confidence, *one.probabilities, *one.box, *place, ""]

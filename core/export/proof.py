@@ -1,0 +1,197 @@
+"""The proof that exported code carries: answers that a run gave, for it to give again.
+
+Exported models are known to answer otherwise than where they were trained, mostly because a picture
+is prepared in another way. So the picture preparation goes with the code, and is proved with it.
+"""
+
+import base64
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.data import mnist
+from core.export.source_code import Section, closure, join
+from core.preprocessing.mnist_format import find_digit
+from core.runs.run import Run, StoredPredictions
+from core.utils.errors import PictureError
+
+PROOF_DIGITS = 5
+_TRIED = 40
+
+
+@dataclass(frozen=True)
+class ExpectedAnswers:
+    """Test digits and what a run's network says of them.
+
+    Attributes:
+        model_sha256: of the run's `model.keras`.
+        digits: uint8 (n, 28, 28), test digits of the sample; the last one is made a picture.
+        labels: uint8 (n,).
+        probabilities: float32 (n, 10), the run's answers.
+        prepared: uint8 (28, 28), what `find_digit` makes of `as_picture` of the last digit.
+    """
+
+    model_sha256: str
+    digits: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+    prepared: NDArray[np.uint8]
+
+
+def as_picture(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A digit eight times as large, in dark ink on a large sheet of light paper."""
+    sheet = np.full((400, 600), 230, np.uint8)
+    sheet[150:374, 40:264] -= digit.repeat(8, axis=0).repeat(8, axis=1) // 5 * 4
+    return sheet
+
+
+def expected_answers(run: Run) -> ExpectedAnswers | None:
+    """What a run has to be held to; None if it holds no network or no answers on the sample."""
+    # A network that diverged when it was trained further may still have its former answers there.
+    if not run.info.model_sha256 or "mnist-sample" not in run.info.metrics:
+        return None
+    answers = run.predictions("mnist-sample")
+    test = mnist.load("mnist-sample").test
+    if answers is None or not np.array_equal(answers.labels, test.labels):
+        return None
+    pictured, prepared = _for_a_picture(answers, test.images)
+    others = [k for k in _telling(answers) if k != pictured]
+    chosen = [*others[: PROOF_DIGITS - 1], pictured]
+    return ExpectedAnswers(
+        run.info.model_sha256,
+        test.images[chosen],
+        test.labels[chosen],
+        answers.probabilities[chosen],
+        prepared,
+    )
+
+
+def _telling(answers: StoredPredictions) -> list[int]:
+    """All digits, first those whose answers tell most: a mistake, two unsure ones, sure ones."""
+    sure = answers.probabilities.max(axis=1)
+    right = answers.probabilities.argmax(axis=1) == answers.labels
+    surest = np.argsort(-sure, kind="stable")
+    mistakes = [int(k) for k in surest if not right[k]]
+    unsure = [int(k) for k in surest[::-1] if right[k]]
+    return list(dict.fromkeys([*mistakes[:1], *unsure[:2], *map(int, surest)]))
+
+
+def _for_a_picture(
+    answers: StoredPredictions, images: NDArray[np.uint8]
+) -> tuple[int, NDArray[np.uint8]]:
+    """The digit that comes out of a picture most like itself, and how it comes out.
+
+    Among those that the run is surest of: its answer must stand though some pixels change.
+    """
+    found: dict[int, NDArray[np.uint8]] = {}
+    for k in np.argsort(-answers.probabilities.max(axis=1), kind="stable"):
+        try:
+            found[int(k)] = find_digit(as_picture(images[k])).pixels
+        except PictureError:
+            continue
+        if len(found) == _TRIED:
+            break
+    best = min(found, key=lambda k: float(np.abs(found[k].astype(int) - images[k]).mean()))
+    return best, found[best]
+
+
+def preparation_source() -> Section:
+    """The picture preparation, as every page of ours uses it."""
+    text = (
+        "`find_digit` makes of any picture what MNIST's makers would have stored: light ink on "
+        "black, 20 pixels long, its centre of mass in the middle. A network trained on MNIST reads "
+        "such digits, and few others: give it no picture that did not go through here."
+    )
+    error = '''
+class PictureError(Exception):
+    """A picture in which no digit can be found; the text says why."""
+'''
+    found = closure([("preprocessing.mnist_format", "find_digit")], given=["PictureError"])
+    return Section("From any picture to a digit", text, join([error, *found, _READ]))
+
+
+_READ = '''
+def read(model: keras.Sequential, picture: NDArray[np.uint8], **known) -> NDArray[np.float32]:
+    """The probabilities of 0 to 9 for a picture of one digit, as `find_digit` takes it."""
+    return probabilities(model, find_digit(picture, **known).pixels[None])[0]
+'''
+
+
+def proof_source(held_to: ExpectedAnswers) -> Section:
+    """The code that gives the answers again and compares."""
+    text = (
+        "A few of the sample's test digits and the probabilities that Digitscope's run gave them. "
+        "`check` loads the run's weights, asks for the same answers, then makes a picture of the "
+        "last digit and prepares it. It raises an `AssertionError` that says what differs."
+    )
+    rows = "\n".join(
+        f"        [{', '.join(f'{value:.5f}' for value in row)}]," for row in held_to.probabilities
+    )
+    data = f"""
+MODEL_SHA256 = "{held_to.model_sha256}"
+# Pixels, compressed: uint8 (n, 28, 28).
+DIGITS = unpack(
+{_packed(held_to.digits)}
+)
+LABELS = {held_to.labels.tolist()}
+# What the run answered: the probabilities of 0 to 9, a row a digit.
+ANSWERS = np.array(
+    [
+{rows}
+    ]
+)
+# What Digitscope made of the picture of the last digit.
+PREPARED = unpack(
+{_packed(held_to.prepared)}
+)[0]
+"""
+    pieces = [_UNPACK, data, *closure([("export.proof", "as_picture")]), _CHECK]
+    return Section("The proof", text, join(pieces), "check({weights})")
+
+
+def _packed(pixels: NDArray[np.uint8]) -> str:
+    text = base64.b64encode(zlib.compress(pixels.tobytes(), 9)).decode()
+    lines = [text[start : start + 88] for start in range(0, len(text), 88)]
+    return "\n".join(f'    "{line}"' for line in lines)
+
+
+_UNPACK = '''
+def unpack(text: str) -> NDArray[np.uint8]:
+    """Digits, uint8 (n, 28, 28)."""
+    pixels = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8)
+    return pixels.reshape(-1, 28, 28)
+'''
+
+_CHECK = '''
+def check(weights: Path) -> None:
+    """Raise AssertionError unless the run's network answers here as it did in Digitscope."""
+    if hashlib.sha256(weights.read_bytes()).hexdigest() != MODEL_SHA256:
+        raise AssertionError(
+            f"{weights.name} is not the file that was exported with this code (its SHA-256 "
+            "differs): take the one from the same download."
+        )
+    model = build_network()
+    model.load_weights(weights)
+    off = np.abs(probabilities(model, DIGITS) - ANSWERS).max()
+    if not off < 1e-4:
+        raise AssertionError(
+            f"The network does not answer as in Digitscope: a probability differs by {off:.5f}. "
+            "Its layers, its scaling or its weights are not those of the run."
+        )
+    picture = as_picture(DIGITS[-1])
+    off = np.abs(find_digit(picture).pixels.astype(int) - PREPARED).max()
+    if off > 1:
+        raise AssertionError(
+            f"The picture is not prepared as in Digitscope: a pixel differs by {off} of 255. "
+            "The preparation was changed, or this version of OpenCV computes otherwise."
+        )
+    answer = read(model, picture).argmax()
+    if answer != ANSWERS[-1].argmax():
+        raise AssertionError(
+            f"The network reads a {answer} in the picture, but a {ANSWERS[-1].argmax()} in the "
+            "digit that it was made of."
+        )
+    print(f"The same answers as in Digitscope: {len(LABELS)} digits, and one read from a picture.")
+'''

@@ -1,0 +1,259 @@
+"""A run to take away: a report in Markdown, and a zip with recipe, history, network and report."""
+
+import io
+import os
+import re
+import zipfile
+from collections.abc import Iterator, Mapping
+
+import pandas as pd
+
+from core.data.mnist import TEST_DIGITS, DatasetName
+from core.evaluation.comparison import wilson_interval
+from core.recipes.descriptions import NO_SETTINGS, describe_settings
+from core.runs.housekeeping import is_gone
+from core.runs.permissions import shown_name
+from core.runs.run import FineTuned, Metrics, Run, RunInfo
+from core.training.fine_tuning import before_and_after
+from core.utils.errors import RunError
+from core.utils.files import add_to_zip
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#])")
+_COLUMNS = {
+    "epoch": ("epoch", "{:.0f}"),
+    "loss": ("loss", "{:.4f}"),
+    "accuracy": ("accuracy", "{:.4f}"),
+    "val_loss": ("validation loss", "{:.4f}"),
+    "val_accuracy": ("validation accuracy", "{:.4f}"),
+    "learning_rate": ("learning rate", "{:.2g}"),
+    "seconds": ("seconds", "{:.1f}"),
+}
+
+
+def run_report(run: Run) -> str:
+    """The run in words, as Markdown: result, recipe, network, how it went, what it was made of."""
+    sections = (_head, _result, _recipe, _how_it_went, _origin)
+    return "\n\n".join("\n".join(section(run)) for section in sections) + "\n"
+
+
+def run_zip(run: Run, extra: Mapping[str, bytes] | None = None) -> bytes:
+    """A zip of recipe.json, history.csv, model.keras, report.md and `extra` (name to content).
+
+    The same run gives the same bytes. A network that is missing or not the one that training wrote
+    is left out, and the report says so. Raises RunError if the run is gone.
+    """
+    if not (run.folder / "run.json").is_file():
+        raise is_gone(run)
+    own = {
+        "recipe.json": run.info.recipe.to_json().encode() + b"\n",
+        "history.csv": _history(run),
+        "model.keras": _network(run),
+    }
+    files = {**{name: content for name, content in own.items() if content}, **(extra or {})}
+    files["report.md"] = f"{run_report(run)}\n{_contents(run, files)}".encode()
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name in sorted(files):
+            add_to_zip(archive, name, files[name], zipfile.ZIP_DEFLATED)
+    return target.getvalue()
+
+
+ReportContent = tuple[str, int, int]
+"""A file of a run: its name, when it was last written (ns since 1970), its size in bytes."""
+
+
+def report_content(run: Run) -> tuple[ReportContent, ...]:
+    """The files that lie in a run's folder, by name: as long as they stay so, its zip does too.
+
+    Raises RunError if the run is gone.
+    """
+    try:
+        found = [(entry.name, entry.stat()) for entry in os.scandir(run.folder)]
+    except OSError as error:
+        raise is_gone(run) from error
+    return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in found))
+
+
+def describe_result(dataset: DatasetName, found: Metrics) -> str:
+    """Errors counted, the accuracy with its 95 % interval, and a word if it is no test score."""
+    low, high = (100 * end for end in wilson_interval(found.n - found.wrong, found.n))
+    seen = "" if found.held_out else "; some of them were trained on, so this is no test score"
+    return f"{found} on {TEST_DIGITS[dataset]}, 95 % interval {low:.2f} to {high:.2f} %{seen}"
+
+
+def _head(run: Run) -> Iterator[str]:
+    info = run.info
+    yield f"# {_plain(shown_name(run))}"
+    yield ""
+    began = f" from `{info.preset}`" if info.preset else ""
+    yield f"Run `{run.id}`, started{began} on {info.created:%Y-%m-%d at %H:%M} UTC."
+
+
+def _result(run: Run) -> Iterator[str]:
+    yield "## Result"
+    yield ""
+    for dataset, found in run.info.metrics.items():
+        yield f"- {describe_result(dataset, found)}. Mean cross-entropy {found.loss:.4f}."
+    if not run.info.metrics:
+        yield "It was not tested."
+    for row in before_and_after(run.info):
+        if row.after:
+            yield f"- Fine-tuned, on {row.digits}: {row.before} before, {row.after} after."
+    if run.info.metrics:
+        yield ""
+        yield "The intervals are Wilson's: what the choice of test digits leaves open."
+
+
+def _recipe(run: Run) -> Iterator[str]:
+    yield "## Recipe"
+    yield ""
+    words = describe_settings(run.info.recipe)
+    yield from _table(
+        [["setting", "value"], *([k, v] for k, v in words.items() if v != NO_SETTINGS)]
+    )
+    yield ""
+    yield "```"
+    yield run.info.recipe.architecture.summary()
+    yield "```"
+
+
+def _how_it_went(run: Run) -> Iterator[str]:
+    info = run.info
+    yield "## How it went"
+    yield ""
+    yield f"{describe_ending(info)} It took {info.seconds:,.1f} s."
+    if info.best_epoch:
+        yield f"The weights kept are those of epoch {info.best_epoch}."
+    for change in info.rate_changes:
+        yield (
+            f"The learning rate was set to {change.learning_rate:g} by hand in epoch "
+            f"{change.epoch}, after {change.step} batches."
+        )
+    if info.error:
+        yield _plain(info.error)
+    yield ""
+    try:
+        yield from _table(_epochs(run.history()))
+    except RunError as error:
+        yield _plain(str(error))
+        return
+    yield ""
+    yield (
+        "Loss and accuracy are averaged over the epoch while the network changed, with dropout and "
+        "augmentation on; validation is measured after it."
+    )
+
+
+def describe_ending(info: RunInfo) -> str:
+    """How far the training came and why it ended, in a sentence."""
+    status = {"queued": "It waits", "running": "It is being trained"}.get(info.status)
+    if status:
+        return f"{status}: {info.epochs_done} of {info.epochs_planned} epochs are done."
+    why = {"": "", "last epoch": "", "fault": " by a fault", "diverged": ": it diverged"}.get(
+        info.ended_by, f": {info.ended_by}"
+    )
+    done = f" after {info.epochs_done} of {info.epochs_planned} epochs" if info.epochs_done else ""
+    return f"The training {_PAST[info.status]}{done}{why}."
+
+
+_PAST = {"finished": "ended", "stopped": "was stopped", "failed": "failed"}
+
+
+def _origin(run: Run) -> Iterator[str]:
+    info, source = run.info, run.info.provenance
+    yield "## Made from"
+    yield ""
+    left_out = (
+        " The sample's 1,000 test digits were left out."
+        if source.dataset == "mnist" and source.excluded_sample_test
+        else ""
+    )
+    counts = (  # counted when the training begins
+        f" {source.n_train:,} to train, {source.n_validation:,} to validate."
+        if source.n_train
+        else ""
+    )
+    yield f"- Digits: `{source.dataset}`.{counts}{left_out}"
+    if source.fine_tuned:
+        yield from _fine_tuned(source.fine_tuned)
+    if source.pens:
+        yield f"- Pens: {describe_pens(info)}"
+    if info.machine:
+        yield f"- Machine: {info.machine}"
+    if info.versions:
+        yield "- Versions: " + ", ".join(f"{name} {v}" for name, v in info.versions.items())
+    if info.model_sha256:
+        yield f"- SHA-256 of the network: `{info.model_sha256}`"
+
+
+def _fine_tuned(tuned: FineTuned) -> Iterator[str]:
+    yield (
+        f"- Fine-tuned: it began with the network of the run `{tuned.parent}` (SHA-256 "
+        f"`{tuned.parent_sha256}`). An epoch shows {tuned.rehearsed:,} digits of the dataset and "
+        f"{tuned.own_per_epoch:,} times one of {tuned.own_trained:,} digits of its visitor's own; "
+        f"{tuned.own_held_out:,} more are held out. They are not in this zip (SHA-256 "
+        f"`{tuned.own_sha256}`)."
+    )
+
+
+def describe_pens(info: RunInfo) -> str:
+    """How the run's last epochs differed from those of its recipe; empty if they did not."""
+    pens = info.provenance.pens
+    if not pens:
+        return ""
+    return (
+        f"After the {info.recipe.epochs} epochs of its recipe it was trained for {pens.epochs} "
+        f"more, on {pens.redrawn:,} redrawn digits beside those of the dataset: its training "
+        "digits as pens of any width draw them, slanted, bent, with gaps. The highest learning "
+        f"rate was {pens.learning_rate:g}."
+    )
+
+
+def _contents(run: Run, files: Mapping[str, bytes]) -> str:
+    names = ", ".join(f"`{name}`" for name in sorted([*files, "report.md"]))
+    missing = run.info.model_sha256 and "model.keras" not in files
+    note = (
+        " The network `model.keras` is missing: its file is damaged or was deleted."
+        if missing
+        else ""
+    )
+    return f"## In this zip\n\n{names}.{note}\n"
+
+
+def _epochs(history: pd.DataFrame) -> list[list[str]]:
+    """The history for reading, titles first; a figure that was not taken is a dash."""
+    known = [name for name in _COLUMNS if name in history]
+    rows = [[_COLUMNS[name][0] for name in known]]
+    for _, row in history.iterrows():
+        rows.append(
+            [_COLUMNS[k][1].format(row[k]) if pd.notna(row[k]) else NO_SETTINGS for k in known]
+        )
+    return rows
+
+
+def _table(rows: list[list[str]]) -> Iterator[str]:
+    head, *rest = rows
+    for row in (head, ["---"] * len(head), *rest):
+        yield f"| {' | '.join(row)} |"
+
+
+def _history(run: Run) -> bytes:
+    try:
+        return (run.folder / "history.csv").read_bytes()
+    except OSError:
+        return b""
+
+
+def _network(run: Run) -> bytes:
+    try:
+        return run.check_model()
+    except RunError:
+        return b""
+
+
+def _plain(text: str) -> str:
+    """A stranger's words for Markdown: nothing in them becomes bold, a link or a picture.
+
+    Only what a file needs: Streamlit takes more marks for orders, and people read this one bare.
+    """
+    return _MARKDOWN.sub(r"\\\1", text)

@@ -1,0 +1,415 @@
+"""A drawing of a network as HTML: a block for each change of shape, from the digit to the answer.
+
+It needs no script and no font. Lines and words take the color of the text around them, so it can
+be read in either theme; the blocks stand beside each other and wrap where the page is narrow.
+
+A digit as the numbers that it is: its pixels as a table, in three scalings, and its label.
+
+Small tables of numbers with colors behind them, red below zero and blue above, as HTML.
+
+Digits with what a network answers, as a row of small cards: HTML that fits both themes.
+"""
+
+import math
+from collections.abc import Container, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from html import escape
+from typing import Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.data.mnist import CLASSES
+from core.data.normalization import scale
+from core.figures.images import colorize, png_url
+from core.figures.style import DIGIT_COLORS, ERROR_COLOR
+from core.recipes.architecture import (
+    INPUT_SHAPE,
+    Architecture,
+    Conv,
+    Dense,
+    Flatten,
+    GlobalAverage,
+    Layer,
+    Pool,
+    Shape,
+)
+from core.utils.text import percent
+
+CARD_SIDE_PX = 42
+_ROW = "display:flex;flex-wrap:wrap;gap:0.5rem;"
+_DIGIT_CARD = (
+    "width:4.4rem;padding:0.25rem;border-radius:0.4rem;text-align:center;font-size:0.8rem;"
+    "line-height:1.25;"
+)
+_RIGHT = "border:1px solid color-mix(in srgb, currentColor 25%, transparent);"
+_WRONG = "border:2px solid currentColor;font-weight:600;"
+
+
+def cards_html(
+    images: NDArray[np.uint8],
+    labels: Sequence[int],
+    answers: Sequence[int],
+    confidences: Sequence[float],
+) -> str:
+    """A card a digit: its picture, the answer, how sure the network is, and the truth if it erred.
+
+    `images`: uint8 (n, 28, 28); `confidences` from 0 to 1. A mistake has a thick frame and says so
+    in words: never by color alone.
+    """
+    rows = zip(images, labels, answers, confidences, strict=True)
+    return f'<div style="{_ROW}">{"".join(_card(*row) for row in rows)}</div>'
+
+
+def _card(image: NDArray[np.uint8], label: int, answer: int, confidence: float) -> str:
+    right = label == answer
+    words = f"{answer} ✓" if right else f"{answer} ✗ is {label}"
+    alt = escape(f"a {label}, read as {answer}", quote=True)
+    return (
+        f'<div style="{_DIGIT_CARD}{_RIGHT if right else _WRONG}">'
+        f'<img src="{_source(image.tobytes())}" alt="{alt}" '
+        f'width="{CARD_SIDE_PX}" height="{CARD_SIDE_PX}" '
+        'style="image-rendering:pixelated;border-radius:0.2rem;"/>'
+        f"<div>{words}</div><div>{escape(percent(confidence))}</div></div>"
+    )
+
+
+@lru_cache(maxsize=256)
+def _source(pixels: bytes) -> str:
+    """The picture as a data address: the same digits come again after every epoch."""
+    return png_url(np.frombuffer(pixels, np.uint8).reshape(28, 28))
+
+
+NumberForm = Literal["raw", "divide-255", "l2-axis-1"]
+NUMBER_FORMS: Final[tuple[NumberForm, ...]] = get_args(NumberForm)
+_CELL_PX: Final = 19
+_TABLE: Final = (
+    f"width:{28 * _CELL_PX}px;border-collapse:collapse;table-layout:fixed;font-size:8px;"
+    "line-height:1;font-variant-numeric:tabular-nums;"
+)
+_CELL: Final = f"width:{_CELL_PX}px;height:{_CELL_PX}px;padding:0;text-align:center;border:0;"
+# Ink of more than a half is dark: white on it, black on the rest.
+_DARK: Final = 128
+
+
+@dataclass(frozen=True)
+class TensorAxis:
+    """One number of an array's shape, and what it counts."""
+
+    size: int
+    meaning: str
+
+
+TENSOR_SHAPES: Final[tuple[tuple[str, tuple[TensorAxis, ...]], ...]] = (
+    (
+        "A digit as it is stored",
+        (TensorAxis(28, "rows of pixels"), TensorAxis(28, "pixels in each row")),
+    ),
+    (
+        "A digit as a convolution wants it",
+        (
+            TensorAxis(1, "digit in the batch: networks read many at once"),
+            TensorAxis(28, "rows of pixels"),
+            TensorAxis(28, "pixels in each row"),
+            TensorAxis(1, "channel: grey. A colour picture has three"),
+        ),
+    ),
+)
+"""The shape story of all five tutorials: (28, 28) becomes (1, 28, 28, 1)."""
+
+
+def pixel_numbers(image: NDArray[np.uint8], shown: NumberForm) -> NDArray[np.float64]:
+    """The pixels of a digit, uint8 (28, 28), as they are or scaled, float64 (28, 28)."""
+    if shown == "raw":
+        return image.astype(np.float64)
+    return scale(image[None], shown)[0, :, :, 0].astype(np.float64)
+
+
+def describe_normalization(image: NDArray[np.uint8], shown: NumberForm) -> str:
+    """A scaling of this digit in words, with its own numbers."""
+    values = pixel_numbers(image, shown)
+    if shown == "raw":
+        return (
+            "As stored: whole numbers from 0 (paper) to 255 (full ink), one byte each. This "
+            f"digit's largest is {int(values.max())}, its mean {values.mean():.1f}."
+        )
+    if shown == "divide-255":
+        return (
+            "Every pixel is divided by 255, so that all lie between 0 and 1: the picture is the "
+            f"same, only its unit is another. This digit's largest is {values.max():.3f}, its mean "
+            f"{values.mean():.3f}."
+        )
+    inked = np.flatnonzero(image.any(axis=0))
+    if not len(inked):
+        return "Every column is divided by its own length; this picture is empty, and stays so."
+    strongest = values.max(axis=0)[inked]
+    plain = image.max(axis=0)[inked] / 255
+    return (
+        "Every column is divided by its own length (the root of the sum of its squares): a column "
+        "with one faint pixel becomes as strong as one full of ink, so the picture itself changes. "
+        f"Here the largest number of a column lies between {strongest.min():.2f} and "
+        f"{strongest.max():.2f}; after ÷255 it would lie between "
+        f"{plain.min():.2f} and {plain.max():.2f}."
+    )
+
+
+def one_hot(label: int) -> NDArray[np.int64]:
+    """A label as ten numbers, int64 (10,): 1 at its place, 0 elsewhere."""
+    row = np.zeros(CLASSES, np.int64)
+    row[label] = 1
+    return row
+
+
+def pixel_table_html(image: NDArray[np.uint8], shown: NumberForm) -> str:
+    """The numbers laid over the pixels, as a table that a narrow screen scrolls."""
+    values = pixel_numbers(image, shown)
+    # The background is what the numbers say, so that one sees what a scaling does to the picture.
+    top = 255.0 if shown == "raw" else max(float(values.max()), 1e-9)
+    gray = np.rint(255 - 255 * values / top).astype(int)
+    rows = "".join(
+        "<tr>"
+        + "".join(_pixel_cell(value, back) for value, back in zip(line, backs, strict=True))
+        + "</tr>"
+        for line, backs in zip(_texts(values, shown), gray.tolist(), strict=True)
+    )
+    return (
+        f'<div style="overflow-x:auto"><table style="{_TABLE}" aria-label="The numbers of the '
+        f'pixels, row by row">{rows}</table></div>'
+    )
+
+
+def _texts(values: NDArray[np.float64], shown: NumberForm) -> list[list[str]]:
+    if shown == "raw":
+        return [[f"{value:.0f}" for value in line] for line in values.tolist()]
+    return [[_short(value) for value in line] for line in values.tolist()]
+
+
+def _short(value: float) -> str:
+    """Two digits after the point, without the zero before it: there are 784 of them."""
+    if value == 0:
+        return "0"
+    text = f"{value:.2f}"
+    return text[1:] if text.startswith("0") else text
+
+
+def _pixel_cell(text: str, gray: int) -> str:
+    ink = "#fff" if gray < _DARK else "#000"
+    return f'<td style="{_CELL}background:rgb({gray},{gray},{gray});color:{ink}">{text}</td>'
+
+
+LAYER_COLORS: Final = {
+    "input": DIGIT_COLORS[8],
+    "conv": DIGIT_COLORS[0],
+    "pool": DIGIT_COLORS[6],
+    "flatten": DIGIT_COLORS[7],
+    "global-average": DIGIT_COLORS[7],
+    "dense": DIGIT_COLORS[4],
+}
+OTHER_LAYER_COLOR: Final = DIGIT_COLORS[3]
+"""Of a layer that changes no shape and stands before all that do."""
+LAYER_EDGE: Final = "rgb(128 128 128 / .9)"
+DRAWING_HEIGHT_PX: Final = 72
+MAX_SHEETS: Final = 8
+_GRID: Final = (
+    "display:grid;grid-template-columns:repeat(auto-fill,minmax(124px,1fr));gap:8px;"
+    "font-size:13px;line-height:1.35"
+)
+_LAYER_CARD: Final = (
+    "background:color-mix(in srgb, currentColor 5%, transparent);border-radius:4px;"
+    "padding:6px 8px;overflow-wrap:anywhere"
+)
+_SMALL: Final = "font-size:12px;opacity:.75"
+_NEW_SHAPE: Final = (Conv, Pool, GlobalAverage, Flatten, Dense)
+
+
+@dataclass
+class _Block:
+    """Layers that give values of one shape, such as a convolution, its batch norm and its ReLU."""
+
+    kind: str
+    name: str
+    shape: Shape
+    words: list[str] = field(default_factory=list)
+    parameters: int = 0
+
+
+def network_html(architecture: Architecture) -> str:
+    """The network from left to right: what each block does, gives and holds.
+
+    A sheet stands for feature maps: the larger it is, the higher and wider they are, and the more
+    there are, the more sheets; a bar stands for a vector, the higher the longer. A layer that keeps
+    the shape (batch norm, activation, dropout) stands in the block before it.
+    """
+    return _grid(list(map(_html, _blocks(architecture))))
+
+
+def unfinished_html(layers: Sequence[Layer]) -> str:
+    """A network that may not be possible: as far as it can be built, then the layer that fails."""
+    shape: Shape = INPUT_SHAPE
+    for place, layer in enumerate(layers):
+        if not _can_follow(layer, shape):
+            # Nothing is checked: these layers are no whole network.
+            there = Architecture.model_construct(layers=tuple(layers[:place]))
+            cards = [_html(block) for block in _blocks(there)]
+            return _grid([*cards, _failing_html(layers, place, shape)])
+        shape = layer.output_shape(shape)
+    return network_html(Architecture.model_construct(layers=tuple(layers)))
+
+
+def _can_follow(layer: Layer, shape: Shape) -> bool:
+    """Whether a layer can take this shape, and leaves something of it."""
+    is_map = len(shape) == len(INPUT_SHAPE)
+    if (layer.needs_map() and not is_map) or (isinstance(layer, Dense) and is_map):
+        return False
+    return 0 not in layer.output_shape(shape)
+
+
+def _grid(cards: Sequence[str]) -> str:
+    return f'<div style="{_GRID}">{"".join(cards)}</div>'
+
+
+def _blocks(architecture: Architecture) -> list[_Block]:
+    first = _Block("input", "input", INPUT_SHAPE, ["A digit in grey"])
+    return [first, *_grouped(architecture)]
+
+
+def _grouped(architecture: Architecture) -> list[_Block]:
+    blocks: list[_Block] = []
+    for layer, row in zip(architecture.layers, architecture.rows(), strict=True):
+        if isinstance(layer, _NEW_SHAPE) or not blocks:
+            blocks.append(_Block(layer.kind, row.name, row.shape))
+        blocks[-1].words.append(str(layer))
+        blocks[-1].parameters += row.parameters
+    return blocks
+
+
+def _html(block: _Block) -> str:
+    color = LAYER_COLORS.get(block.kind, OTHER_LAYER_COLOR)
+    arrow = "" if block.kind == "input" else "→ "
+    held = f"{block.parameters:,} parameters" if block.parameters else "no parameters"
+    words = "".join(f"<div>{escape(line)}</div>" for line in block.words)
+    return (
+        f'<div style="{_LAYER_CARD};border-top:4px solid {color}">'
+        f'<div style="{_SMALL}">{arrow}{escape(block.name)}</div>'
+        f"{_picture(block.shape, color)}"
+        f'<div style="font-weight:600">{"×".join(map(str, block.shape))}</div>'
+        f'{words}<div style="{_SMALL}">{held}</div></div>'
+    )
+
+
+def _failing_html(layers: Sequence[Layer], place: int, shape: Shape) -> str:
+    """The card of the layer that cannot be built on what comes to it; words say what red means."""
+    behind = len(layers) - place - 1
+    rest = f"{behind} more layer{'s' * (behind != 1)} behind it, not drawn" if behind else ""
+    border = f"border:2px dashed {ERROR_COLOR};border-top:4px solid {ERROR_COLOR}"
+    return (
+        f'<div style="{_LAYER_CARD};{border}">'
+        f'<div style="{_SMALL}">→ layer {place + 1}</div>'
+        f'<div aria-hidden="true" style="height:{DRAWING_HEIGHT_PX}px;'
+        f"line-height:{DRAWING_HEIGHT_PX}px;"
+        'font-size:40px;margin:4px 0">✕</div>'
+        '<div style="font-weight:600">Cannot be built</div>'
+        f"<div>{escape(str(layers[place]))}</div>"
+        f"<div>It gets {'×'.join(map(str, shape))}</div>"
+        f'<div style="{_SMALL}">{rest}</div></div>'
+    )
+
+
+def _picture(shape: Shape, color: str) -> str:
+    """Sheets one behind the other for feature maps, a bar for a vector (st.html takes no SVG)."""
+    sheets = "".join(
+        f'<div style="position:absolute;left:{left:.1f}px;top:{top:.1f}px;width:{width:.1f}px;'
+        f"height:{height:.1f}px;background:{color};border:1px solid {LAYER_EDGE};border-radius:2px;"
+        'box-sizing:border-box"></div>'
+        for left, top, width, height in _rectangles(shape)
+    )
+    return (
+        f'<div aria-hidden="true" style="position:relative;height:{DRAWING_HEIGHT_PX}px;'
+        'margin:4px 0">'
+        f"{sheets}</div>"
+    )
+
+
+def _rectangles(shape: Shape) -> Iterator[tuple[float, float, float, float]]:
+    """Left, top, width and height of what is drawn for a shape, the hindmost first."""
+    middle = DRAWING_HEIGHT_PX / 2
+    if len(shape) == 1:
+        # On a logarithmic scale: vectors are between 1 and some 100,000 numbers long.
+        height = min(12 + 5 * math.log2(shape[0]), DRAWING_HEIGHT_PX - 2)
+        yield 1, middle - height / 2, 12, height
+        return
+    rows, columns, channels = shape
+    sheets = min(1 + round(math.log2(channels)), MAX_SHEETS)
+    height, width = (8 + 46 * side / INPUT_SHAPE[0] for side in (rows, columns))
+    spread = 2 * (sheets - 1)
+    for sheet in reversed(range(sheets)):
+        yield 1 + 5.5 * sheet, middle - (height + spread) / 2 + spread - 2 * sheet, width, height
+
+
+_DARK_INK, _LIGHT_INK = "#10151f", "#ffffff"
+# Where black and white stand out equally: the luminance L with (L + 0.05)² = 1.05 · 0.05 (WCAG 2).
+_HALF_LIGHT: Final = 0.179
+
+
+def short_number(value: float) -> str:
+    """A number for a table: four digits at most, a true minus sign."""
+    size = abs(value)
+    text = f"{value:z.3f}" if size < 10 else f"{value:z.2f}" if size < 100 else f"{value:.4g}"
+    return text.replace("-", "−")
+
+
+def exact_number(value: float) -> str:
+    """A number to calculate with: five digits, a true minus sign."""
+    return f"{value:.5g}".replace("-", "−")
+
+
+def signed_number(value: float) -> str:
+    """What is added, with its sign: three decimals, a true minus sign."""
+    return f"{value:+z.3f}".replace("-", "−")
+
+
+def number_table(
+    values: NDArray[np.float64],
+    title: str,
+    theme: str | None,
+    *,
+    padding: NDArray[np.bool_] | None = None,
+    marked: Container[tuple[int, int]] = (),
+) -> str:
+    """Numbers, (rows, columns), as an HTML table under a title; 0 has the middle color.
+
+    The colors end at the largest absolute value. `padding`: which numbers lie beyond the edge of a
+    map; they are set in brackets. `marked`: (row, column) of those that get a border.
+    """
+    largest = float(np.abs(values).max())
+    colors = colorize(np.asarray(values, np.float32), largest, theme)
+    lines = []
+    for row, numbers in enumerate(values.tolist()):
+        cells = []
+        for column, value in enumerate(numbers):
+            outside = padding is not None and bool(padding[row, column])
+            text = f"({short_number(value)})" if outside else short_number(value)
+            border = "currentColor" if (row, column) in marked else "transparent"
+            cells.append(_cell(text, colors[row, column], border))
+        lines.append(f"<tr>{''.join(cells)}</tr>")
+    return (
+        "<table style='border-collapse:separate;border-spacing:1px;font-size:0.75rem;"
+        "font-variant-numeric:tabular-nums'><caption style='text-align:left;font-size:0.8rem;"
+        f"caption-side:top'>{escape(title)}</caption>{''.join(lines)}</table>"
+    )
+
+
+def _cell(text: str, color: NDArray[np.uint8], border: str) -> str:
+    red, green, blue = (int(k) for k in color)
+    return (
+        f"<td style='background:rgb({red},{green},{blue});color:{_ink(color)};padding:2px 4px;"
+        f"text-align:right;border:2px solid {border}'>{text}</td>"
+    )
+
+
+def _ink(color: NDArray[np.uint8]) -> str:
+    """Black or white, whichever stands out more on a color (relative luminance, WCAG 2)."""
+    part = color / 255
+    light = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
+    return _DARK_INK if light @ (0.2126, 0.7152, 0.0722) > _HALF_LIGHT else _LIGHT_INK

@@ -1,0 +1,339 @@
+"""How long a training will take on this machine, and how large its network will be on disk.
+
+The machine's speed was measured before (`core.jobs.speed_benchmark`, started by
+`core.jobs.scheduler`): what a multiply-add, a value, a weight takes here. The work of any recipe is
+counted from its layers (`core.jobs.time_estimate`), so that an estimate costs no time while sliders
+move.
+
+How much work a training step is, counted from the recipe alone: what `core.jobs.time_estimate`
+prices.
+
+Each kind of work is counted in a unit of its own (multiply-adds, values, weights); what a unit
+takes is measured on the machine at hand by `core.jobs.speed_benchmark`.
+
+From the times of a few networks to what each kind of work takes: a small least-squares fit.
+"""
+
+import math
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Final, Literal, get_args
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from scipy.optimize import nnls
+
+from core.data import mnist
+from core.data.mnist import MNIST_TEST, SAMPLE_TEST
+from core.recipes.advice import training_digit_count, training_digits
+from core.recipes.architecture import (
+    INPUT_SHAPE,
+    Activation,
+    BatchNorm,
+    Conv,
+    Dense,
+    Dropout,
+    GlobalAverage,
+    Layer,
+    Pool,
+    Shape,
+)
+from core.recipes.recipe import Optimizer, Recipe
+from core.runs.registry import own_folder
+from core.utils.files import write_whole
+
+LayerWorkKind = Literal[
+    "step",  # 1: starting a step, its loss and metrics
+    "layer",  # layers: starting their operations
+    "first",  # multiply-adds of a convolution of the picture itself, which has one channel
+    "multiply",  # multiply-adds of any other convolution
+    "dense",  # multiply-adds of dense layers
+    "touched",  # values that convolutions, cheap activations and pools read or write
+    "curved",  # values of an activation that is no piece of a line: sigmoid, tanh, elu, gelu
+    "norm",  # values of batch normalization
+    "dropout",  # values of dropout, each of which takes a random number
+    "weight",  # weights that a step of Adam changes
+    "augmented",  # digits that are changed at random
+]
+LAYER_WORK_KINDS: Final[tuple[LayerWorkKind, ...]] = get_args(LayerWorkKind)
+LayerWork = dict[LayerWorkKind, float]
+# A vector register holds 16 numbers (AVX-512): convolutions work on as many channels at once, and
+# the rest of the last block is wasted.
+CHANNELS_AT_ONCE: Final = 16
+# What an update reads and writes, in parts of what Adam does: weights, gradients, two moments.
+_UPDATE: Final = {"adam": 1.0, "rmsprop": 0.75, "sgd": 0.5}
+_ONE_ARRAY: Final = 0.25
+_OF_VALUES: Final[dict[type, LayerWorkKind]] = {BatchNorm: "norm", Dropout: "dropout"}
+
+
+def training_step_work(recipe: Recipe) -> LayerWork:
+    """What one training step has to do: a batch forwards and backwards, then the update.
+
+    A product of forwards comes twice more in backwards, for the gradients of the input and of the
+    kernel; the picture itself needs no gradient.
+    """
+    work = inference_work(recipe)
+    work = {kind: amount * recipe.batch_size for kind, amount in work.items()}
+    work["step"] = 1
+    work["layer"] = len(recipe.architecture.layers)
+    work["weight"] = recipe.architecture.parameters * _update(recipe.optimizer)
+    work["augmented"] = recipe.batch_size * recipe.augmentation.active
+    return work
+
+
+def inference_work(recipe: Recipe) -> LayerWork:
+    """What the network has to do for one digit in a training step, backwards included."""
+    work: LayerWork = dict.fromkeys(LAYER_WORK_KINDS, 0.0)
+    shape: Shape = INPUT_SHAPE
+    learns = False  # a layer before has weights, and so wants a gradient
+    for layer, row in zip(recipe.architecture.layers, recipe.architecture.rows(), strict=True):
+        work = _sum(work, _layer_work(layer, shape, row.shape, learns))
+        learns = learns or row.parameters > 0
+        shape = row.shape
+    return work
+
+
+def _layer_work(layer: Layer, taken: Shape, given: Shape, learns: bool) -> LayerWork:
+    n_taken, n_given = math.prod(taken), math.prod(given)
+    if isinstance(layer, Conv):
+        touched: LayerWork = {"touched": n_taken + math.prod(given[:-1]) * _blocks(layer.filters)}
+        return _sum(_conv_work(layer, taken, given), touched, _activation(layer, n_given))
+    if isinstance(layer, Dense):
+        return _sum({"dense": (2 + learns) * n_taken * n_given}, _activation(layer, n_given))
+    if isinstance(layer, Activation):
+        return _activation(layer, n_given)
+    if isinstance(layer, Pool | GlobalAverage):
+        return {"touched": n_taken}
+    return {_OF_VALUES[type(layer)]: n_given} if type(layer) in _OF_VALUES else {}
+
+
+def _conv_work(layer: Conv, taken: Shape, given: Shape) -> LayerWork:
+    positions, taps = given[0] * given[1], layer.kernel_size**2
+    if taken[-1] == 1:
+        return {"first": 2.0 * positions * taps * _blocks(layer.filters)}
+    return {"multiply": 3.0 * positions * taps * _blocks(taken[-1]) * _blocks(layer.filters)}
+
+
+def _activation(layer: Conv | Dense | Activation, values: int) -> LayerWork:
+    if layer.activation in {"linear", "softmax"}:
+        return {}
+    return {"touched" if layer.activation == "relu" else "curved": values}
+
+
+def _sum(*parts: LayerWork) -> LayerWork:
+    total: LayerWork = {}
+    for part in parts:
+        for kind, amount in part.items():
+            total[kind] = total.get(kind, 0.0) + amount
+    return total
+
+
+def _blocks(channels: int) -> int:
+    return math.ceil(channels / CHANNELS_AT_ONCE) * CHANNELS_AT_ONCE
+
+
+def _update(optimizer: Optimizer) -> float:
+    """What changing a weight costs, in parts of what plain Adam's change does."""
+    more = (optimizer.momentum > 0) + (optimizer.weight_decay > 0)
+    return _UPDATE[optimizer.kind] + _ONE_ARRAY * more
+
+
+# Seconds a unit on one two-core machine, fitted to the steps of 35 networks there, 16 of them drawn
+# at random. Only their proportions count: what the measured networks leave open follows the rest.
+TYPICAL_COSTS: Final[dict[LayerWorkKind, float]] = {
+    "step": 8e-4,
+    "layer": 4e-5,
+    "first": 1e-11,
+    "multiply": 7e-12,
+    "dense": 1e-11,
+    "touched": 8e-10,
+    "curved": 1.2e-9,
+    "norm": 3e-9,
+    "dropout": 3e-9,
+    "weight": 4.5e-9,
+    "augmented": 4e-6,
+}
+# A measured time is taken to be good to some 5 %, a proportion to a factor of 2.
+_TRUST: Final = 0.07
+
+
+def fit_costs(works: Sequence[LayerWork], seconds: Sequence[float]) -> dict[LayerWorkKind, float]:
+    """Seconds a unit of each kind of work, so that the sums agree with what was measured.
+
+    The sum of squared *relative* errors is smallest, none is negative, and where the measurements
+    say little, a cost keeps its typical proportion to the others. `seconds`: positive, one for
+    each work. Raises ValueError if there is none.
+    """
+    if not works or len(works) != len(seconds):
+        raise ValueError("fit_costs wants as many times as works, and at least one")
+    typical = np.array([TYPICAL_COSTS[kind] for kind in LAYER_WORK_KINDS])
+    amounts = np.array([[work[kind] for kind in LAYER_WORK_KINDS] for work in works])
+    n = len(LAYER_WORK_KINDS)
+    # The unknowns: each cost as a multiple of the typical one, and last the multiple of them all.
+    measured = np.hstack(
+        [amounts * typical / np.array(seconds)[:, None], np.zeros((len(works), 1))]
+    )
+    proportions = _TRUST * np.hstack([np.eye(n), -np.ones((n, 1))])
+    matrix = np.vstack([measured, proportions])
+    wanted = np.concatenate([np.ones(len(works)), np.zeros(n)])
+    multiples = nnls(matrix, wanted)[0][:n]
+    return {
+        kind: float(cost) for kind, cost in zip(LAYER_WORK_KINDS, multiples * typical, strict=True)
+    }
+
+
+SPEED_FORMAT: Final = 1
+SPEED_FILE: Final = "machine.json"
+# What a .keras file holds beside the weights: its own description, and HDF5's of each layer.
+_BYTES_OF_FILE: Final = 8_000
+_BYTES_OF_LAYER: Final = 3_100
+_BYTES_OF_WEIGHT: Final = 4
+CROWDED_CORES: Final = 0.2
+SecondsRange = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class MachineSpeed(BaseModel):
+    """What `machine.json` holds: which machine was measured, and what things take on it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal[1] = SPEED_FORMAT
+    machine: dict[str, str] = Field(description="see this_machine()")
+    measured: datetime
+    costs: dict[LayerWorkKind, SecondsRange] = Field(
+        description="seconds that a unit of work takes in training"
+    )
+    answer: float = Field(gt=0, le=1, description="of a digit's training, what reading it takes")
+    launch: SecondsRange = Field(
+        description="a process that has imported TensorFlow and the digits"
+    )
+    trace: SecondsRange = Field(description="a network's first step, on top of its other steps")
+    trace_layer: SecondsRange = Field(description="what each layer adds to that")
+    epoch: SecondsRange = Field(description="what an epoch takes besides its steps and validation")
+    epoch_weight: SecondsRange = Field(description="what keeping a weight takes after each epoch")
+    test_layer: SecondsRange = Field(description="making a layer ready for the test digits")
+    company: float = Field(ge=0, le=1, description="of all cores' time, what others took meanwhile")
+
+    def is_disturbed(self) -> bool:
+        """Whether other processes were so busy that it should be measured again some time."""
+        return self.company > CROWDED_CORES
+
+
+@dataclass(frozen=True)
+class TimeEstimate:
+    """Seconds of a training: until its first step is done, of an epoch, and of the final test."""
+
+    start: float
+    epoch: float
+    test: float
+    epochs: int
+
+    @property
+    def total(self) -> float:
+        """Seconds from the click to the finished run."""
+        return self.start + self.epochs * self.epoch + self.test
+
+
+@dataclass(frozen=True)
+class DigitCounts:
+    """How many digits a training handles: fitted and validated in each epoch, tested at the end."""
+
+    fitted: int
+    validation: int
+    test: int
+
+
+def this_machine() -> dict[str, str]:
+    """What a measurement holds for: this machine, its cores, the versions that do the work."""
+    return {
+        "name": platform.node(),
+        "cores": str(os.cpu_count()),
+        **{package: metadata.version(package) for package in ("tensorflow", "keras")},
+    }
+
+
+def speed_folder() -> Path:
+    """Where the measurement lies: the dot keeps the folder out of the list of runs."""
+    return own_folder() / ".machine"
+
+
+def load_speed() -> MachineSpeed | None:
+    """What was measured on this machine; None if nothing was, or it no longer holds."""
+    try:
+        speed = MachineSpeed.model_validate_json((speed_folder() / SPEED_FILE).read_bytes())
+    except (OSError, ValidationError):
+        return None
+    return (
+        speed
+        if speed.machine == this_machine() and set(speed.costs) == set(LAYER_WORK_KINDS)
+        else None
+    )
+
+
+def save_speed(speed: MachineSpeed) -> None:
+    """Keep a measurement. Raises OSError if the runs folder cannot be written."""
+    speed_folder().mkdir(parents=True, exist_ok=True)
+    text = speed.model_dump_json(indent=1) + "\n"
+    write_whole(speed_folder() / SPEED_FILE, lambda file: file.write(text.encode()))
+
+
+def digit_counts(recipe: Recipe) -> DigitCounts:
+    """How many digits the recipe's training handles. Nothing is loaded for it.
+
+    Tested is on all datasets that are at hand, and on the recipe's own, which may be downloaded.
+    """
+    train, fitted = training_digits(recipe), training_digit_count(recipe)
+    known = {*mnist.available(), recipe.dataset}
+    test = SAMPLE_TEST + MNIST_TEST * ("mnist" in known)
+    if recipe.validate_on_test:
+        return DigitCounts(train, MNIST_TEST if recipe.dataset == "mnist" else SAMPLE_TEST, test)
+    return DigitCounts(fitted, train - fitted, test)
+
+
+def estimate_time(
+    recipe: Recipe, speed: MachineSpeed, digits: DigitCounts | None = None
+) -> TimeEstimate:
+    """The time that a training will take, on an otherwise idle machine.
+
+    `digits` are counted from the recipe if they are not given. Raises DatasetError if `$MNIST_NPZ`
+    names a file that is not there.
+    """
+    digits = digits or digit_counts(recipe)
+    layers = len(recipe.architecture.layers)
+    steps = math.ceil(digits.fitted / recipe.batch_size)
+    answer = inference_seconds(recipe, speed)
+    keeping = speed.epoch + speed.epoch_weight * recipe.architecture.parameters
+    return TimeEstimate(
+        start=speed.launch + speed.trace + speed.trace_layer * layers,
+        epoch=steps * step_seconds(recipe, speed) + digits.validation * answer + keeping,
+        test=speed.test_layer * layers + digits.test * answer,
+        epochs=recipe.epochs,
+    )
+
+
+def step_seconds(recipe: Recipe, speed: MachineSpeed) -> float:
+    """Seconds of one training step, a batch of the recipe's size."""
+    return sum(speed.costs[kind] * amount for kind, amount in training_step_work(recipe).items())
+
+
+def inference_seconds(recipe: Recipe, speed: MachineSpeed) -> float:
+    """Seconds in which the network reads one digit, as one of many."""
+    work = inference_work(recipe)
+    return speed.answer * sum(
+        speed.costs[kind] * amount for kind, amount in work.items() if kind != "dropout"
+    )
+
+
+def size_on_disk(recipe: Recipe) -> int:
+    """Bytes of the run's `model.keras`, within a few percent: float32 weights, and what names them.
+
+    The run's folder holds more: answers, and the weights of its epochs (`core.runs.writer`).
+    """
+    rows = list(recipe.architecture.rows())
+    weights = sum(row.parameters for row in rows)
+    return _BYTES_OF_FILE + _BYTES_OF_LAYER * len(rows) + _BYTES_OF_WEIGHT * weights

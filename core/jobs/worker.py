@@ -1,0 +1,70 @@
+"""The process that trains one queued run: `python -m core.jobs.worker FOLDER`.
+
+It hears orders and tells events through the run folder alone, so it outlives the server that
+started it; at its end it starts the next run of the queue itself.
+"""
+
+import logging
+import sys
+from pathlib import Path
+
+import psutil
+
+from core.jobs.scheduler import tick
+from core.runs import registry
+from core.runs.locks import is_being_trained
+from core.runs.permissions import read_card
+from core.runs.writer import ResumedWriter, write_info
+from core.utils.errors import DigitscopeError, RunError
+
+NICENESS = 10
+
+
+def main(folder: Path) -> None:
+    """Train the run of this folder, then look after the queue."""
+    _give_way()
+    try:
+        _train_queued(folder)
+    except DigitscopeError as error:
+        # The run's folder says so too; this is for who runs the server.
+        logging.getLogger(__name__).error("%s: %s", folder.name, error)  # noqa: TRY400
+    finally:
+        tick()
+
+
+def _give_way() -> None:
+    """Let the server and the browser on this machine go first.
+
+    A training uses all cores, and what is left to pages then is a matter of luck. What they need is
+    little, so it costs the training little.
+    """
+    if sys.platform == "win32":
+        psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        psutil.Process().nice(NICENESS)
+
+
+def _train_queued(folder: Path) -> None:
+    """Train a run that waits. Raises RunError if another process has it already."""
+    card = read_card(folder)
+    run = registry.read_run(folder)
+    try:
+        # The lock is taken before TensorFlow's seconds, so that nobody starts a second process.
+        writer = ResumedWriter(run)
+    except RunError as error:
+        if isinstance(error.__cause__, OSError) and not is_being_trained(folder):
+            failed = {"status": "failed", "ended_by": "fault", "error": str(error)}
+            write_info(folder, run.info.model_copy(update=failed))
+        raise
+    try:
+        from core.training.callbacks import TimeLimits
+        from core.training.trainer import resume_training
+    except BaseException:
+        writer.fail("TensorFlow cannot be imported here: the server's log says why.")
+        writer.close()
+        raise
+    resume_training(writer, bounds=TimeLimits(card.max_seconds, card.max_pause_seconds))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,75 @@
+"""Locks between processes, which the system frees when their holder dies, however it dies."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from filelock import FileLock, Timeout
+
+from core.runs.registry import own_folder
+from core.utils.errors import JobError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+QUEUE_WAIT_S = 20.0
+LOCK_FILE = "worker.lock"
+
+
+@contextmanager
+def queue_lock() -> Iterator[None]:
+    """Hold the lock of the runs folder: whoever starts, renames, moves or deletes runs has it.
+
+    Several servers may share the folder. Raises JobError if the folder cannot be written, or
+    somebody keeps the lock.
+    """
+    folder = own_folder()
+    lock = FileLock(folder / ".queue.lock", timeout=QUEUE_WAIT_S)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise JobError(
+            "Another program is busy with the runs for a long time. Try it again in a minute."
+        ) from error
+    except OSError as error:
+        raise JobError(
+            f"The folder for runs cannot be written ({error.strerror}), so nothing can be trained "
+            "or changed here. Give the app a folder that it may write to."
+        ).at(folder) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def worker_lock(folder: Path) -> FileLock:
+    """The lock that a process holds for as long as it trains the run of this folder."""
+    return FileLock(folder / LOCK_FILE, timeout=0)
+
+
+def is_being_trained(folder: Path) -> bool:
+    """Whether a process that is alive trains the run of this folder."""
+    try:
+        with (folder / LOCK_FILE).open("rb") as file:
+            return _is_locked(file)
+    except OSError:  # never trained here, or the folder is just being deleted
+        return False
+
+
+def _is_locked(file: IO[bytes]) -> bool:
+    """Ask for a share of the lock: any number may ask at a time, and nobody is kept out by that."""
+    if fcntl is None:
+        try:
+            with FileLock(file.name, timeout=0):
+                return False
+        except Timeout:
+            return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False

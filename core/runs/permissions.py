@@ -1,0 +1,223 @@
+"""What a server allows a training to take: settings in the environment, with safe defaults.
+
+`DIGITSCOPE_PUBLIC=1` is for a server that strangers use: its defaults are tighter. Each limit can
+be set by itself, in either case.
+
+What the server keeps beside a run of a visitor: whose it is, its title, how it was started.
+
+`run.json` belongs to the training process; `job.json` belongs to the server, which writes it under
+the queue's lock. A run without one was made on the command line.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.data.mnist import DATASETS, DatasetName
+from core.recipes.architecture import MAX_PARAMETERS
+from core.recipes.recipe import Recipe
+from core.runs import registry
+from core.runs.messages import send_command
+from core.runs.run import BrokenRun, Run
+from core.utils.errors import RecipeError, SettingError
+from core.utils.files import write_whole
+
+
+def _comma_separated(value: object) -> object:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+class Limits(BaseSettings):
+    """What a visitor may ask of this server. Each field's `alias` is its environment variable."""
+
+    # Without the prefix, a field's own name would be an environment variable too: `minutes`.
+    model_config = SettingsConfigDict(
+        frozen=True,
+        populate_by_name=True,
+        case_sensitive=True,
+        env_ignore_empty=True,
+        env_prefix="DIGITSCOPE_",
+    )
+
+    public: bool = Field(default=False, alias="DIGITSCOPE_PUBLIC")
+    trainings: int = Field(default=1, ge=1, le=16, alias="DIGITSCOPE_TRAININGS")
+    queued: int = Field(
+        default=2, ge=1, le=50, alias="DIGITSCOPE_MAX_QUEUED", description="waiting, of one visitor"
+    )
+    waiting: int = Field(
+        default=20, ge=1, le=500, alias="DIGITSCOPE_MAX_WAITING", description="of all visitors"
+    )
+    epochs: int = Field(default=50, ge=1, le=50, alias="DIGITSCOPE_MAX_EPOCHS")
+    parameters: int = Field(
+        default=MAX_PARAMETERS, ge=1000, le=MAX_PARAMETERS, alias="DIGITSCOPE_MAX_PARAMETERS"
+    )
+    minutes: float = Field(
+        default=0, ge=0, alias="DIGITSCOPE_MAX_MINUTES", description="of one training; 0: no limit"
+    )
+    pause_minutes: float = Field(default=10, gt=0, alias="DIGITSCOPE_MAX_PAUSE_MINUTES")
+    datasets: Annotated[tuple[DatasetName, ...], NoDecode, BeforeValidator(_comma_separated)] = (
+        Field(default=DATASETS, min_length=1, alias="DIGITSCOPE_DATASETS")
+    )
+    disk_mb: int = Field(
+        default=2000, ge=10, alias="DIGITSCOPE_DISK_MB", description="of all visitors' runs"
+    )
+
+
+# The defaults of a public server, where they differ.
+_PUBLIC: Final[dict[str, Any]] = {
+    "epochs": 10,
+    "parameters": 1_000_000,
+    "minutes": 15,
+    "pause_minutes": 3,
+    "disk_mb": 1000,
+}
+
+
+def limits() -> Limits:
+    """This server's limits. Raises SettingError naming the variable whose value is no good."""
+    try:
+        found = Limits()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = first["loc"][0]
+        raise SettingError(
+            f"The setting {name} of this server cannot be used: {first['msg'].lower()}. "
+            "Correct it, or unset it, and start the server again."
+        ) from error
+    if not found.public:
+        return found
+    unset = {name: tight for name, tight in _PUBLIC.items() if name not in found.model_fields_set}
+    return found.model_copy(update=unset)
+
+
+def check_limits(recipe: Recipe, allowed: Limits) -> None:
+    """Raise RecipeError with a sentence about the first limit that a recipe passes."""
+    if recipe.epochs > allowed.epochs:
+        raise RecipeError(
+            f"This server trains for at most {_epochs(allowed.epochs)}, not {recipe.epochs}: "
+            "choose fewer."
+        )
+    parameters = recipe.architecture.parameters
+    if parameters > allowed.parameters:
+        raise RecipeError(
+            f"This server trains networks of at most {allowed.parameters:,} parameters; this one "
+            f"has {parameters:,}: pool more, or use fewer filters or dense units."
+        )
+    if recipe.dataset not in allowed.datasets:
+        raise RecipeError(
+            f"This server does not train on {recipe.dataset}: choose "
+            f"{' or '.join(allowed.datasets)}."
+        )
+
+
+def fit_to_limits(recipe: Recipe, allowed: Limits) -> Recipe:
+    """The recipe with epochs and dataset brought within the limits, for a preset to start from."""
+    dataset = recipe.dataset if recipe.dataset in allowed.datasets else allowed.datasets[0]
+    return recipe.changed(epochs=min(recipe.epochs, allowed.epochs), dataset=dataset)
+
+
+def describe_limits(allowed: Limits) -> str:
+    """The limits as a sentence for the page."""
+    at_once = "one training" if allowed.trainings == 1 else f"{allowed.trainings} trainings"
+    parts = [
+        f"{at_once} at a time, {allowed.queued} of yours may wait",
+        f"at most {_epochs(allowed.epochs)}",
+        f"{allowed.parameters:,} parameters",
+    ]
+    if allowed.minutes:
+        parts.append(_minutes(allowed.minutes))
+    parts.append(f"a pause of at most {_minutes(allowed.pause_minutes)}")
+    if set(allowed.datasets) != set(DATASETS):
+        parts.append(f"on {' or '.join(allowed.datasets)} only")
+    return f"This server: {', '.join(parts)}; all runs together may take {allowed.disk_mb:,} MB."
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count != 1)}"
+
+
+def _minutes(count: float) -> str:
+    return f"{count:g} minute{'s' * (count != 1)}"
+
+
+JOB_FILE = "job.json"
+MAX_TITLE = 60
+
+
+class JobCard(BaseModel):
+    """What `job.json` holds; an alias is the name that a field has in the file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    owner: str = Field(default="", description="SHA-256 of its visitor's token; empty: nobody's")
+    title: str = Field(default="", max_length=MAX_TITLE)
+    submitted: float = Field(default=0.0, description="Unix seconds; the order of the queue")
+    max_seconds: float = Field(default=0.0, description="of training; 0: no limit")
+    max_pause_seconds: float = 600.0
+    attempts: int = Field(
+        default=0, alias="starts", description="processes started since it was last submitted"
+    )
+    started_at: float = Field(
+        default=0.0, alias="started", description="when the last of them was, Unix seconds"
+    )
+    process_token: int = Field(
+        default=0, alias="start", description="by which its engine knows the last of them"
+    )
+    stop_asked: float = Field(default=0.0, description="when, Unix seconds; 0: it was not")
+
+
+def read_card(folder: Path) -> JobCard:
+    """The card of a run folder; an empty one if there is none, or it is damaged."""
+    try:
+        return JobCard.model_validate_json((folder / JOB_FILE).read_bytes())
+    except (OSError, ValidationError):
+        return JobCard()
+
+
+def write_card(folder: Path, card: JobCard) -> None:
+    """Keep the card. Raises OSError if the folder is gone or the disk full."""
+    text = card.model_dump_json(indent=1, by_alias=True) + "\n"
+    write_whole(folder / JOB_FILE, lambda file: file.write(text.encode()))
+
+
+def clear_stop(folder: Path) -> None:
+    """Take back that a run was asked to stop, for a training that goes on by the command line."""
+    card = read_card(folder)
+    if card.stop_asked:
+        write_card(folder, card.model_copy(update={"stop_asked": 0.0}))
+        send_command(folder, "go-on")
+
+
+def owner_of(token: str) -> str:
+    """What is kept of a visitor's secret token: enough to know it again, not to have it."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def is_mine(run: Run, token: str) -> bool:
+    """Whether the visitor with this token started the run."""
+    return read_card(run.folder).owner == owner_of(token)
+
+
+def is_shipped(run: Run | BrokenRun) -> bool:
+    """Whether the run came with the product: nobody can change or delete it."""
+    return run.folder.parent == registry.SHIPPED_FOLDER
+
+
+def may_manage(run: Run | BrokenRun, token: str, allowed: Limits) -> bool:
+    """Whether the visitor with this token may stop, rename and delete the run.
+
+    Runs that were made on the command line are nobody's: whoever sits at a machine that is not
+    public may manage them.
+    """
+    if is_shipped(run):
+        return False
+    owner = read_card(run.folder).owner
+    return owner == owner_of(token) if owner else not allowed.public
+
+
+def shown_name(run: Run) -> str:
+    """A run's title, else its id."""
+    return read_card(run.folder).title or run.id

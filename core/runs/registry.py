@@ -1,0 +1,179 @@
+"""The run folder: with `run_writer`, the only module that knows its files.
+
+A run is a network, the recipe it was trained by, how that went, and what it answers on the test
+digits. Runs that ship lie in `models/`, a visitor's own in `runs/`; both are folders of one kind:
+
+    run.json               recipe, status, metrics, versions, provenance, times
+    history.csv            a row an epoch
+    events.jsonl           what happened while it trained, a line each, appended as it goes
+    model.keras            network and weights, without the optimizer
+    test_predictions.npz   for each dataset: labels, probabilities
+    epochs/epoch_07.npz    the weights after epoch 7 as float16
+    stress.json, epoch_predictions-mnist.npz    once asked for (`stress_curves`, `epoch_answers`)
+
+and, for a run that is being trained here, or was:
+
+    worker.lock            held by the process that trains it, for as long as it lives
+    checkpoint.npz         all that a training needs in order to go on (`core.training.checkpoints`)
+    orders.jsonl           what the training was told: pause, stop ... (`core.runs.messages`)
+    job.json               whose it is, its title, how it was started (`core.runs.permissions`)
+    worker.log             its output
+    own_digits.npz, start.keras    if fine-tuned (`core.training.fine_tuning`)
+
+Every file but the `.jsonl` and the log is written whole (a temporary file, then renamed): a reader
+never sees half of one. The last line of `events.jsonl` may be on its way.
+"""
+
+import json
+import os
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from core import ROOT
+from core.runs.run import FORMAT, BrokenRun, Run, RunInfo
+from core.utils.errors import RunError
+
+SHIPPED_FOLDER = ROOT / "models"
+_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
+
+
+def own_folder() -> Path:
+    """Where a visitor's own runs go: `$DIGITSCOPE_RUNS`, else `runs/` beside `models/`."""
+    return Path(os.environ.get("DIGITSCOPE_RUNS") or SHIPPED_FOLDER.parent / "runs")
+
+
+def read_run(folder: Path) -> Run:
+    """Read a run folder. Raises RunError if it is missing, broken, or of another version."""
+    name = folder.name
+    try:
+        text = (folder / "run.json").read_text(encoding="utf-8")
+        fields = json.loads(text)
+    except FileNotFoundError as error:
+        if _is_folder(folder):
+            raise RunError(f"The folder {name!r} holds no run: it has no run.json.") from error
+        raise RunError(f"There is no run {name!r}. Choose another run.") from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(
+            f"The run {name!r} cannot be opened: its run.json is damaged. Train it again."
+        ) from error
+    if not isinstance(fields, dict) or fields.get("format") != FORMAT:
+        raise RunError(
+            f"The run {name!r} was written by another version of Digitscope. Train it again."
+        )
+    try:
+        # A copied or renamed folder is another run: the folder's name is what links call it by.
+        return Run(folder, RunInfo.model_validate({**fields, "id": name}))
+    except ValidationError as error:
+        raise RunError(
+            f"The run {name!r} cannot be opened: its run.json does not fit together. "
+            "Train it again."
+        ) from error
+
+
+def find_run(run_id: str, *, name_own: bool = False) -> Run:
+    """The run of that id, shipped or own.
+
+    Raises RunError if there is none. It names the runs that shipped and counts the others, which
+    may be many and strangers'; with `name_own` it names them all.
+    """
+    for root in (SHIPPED_FOLDER, own_folder()):
+        # The pattern keeps an id from a link inside the two folders: no "..", no "/".
+        if _ID.fullmatch(run_id) and _is_folder(root / run_id):
+            found = _read_or_broken(root / run_id)
+            if isinstance(found, BrokenRun):
+                raise RunError(found.problem)
+            return found
+    asked = run_id if len(run_id) <= 40 else run_id[:39] + "…"
+    raise RunError(f"There is no run {asked!r}. The runs are: {_all_runs(name_own)}.")
+
+
+def open_run(text: str) -> Run:
+    """The run of that id, or in the folder of that path: for the command line, never for a link.
+
+    What holds a separator and is a folder is a path. Raises RunError like `find`.
+    """
+    path = Path(text)
+    if ("/" in text or os.sep in text) and _is_folder(path):
+        return read_run(path.resolve())
+    return find_run(text, name_own=True)
+
+
+def check_run_name(name: str) -> None:
+    """Raise RunError unless a run may be called that, in links and on the command line."""
+    if not _ID.fullmatch(name):
+        raise RunError(
+            f"No run can be called {name!r}. Name its folder with at most 80 small letters, "
+            "digits, - and _, a letter or digit first."
+        )
+
+
+def list_runs() -> list[Run | BrokenRun]:
+    """All runs, shipped ones first, each by name; broken folders stand among them as such."""
+    shipped = list_shipped()
+    taken = {run.id for run in shipped}
+    return shipped + [_hidden(run) if run.id in taken else run for run in _list_in(own_folder())]
+
+
+def list_shipped() -> list[Run | BrokenRun]:
+    """The runs that came with the product, by name."""
+    return _list_in(SHIPPED_FOLDER)
+
+
+def _list_in(root: Path) -> list[Run | BrokenRun]:
+    try:
+        folders = sorted(folder for folder in root.iterdir() if folder.is_dir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        problem = (
+            f"The folder {root.name!r} cannot be read ({error.strerror}), so its runs are missing. "
+            "Give the app access to it."
+        )
+        return [BrokenRun(root.name, root, problem)]
+    return [_read_or_broken(folder) for folder in folders if not folder.name.startswith(".")]
+
+
+def _all_runs(name_own: bool) -> str:
+    usable = [run for run in list_runs() if isinstance(run, Run)]
+    named = [run.id for run in usable if name_own or run.folder.parent == SHIPPED_FOLDER]
+    counted = len(usable) - len(named)
+    others = [f"{counted} of this server's own"] if counted else []
+    return " and ".join([", ".join(named), *others] if named else others) or "none yet"
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # one that may not be looked at; a name no file can have
+        return False
+
+
+def _hidden(run: Run | BrokenRun) -> BrokenRun:
+    problem = f"A shipped run is called {run.id!r} too, and links mean that one. Rename the folder."
+    return BrokenRun(run.id, run.folder, problem)
+
+
+def _read_or_broken(folder: Path) -> Run | BrokenRun:
+    try:
+        file = (folder / "run.json").stat()
+    except OSError:
+        return _read_anew(folder)
+    # A file that is written whole is a new one (st_ino); new permissions show in st_ctime_ns.
+    return _read_once(folder, (file.st_mtime_ns, file.st_ctime_ns, file.st_size, file.st_ino))
+
+
+@lru_cache(maxsize=8192)  # a list longer than this would be read anew each time
+def _read_once(folder: Path, _stamp: tuple[int, ...]) -> Run | BrokenRun:
+    """The run, read again only when its run.json has changed: pages list and find runs often."""
+    return _read_anew(folder)
+
+
+def _read_anew(folder: Path) -> Run | BrokenRun:
+    try:
+        check_run_name(folder.name)
+        return read_run(folder)
+    except RunError as error:
+        return BrokenRun(folder.name, folder, str(error))

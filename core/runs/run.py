@@ -1,0 +1,314 @@
+"""What a run's `run.json` holds: its recipe, how it did, which digits it was trained on."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.data.mnist import DATASETS, DatasetName
+from core.recipes.recipe import Recipe
+from core.utils.errors import RunError
+from core.utils.files import NPZ_FAULTS
+
+FORMAT = 1
+Status = Literal["queued", "running", "finished", "stopped", "failed"]
+EndedBy = Literal[
+    "", "last epoch", "by hand", "early stopping", "time limit", "pause limit", "diverged", "fault"
+]
+OwnPart = Literal["trained on", "held out"]
+
+
+class Metrics(BaseModel):
+    """How a run did on one dataset's test digits."""
+
+    # A training that diverged has a loss of NaN: written as null, it could not be read again.
+    model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
+
+    n: int = Field(ge=1)
+    wrong: int = Field(ge=0)
+    loss: float
+    held_out: bool = Field(description="whether none of these digits was trained on")
+
+    @property
+    def accuracy(self) -> float:
+        """The fraction that was read rightly, 0 to 1."""
+        return 1 - self.wrong / self.n
+
+    def __str__(self) -> str:
+        """Errors counted before they are rated: "38 wrong of 10,000 (99.62 %)"."""
+        return f"{self.wrong:,} wrong of {self.n:,} ({100 * self.accuracy:.2f} %)"
+
+
+class FineTuned(BaseModel):
+    """What a fine-tuned run began with, and which part a visitor's own digits have in it.
+
+    The digits lie in the run's folder (`core.training.fine_tuning`), the network that it began with
+    too.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    parent: str = Field(description="the run whose network it began with")
+    parent_sha256: str = Field(description="of that network's file")
+    parent_metrics: dict[DatasetName, Metrics]
+    base_recipe: Recipe = Field(description="by which that network was trained from nothing")
+    rehearsed: int = Field(ge=1, description="digits of the dataset in an epoch")
+    own_trained: int = Field(ge=1, description="own digits that are trained on")
+    own_held_out: int = Field(ge=0, description="own digits that are not")
+    own_per_epoch: int = Field(ge=1, description="how many own digits an epoch shows, repeated")
+    own_sha256: str = Field(description="of the own digits, their labels and parts")
+
+
+class Pens(BaseModel):
+    """The last epochs of a run, after its recipe's own: they show digits that pens redrew too.
+
+    Of digits it was trained on already, by pens of any width, slanted, bent, with gaps
+    (`benchmarks/train_best_pens.py`).
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    epochs: int = Field(ge=1, description="how many there were, the recipe's own not counted")
+    redrawn: int = Field(ge=1, description="redrawn digits in each, beside those of the dataset")
+    learning_rate: float = Field(gt=0, description="the highest of its cycle")
+    seed: int
+
+
+class Provenance(BaseModel):
+    """Which digits a run was trained on; a fine-tuned run's parent's are among them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    dataset: DatasetName
+    excluded_sample_test: bool
+    n_train: int
+    n_validation: int
+    fine_tuned: FineTuned | None = None
+    pens: Pens | None = None
+
+    def held_out(self, dataset: str) -> bool:
+        """Whether the test digits of `dataset` were kept out of this run's training.
+
+        MNIST's test digits are in neither training set. The sample's 1,000 are MNIST training
+        digits: a run on the full MNIST has seen them unless they were left out.
+        """
+        return dataset == "mnist" or self.dataset == "mnist-sample" or self.excluded_sample_test
+
+    def counted(self, n_train: int, n_validation: int) -> "Provenance":
+        """The same, with the digits counted that an epoch shows and those validated on."""
+        return self.model_copy(update={"n_train": n_train, "n_validation": n_validation})
+
+
+class RateChange(BaseModel):
+    """A learning rate that was changed by hand while the run was trained."""
+
+    model_config = ConfigDict(frozen=True)
+
+    epoch: int = Field(ge=1)
+    step: int = Field(ge=0, description="batches of that epoch that were done")
+    learning_rate: float = Field(gt=0, description="the optimizer's, before any schedule")
+
+
+class RunInfo(BaseModel):
+    """What `run.json` holds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = FORMAT
+    id: str
+    status: Status
+    recipe: Recipe
+    provenance: Provenance
+    created: datetime
+    seconds: float = Field(default=0.0, description="of training, evaluation not counted")
+    metrics: dict[DatasetName, Metrics] = {}
+    model_sha256: str = ""
+    versions: dict[str, str] = {}
+    machine: str = ""
+    error: str = ""
+    preset: str = Field(default="", description="the preset or run that its recipe came from")
+    ended_by: EndedBy = ""
+    epochs_done: int = Field(default=0, description="whole epochs")
+    best_epoch: int = Field(default=0, description="whose weights were kept; 0: the last ones")
+    rate_changes: tuple[RateChange, ...] = ()
+    own_before: dict[OwnPart, Metrics] = Field(
+        default={}, description="how the parent did on the own digits of a fine-tuned run"
+    )
+    own_after: dict[OwnPart, Metrics] = Field(default={}, description="how this run does on them")
+
+    @property
+    def epochs_planned(self) -> int:
+        """The epochs of the whole training: its recipe's, and those that show what pens redrew."""
+        pens = self.provenance.pens
+        return self.recipe.epochs + (pens.epochs if pens else 0)
+
+    @property
+    def from_scratch(self) -> Recipe:
+        """The recipe by which such a network is trained from nothing.
+
+        That of a fine-tuned run's first ancestor: its own says how a finished network goes on.
+        """
+        tuned = self.provenance.fine_tuned
+        return tuned.base_recipe if tuned else self.recipe
+
+    def headline(self) -> tuple[DatasetName, Metrics] | None:
+        """The figure that speaks for the run: on MNIST's test digits, else on the sample's."""
+        for name in DATASETS:
+            if name in self.metrics:
+                return name, self.metrics[name]
+        return None
+
+
+CHECKPOINT = "checkpoint.npz"
+_EPOCH_FILE = re.compile(r"epoch_([0-9]{2})\.npz")
+
+
+@dataclass(frozen=True)
+class StoredPredictions:
+    """What a run answers on test digits: labels uint8 (n,), probabilities float32 (n, 10)."""
+
+    labels: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder that could be read."""
+
+    folder: Path
+    info: RunInfo
+
+    @property
+    def id(self) -> str:
+        """The name by which links and the command line call the run."""
+        return self.info.id
+
+    @property
+    def model_file(self) -> Path:
+        """Where the network and its weights are."""
+        return self.folder / "model.keras"
+
+    def check_can_go_on(self) -> None:
+        """Raise RunError if the training cannot go on where it was.
+
+        Without a network yet, it simply begins. With one, beginning anew would throw it away.
+        """
+        if self.info.model_sha256 and not (self.folder / CHECKPOINT).exists():
+            raise RunError(
+                f"The run {self.id!r} cannot be continued: the state of its training was not kept, "
+                "only its network. Train it again, with more epochs."
+            )
+
+    def check_model(self) -> bytes:
+        """What is in `model.keras`. Raises RunError unless it is the file that training wrote."""
+        try:
+            content = self.model_file.read_bytes()
+        except OSError as error:
+            raise RunError(
+                f"The run {self.id!r} has no readable model.keras. "
+                "Choose another run, or train this one again."
+            ).at(self.folder) from error
+        if hashlib.sha256(content).hexdigest() != self.info.model_sha256:
+            raise RunError(
+                f"The file model.keras of the run {self.id!r} is damaged or not the one that its "
+                "training wrote, so it is not opened. Restore it, or train the run again."
+            )
+        return content
+
+    def history(self) -> pd.DataFrame:
+        """A row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
+
+        Raises RunError if no epoch was finished, or the file is damaged.
+        """
+        try:
+            return pd.read_csv(self.folder / "history.csv")
+        except FileNotFoundError as error:
+            raise RunError(f"The run {self.id!r} has no history: no epoch was finished.") from error
+        except (OSError, ValueError) as error:
+            raise RunError(f"The history.csv of the run {self.id!r} is damaged.") from error
+
+    def predictions(self, dataset: str) -> StoredPredictions | None:
+        """The stored answers on a dataset's test digits, or None if there are none."""
+        try:
+            # Opened here, because np.load leaves a file open that it cannot read.
+            with (
+                (self.folder / "test_predictions.npz").open("rb") as file,
+                np.load(file, allow_pickle=False) as archive,
+            ):
+                return StoredPredictions(
+                    archive[f"{dataset}_labels"], archive[f"{dataset}_probabilities"]
+                )
+        except NPZ_FAULTS:
+            return None
+
+    def epochs(self) -> list[int]:
+        """The epochs, counted from 1, whose weights are kept."""
+        files = (_EPOCH_FILE.fullmatch(file.name) for file in self.folder.glob("epochs/*"))
+        return sorted(int(file[1]) for file in files if file)
+
+    def epoch_weights(self, epoch: int) -> list[NDArray[np.float16]]:
+        """The weights after an epoch, in the order of Keras's `get_weights()`."""
+        try:
+            with (
+                epoch_file(self.folder, epoch).open("rb") as file,
+                np.load(file, allow_pickle=False) as archive,
+            ):
+                return [archive[f"w{k}"] for k in range(len(archive.files))]
+        except NPZ_FAULTS as error:
+            raise RunError(
+                f"The weights of epoch {epoch} of the run {self.id!r} cannot be read. "
+                f"The epochs kept are: {', '.join(map(str, self.epochs())) or 'none'}."
+            ) from error
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A run's network: the finished one, or the one after an epoch. A key for caches.
+
+    Two are equal if they lie in the same folder, come from the same training, and are of the same
+    epoch; so what was computed for one of them is never taken for another training's.
+
+    Attributes:
+        run: the run whose network it is.
+        epoch: after which epoch, counted from 1; None for the finished network.
+    """
+
+    run: Run
+    epoch: int | None = None
+
+    @property
+    def key(self) -> tuple[Path, str, int | None]:
+        """The run's folder, the SHA-256 of its finished network's file, and the epoch."""
+        return self.run.folder, self.run.info.model_sha256, self.epoch
+
+    @property
+    def name(self) -> str:
+        """The run, and its epoch if it is not the finished network, for sentences."""
+        return self.run.id if self.epoch is None else f"{self.run.id} (epoch {self.epoch})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Network) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+@dataclass(frozen=True)
+class BrokenRun:
+    """A run folder that cannot be used, and a sentence why."""
+
+    id: str
+    folder: Path
+    problem: str
+
+
+def epoch_file(folder: Path, epoch: int) -> Path:
+    """Where the weights after an epoch are kept."""
+    return folder / "epochs" / f"epoch_{epoch:02d}.npz"

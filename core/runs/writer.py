@@ -1,0 +1,290 @@
+"""Writing a run folder while its training goes on.
+
+`core.runs.registry` says what is in it and reads it.
+
+What is worked out of a run after its training, and kept in its folder, as another file.
+
+How a training that broke off says so in its run folder.
+"""
+
+import hashlib
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+from filelock import Timeout
+from numpy.typing import NDArray
+
+from core.data.mnist import DatasetName
+from core.recipes.recipe import Recipe
+from core.runs import registry
+from core.runs.locks import worker_lock
+from core.runs.messages import Ended, event_to_line
+from core.runs.registry import read_run
+from core.runs.run import (
+    CHECKPOINT,
+    EndedBy,
+    Provenance,
+    Run,
+    RunInfo,
+    StoredPredictions,
+    epoch_file,
+)
+from core.utils.errors import DigitscopeError, RunError
+from core.utils.files import DISK_FULL, _replace, to_json, write_whole
+
+MAX_EPOCHS_KEPT = 20
+MAX_EPOCH_BYTES = 20 * 1024 * 1024
+# Room that is given back when the disk is full, so that the run can still say so.
+SPARE_EPOCHS = ".spare"
+SPARE_BYTES = 64 * 1024
+LOCK_WAIT_S = 3.0
+
+
+class RunWriter:
+    """Writes a run folder while its training goes on, and holds the folder's lock meanwhile."""
+
+    def __init__(
+        self,
+        folder: Path,
+        recipe: Recipe,
+        provenance: Provenance,
+        *,
+        max_epoch_bytes: int = MAX_EPOCH_BYTES,
+        versions: dict[str, str] | None = None,
+        machine: str = "",
+        preset: str = "",
+    ) -> None:
+        """Make the folder. Raises RunError if it cannot be written, or holds a run already."""
+        make_run_folder(folder)
+        self._open(folder, max_epoch_bytes)
+        self.info = RunInfo(
+            id=folder.name,
+            status="running",
+            recipe=recipe,
+            provenance=provenance,
+            created=utc_now(),
+            versions=versions or {},
+            machine=machine,
+            preset=preset,
+        )
+        self.update()
+
+    def _open(self, folder: Path, max_epoch_bytes: int) -> None:
+        self.folder = folder
+        self.max_epoch_bytes = max_epoch_bytes
+        self.rows: list[dict[str, Any]] = []
+        self.ended_before: EndedBy = ""
+        self._lock = worker_lock(folder)
+        try:
+            # Whoever asks whether a run is being trained holds its lock for a moment.
+            self._lock.acquire(timeout=LOCK_WAIT_S)
+            (folder / "epochs").mkdir(exist_ok=True)
+            _write(folder / SPARE_EPOCHS, bytes(SPARE_BYTES))
+        except Timeout as error:
+            raise RunError(
+                f"The run {folder.name!r} is being trained by another process."
+            ) from error
+        except OSError as error:
+            raise RunError(why_unwritable(error, folder)) from error
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        with suppress(OSError):
+            (self.folder / SPARE_EPOCHS).unlink(missing_ok=True)
+        self._lock.release()
+
+    def update(self, **changes: Any) -> None:
+        """Change fields of `run.json` and write it."""
+        self.info = self.info.model_copy(update=changes)
+        write_info(self.folder, self.info)
+
+    def fail(self, reason: str) -> None:
+        """Note that the training failed, on a full disk too: the spare room is for this."""
+        with suppress(OSError):
+            (self.folder / SPARE_EPOCHS).unlink(missing_ok=True)
+            self.update(status="failed", ended_by="fault", error=reason)
+
+    def event(self, fields: dict[str, Any]) -> None:
+        """Append a line to `events.jsonl`; a figure that is not finite is null there."""
+        with (self.folder / "events.jsonl").open("ab", buffering=0) as file:
+            file.write(to_json(fields).encode() + b"\n")
+
+    def rewind(self, epoch: int, step: int) -> None:
+        """Forget what came after `step` batches of the epoch that follows `epoch` whole ones.
+
+        A training that was broken off goes on from its last checkpoint, which may be older.
+        """
+        self.rows = [row for row in self.rows if row["epoch"] <= epoch]
+        changes = self.info.rate_changes
+        kept = tuple(one for one in changes if (one.epoch, one.step) <= (epoch + 1, step))
+        self.update(rate_changes=kept, epochs_done=epoch)
+
+    def epoch(self, row: dict[str, Any], weights: Sequence[NDArray[np.float32]]) -> None:
+        """Keep an epoch's figures and its weights; thin the older ones if they grow too many.
+
+        An epoch that was begun before, and broken off, is replaced.
+        """
+        self.rows = [old for old in self.rows if old["epoch"] < row["epoch"]] + [row]
+        table = pd.DataFrame(self.rows).to_csv(index=False)
+        write_whole(self.folder / "history.csv", lambda file: file.write(table.encode()))
+        halves = {f"w{k}": array.astype(np.float16) for k, array in enumerate(weights)}
+        target = epoch_file(self.folder, row["epoch"])
+        write_whole(target, lambda file: np.savez_compressed(file, **halves))  # type: ignore[arg-type]
+        size = target.stat().st_size
+        for extra in thin_epochs(
+            Run(self.folder, self.info).epochs(), self.max_epoch_bytes // size
+        ):
+            epoch_file(self.folder, extra).unlink()
+
+    def model(self, save: Callable[[Path], None]) -> None:
+        """Keep the network: `save` writes it to the path it is given (which ends in .keras)."""
+        with tempfile.TemporaryDirectory(dir=self.folder, prefix=".model.") as place:
+            draft = Path(place) / "model.keras"
+            save(draft)
+            digest = hashlib.sha256(draft.read_bytes()).hexdigest()
+            _replace(draft, self.folder / "model.keras")
+        self.update(model_sha256=digest)
+
+    def predictions(self, answers: dict[DatasetName, StoredPredictions]) -> None:
+        """Keep what the run answers on the test digits of each dataset."""
+        arrays: dict[str, NDArray[Any]] = {}
+        for name, answer in answers.items():
+            arrays[f"{name}_labels"] = answer.labels
+            arrays[f"{name}_probabilities"] = answer.probabilities
+        target = self.folder / "test_predictions.npz"
+        write_whole(target, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+
+
+class ResumedWriter(RunWriter):
+    """Goes on writing a run that waits for its training, or whose training was broken off."""
+
+    def __init__(self, run: Run, *, max_epoch_bytes: int = MAX_EPOCH_BYTES) -> None:
+        """Take the folder over. Raises RunError if another process trains the run."""
+        self._open(run.folder, max_epoch_bytes)
+        _remove_drafts(run.folder)
+        # Read again, now that nobody else writes it.
+        self.info = read_run(run.folder).info
+        self.ended_before = self.info.ended_by
+        self.update(status="running", ended_by="", error="")
+        with suppress(RunError):
+            rows = Run(run.folder, run.info).history().to_dict("records")
+            self.rows = [{str(name): value for name, value in row.items()} for row in rows]
+
+
+def make_run_folder(folder: Path) -> None:
+    """Make a new run's folder. Raises RunError if it is there already or cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=False)
+    except FileExistsError as error:
+        raise RunError(
+            "The run's folder is there already. Choose another name, or delete it first."
+        ).at(folder) from error
+    except OSError as error:
+        raise RunError(
+            f"The run's folder cannot be written ({error.strerror}). "
+            "Choose one that you may write to."
+        ).at(folder) from error
+
+
+def write_info(folder: Path, info: RunInfo) -> None:
+    """Write `run.json`."""
+    _write(folder / "run.json", (info.model_dump_json(indent=1) + "\n").encode())
+
+
+def utc_now() -> datetime:
+    """The time that a run is dated by: UTC, whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def why_unwritable(error: OSError, folder: Path) -> str:
+    """A sentence about a file of this run's folder that could not be written."""
+    if error.errno in DISK_FULL:
+        saved = (folder / CHECKPOINT).exists()
+        then = "it can be continued from where it was last saved" if saved else "train it again"
+        return (
+            "The disk is full, so the training ended. Delete runs that are no longer needed; "
+            f"then {then}."
+        )
+    return f"The run's folder cannot be written ({error.strerror}), so the training ended."
+
+
+def thin_epochs(epochs: Sequence[int], at_most: int) -> Iterator[int]:
+    """Which epochs to drop so that at most `at_most` (never fewer than 2) and 20 stay.
+
+    The first and the last always stay, and the last but one if there is room for three; each time
+    the one goes whose neighbors are closest together as a ratio, because a network changes most
+    in its first epochs.
+    """
+    kept = sorted(epochs)
+    while len(kept) > max(2, min(at_most, MAX_EPOCHS_KEPT)):
+        # The last but one stays where it can: pages show what the last epoch changed.
+        free = range(1, max(len(kept) - 2, 2))
+        ratios = [kept[k + 1] / kept[k - 1] for k in free]
+        yield kept.pop(1 + ratios.index(min(ratios)))
+
+
+def _write(target: Path, content: bytes) -> None:
+    write_whole(target, lambda file: file.write(content))
+
+
+def _remove_drafts(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote has left; only with the lock held."""
+    for draft in [*folder.glob(".*.*"), *folder.glob("epochs/.*.*")]:
+        if draft.is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
+            draft.unlink(missing_ok=True)
+
+
+def store_derived_file(run: Run, name: str, write: Callable[[IO[bytes]], Any]) -> None:
+    """Write a file of that name whole into the folder of a run that is still as it was.
+
+    Raises RunError if the run was deleted or trained on meanwhile, or nothing can be written.
+    """
+    if registry.read_run(run.folder).info.model_sha256 != run.info.model_sha256:
+        raise RunError(
+            f"The run {run.id!r} was trained on meanwhile, so this is of its old network and was "
+            "thrown away. Start it again."
+        )
+    try:
+        write_whole(run.folder / name, write)
+    except FileNotFoundError as error:
+        raise RunError(f"The run {run.id!r} was deleted meanwhile. Choose another run.") from error
+    except OSError as error:
+        full = error.errno in DISK_FULL
+        why = "the disk is full" if full else error.strerror or "the system refused"
+        then = "Delete runs that are no longer needed" if full else "Give the app access to it"
+        raise RunError(
+            f"What was worked out cannot be kept in the folder of the run {run.id!r} ({why}). "
+            f"{then}, then start it again."
+        ).at(run.folder) from error
+
+
+def record_failure(writer: RunWriter, error: BaseException, seconds: float) -> None:
+    """Only the folder is told: whoever listens is told by the error itself, or is what failed."""
+    reason = _sentence(error, writer.folder)
+    writer.fail(reason)
+    with suppress(OSError):
+        writer.event(event_to_line(Ended(time.time(), "failed", seconds, reason, "fault")))
+
+
+def _sentence(error: BaseException, folder: Path) -> str:
+    """A sentence for visitors: what TensorFlow says of itself is for the log."""
+    if isinstance(error, DigitscopeError):
+        return str(error)
+    if isinstance(error, OSError):
+        return why_unwritable(error, folder)
+    if isinstance(error, KeyboardInterrupt):
+        return "The training was broken off in the terminal."
+    return (
+        f"The training broke off because of a fault inside ({type(error).__name__}). "
+        "The log of its process says more."
+    )

@@ -1,0 +1,115 @@
+"""The input pipeline: shuffles, augments and scales batches of digits on the fly (TensorFlow).
+
+All randomness is stateless: it depends on the recipe's seed and the number of the step alone, so
+that the same recipe and seed see the same digits in the same order, changed in the same way.
+"""
+
+import math
+
+import tensorflow as tf
+
+from core.data.augmentation import Augmentation
+from core.data.mnist import CLASSES, Split
+from core.data.normalization import MNIST_MEAN, MNIST_STD, Scaling
+from core.recipes.recipe import Recipe
+
+EVALUATION_BATCH = 500
+# Shuffling draws from seeds [seed, epoch], augmentation from [seed, step + this]: never the same.
+_AUGMENTATION_SEEDS = 1_000_000
+
+
+def training_batches(split: Split, recipe: Recipe, first_step: int = 0) -> tf.data.Dataset:
+    """Batches of all epochs, one after the other: float32 (b, 28, 28, 1) with encoded labels.
+
+    Every epoch has a new order; its last, smaller batch is kept, as Keras does. The first
+    `first_step` batches are left out, for a training that goes on.
+    """
+    n, size = len(split), recipe.batch_size
+    steps = math.ceil(n / size)
+    images, labels = tf.constant(split.images), tf.constant(split.labels)
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(
+            tf.range(n), tf.stack([recipe.seed, epoch])
+        )
+        within = tf.data.Dataset.range(steps, output_type=tf.int32)
+        return within.map(lambda k: (epoch * steps + k, order[k * size : (k + 1) * size]))
+
+    def one_batch(step: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        digits = tf.cast(tf.gather(images, chosen), tf.float32)[..., None]
+        if recipe.augmentation.active:
+            seed = tf.stack([recipe.seed, step + _AUGMENTATION_SEEDS])
+            digits = augment(digits, recipe.augmentation, seed)
+        return scale(digits, recipe.scaling), encode(tf.gather(labels, chosen), recipe)
+
+    whole, rest = divmod(first_step, steps)
+    epochs = tf.data.Dataset.range(whole, recipe.epochs, output_type=tf.int32)
+    return epochs.flat_map(one_epoch).skip(rest).map(one_batch).prefetch(4)
+
+
+def evaluation_batches(split: Split, recipe: Recipe) -> tf.data.Dataset:
+    """The digits of a split in their order, neither shuffled nor augmented."""
+    slices = tf.data.Dataset.from_tensor_slices((split.images, split.labels))
+    return slices.batch(EVALUATION_BATCH).map(
+        lambda images, labels: (
+            scale(tf.cast(images, tf.float32)[..., None], recipe.scaling),
+            encode(labels, recipe),
+        )
+    )
+
+
+def encode(labels: tf.Tensor, recipe: Recipe) -> tf.Tensor:
+    """Integer labels as the recipe's loss wants them: as they are, or one-hot (n, 10)."""
+    if recipe.loss == "categorical_crossentropy":
+        return tf.one_hot(labels, CLASSES)
+    return tf.cast(labels, tf.int32)
+
+
+def scale(digits: tf.Tensor, scaling: Scaling) -> tf.Tensor:
+    """`core.data.normalization.scale` for tensors: float32 (n, 28, 28, 1), 0 to 255."""
+    if scaling == "divide-255":
+        return digits / 255
+    if scaling == "standardise":
+        return (digits / 255 - MNIST_MEAN) / MNIST_STD
+    return tf.math.divide_no_nan(digits, tf.norm(digits, axis=1, keepdims=True))
+
+
+def augment(digits: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> tf.Tensor:
+    """Turn, shift, shear and zoom each digit of a batch at random, about its center.
+
+    `digits`: float32 (n, height, width, 1) with a background of 0, which also fills what comes in
+    from outside. The matrices are those of Keras's `ImageDataGenerator` (`apply_affine_transform`:
+    rotation · shift · shear · zoom, from output to input pixels), one interpolation for all.
+    """
+    n = tf.shape(digits)[0]
+    height, width = digits.shape[1], digits.shape[2]
+    # Six numbers in [-1, 1) for each digit.
+    draw = tf.unstack(tf.random.stateless_uniform([6, n], seed, -1.0, 1.0))
+    turn = draw[0] * math.radians(augmentation.rotation)
+    shear = draw[1] * math.radians(augmentation.shear)
+    down, right = (
+        draw[2] * augmentation.height_shift * height,
+        draw[3] * augmentation.width_shift * width,
+    )
+    tall, wide = 1 + draw[4] * augmentation.zoom, 1 + draw[5] * augmentation.zoom
+
+    cos, sin = tf.cos(turn), tf.sin(turn)
+    # rotation · shear · zoom on (row, column)
+    row_row, row_col = cos * tall, (-cos * tf.sin(shear) - sin * tf.cos(shear)) * wide
+    col_row, col_col = sin * tall, (-sin * tf.sin(shear) + cos * tf.cos(shear)) * wide
+    # rotation · shift, and the center of the picture stays where it is
+    middle_row, middle_col = (height - 1) / 2, (width - 1) / 2
+    row_0 = cos * down - sin * right + middle_row - row_row * middle_row - row_col * middle_col
+    col_0 = sin * down + cos * right + middle_col - col_row * middle_row - col_col * middle_col
+
+    zero = tf.zeros(n)
+    # TensorFlow wants x (the column) before y (the row).
+    transforms = tf.stack([col_col, col_row, col_0, row_col, row_row, row_0, zero, zero], axis=1)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=digits,
+        transforms=transforms,
+        output_shape=[height, width],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )

@@ -1,0 +1,108 @@
+"""The confusions page's files to take away: tables, the matrix as a picture, the wrong digits."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import streamlit as st
+
+from core.evaluation.confusion_matrix import CellStyle
+from core.export import confusion_files
+from core.runs.predictions import Predictions
+from pages.widgets.confusion.choices import choose_whose
+from pages.widgets.confusion.matrix import taken_look
+from pages.widgets.shared.download import download_button
+from pages.widgets.shared.markdown import plain
+
+_KEY = "confusion-take"
+_CSV, _ZIP = "text/csv", "application/zip"
+
+
+@dataclass(frozen=True)
+class _File:
+    """A file that can be taken away: what it is called, what is in it, its bytes."""
+
+    name: str
+    ending: str
+    mime: str
+    about: str
+    content: bytes
+
+
+def take_view(this: Predictions, other: Predictions | None) -> None:
+    """Draw a button for each file.
+
+    The pictures show the matrix as the matrix view does.
+    """
+    whose = choose_whose("Answers of", this, other, _KEY)
+    st.caption(f"The answers of {plain(whose.who)} to {len(whose):,} digits.")
+    stem = confusion_files.file_stem(whose)
+    with st.grid(min_column_width=250, gap="small"):
+        for one in _files(whose, taken_look()):
+            with st.container(border=True, height="stretch"):
+                download_button(
+                    one.name,
+                    one.content,
+                    f"{stem}-{one.ending}",
+                    one.mime,
+                    key=f"{_KEY}-{one.ending}",
+                )
+                st.caption(one.about)
+
+
+@lru_cache(maxsize=4)
+def _files(this: Predictions, look: CellStyle) -> list[_File]:
+    # Half a second's work.
+    wrong = int((~this.right).sum())
+    return [
+        _File(
+            "Report (CSV)",
+            "report.csv",
+            _CSV,
+            "Precision, recall, F1 and support of each digit, their averages, the accuracy.",
+            confusion_files.report_csv(this),
+        ),
+        _File(
+            "Predictions (CSV)",
+            "predictions.csv",
+            _CSV,
+            f"A line for each of the {len(this):,} digits: label, answer, ten probabilities, and "
+            "whether the label is suspect.",
+            confusion_files.predictions_csv(this),
+        ),
+        _File(
+            "Matrix (CSV)",
+            "matrix.csv",
+            _CSV,
+            "The ten by ten counts: true labels down, answers across.",
+            confusion_files.matrix_csv(this),
+        ),
+        _File(
+            "Matrix (PNG)",
+            "matrix.png",
+            "image/png",
+            "The matrix as a picture of 1400 × 1500 pixels, with title and caption.",
+            confusion_files.matrix_png(this, look),
+        ),
+        _File(
+            "Matrix (SVG)",
+            "matrix.svg",
+            "image/svg+xml",
+            "The same in shapes, sharp at any size: for papers and slides.",
+            confusion_files.matrix_svg(this, look),
+        ),
+        _File(
+            "Matrix (HTML)",
+            "matrix.html",
+            "text/html",
+            "The same as a page that opens offline; pointing at a cell says more.",
+            confusion_files.matrix_html(this, look),
+        ),
+        _File(
+            "Wrong digits (zip)",
+            "wrong-digits.zip",
+            _ZIP,
+            f"The {wrong:,} digits that were read wrongly as PNGs of 28 × 28, with label, answer "
+            "and confidence in their names, and a list of them.",
+            confusion_files.wrong_digits_zip(this),
+        ),
+    ]

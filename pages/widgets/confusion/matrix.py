@@ -1,0 +1,214 @@
+"""The confusion matrix, each number of it a door to its digits; and two runs side by side."""
+
+import streamlit as st
+
+from core.evaluation.confusion_matrix import (
+    CELL_VALUES,
+    CLASS_ORDERS,
+    CellStyle,
+    cell_indices,
+    cell_sentence,
+    class_order,
+    count_confusions,
+    matrix_cells,
+    matrix_totals,
+    top_confusions,
+)
+from core.runs.predictions import Predictions
+from pages.widgets.components.matrix_grid import Place, matrix_grid
+from pages.widgets.confusion.choices import choose_whose
+from pages.widgets.confusion.comparison import two_runs
+from pages.widgets.confusion.digits import show_digits
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.url_state import follow, write
+
+CELL = "cell"
+"""The chosen cell in the address: `9-4`, or `9-` for a row and `-4` for a column."""
+_KEY = "confusion-matrix"
+_VALUES = {"counts": "counts", "row": "% of the label", "column": "% of the answer"}
+_ORDERS = {"digit": "0 to 9", "similarity": "confused side by side"}
+
+
+def matrix_view(this: Predictions, other: Predictions | None) -> None:
+    """Draw the matrix of a run, or the difference of two, and the digits behind it."""
+    draw_matrix(this, other, key=_KEY)
+    if other:
+        two_runs(this, other)
+
+
+def draw_matrix(this: Predictions, other: Predictions | None, *, key: str) -> None:
+    """Draw the matrix with its options, and the digits of the chosen cell, row or column."""
+    look = _look(key)
+    counts, others = count_confusions(this), count_confusions(other) if other else None
+    if other:
+        # The diagonal tells the mistakes once more, with the sign turned.
+        st.caption(
+            f"Differences: {plain(this.who)} minus {plain(other.who)}. Blue: {plain(this.who)} is "
+            "better there; orange: worse."
+        )
+    _follow_link()
+    order = class_order(counts if others is None else counts + others, look)
+    matrix_grid(
+        matrix_cells(counts, look, others),
+        matrix_totals(counts, order),
+        key=f"{key}-grid",
+        label=f"Confusion matrix of {this.who}: true labels down, answers across",
+        on_open=_open,
+        chosen=st.session_state.get(CELL),
+    )
+    _chosen(this, other, key)
+
+
+def taken_look() -> CellStyle:
+    """How the matrix view shows the matrix, for the other views."""
+    kept, usual = st.session_state, CellStyle()
+    return CellStyle(
+        kept.get(f"{_KEY}-values", usual.values),
+        kept.get(f"{_KEY}-diagonal", usual.diagonal),
+        kept.get(f"{_KEY}-log", usual.log),
+        kept.get(f"{_KEY}-order", usual.order),
+    )
+
+
+def _look(key: str) -> CellStyle:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        values = st.segmented_control(
+            "Show",
+            CELL_VALUES,
+            default="counts",
+            required=True,
+            format_func=_VALUES.__getitem__,
+            key=f"{key}-values",
+            persist_state="session",
+            help="% of the label: of all digits with this label, how many were read so (recall). "
+            "% of the answer: of all digits read so, how many have this label (precision).",
+        )
+        order = st.segmented_control(
+            "Order",
+            CLASS_ORDERS,
+            default="digit",
+            required=True,
+            format_func=_ORDERS.__getitem__,
+            key=f"{key}-order",
+            persist_state="session",
+        )
+        diagonal = st.toggle(
+            "Right answers too",
+            value=True,
+            key=f"{key}-diagonal",
+            persist_state="session",
+            help="The diagonal of the matrix. Without it the colours are the mistakes' alone.",
+        )
+        log = st.toggle(
+            "Logarithmic colours",
+            value=True,
+            key=f"{key}-log",
+            persist_state="session",
+            help="So that a single mistake can be seen beside hundreds of right answers.",
+        )
+    return CellStyle(values, diagonal, log, order)
+
+
+def _open(place: Place) -> None:
+    """Choose a cell; choosing it again lets it go."""
+    if st.session_state.get(CELL) == place:
+        place = (None, None)
+    st.session_state[CELL] = None if place == (None, None) else place
+    write(CELL, None if place == (None, None) else _written(place))
+
+
+def _written(place: Place) -> str:
+    return "-".join("" if digit is None else str(digit) for digit in place)
+
+
+def place_of(text: str) -> Place | None:
+    """The cell, row or column that a link names; None for nonsense."""
+    parts = text.split("-")
+    if len(parts) != 2 or not all(
+        part == "" or (len(part) == 1 and part in "0123456789") for part in parts
+    ):
+        return None
+    true, read = (int(part) if part else None for part in parts)
+    return None if true is None and read is None else (true, read)
+
+
+def _follow_link() -> None:
+    st.session_state.setdefault(CELL, None)
+    asked = follow(CELL, place_of)
+    if asked and place_of(asked) is None:
+        st.warning(
+            "The link asks for a cell that does not exist. A cell is written 9-4: the label, then "
+            "the answer.",
+            icon=":material/link_off:",
+        )
+    elif not asked and st.session_state[CELL]:
+        write(CELL, _written(st.session_state[CELL]))  # of another view, or of an earlier visit
+
+
+def _chosen(this: Predictions, other: Predictions | None, key: str) -> None:
+    place: Place | None = st.session_state[CELL]
+    if place is None:
+        st.caption(_invitation(this))
+        return
+    true, read = place
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(_title(place), anchor=False)
+        st.button(
+            "Close",
+            icon=":material/close:",
+            type="tertiary",
+            on_click=_open,
+            args=(place,),
+            key=f"{key}-close",
+        )
+    whose = choose_whose("Digits of", this, other, key)
+    counts = count_confusions(whose)
+    wrong_only = False
+    if true is not None and read is not None:
+        st.write(cell_sentence(counts, true, read))
+    else:
+        if true is not None:
+            st.write(cell_sentence(counts, true, true))
+        elif read is not None:
+            st.write(_answer_in_words(whose, read))
+        wrong_only = st.toggle(
+            "Only the mistakes", value=True, key=f"{key}-mistakes", persist_state="session"
+        )
+    which = cell_indices(whose, true, read, wrong_only=wrong_only)
+    second = other if whose is this else this
+    show_digits(
+        whose,
+        which,
+        key=f"{key}-digits",
+        other=second if other else None,
+        empty="No digit is there." if not wrong_only else "No mistake is there.",
+    )
+
+
+def _invitation(this: Predictions) -> str:
+    said = "Click on a number to see its digits, or on a digit at the edge for its row or column."
+    top = top_confusions(this, 1)
+    if not top:
+        return said
+    true, read, often = top[0]
+    return (
+        f"{said} The most frequent mistake: {true} read as {read}, {often} times."
+        if (often > 1)
+        else said
+    )
+
+
+def _title(place: Place) -> str:
+    true, read = place
+    if true is None:
+        return f"Read as {read}"
+    return f"Label {true}" if read is None else f"{true} read as {read}"
+
+
+def _answer_in_words(this: Predictions, read: int) -> str:
+    """How many of the digits that were read so are so: "Of 1,005 read as 9, 997 are nines"."""
+    of_answer = count_confusions(this)[:, read]
+    total, right = int(of_answer.sum()), int(of_answer[read])
+    if not total:
+        return f"Nothing was read as {read}."
+    return f"Of {total:,} digits read as {read}, {right:,} are labelled {read}."

@@ -1,0 +1,182 @@
+"""The confusions page's report: each digit's scores, the top confusions, and what is luck."""
+
+import numpy as np
+import streamlit as st
+
+from core.data.mnist import CLASSES
+from core.evaluation.comparison import (
+    compare_paired,
+    detectable_difference_sentence,
+    smallest_detectable_difference,
+)
+from core.evaluation.confusion_matrix import (
+    ClassReport,
+    ClassScores,
+    cell_indices,
+    cell_sentence,
+    class_report_sentence,
+    count_confusions,
+    is_on_diagonal,
+    per_class_report,
+    top_confusions,
+)
+from core.figures.images import digit_sheet_png
+from core.runs.predictions import Predictions
+from core.utils.text import NAMES, PLURALS, a_digit, percent
+from pages.widgets.confusion.digits import show_digits
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.pictures import enlarge
+
+_CLASS = "confusion-report-class"
+_ENLARGED = 3
+_EXAMPLES = (10, 30, 100)
+
+
+def report_view(this: Predictions, other: Predictions | None) -> None:
+    """Draw the report on the answers of one network, beside those of another one if there is one.
+
+    Raises DigitscopeError if the two are not to the same digits.
+    """
+    _table(this, other)
+    _one_class(this, other)
+    _top(this)
+    _luck(this, other)
+
+
+def _table(this: Predictions, other: Predictions | None) -> None:
+    st.subheader("Digit by digit", anchor=False)
+    lines, others = (
+        _lines(per_class_report(this)),
+        _lines(per_class_report(other)) if other else None,
+    )
+    rows = [
+        {
+            "digit": name,
+            "precision": one.precision,
+            "recall": one.recall,
+            "F1": one.f1,
+            "support": one.support,
+            **(
+                {"other recall": others[name].recall, "other F1": others[name].f1} if others else {}
+            ),
+        }
+        for name, one in lines.items()
+    ]
+    fractions = ("precision", "recall", "F1", "other recall", "other F1")
+    table, words = st.columns([3, 2], gap="large")
+    table.dataframe(
+        rows,
+        hide_index=True,
+        height="content",
+        width="content",
+        column_config={
+            "digit": st.column_config.TextColumn(pinned=True, width=110),
+            **{name: st.column_config.NumberColumn(format="%.4f", width=80) for name in fractions},
+            "support": st.column_config.NumberColumn(format="localized", width=80),
+        },
+        alt="Precision, recall, F1 and support of each digit, and their averages",
+    )
+    with words:
+        _what_they_mean(other)
+
+
+def _what_they_mean(other: Predictions | None) -> None:
+    beside = f" “Other” is {plain(other.who)}." if other else ""
+    st.caption(
+        "**Precision**: of what was read as this digit, how much is one. **Recall**: of this "
+        "digit, how much was read as one. A network that answers “nine” at the slightest doubt "
+        "has a high recall for nines and a low precision. **F1** is high only if both are: their "
+        "harmonic mean, 2 · P · R / (P + R). **Support**: how many of this digit there are. The "
+        "macro average takes all digits as equals, the weighted one counts each by its support. "
+        f"The numbers are those of scikit-learn's `classification_report`.{beside}"
+    )
+
+
+def _lines(found: ClassReport) -> dict[str, ClassScores]:
+    lines = {str(digit): one for digit, one in enumerate(found.classes)}
+    return {**lines, "macro avg": found.macro, "weighted avg": found.weighted}
+
+
+def _one_class(this: Predictions, other: Predictions | None) -> None:
+    st.subheader("One digit in words", anchor=False)
+    digit: int = st.segmented_control(
+        "Digit",
+        list(range(CLASSES)),
+        default=CLASSES - 1,
+        required=True,
+        key=_CLASS,
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    st.markdown(f"{plain(this.who)}: {class_report_sentence(count_confusions(this), digit)}")
+    if other is not None:
+        st.markdown(f"{plain(other.who)}: {class_report_sentence(count_confusions(other), digit)}")
+    missed = cell_indices(this, digit, None, wrong_only=True)
+    mistaken = cell_indices(this, None, digit, wrong_only=True)
+    kinds = {
+        f"{PLURALS[digit].capitalize()} read as something else ({len(missed):,})": missed,
+        f"Others read as {a_digit(digit)} ({len(mistaken):,})": mistaken,
+    }
+    for place, (title, which) in enumerate(kinds.items()):
+        with st.expander(title, key=f"confusion-report-{digit}-{place}"):
+            show_digits(this, which, key=f"confusion-report-{digit}-{place}-digits", other=other)
+
+
+def _top(this: Predictions) -> None:
+    st.subheader("Top confusions", anchor=False)
+    found = top_confusions(this)
+    if not found:
+        st.info("Not one of these digits is read wrongly.", icon=":material/check:")
+        return
+    with st.grid(min_column_width=165, gap="small"):
+        for true, read, often in found:
+            with st.container(border=True, height="stretch"):
+                _pair(this, true, read, often)
+    st.caption(
+        "Left: of the digits that were confused so, the one whose wrong answer was the surest. "
+        "Right: an ordinary digit of the class that it was taken for, for comparison (of those "
+        "read rightly the most like their mean picture)."
+    )
+
+
+def _pair(this: Predictions, true: int, read: int, often: int) -> None:
+    surest = int(cell_indices(this, true, read)[0])
+    beside = is_on_diagonal(this, read)
+    shown = [surest] if beside is None else [surest, beside]
+    pictures = np.stack([enlarge(this.images[k], _ENLARGED) for k in shown])
+    st.markdown(f"**{true} → {read}**, {often:,} {'time' if often == 1 else 'times'}")
+    st.image(
+        digit_sheet_png(pictures, len(shown)),
+        width=28 * _ENLARGED * len(shown),
+        alt=f"A {NAMES[true]} that was read as {a_digit(read)}"
+        + ("" if beside is None else f", and an ordinary {NAMES[read]}"),
+    )
+    st.caption(
+        f"{cell_sentence(count_confusions(this), true, read)} The surest of them: "
+        f"number {surest:,}, {percent(float(this.confidence[surest]))} sure."
+    )
+
+
+def _luck(this: Predictions, other: Predictions | None) -> None:
+    st.subheader("When is a difference more than chance?", anchor=False)
+    if other is None:
+        needs = ", ".join(
+            f"on {n} such digits a difference of {smallest_detectable_difference(n)}"
+            for n in _EXAMPLES
+        )
+        st.markdown(
+            "Two runs tested on the same digits differ only on those that just one of them reads "
+            "rightly. How uneven the split of these must be to be more than chance depends on how "
+            f"many they are: {needs}. Choose a second run to see it for the two."
+        )
+        return
+    # As a change from the other one to this one.
+    pair = compare_paired(other, this)
+    st.markdown(plain(pair.sentence()))
+    st.markdown(detectable_difference_sentence(pair.disagree))
+    same, unlike = len(pair.same_mistake), len(pair.other_mistake)
+    st.caption(
+        f"Both are wrong on {same + unlike:,} digits: {same:,} with the same answer, {unlike:,} "
+        "with different ones. The test speaks of these two networks, not of their recipes: "
+        "another seed alone would move the figures."
+    )

@@ -1,0 +1,248 @@
+"""The confusions page's slices: does a run fail on thin digits, on slanted ones, on rare ones?"""
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.evaluation.slices import (
+    MEASURES,
+    SMALLEST_SLICE,
+    Bin,
+    Measure,
+    Slice,
+    SliceSearch,
+    bin_indices,
+    bins,
+    error_rates_by_label,
+    in_bin,
+    slice_examples,
+    worst_slices,
+)
+from core.figures.comparison_charts import error_rate_chart, label_map, label_span
+from core.figures.images import digit_sheet_png
+from core.figures.style import TEXT_COLORS
+from core.runs.predictions import Predictions
+from core.utils.text import percent_of
+from pages.widgets.confusion.digits import show_digits
+from pages.widgets.shared.markdown import plain
+
+_KEY = "confusion-slices"
+_CHART = {"displayModeBar": False}
+_METHOD = "https://arxiv.org/abs/1807.06068"
+_MEASURES = "https://arxiv.org/abs/1809.10780"
+_EXAMPLES = 6
+_STRIP_PX = 700
+_ENOUGH_FOR_FIVE = 300
+
+
+def slices_view(this: Predictions, other: Predictions | None) -> None:
+    """Draw the error rate over a measure of the pictures, and the slices that do worst.
+
+    Raises DatasetError if the dataset whose mean digits are compared with cannot be loaded.
+    """
+    st.write(
+        "A **slice** is a part of the digits that are alike in some way. Each picture is measured, "
+        "and the errors are counted apart for the digits with small and with large values."
+    )
+    trait = _choose_trait()
+    count = 5 if len(this) >= _ENOUGH_FOR_FIVE else 3
+    found = bins(this, trait.key, count)
+    _chart(this, other, trait, count)
+    _examples(this, trait, count)
+    _digits_of_a_bin(this, other, trait, found, count)
+    with st.expander("The same, label by label", key=f"{_KEY}-labels"):
+        st.plotly_chart(
+            label_map(error_rates_by_label(this, trait.key, count), found, trait, _text_color()),
+            config=_CHART,
+            key=f"{_KEY}-map",
+            alt=f"How many digits of each label are read wrongly, by {trait.name.lower()}",
+        )
+        st.caption(
+            f"Wrong answers of all digits in each cell, by {plain(this.who)}. The fewer digits a "
+            "cell has, the less its colour says."
+        )
+    _worst(this, other)
+
+
+def _choose_trait() -> Measure:
+    chosen = st.segmented_control(
+        "Measure",
+        list(MEASURES),
+        default=next(iter(MEASURES)),
+        required=True,
+        format_func=lambda key: MEASURES[key].name,
+        key=f"{_KEY}-trait",
+        persist_state="session",
+    )
+    trait = MEASURES[chosen]
+    st.caption(trait.about)
+    return trait
+
+
+def _chart(this: Predictions, other: Predictions | None, trait: Measure, count: int) -> None:
+    shown = {one.who: bins(one, trait.key, count) for one in (this, other) if one is not None}
+    st.plotly_chart(
+        error_rate_chart(shown, trait, _text_color()),
+        config=_CHART,
+        key=f"{_KEY}-rates",
+        alt=f"How many digits are read wrongly, by {trait.name.lower()}",
+    )
+    st.caption(
+        "Each point stands for as many digits as the others, as far as equal values allow. The "
+        "bars are 95 % intervals (Wilson): where they overlap widely, the difference may be chance."
+    )
+
+
+def _examples(this: Predictions, trait: Measure, count: int) -> None:
+    """What the digits of each bin look like, side by side in the order of the chart."""
+    rows = _EXAMPLES // 2
+    chosen = slice_examples(this, trait.key, count, _EXAMPLES)
+    # Column by column, so that the values rise from left to right.
+    order = np.concatenate([np.resize(which, _EXAMPLES) for which in chosen])
+    down = order.reshape(-1, rows).T.ravel()
+    with st.container(width=_STRIP_PX):  # less where there is less room
+        st.image(
+            digit_sheet_png(_twice(this.images[down]), 2 * len(chosen)),
+            width="stretch",
+            caption=f"From {trait.low} to {trait.high}: two columns of digits for each point above",
+            alt=f"Digits from {trait.low} to {trait.high}",
+        )
+
+
+def _digits_of_a_bin(
+    this: Predictions, other: Predictions | None, trait: Measure, found: tuple[Bin, ...], count: int
+) -> None:
+    number = st.pills(
+        "Show the digits with",
+        range(len(found)),
+        format_func=lambda k: f"{label_span(found[k], trait)} ({found[k].wrong:,} wrong)",
+        # Another list of bins is another widget.
+        key=f"{_KEY}-bin-{trait.key}-{len(found)}",
+        persist_state="session",
+    )
+    if number is not None:
+        show_digits(
+            this,
+            in_bin(this, trait.key, number, count),
+            key=f"{_KEY}-bin-{trait.key}-{number}-digits",
+            other=other,
+        )
+
+
+def _worst(this: Predictions, other: Predictions | None) -> None:
+    st.subheader("The worst slices", anchor=False)
+    search = worst_slices(this)
+    if not search.slices:
+        st.info(_why_none(this, search), icon=":material/check:")
+        return
+    chosen = _list(this, search)
+    _how_they_were_found(search)
+    if chosen is None:
+        st.caption("Click on a line to see its digits, the wrong ones first.")
+        return
+    st.markdown(f"**{chosen.name.capitalize()}**: {_in_words(chosen)}")
+    show_digits(this, chosen.digits, key=f"{_KEY}-worst-digits", other=other)
+
+
+def _why_none(this: Predictions, search: SliceSearch) -> str:
+    if this.right.all():
+        return "Not one of these digits is read wrongly, so no slice is worse than another."
+    if not search.searched:
+        return (
+            f"A slice needs at least {SMALLEST_SLICE} digits to say anything, "
+            "and there are too few here."
+        )
+    return (
+        f"{search.searched:,} slices were looked at, and none fails clearly more often than the "
+        "rest of the digits."
+    )
+
+
+def _list(this: Predictions, search: SliceSearch) -> Slice | None:
+    """Draw the slices, and give the one that was clicked on."""
+    rows = [
+        {
+            "Slice": one.name,
+            "Wrong": f"{one.wrong:,} of {one.n:,}",
+            "Error rate": percent_of(one.wrong, one.n),
+            "Of the rest": percent_of(one.rest_wrong, max(one.rest_n, 1)),
+            "Chance?": "more than chance" if search.more_than_chance(one) else "perhaps chance",
+            "Effect size": one.effect,
+            "Measured": _measured(this, one),
+        }
+        for one in search.slices
+    ]
+    event = st.dataframe(
+        rows,
+        hide_index=True,
+        height="content",
+        column_config={
+            "Slice": st.column_config.TextColumn(width=220, pinned=True),
+            "Wrong": st.column_config.TextColumn(width=85),
+            "Error rate": st.column_config.TextColumn(width=75),
+            "Of the rest": st.column_config.TextColumn(
+                width=80, help="The error rate of all digits that are not in the slice"
+            ),
+            "Chance?": st.column_config.TextColumn(width=125),
+            "Effect size": st.column_config.NumberColumn(
+                width=80,
+                format="%.2f",
+                help="By how much the error rates differ, in standard deviations of one answer: "
+                "0.2 is called small, 0.5 medium, 0.8 large",
+            ),
+            "Measured": st.column_config.TextColumn(width="large"),
+        },
+        on_select="rerun",
+        selection_mode="single-cell",
+        # The lines of another run are another list, in which nothing is chosen yet.
+        key=f"{_KEY}-worst-{this.who}-{this.dataset}-{len(this)}",
+        alt="The slices with the highest error rates",
+    )
+    cells = event.selection.cells
+    return search.slices[cells[0][0]] if cells and cells[0][0] < len(search.slices) else None
+
+
+def _measured(this: Predictions, one: Slice) -> str:
+    """The numbers behind a slice's words: from where to where its traits go."""
+    parts = []
+    for key, third in one.thirds:
+        _, edges = bin_indices(this, key, 3)
+        trait = MEASURES[key]
+        part = Bin(float(edges[third]), float(edges[third + 1]), 0, 0, 0, 0, 0)
+        parts.append(f"{trait.name.lower()} {label_span(part, trait)}")
+    return "; ".join(parts)
+
+
+def _in_words(one: Slice) -> str:
+    return plain(
+        f"{one.wrong:,} of {one.n:,} are read wrongly ({percent_of(one.wrong, one.n)}), of all "
+        f"other digits {one.rest_wrong:,} of {one.rest_n:,} "
+        f"({percent_of(one.rest_wrong, max(one.rest_n, 1))})."
+    )
+
+
+def _how_they_were_found(search: SliceSearch) -> None:
+    listed = len(search.slices)
+    sure = sum(search.more_than_chance(one) for one in search.slices)
+    passed = f"{sure} of these {listed} {'does' if sure == 1 else 'do'}"
+    rest = "" if sure == listed else " The rest is worth a look, no more."
+    st.caption(
+        f"{search.searched:,} slices were looked at: every label and all labels together, with the "
+        f"lowest, middle and highest third of up to two measures, of at least "
+        f"{SMALLEST_SLICE} digits. "
+        "Among so many, chance alone makes some look bad: tested one by one at 5 %, up to "
+        f"{round(0.05 * search.searched):,} would. So a slice is called more than chance only if "
+        "its probability (Fisher's exact test against the rest) is below "
+        f"0.05 / {search.searched:,}, the Bonferroni correction; {passed}.{rest} A slice whose "
+        f"mistakes are mostly in one above is left out. After [Slice Finder]({_METHOD}) (Chung et "
+        f"al., 2019); thickness and slant as in [Morpho-MNIST]({_MEASURES}) (Castro et al., 2019)."
+    )
+
+
+def _twice(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pictures of 56×56, so that small ones are not blurred."""
+    return images.repeat(2, axis=1).repeat(2, axis=2)
+
+
+def _text_color() -> str | None:
+    return TEXT_COLORS.get(st.context.theme.type or "")

@@ -1,0 +1,164 @@
+"""The augmentation playground: a digit is turned, moved, bent, and a run says what it became."""
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.data.augmentation import AugmentationDraw, apply_draw, draw_augmentations, example_draws
+from core.data.statistics import SplitName, split_of
+from core.evaluation.robustness import (
+    CorruptionAccuracy,
+    augmentation_hint,
+    corruption_accuracies,
+    describe_hint,
+    robustness_score,
+)
+from core.utils.errors import DigitscopeError
+from pages.widgets.components.digit_grid import Cell, digit_grid
+from pages.widgets.dataset.augmentation_controls import augment_knobs
+from pages.widgets.shared.digit_choice import choose_index
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.pictures import enlarge
+from pages.widgets.shared.run_picker import NO_RUN, network_in_use
+from pages.widgets.shared.warm_up import predictor
+
+Digits = NDArray[np.uint8]
+_SEED, _SHOWN = "augment-seed", "augment-shown"
+_OF_EACH, _THIS = "Six of each digit", "This digit only"
+_FACTOR = 6
+_FRAME = 148
+"""A gray that stands out from white and black."""
+
+
+def augment_playground(dataset: str, split: SplitName) -> None:
+    """Draw the playground for a digit that is chosen by its index."""
+    st.write(
+        "**Augmentation** changes every digit a little, at random, each time the network learns "
+        "from it, and keeps its label: so the network sees more handwriting than there is. The art "
+        "is to change it so far that it is new, and not so far that it is another digit."
+    )
+    index = choose_index(dataset, split)
+    if index is not None:
+        st.fragment(_play)(dataset, split, index)
+
+
+def _play(dataset: str, split: SplitName, index: int) -> None:
+    digits = split_of(dataset, split)
+    seed: int = st.session_state.setdefault(_SEED, 0)
+    pictures, settings = st.columns([2, 3], gap="large")
+    with settings:
+        most = augment_knobs()
+    chosen = _throw_controls(dataset, split, index)
+    changes = [most, *draw_augmentations(most, len(chosen), seed)]
+    seen = apply_draw(digits.images[[index, *chosen]], changes, seed)
+    with pictures:
+        _two(digits.images[index], seen[0], most)
+        # The digit as it is, changed, and the grid: all in one go.
+        found = _read(np.concatenate([digits.images[[index]], seen]))
+        if found:
+            name, (before, after, *_) = found
+            _say(name, int(digits.labels[index]), before, after)
+    labels = digits.labels[chosen].tolist()
+    if found:
+        st.write(plain(robustness_score(found[0], labels, found[1][2:])))
+    _grid(seen[1:], labels, changes[1:], found[1][2:] if found else None)
+
+
+def _throw_controls(dataset: str, split: SplitName, index: int) -> NDArray[np.intp]:
+    """Draw what the grid is made of, and give the indices of its digits."""
+    st.subheader("At random", anchor=False)
+    st.caption(
+        "As training does it: each amount is drawn anew for each digit, between nothing and the "
+        "slider, and either way where there are two."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        what = st.segmented_control(
+            "Digits of the grid",
+            [_OF_EACH, _THIS],
+            default=_OF_EACH,
+            required=True,
+            key="augment-grid-of",
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+        st.button("Throw again", icon=":material/casino:", key="augment-throw", on_click=_again)
+    of_each = example_draws(dataset, split)
+    return of_each if what == _OF_EACH else np.full(len(of_each), index)
+
+
+def _again() -> None:
+    st.session_state[_SEED] += 1
+    st.session_state.pop(_SHOWN, None)
+
+
+def _two(before: Digits, after: Digits, most: AugmentationDraw) -> None:
+    with st.container(horizontal=True, gap="small"):
+        for image, caption in ((before, "As it is"), (after, "Changed")):
+            # A frame, so that a shift can be seen on a white page too.
+            picture = np.pad(enlarge(255 - image, _FACTOR), 1, constant_values=_FRAME)
+            st.image(
+                picture,
+                caption=caption,
+                width=len(picture),
+                alt=f"The digit, {caption.lower()}",
+            )
+    st.caption(f"By exactly this: {describe_hint(most)}.")
+
+
+def _read(images: Digits) -> tuple[str, list[CorruptionAccuracy]] | None:
+    """The run in use, and what it reads in each picture; None, and a sentence, if it cannot."""
+    try:
+        network = network_in_use()
+        if network is None:
+            st.info(NO_RUN)
+            return None
+        with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
+            probabilities = predictor(network).probabilities(images)
+    except DigitscopeError as error:
+        st.warning(plain(str(error)), icon=":material/broken_image:")
+        return None
+    return network.name, corruption_accuracies(probabilities)
+
+
+def _say(run: str, label: int, before: CorruptionAccuracy, after: CorruptionAccuracy) -> None:
+    said = augmentation_hint(run, label, before, after)
+    if said.another:
+        st.warning(plain(said.text), icon=":material/swap_horiz:")
+    else:
+        st.info(plain(said.text), icon=":material/visibility:")
+
+
+def _grid(
+    images: Digits,
+    labels: list[int],
+    changes: list[AugmentationDraw],
+    found: list[CorruptionAccuracy] | None,
+) -> None:
+    def show(place: int) -> None:
+        st.session_state[_SHOWN] = place
+
+    shown: int | None = st.session_state.get(_SHOWN)
+    digit_grid(
+        images,
+        [
+            _cell(place, label, found[place] if found else None)
+            for place, label in enumerate(labels)
+        ],
+        key="augment-grid",
+        on_open=show,
+        chosen=shown,
+    )
+    if shown is None:
+        st.caption("Click on one to see what was done to it. A dashed frame: it is misread.")
+        return
+    read = f" It is read as {found[shown]}." if found else ""
+    st.caption(f"This {labels[shown]}: {describe_hint(changes[shown])}.{read}")
+
+
+def _cell(place: int, label: int, reading: CorruptionAccuracy | None) -> Cell:
+    words = f"Throw {place + 1}, label {label}"
+    if reading is None:
+        return Cell(place, words)
+    wrong = reading.digit != label
+    note = f"{label} → {reading.digit}" if wrong else ""
+    return Cell(place, f"{words}, read as {reading}", note, wrong)

@@ -1,0 +1,210 @@
+"""The dataset page's grid: filters, an order, pages, and a click that opens a digit."""
+
+from dataclasses import replace
+from typing import Any, Final
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.data.statistics import SplitName, split_of
+from core.evaluation.examples import (
+    DIGIT_ORDERS,
+    MOST_INK,
+    OUTCOMES,
+    DigitOrder,
+    DigitQuery,
+    find_digits,
+    page_with,
+    predictions_for,
+)
+from core.inference.reader import UNSURE_BELOW
+from core.runs.predictions import Predictions
+from core.runs.run import Network
+from core.utils.errors import DigitscopeError
+from core.utils.text import percent
+from pages.widgets.components.digit_grid import Cell, digit_grid, read_cell
+from pages.widgets.shared.digit_choice import INDEX, SHOW_CHOSEN, open_digit
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.run_picker import chosen_run, run_in_use
+
+PAGE_SIZE = 120
+LABEL, ANSWER, READ_AS, INK, ORDER, DOWN = "label", "answer", "read_as", "ink", "sort", "descending"
+_IN_LINK: Final[dict[str, Any]] = {"bind": "query-params", "persist_state": "session"}
+_ASKED = "dataset_asked"
+_JUMP = "dataset-jump"
+_TURNED = "dataset_turned"
+
+
+def browse(dataset: str, split: SplitName) -> None:
+    """Draw the filters and a page of the digits that they leave."""
+    query = _filters(dataset, split)
+    try:
+        if chosen_run() or (query.asks_a_run and split == "test"):
+            query = replace(query, asked=Network(run_in_use()))
+        found = find_digits(query)
+        asked = query.asked if split == "test" else None
+        answers = predictions_for(asked.run, dataset, split) if asked else None
+    except DigitscopeError as error:
+        st.warning(plain(str(error)), icon=":material/filter_alt_off:")
+        if not query.asks_a_run:
+            return
+        found, answers = find_digits(_without_run(query)), None
+    if not len(found):
+        st.info("No digit is like that. Take a filter back.", icon=":material/filter_alt_off:")
+        _clear_button()
+        return
+    _grid(query, found, answers)
+
+
+def _filters(dataset: str, split: SplitName) -> DigitQuery:
+    run = chosen_run() or ""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        labels = _digits("Label", LABEL, "What its writer meant. None chosen: all.")
+        order, descending = _order()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        answer = st.selectbox(
+            f"Answer of {run or 'the run'}",
+            OUTCOMES,
+            key=ANSWER,
+            width=220,
+            help="What the run in use (in the sidebar) answers on the test digits. Unsure: it "
+            f"gives its answer a probability below {100 * UNSURE_BELOW:.0f} %.",
+            **_IN_LINK,
+        )
+        read_as = _digits("Read as", READ_AS, "What the run in use takes it for.")
+        low, high = st.slider(
+            "Ink, % of the picture",
+            0.0,
+            MOST_INK,
+            (0.0, MOST_INK),
+            step=0.5,
+            key=INK,
+            width=260,
+            **_IN_LINK,
+        )
+        _jump(len(split_of(dataset, split)) - 1)
+    return DigitQuery(
+        dataset,
+        split,
+        labels,
+        low,
+        high,
+        answer=answer,
+        predicted=read_as,
+        order=order,
+        descending=descending,
+    )
+
+
+def _jump(last: int) -> None:
+    """Draw the field that opens a digit by its index."""
+
+    def go() -> None:
+        if st.session_state[_JUMP] is not None:
+            open_digit(st.session_state.pop(_JUMP))
+
+    st.number_input(
+        "Go to index",
+        min_value=0,
+        value=None,
+        step=1,
+        key=_JUMP,
+        on_change=go,
+        placeholder=f"0 to {last:,}",
+        width=160,
+    )
+
+
+def _digits(name: str, key: str, tip: str) -> tuple[int, ...]:
+    chosen = st.pills(
+        name, range(10), selection_mode="multi", wrap=True, key=key, help=tip, **_IN_LINK
+    )
+    return tuple(chosen)
+
+
+def _order() -> tuple[DigitOrder, bool]:
+    order = st.selectbox(
+        "Sort by",
+        DIGIT_ORDERS,
+        key=ORDER,
+        width=220,
+        help="Ink: how much of the picture is black. Likeness: how close a digit is to the mean "
+        "image of all digits with its label. Confidence: how sure the run in use is.",
+        **_IN_LINK,
+    )
+    return order, st.toggle("Largest first", key=DOWN, **_IN_LINK)
+
+
+def _without_run(query: DigitQuery) -> DigitQuery:
+    """The same question as far as no run's answers are needed for it."""
+    order = "index" if query.order == "confidence" else query.order
+    return replace(query, asked=None, answer="any", predicted=(), order=order)
+
+
+def _clear_button() -> None:
+    def clear() -> None:
+        for key in (LABEL, READ_AS):
+            st.session_state[key] = []
+        st.session_state[ANSWER] = "any"
+        st.session_state[INK] = (0.0, MOST_INK)
+
+    st.button("Show all", icon=":material/filter_alt_off:", on_click=clear, key="dataset-clear")
+
+
+def _grid(query: DigitQuery, found: NDArray[np.intp], answers: Predictions | None) -> None:
+    pages = -(-len(found) // PAGE_SIZE)
+    # Another question begins at its first page.
+    if st.session_state.get(_ASKED) not in {None, query}:
+        _go_to(1)
+    st.session_state[_ASKED] = query
+    chosen = st.session_state.get(INDEX)
+    if st.session_state.pop(SHOW_CHOSEN, False) and chosen is not None:
+        _go_to(page_with(found, chosen, PAGE_SIZE) or 1)
+    left, right = st.columns([3, 2], vertical_alignment="center")
+    with left:
+        st.caption(f"{len(found):,} of {len(split_of(query.dataset, query.split)):,} digits")
+    with right:
+        page = _page(pages)
+
+    def turn(step: int) -> None:
+        _go_to(min(max(page + step, 1), pages))
+
+    shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    split = split_of(query.dataset, query.split)
+    digit_grid(
+        split.images[shown],
+        [_cell(int(k), int(split.labels[k]), answers) for k in shown],
+        key="dataset-grid",
+        on_open=open_digit,
+        on_turn=turn,
+        chosen=chosen,
+    )
+    st.caption(
+        "Click on a digit to open it; the arrow keys move between them. A dashed frame: the run in "
+        "use misreads it, as the digit below says."
+        if answers
+        else "Click on a digit to open it; the arrow keys move between them."
+    )
+
+
+def _page(pages: int) -> int:
+    """Draw the choice of a page, and give it."""
+    if pages == 1:
+        return 1
+    count, wanted = st.session_state.get(_TURNED, (0, 1))
+    # A page that we turn to is a new widget's default: Streamlit warns of a default and a state.
+    return st.pagination(pages, default=min(wanted, pages), key=f"dataset-page-{count}")
+
+
+def _go_to(page: int) -> None:
+    count, _ = st.session_state.get(_TURNED, (0, 1))
+    st.session_state[_TURNED] = (count + 1, page)
+
+
+def _cell(index: int, label: int, answers: Predictions | None) -> Cell:
+    words = f"Number {index}"
+    if answers is None:
+        return Cell(index, f"{words}, label {label}")
+    sure = percent(float(answers.confidence[index]))
+    return read_cell(index, words, label, int(answers.predicted[index]), f" ({sure})")

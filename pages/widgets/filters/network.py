@@ -1,0 +1,145 @@
+"""The filter page's first view: the network from the digit to its answer, layer by layer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.explain.kernels import layer_kernels
+from core.explain.layer_geometry import strongest_maps
+from core.figures.images import (
+    ShownLayer,
+    digit_sheet_url,
+    layer_images,
+    network_steps,
+    png_url,
+    reads_the_digit,
+    shown_layer,
+)
+from core.recipes.architecture import Dense, Row, Shape
+from core.utils.text import percent
+from pages.widgets.components.layer_flow import Bar, Picture, Stage, layer_flow
+from pages.widgets.filters.choices import LAYER, MAPS, VIEW, Seen, choose_layer
+from pages.widgets.shared.color_legend import color_legend
+from pages.widgets.shared.url_state import open_view
+from pages.widgets.shared.warm_up import predictor
+
+_MAPS, _DIGIT_PX = 8, 84
+_KEY = "filters-network-layers"
+_HOW = (
+    "Each row is a layer: what it does, the shape of what it gives (height × width × maps, or a "
+    "count of numbers), and how many parameters it holds: numbers learnt in training. The pictures "
+    "are its strongest feature maps for this digit: what one kernel finds, place by place. Small "
+    "layers that leave the numbers where they are stand between the rows, and have done their work "
+    "in the pictures above them. **Click on a layer** to open it."
+)
+
+
+def network_view(seen: Seen) -> None:
+    """Draw the network layer by layer, with what each gives for the digit; a click opens a layer.
+
+    Raises RunError if the network cannot be opened.
+    """
+    from core.explain.activations import layer_activations
+
+    theme = st.context.theme.type
+    values = layer_activations(seen.network, seen.image)
+    answer = predictor(seen.network).probabilities(seen.image[None])[0]
+    st.markdown(_HOW)
+    color_legend("negative", "0", "positive")
+    st.caption(
+        "The colours of each map end at its own largest value, those of single numbers at the "
+        "layer's."
+    )
+
+    def opened(name: str) -> None:
+        choose_layer(name)
+        open_view(VIEW, MAPS)
+
+    before, found = network_steps(seen.rows())
+    stages = [_digit_stage(seen, before)]
+    weights = reads_the_digit(seen.rows())
+    for step in found:
+        own, last = values[step.leaves.name], step is found[-1]
+        drawn = [_weights(seen, step.row, own, theme)] if step.row.name == weights else []
+        if not last:
+            drawn.append(_drawn(step.leaves, own, theme))
+        stages.append(
+            Stage(
+                step.row.name,
+                f"{step.row.name}: {step.row.layer}",
+                f"{_shape(step.row.shape)} · {_parameters(step.row)}",
+                drawn,
+                _bars(answer) if last else (),
+                _then(step.then),
+            )
+        )
+    layer_flow(stages, key=_KEY, on_open=opened, chosen=st.session_state.get(LAYER))
+    _total(seen)
+
+
+def _digit_stage(seen: Seen, then: Sequence[Row]) -> Stage:
+    return Stage(
+        "",
+        "The digit",
+        f"{seen.image.shape[0]}×{seen.image.shape[1]} grey values",
+        [Picture(digit_sheet_url(seen.image[None], 1), _DIGIT_PX, f"The digit: {seen.name}")],
+        then=_then(then),
+    )
+
+
+def _drawn(row: Row, values: NDArray[np.float32], theme: str | None) -> Picture:
+    found = shown_layer(values, theme, _MAPS)
+    if found.cells:
+        words = f"The {len(found.channels)} numbers after {row.name}"
+    else:
+        words = f"The strongest maps after {row.name}: {_listed(found)}"
+    return Picture(png_url(found.sheet), found.sheet.shape[1], words)
+
+
+def _weights(seen: Seen, row: Row, values: NDArray[np.float32], theme: str | None) -> Picture:
+    """The weights of the units that say most about the digit, as pictures of 28×28."""
+    kernels = layer_kernels(seen.network, row.name)
+    found = layer_images(kernels.pictures(0), strongest_maps(values, _MAPS), theme, kernels.end(0))
+    return Picture(
+        png_url(found.sheet),
+        found.sheet.shape[1],
+        f"The weights of its strongest units as pictures of the digit: {_listed(found)}",
+    )
+
+
+def _listed(found: ShownLayer) -> str:
+    return ", ".join(map(str, found.channels))
+
+
+def _bars(answer: NDArray[np.float32]) -> list[Bar]:
+    best = int(answer.argmax())
+    return [
+        Bar(digit, float(part), percent(float(part)), digit == best)
+        for digit, part in enumerate(answer)
+    ]
+
+
+def _then(rows: Sequence[Row]) -> list[tuple[str, str]]:
+    return [(row.name, str(row.layer)) for row in rows]
+
+
+def _shape(shape: Shape) -> str:
+    return f"{shape[0]} numbers" if len(shape) == 1 else "×".join(map(str, shape))
+
+
+def _parameters(row: Row) -> str:
+    return f"{row.parameters:,} parameters" if row.parameters else "no parameters"
+
+
+def _total(seen: Seen) -> None:
+    last = seen.rows()[-1].layer
+    architecture = seen.network.run.info.recipe.architecture
+    words = f"In all {len(architecture.layers)} layers with {architecture.parameters:,} parameters."
+    if isinstance(last, Dense) and last.activation == "sigmoid":
+        words += (
+            " The last layer ends in ten sigmoids, which do not add up to 1; the probabilities are "
+            "the softmax of what goes into them, as in training."
+        )
+    st.caption(words)

@@ -1,0 +1,159 @@
+"""The filter page, "why": the same maps of a network whose weights were made random."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import streamlit as st
+
+from core.figures.images import Theme, attribution_overlay, similarity_lines
+from core.figures.style import TEXT_COLORS
+from core.utils.background import TaskState, shared_task
+from core.utils.errors import DigitscopeError
+from pages.widgets.filters.choices import Seen
+from pages.widgets.shared.background_task import run_chore
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.pictures import CHART_CONFIG
+
+if TYPE_CHECKING:
+    from core.explain.attribution import Method, Question, Randomization, Settings
+
+SWITCH, COUNT, HOW = "filters-why-random", "filters-why-count", "filters-why-how"
+_NAMES: Final = {
+    "grad-cam": "Grad-CAM",
+    "integrated-gradients": "Integrated gradients",
+    "occlusion": "Occlusion",
+}
+_HOWS: Final[dict["Randomization", str]] = {
+    "cascading": "from the last layer up to this one",
+    "independent": "this one alone",
+}
+
+
+def random_weights_view(
+    seen: Seen, question: "Question", settings: "Settings", theme: Theme
+) -> None:
+    """Draw a switch that makes weights random, and what becomes of the maps then."""
+    st.subheader("Can these maps be trusted?", anchor=False)
+    st.write(
+        "A map that looks sensible may only trace the digit. So a copy of the network forgets what "
+        "it has learnt: its weights are made random, layer by layer (Adebayo et al., “Sanity "
+        "Checks for Saliency Maps”, 2018). A map that does not change then explains nothing."
+    )
+    if not st.toggle("Randomise the weights", key=SWITCH, persist_state="session"):
+        return
+    from core.explain.attribution import METHODS
+
+    count, how = _stage(seen)
+    if count == 0:
+        st.caption("No weight is random yet: move the slider.")
+    with st.spinner("The network forgets …"):
+        for column, method in zip(st.columns(len(METHODS), gap="medium"), METHODS, strict=True):
+            with column:
+                _compared(seen, question, settings, method, theme, count, how)
+    _over_layers(seen, question, settings, theme)
+
+
+def _stage(seen: Seen) -> tuple[int, "Randomization"]:
+    """Draw the choice of how far the weights are random: how many layers, and how."""
+    from core.explain.attribution import layers_from_last
+
+    stages = layers_from_last(seen.rows())
+    state = st.session_state
+    if state.get(COUNT, 1) > len(stages):
+        state[COUNT] = len(stages)
+    state.setdefault(COUNT, 1)
+    count: int = st.select_slider(
+        "Random weights up to",
+        range(len(stages) + 1),
+        format_func=lambda k: "none" if k == 0 else ("all" if k == len(stages) else stages[k - 1]),
+        key=COUNT,
+        persist_state="session",
+        width=420,
+        help="The network's layers with weights, the last one first.",
+    )
+    how: Randomization = st.segmented_control(
+        "Which layers",
+        list(_HOWS),
+        default="cascading",
+        required=True,
+        format_func=_HOWS.__getitem__,
+        key=HOW,
+        persist_state="session",
+    )
+    return count, how
+
+
+def _compared(
+    seen: Seen,
+    question: "Question",
+    settings: "Settings",
+    method: "Method",
+    theme: Theme,
+    count: int,
+    how: "Randomization",
+) -> None:
+    """Draw a method's map of the random network beside the real one, and say what it means."""
+    from core.explain.attribution import (
+        describe_correlation,
+        explain,
+        map_similarity,
+        randomized_map,
+    )
+
+    asked = (seen.network, seen.image, question, method, settings)
+    st.markdown(f"**{_NAMES[method]}**")
+    try:
+        real = explain(*asked)
+        other = randomized_map(*asked, count=count, how=how)
+    except DigitscopeError as error:
+        st.info(plain(str(error)))
+        return
+    left, right = st.columns(2, gap="small", wrap=False)
+    left.image(attribution_overlay(real, seen.image, theme), caption="as learnt", alt="As learnt")
+    right.image(
+        attribution_overlay(other, seen.image, theme), caption="random", alt="With random weights"
+    )
+    found = map_similarity(real, other)
+    number = "–" if found is None else f"{found:.2f}".replace("-", "−")
+    st.markdown(f"Rank correlation: **{number}**")
+    st.caption(describe_correlation(found) if count else "The same network, so the same map.")
+
+
+def _over_layers(seen: Seen, question: "Question", settings: "Settings", theme: Theme) -> None:
+    """Draw how alike the maps stay from the last layer to the first, or the button that asks it."""
+    from core.explain.attribution import similarity_over_layers
+
+    chore = shared_task(
+        (seen.network, seen.image.tobytes(), question, settings, "sanity"),
+        partial(similarity_over_layers, seen.network, seen.image, question, settings),
+    )
+    if chore.state.result is None:
+        run_chore(
+            chore,
+            "Compare at every layer",
+            "filters-why-layers",
+            doing="Making layer after layer random",
+            far=_far,
+        )
+        return
+    found = chore.state.result
+    st.plotly_chart(
+        similarity_lines(
+            found[0].layers,
+            {_NAMES[one.method]: one.correlations for one in found},
+            TEXT_COLORS.get(theme),
+        ),
+        config=CHART_CONFIG,
+        key="filters-why-lines",
+        alt="How alike the maps stay while layer after layer is made random",
+    )
+    st.caption(
+        "Rank correlation (Spearman) with the map of the learnt network: 1 is the same order of "
+        "all pixels, 0 none in common, below 0 the reverse. From left to right more layers are "
+        "random. A line that stays high belongs to a map that traces the digit. A gap: the map is "
+        "empty."
+    )
+
+
+def _far(state: TaskState[Any]) -> str:
+    return f"{state.done} of {state.total} maps" if state.total else "starting"

@@ -1,0 +1,75 @@
+"""The uploaded picture with a box around each digit, and what happens when one is put right."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import streamlit as st
+
+from core.inference.reader import DigitReading
+from core.preprocessing.mnist_format import Box
+from core.preprocessing.page.detection import FoundDigit, add_box, move_box, remove_box
+from core.utils.errors import PictureError
+from pages.widgets.components.box_editor import BoxCard, BoxEvents, picture_boxes
+from pages.widgets.predict.reading import describe_reading
+from pages.widgets.predict.source import Source, choose_digit, find_anew, is_put_right, put_right
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.warm_up import ReadyNetwork
+
+_TURN = "predict_boxes_turn"
+_REFUSED = "predict_boxes_refused"
+_KINDS = {"sure": "sure", "unsure": "unsure", "not a digit": "none"}
+
+
+def show_boxes(
+    source: Source, readings: Sequence[DigitReading], ready: ReadyNetwork, chosen: int | None
+) -> None:
+    """Draw the picture with its boxes; none, if nothing was found in it."""
+    state = st.session_state
+    found = [one.found for one in readings]
+
+    def correct(change: Callable[[], tuple[tuple[FoundDigit, ...], int]]) -> None:
+        state[_TURN] = state.get(_TURN, 0) + 1
+        try:
+            after, index = change()
+        except (PictureError, IndexError) as error:
+            state[_REFUSED] = str(error) if isinstance(error, PictureError) else ""
+            return
+        put_right(source, ready, after)
+        choose_digit(source, index)
+
+    def put(index: int, box: Box) -> None:
+        correct(partial(move_box, source.ground, found, index, box))
+
+    def draw(box: Box) -> None:
+        correct(partial(add_box, source.ground, found, box))
+
+    def drop(index: int) -> None:
+        correct(lambda: (remove_box(found, index), max(0, index - 1)))
+
+    picture_boxes(
+        source.pixels,
+        [
+            BoxCard(
+                one.found.digit.box,
+                one.text,
+                f"Digit {k + 1}: {describe_reading(one)}",
+                _KINDS[one.verdict.kind],
+            )
+            for k, one in enumerate(readings)
+        ],
+        key="predict-boxes",
+        chosen=chosen,
+        turn=state.get(_TURN, 0),
+        events=BoxEvents(partial(choose_digit, source), put, draw, drop),
+    )
+    refused = state.pop(_REFUSED, "")
+    if refused:
+        st.warning(plain(refused), icon=":material/help:")
+    if is_put_right(source):
+        st.button(
+            "Find the boxes anew",
+            icon=":material/restart_alt:",
+            type="tertiary",
+            on_click=find_anew,
+            args=(source,),
+        )

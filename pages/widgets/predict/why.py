@@ -1,0 +1,322 @@
+"""The Predict page's "why": what speaks for the answer, and who says the same.
+
+The top three, a map of the pixels, the nearest training digits, the other runs, and the run's own
+epochs. Each part is a fragment of its own: one that fails says so, and the others stay.
+
+The Predict page's map of the pixels that speak for an answer, laid over the digit.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.data import mnist
+from core.data.statistics import describe_distance, nearest_neighbors, split_of
+from core.explain.kernels import epoch_name
+from core.figures.images import Theme, attribution_overlay
+from core.figures.prediction_charts import probability_strip
+from core.figures.style import TEXT_COLORS
+from core.inference.other_runs import (
+    EpochPredictions,
+    RunPrediction,
+    calibrated_probabilities,
+    epoch_predictions,
+    is_loaded,
+    load_all,
+    other_runs,
+    run_predictions,
+)
+from core.preprocessing.mnist_format import PreparedDigit
+from core.recipes.architecture import Conv
+from core.runs.run import Network
+from core.utils.background import Report, shared_task
+from core.utils.errors import DigitscopeError
+from core.utils.text import NAMES, percent_with_small
+from pages.widgets.components.digit_grid import Cell, digit_grid
+from pages.widgets.shared.attribution_question import ABOUT, EMPTY_MAP, TITLES, choose_question
+from pages.widgets.shared.background_task import run_chore
+from pages.widgets.shared.color_legend import color_legend
+from pages.widgets.shared.markdown import plain, unbroken
+from pages.widgets.shared.navigation import pages
+from pages.widgets.shared.pictures import CHART_CONFIG
+
+if TYPE_CHECKING:
+    from core.explain.attribution import Method
+    from core.runs.run import Provenance, Run
+
+
+METHOD: Final = "predict-why-method"
+_OFFERED: Final[tuple["Method", ...]] = ("occlusion", "integrated-gradients", "grad-cam")
+_PX: Final = 300
+
+
+def why_map(pixels: NDArray[np.uint8], network: Network) -> None:
+    """Draw which pixels speak for a digit, by a method that is chosen.
+
+    Args:
+        pixels: the digit, uint8 (28, 28).
+        network: a run's, finished or as it was after an epoch.
+
+    Raises:
+        RunError: the network cannot be asked.
+        PictureError: the digit is blank.
+    """
+    st.subheader("Which pixels speak for it", anchor=False)
+    answers = calibrated_probabilities(network)(pixels[None])[0]
+    question = choose_question("predict-why", (network, pixels.tobytes()), answers)
+    method = _method(network)
+    from core.explain.attribution import explain
+
+    with st.spinner("Asking which pixels matter …", show_time=True):
+        found = explain(network, pixels, question, method)
+    first = NAMES[question.digit]
+    against = "against it" if question.other is None else f"for {NAMES[question.other]}"
+    theme: Theme = "dark" if st.context.theme.type == "dark" else "light"
+    with st.container(width=_PX):  # or as much as a phone has
+        st.image(
+            attribution_overlay(found, pixels, theme),
+            width="stretch",
+            alt=f"{TITLES[method]}: which places of the digit speak for {first}",
+        )
+    color_legend(f"red: {against}", "0", f"blue: for {first}")
+    if not found.any():
+        st.info(EMPTY_MAP)
+    st.caption(f"The line is the digit. {ABOUT[method]}")
+
+
+def _method(network: Network) -> "Method":
+    """Draw the choice of the method: occlusion first, the quickest that every network bears."""
+    rows = network.run.info.recipe.architecture.rows()
+    convolutions = any(isinstance(row.layer, Conv) for row in rows)
+    offered = [one for one in _OFFERED if convolutions or one != "grad-cam"]
+    state = st.session_state
+    if state.get(METHOD) not in offered:
+        state[METHOD] = offered[0]
+    method: Method | None = st.segmented_control(
+        "Method",
+        offered,
+        format_func=TITLES.__getitem__,
+        required=True,
+        key=METHOD,
+        persist_state="session",
+        label_visibility="collapsed",
+    )
+    return method or offered[0]
+
+
+Pixels = NDArray[np.uint8]
+Part = Callable[[Pixels, Network], None]
+NEIGHBORS: Final = 10
+_OPEN: Final = "predict_why_open"
+
+
+def why_view(digit: PreparedDigit, network: Network) -> None:
+    """Draw all that can be said of why a network answers as it does.
+
+    Args:
+        digit: what it answers on.
+        network: a run's, finished or as it was after an epoch.
+    """
+
+    def draw(part: Part) -> None:
+        st.fragment(_guarded)(part, digit.pixels, network)
+
+    draw(_top_three)
+    left, right = st.columns(2, gap="large")
+    with left:
+        draw(why_map)
+    with right:
+        draw(_neighbors)
+    left, right = st.columns(2, gap="large")
+    with left:
+        draw(_others)
+    with right:
+        draw(_epochs)
+
+
+def _guarded(part: Part, pixels: Pixels, network: Network) -> None:
+    try:
+        part(pixels, network)
+    except DigitscopeError as error:
+        st.info(plain(str(error)), icon=":material/help:")
+
+
+def _top_three(pixels: Pixels, network: Network) -> None:
+    with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
+        found = calibrated_probabilities(network)(pixels[None])[0]
+    first, second, third = (int(k) for k in np.argsort(-found)[:3])
+    sure = {k: _percent(float(found[k])) for k in (first, second, third)}
+    st.markdown(
+        f"**{plain(network.name)}** reads **{first}** with a probability of {sure[first]}; "
+        f"next come **{second}** with {sure[second]} and **{third}** with {sure[third]}."
+    )
+
+
+def _neighbors(pixels: Pixels, network: Network) -> None:
+    st.subheader("The most alike training digits", anchor=False)
+    provenance = network.run.info.provenance
+    dataset = provenance.dataset
+    if dataset not in mnist.available():
+        dataset = "mnist-sample"
+    _open_if_asked(dataset)
+    with st.spinner("Comparing it with all training digits …"):
+        found = nearest_neighbors(pixels, dataset, NEIGHBORS)
+    train = split_of(dataset, "train")
+    digit_grid(
+        train.images[[one.index for one in found]],
+        [
+            Cell(
+                one.index,
+                f"Training digit {one.index:,}, label {one.label}, distance {one.distance:.0f}",
+                str(one.label),
+            )
+            for one in found
+        ],
+        key="predict-why-neighbours",
+        on_open=_ask_to_open,
+    )
+    labels = [one.label for one in found]
+    most = max(set(labels), key=labels.count)
+    st.markdown(
+        f"**{labels.count(most)} of {len(labels)}** are labelled **{most}**. The nearest differs "
+        f"by {found[0].distance:.0f} of 255 a pixel: "
+        f"{describe_distance(dataset, found[0].distance)}."
+    )
+    st.caption(
+        f"{_whose(provenance, dataset)} Compared grey value by grey value (root mean "
+        "square), not in any layer of the network: it may find others alike. A click opens one on "
+        "the Dataset page."
+    )
+
+
+def _whose(provenance: "Provenance", dataset: str) -> str:
+    """Which training digits were compared."""
+    count = len(split_of(dataset, "train"))
+    if provenance.dataset == dataset:
+        learned = f"the run learnt from {provenance.n_train:,} of them"
+        return f"Of the {count:,} training digits of {dataset}; {learned}."
+    return (
+        f"Of the {count:,} training digits of {dataset}: those of {provenance.dataset}, from which "
+        "the run learnt, are not on this machine."
+    )
+
+
+def _ask_to_open(index: int) -> None:
+    st.session_state[_OPEN] = index
+
+
+def _open_if_asked(dataset: str) -> None:
+    """Go to the Dataset page with the digit that was clicked: a callback cannot."""
+    index = st.session_state.pop(_OPEN, None)
+    if index is not None:
+        digit = {"data": dataset, "split": "train", "index": str(index), "view": "One digit"}
+        st.switch_page(pages()["dataset"], query_params=digit)
+
+
+def _others(pixels: Pixels, network: Network) -> None:
+    st.subheader("What the other runs answer", anchor=False)
+    asked, left_out = other_runs(network.run)
+    if not asked:
+        st.caption("There is no other run with a network. Train one on the Train page.")
+        return
+    if not is_loaded(asked):
+        _offer_to_open(asked)
+        return
+    read = int(calibrated_probabilities(network)(pixels[None])[0].argmax())
+    found = run_predictions(asked, pixels)
+    answers = [one for one in found if not one.problem]
+    same = sum(one.answer == read for one in answers)
+    if answers:
+        st.markdown(f"**{same} of {len(answers)}** read **{read}** too.")
+    st.table(
+        [_row(one, read) for one in found],
+        width="content",
+        hide_index=True,
+        alt="Each other run's answer to this digit, and its mistakes on test digits",
+    )
+    for one in found:
+        if one.problem:
+            st.caption(plain(f"{one.name}: {one.problem}"))
+    more = f" {left_out:,} older runs are not asked." if left_out else ""
+    st.caption(f"How sure: calibrated by each run's own test answers, where it has some.{more}")
+
+
+def _row(one: RunPrediction, read: int) -> dict[str, str]:
+    # Those that answer otherwise stand out, and not by their look alone.
+    answer = str(one.answer) if one.answer == read else f"**{one.answer}**, not {read}"
+    return {
+        "run": plain(one.name if one.name == one.run else f"{one.name} ({one.run})"),
+        "answer": "none" if one.problem else answer,
+        "how sure": "" if one.problem else _percent(one.confidence),
+        "mistakes on test digits": one.mistakes or "not tested",
+    }
+
+
+def _offer_to_open(asked: "list[Run]") -> None:
+    """Opening them takes seconds: once for all visitors, in the background."""
+
+    def open_them(report: Report) -> None:
+        load_all(asked, report)
+
+    count = len(asked)
+    st.caption(f"{count} networks have to be opened first: some seconds, once on this server.")
+    key = ("opinions", *(Network(run) for run in asked))
+    run_chore(
+        shared_task(key, open_them),
+        "Ask the other runs",
+        "predict-why-others",
+        doing="Opening networks",
+        icon=":material/groups:",
+    )
+
+
+def _epochs(pixels: Pixels, network: Network) -> None:
+    st.subheader("How the answer came about", anchor=False)
+    run = network.run
+    if not run.epochs():
+        st.caption(f"The run “{plain(run.id)}” keeps no weights of single epochs.")
+        return
+    with st.spinner("Going through the epochs …", show_time=True):
+        found = epoch_predictions(run, pixels)
+    st.markdown(_history(found))
+    theme = st.context.theme.type or "light"
+    at = network.epoch if network.epoch in found.epochs else found.epochs[-1]
+    st.plotly_chart(
+        probability_strip(
+            ["end" if one is None else str(one) for one in found.epochs],
+            found.probabilities,
+            found.epochs.index(at),
+            None,
+            theme=theme,
+            text_color=TEXT_COLORS.get(theme),
+        ),
+        config=CHART_CONFIG,
+        key="predict-why-epochs",
+        alt="The ten probabilities of the digit after each kept epoch",
+    )
+    st.caption(
+        "The ten probabilities in percent after each epoch whose weights are kept. The frame is "
+        "the network in use; “end” is the finished one."
+    )
+
+
+def _percent(part: float) -> str:
+    """A probability, with a space at which no line breaks."""
+    return unbroken(percent_with_small(part))
+
+
+def _history(found: EpochPredictions) -> str:
+    """The answers one after the other, in a sentence."""
+    spells = found.spells()
+    if not spells:
+        return "No epoch gives numbers: the training diverged."
+    if len(spells) == 1:
+        return f"It read **{spells[0][0]}** from {epoch_name(spells[0][1])} on, without a change."
+    first, *later = (
+        f"**{digit}** from {epoch_name(epoch) if epoch else 'the finished network'} on"
+        for digit, epoch in spells
+    )
+    return f"It read {first}, then {', then '.join(later)}."

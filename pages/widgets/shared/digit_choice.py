@@ -1,0 +1,104 @@
+"""Which digits the dataset page shows, and which of its views: kept in the page's address."""
+
+import streamlit as st
+
+from core.data import mnist
+from core.data.mnist import DatasetName
+from core.data.statistics import SPLITS, SplitName, split_of
+from pages.widgets.shared import url_state
+from pages.widgets.shared.url_state import among, follow, open_view, write
+
+FACTS, BROWSE, ONE, KERNEL = "Facts", "Browse", "One digit", "Kernel"
+AUGMENT, MAP, SUSPECTS = "Augmentation", "Map", "Suspects"
+VIEWS = (FACTS, BROWSE, ONE, KERNEL, AUGMENT, MAP, SUSPECTS)
+_OF_ONE_DIGIT = (ONE, KERNEL, AUGMENT)
+DATA, SPLIT, VIEW, INDEX = "data", "split", "view", "index"
+SHOW_CHOSEN = "dataset_show_chosen"
+"""Set when the grid is to begin with the page of the digit that was open."""
+_MOST = 10**9
+"""An index that no dataset has, and that every browser can count to."""
+
+
+def choose_digits() -> tuple[DatasetName, SplitName]:
+    """Draw the choice of dataset and split, and give it."""
+    there = mnist.available()
+    follow(DATA, among(there))
+    follow(SPLIT, among(SPLITS))
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        dataset = st.segmented_control(
+            "Digits",
+            there,
+            default=None if DATA in st.session_state else there[0],
+            required=True,
+            key=DATA,
+            bind="query-params",
+            persist_state="session",
+            help="mnist: all 70,000 digits. mnist-sample: 5,000 of them, which are always there.",
+        )
+        split = st.segmented_control(
+            "Split",
+            SPLITS,
+            default=None if SPLIT in st.session_state else "test",
+            required=True,
+            key=SPLIT,
+            bind="query-params",
+            persist_state="session",
+            help="A network learns from the training digits. The test digits are kept apart, to "
+            "see how it reads what it has never seen.",
+        )
+    return dataset or there[0], split or "test"
+
+
+def choose_view() -> str:
+    """Draw the choice of the view, and give it."""
+    asked = (VIEW in st.session_state, VIEW in st.query_params)
+    if not any(asked) and INDEX in st.query_params:
+        open_view(VIEW, ONE)  # a link to a digit
+    view = url_state.choose_view(VIEW, VIEWS)
+    if view not in _OF_ONE_DIGIT and INDEX in st.query_params:
+        del st.query_params[INDEX]  # or the link would open that digit
+    return view
+
+
+def open_digit(index: int, split: SplitName | None = None) -> None:
+    """Show this digit, of the split that is chosen or another: for a callback."""
+    if split:
+        st.session_state[SPLIT] = split
+    st.session_state[INDEX] = index
+    open_view(VIEW, ONE)
+
+
+def back_to_grid() -> None:
+    """Show the grid from the next run of the script on: for a callback."""
+    open_view(VIEW, BROWSE)
+    st.session_state[SHOW_CHOSEN] = True
+
+
+def _whole(text: str) -> int | None:
+    return min(int(text), _MOST) if text.isascii() and text.isdecimal() else None
+
+
+def choose_index(dataset: str, split: SplitName) -> int | None:
+    """Draw the field for an index, and give it; None, and a sentence, if there is no such digit."""
+    last = len(split_of(dataset, split)) - 1
+    asked = follow(INDEX, _whole)
+    st.session_state.setdefault(INDEX, _whole(asked) or 0)
+    # Not bound to the address: of a bound field, Streamlit does not write what was set before the
+    # field first stood on the page, and a click on a digit is that.
+    index = st.number_input(
+        "Index",
+        min_value=0,
+        step=1,
+        key=INDEX,
+        persist_state="session",
+        width=160,
+        help=f"From 0 to {last:,}. The tutorials look at 7777 and at 0.",
+    )
+    if asked and _whole(asked) is None:
+        st.warning("The link asks for a digit that is no number: this is the one in the field.")
+    elif asked != str(index):
+        write(INDEX, str(index))
+    if index > last:
+        st.warning(f"There is no such digit here: the last one of this split is {last:,}.")
+        return None
+    return index

@@ -1,0 +1,200 @@
+"""Fine-tuning a run on the visitor's digits: asked for, watched, and what came of it."""
+
+import pandas as pd
+import streamlit as st
+
+from core.evaluation.user_digits import UserDigits, as_split
+from core.jobs import submission
+from core.runs import registry
+from core.runs.permissions import Limits, is_mine, limits, shown_name
+from core.runs.run import Metrics, Run
+from core.training import fine_tuning
+from core.training.fine_tuning import (
+    FineTuneSettings,
+    before_and_after,
+    describe_plan,
+    plan_fine_tuning,
+)
+from core.utils.errors import DigitscopeError
+from core.utils.validation import bounds
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.navigation import pages
+from pages.widgets.shared.visitor import visitor
+
+_KEY = "fine-tune"
+_RATES = (0.0001, 0.0002, 0.0005, 0.001, 0.002)
+_SHOWN = 3
+_LOOK_EVERY_S = 3.0
+_STATES = {
+    "queued": "waits for its turn",
+    "starting": "is about to begin",
+    "running": "is being trained",
+    "stopping": "is about to stop",
+    "interrupted": "was broken off, and goes on soon",
+    "finished": "is trained",
+    "stopped": "was stopped",
+    "failed": "failed",
+}
+
+
+def fine_tune_view(digits: UserDigits, run: Run | None) -> None:
+    """Draw what fine-tuning is, its settings and button, and the visitor's last ones."""
+    st.markdown("**Fine-tune a run on MNIST plus your digits**")
+    st.write(
+        "The network goes on learning from where it is, with your digits among MNIST's. Without "
+        "those it would soon forget them: a network that learns only what is new overwrites what "
+        "it knew (“catastrophic forgetting”), and rehearsing the old is the plainest remedy. The "
+        "result is a run of its own; the one that it began with stays as it is."
+    )
+    if not digits or run is None:
+        st.caption("Label some digits first: a dozen of those that are misread is a beginning.")
+    else:
+        _ask(digits, run)
+    _mine()
+
+
+def _ask(digits: UserDigits, run: Run) -> None:
+    try:
+        allowed = limits()
+        chosen = _settings(allowed)
+        found = plan_fine_tuning(run, as_split(digits), chosen, allowed)
+    except DigitscopeError as error:
+        st.warning(plain(str(error)), icon=":material/block:")
+        return
+    st.caption(plain(f"It begins with {run.id}. {describe_plan(found)}"))
+    agreed = _agreed(len(digits))
+    if st.button(
+        f"Fine-tune {plain(shown_name(run))}",
+        type="primary",
+        icon=":material/tune:",
+        disabled=not agreed,
+        key=_KEY,
+    ):
+        _submit(digits, run, chosen)
+
+
+def _settings(allowed: Limits) -> FineTuneSettings:
+    epochs, rate, share = (bounds(FineTuneSettings, name) for name in FineTuneSettings.model_fields)
+    usual = FineTuneSettings()
+    most = min(int(epochs.high), allowed.epochs)
+    with st.container(horizontal=True):
+        count = st.number_input(
+            "Epochs",
+            int(epochs.low),
+            most,
+            min(usual.epochs, most),
+            key=f"{_KEY}-epochs",
+            width=150,
+        )
+        speed = st.select_slider(
+            "Learning rate",
+            [one for one in _RATES if rate.low <= one <= rate.high],
+            usual.learning_rate,
+            format_func=lambda one: f"{one:g}",
+            key=f"{_KEY}-rate",
+            width=240,
+            help="Adam's, at its height. A larger one learns your digits faster, and forgets more.",
+        )
+        part = st.slider(
+            "Your digits, %",
+            round(100 * share.low),
+            round(100 * share.high),
+            round(100 * usual.share),
+            step=5,
+            key=f"{_KEY}-share",
+            width=240,
+            help="Of what an epoch shows. No digit comes more than "
+            f"{fine_tuning.MAX_REPEATS} times an epoch, so with few digits it is less.",
+        )
+    return FineTuneSettings(epochs=count, learning_rate=speed, share=part / 100)
+
+
+def _agreed(count: int) -> bool:
+    which = "your digit is" if count == 1 else f"all {count} of your digits are"
+    st.info(
+        "Until here your digits are in the server's memory only. A run has to keep what it is "
+        f"trained on, so {which} written into the new run's folder on this server. No page shows "
+        "them to others, and no download of the run holds them; the network that learnt from them "
+        "can be used by everybody here. They go when you delete the run: for good an hour later, "
+        "since until then that can be undone.",
+        icon=":material/save:",
+    )
+    return st.checkbox("I agree that they are written there", key=f"{_KEY}-agreed")
+
+
+def _submit(digits: UserDigits, run: Run, chosen: FineTuneSettings) -> None:
+    try:
+        submission.fine_tune(run, as_split(digits), chosen, token=visitor())
+    except DigitscopeError as error:
+        st.error(plain(str(error)), icon=":material/block:")
+
+
+def _mine() -> None:
+    """The visitor's last fine-tuned runs; drawn anew by themselves while one of them is trained."""
+    token = visitor()
+    tuned = [
+        run
+        for run in registry.list_runs()
+        if isinstance(run, Run) and run.info.provenance.fine_tuned and is_mine(run, token)
+    ]
+    last = sorted(tuned, key=lambda run: (run.info.created, run.id), reverse=True)[:_SHOWN]
+    for run in last:
+        alive = submission.job_state(run).alive
+        st.fragment(_one, run_every=_LOOK_EVERY_S if alive else None)(run, was_alive=alive)
+
+
+def _one(run: Run, *, was_alive: bool) -> None:
+    try:
+        run = registry.read_run(run.folder)  # a training changes it between two drawings
+    except DigitscopeError:
+        return  # it was deleted meanwhile, and its digits with it
+    state = submission.job_state(run)
+    with st.container(border=True):
+        place = f", number {state.place} of those that wait" if state.place else ""
+        st.markdown(f"**{plain(shown_name(run))}** {_STATES[state.name]}{place}.")
+        if run.info.error:
+            st.caption(plain(run.info.error))
+        if not state.alive:
+            before_and_after_table(run)
+        _links(run)
+    if was_alive and not state.alive:
+        st.rerun()  # it is drawn once more, and then no longer by itself
+
+
+def _links(run: Run) -> None:
+    known = pages()
+    with st.container(horizontal=True):
+        if "train" in known:
+            st.page_link(
+                known["train"],
+                label="Watch how it learns",
+                icon=":material/show_chart:",
+                query_params={"training": run.id},
+            )
+        if "predict" in known and run.info.metrics:
+            st.page_link(
+                known["predict"],
+                label="Draw with it",
+                icon=":material/draw:",
+                query_params={"run": run.id},
+            )
+
+
+def before_and_after_table(run: Run) -> None:
+    """Draw how the parent and the fine-tuned run do on old and on new digits; else nothing."""
+    rows = before_and_after(run.info)
+    if not rows:
+        return
+    table = pd.DataFrame(
+        [(row.digits, _wrong(row.before), _wrong(row.after)) for row in rows],
+        columns=["Digits", "Wrong before", "Wrong after"],
+    )
+    st.dataframe(table, hide_index=True)
+    st.caption(
+        "Before: the run that it began with. Of the digits that it was trained on, it should know "
+        "all; those held out say whether it reads your hand better."
+    )
+
+
+def _wrong(found: Metrics | None) -> str:
+    return "not tested" if found is None else f"{found.wrong:,} of {found.n:,}"

@@ -1,0 +1,38 @@
+"""A thread of the server that looks after the queue of trainings, whoever is on which page."""
+
+import logging
+import threading
+import time
+
+import streamlit as st
+
+from core.jobs import scheduler
+from core.runs.housekeeping import empty_trash
+from core.utils.errors import DigitscopeError
+
+EVERY_S = 2.0
+
+
+@st.cache_resource(show_spinner=False)
+def keep_trainings_going() -> threading.Thread:
+    """Start the thread, once per server.
+
+    A training starts the next one itself, so this matters when one was killed, or the server was
+    down meanwhile.
+    """
+    thread = threading.Thread(target=_keep_ticking, daemon=True, name="trainings")
+    thread.start()
+    return thread
+
+
+def _keep_ticking() -> None:
+    while True:
+        try:
+            scheduler.tick()
+            empty_trash()
+        except DigitscopeError as error:
+            # The page says it when a visitor trains; this is for who runs the server.
+            logging.getLogger(__name__).warning("looking after trainings: %s", error)
+        except Exception:  # without this thread, nothing that was killed would ever go on
+            logging.getLogger(__name__).exception("looking after trainings")
+        time.sleep(EVERY_S)

@@ -1,0 +1,131 @@
+"""Two to four runs side by side: accuracies on the same digits, curves, settings that differ."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from core.data.mnist import TEST_DIGITS, DatasetName
+from core.evaluation.comparison import (
+    accuracy_intervals,
+    differences,
+    differing_settings,
+    have_same_test_digits,
+)
+from core.export.run_report import describe_result
+from core.figures.comparison_charts import accuracy_intervals_chart, learning_curves
+from core.figures.style import TEXT_COLORS
+from core.runs.permissions import shown_name
+from core.runs.run import Run
+from core.utils.errors import RunError
+from pages.widgets.shared.markdown import plain
+
+CHART_CONFIG = {"displaylogo": False}
+_LONGEST = 28
+
+
+def run_compare(runs: Sequence[Run]) -> None:
+    """Draw the comparison of two to four runs."""
+    names = _names(runs)
+    st.subheader("Side by side", anchor=False)
+    _accuracies(runs, names)
+    _curves(runs, names)
+    _settings(runs, names)
+
+
+def _accuracies(runs: Sequence[Run], names: Sequence[str]) -> None:
+    st.markdown("**Accuracy**")
+    dataset = have_same_test_digits(runs)
+    if dataset is None:
+        st.info("These runs were not all tested on the same digits, so their figures say nothing.")
+        return
+    found = accuracy_intervals(runs, dataset)
+    points = {
+        name: (each.metrics.accuracy, each.low, each.high)
+        for name, each in zip(names, found, strict=True)
+    }
+    st.plotly_chart(
+        accuracy_intervals_chart(points, _text_color()),
+        config=CHART_CONFIG,
+        key="compared-intervals",
+        alt=f"The accuracy of each run on {TEST_DIGITS[dataset]}, with its 95 % interval",
+    )
+    st.markdown(
+        "\n".join(
+            f"- {plain(name)}: {describe_result(dataset, each.metrics)}"
+            for name, each in zip(names, found, strict=True)
+        )
+    )
+    _luck(runs, names, dataset)
+
+
+def _luck(runs: Sequence[Run], names: Sequence[str], dataset: DatasetName) -> None:
+    answers = [run.predictions(dataset) for run in runs]
+    stored = [answer for answer in answers if answer is not None]
+    try:
+        pairs = differences(stored) if len(stored) == len(runs) else []
+    except ValueError:
+        pairs = []
+    if not pairs:
+        st.caption("Not all answers to these digits are stored, so luck cannot be judged.")
+        return
+    st.markdown("\n".join(f"- {plain(pair.sentence(names))}" for pair in pairs))
+    among = f" With {len(pairs)} pairs, that is 5 % divided by {len(pairs)}." * (len(pairs) > 1)
+    st.caption(
+        "McNemar's exact test on the same digits; a difference is called more than chance below "
+        f"{100 * pairs[0].level:.2g} %.{among} It speaks of these networks, not of their recipes: "
+        "another seed alone would move the figures."
+    )
+
+
+def _curves(runs: Sequence[Run], names: Sequence[str]) -> None:
+    st.markdown("**Validation loss and accuracy by epoch**")
+    drawn: dict[str, pd.DataFrame] = {}
+    for run, name in zip(runs, names, strict=True):
+        try:
+            history = run.history()
+        except RunError as error:
+            st.caption(plain(str(error)))
+            continue
+        if "val_loss" in history and history["val_loss"].notna().any():
+            drawn[name] = history
+        else:
+            st.caption(f"{plain(name)} was trained without validation digits: it has no curve.")
+    if drawn:
+        st.plotly_chart(
+            learning_curves(drawn, _text_color()),
+            config=CHART_CONFIG,
+            key="compared-curves",
+            alt="Validation loss and validation accuracy of each run by epoch",
+        )
+        st.caption(
+            "Each run is measured on its own validation digits and by its own loss, which label "
+            "smoothing raises: compare how the curves move rather than their heights."
+        )
+
+
+def _settings(runs: Sequence[Run], names: Sequence[str]) -> None:
+    st.markdown("**Settings that differ**")
+    rows = differing_settings([run.info.recipe for run in runs])
+    if not rows:
+        st.write("None: these recipes are the same.")
+        return
+    table = pd.DataFrame([row.values for row in rows], columns=list(names))
+    table.insert(0, "Setting", [row.name for row in rows], allow_duplicates=True)
+    st.dataframe(
+        table,
+        hide_index=True,
+        column_config={"Setting": st.column_config.TextColumn(pinned=True)},
+        alt="The settings in which the runs differ",
+    )
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    """Short names, each another one: they head columns and stand in charts."""
+    names = [shown_name(run) for run in runs]
+    short = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in names]
+    return short if len(set(short)) == len(short) else [run.id for run in runs]
+
+
+def _text_color() -> str | None:
+    return TEXT_COLORS.get(st.context.theme.type or "")

@@ -1,0 +1,214 @@
+"""The list of runs: filter and sort it, tick one to do something with it, more to compare them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from core.data.mnist import DATASETS
+from core.export.run_report import run_zip
+from core.runs import registry
+from core.runs.housekeeping import is_busy
+from core.runs.permissions import Limits
+from core.runs.run import BrokenRun, Run
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.run_picker import NO_RUN
+from pages.widgets.train.run_actions import (
+    damaged_actions,
+    just_deleted,
+    run_actions,
+    show_notice,
+    tell,
+)
+from pages.widgets.train.run_comparison import run_compare
+from pages.widgets.train.run_rows import (
+    DAMAGED,
+    STATUSES,
+    WHOSE,
+    Row,
+    Wanted,
+    rows_of,
+    status_in_words,
+    table_of,
+)
+
+TABLE = "runs_table"
+MOST_COMPARED = 4
+_DRAWN = "runs_drawn"
+
+
+def run_table(
+    token: str,
+    allowed: Limits,
+    *,
+    in_words: Callable[[Run], str] = status_in_words,
+    busy: Callable[[Run], bool] = is_busy,
+    zipped: Callable[[Run], bytes] = run_zip,
+) -> None:
+    """Draw the list for the visitor with this token, and below it what fits the choice made there.
+
+    `in_words` tells how a run's training stands, `busy` whether it has to be stopped before it can
+    be deleted, `zipped` makes what is downloaded.
+    """
+    rows = rows_of(registry.list_runs(), token, allowed, in_words)
+    chosen = _chosen_before(rows)
+    show_notice(token)
+    if not rows:
+        st.info(NO_RUN)
+        return
+    wanted = _wanted()
+    shown = [row for row in rows if wanted.lets(row)]
+    if not shown:
+        st.info("No run fits this filter. Loosen it to see more.", icon=":material/filter_alt:")
+        return
+    # This line also keeps the table's own buttons, which float above it, off the filter's.
+    st.caption(
+        f"{len(shown)} of {len(rows)} runs" if len(shown) < len(rows) else f"{len(rows)} runs"
+    )
+    ticked = _table(shown, chosen)
+    _damaged([row for row in shown if isinstance(row.run, BrokenRun)])
+    _what_fits(ticked, token, allowed, busy, zipped)
+
+
+def _wanted() -> Wanted:
+    """The filter's row."""
+    with st.container(horizontal=True):
+        text = st.text_input(
+            "Search",
+            placeholder="name or preset",
+            icon=":material/search:",
+            width=200,
+            key="runs_text",
+            persist_state="session",
+        )
+        dataset = st.selectbox(
+            "Dataset",
+            ["", *DATASETS],
+            format_func=lambda name: name or "all",
+            width=120,
+            key="runs_dataset",
+            persist_state="session",
+        )
+        kind = st.selectbox(
+            "Status",
+            ["", *STATUSES.values(), DAMAGED],
+            format_func=lambda name: name or "all",
+            width=120,
+            key="runs_kind",
+            persist_state="session",
+        )
+        whose = st.segmented_control(
+            "Whose",
+            WHOSE,
+            default=WHOSE[0],
+            required=True,
+            key="runs_whose",
+            persist_state="session",
+        )
+    return Wanted(text or "", dataset, kind, whose)
+
+
+def _chosen_before(rows: Sequence[Row]) -> list[Path]:
+    """The folders of the rows that are ticked, by the list as the visitor saw it.
+
+    Rows are ticked by their number, and the list may have changed since it was drawn.
+    """
+    if TABLE not in st.session_state:
+        return []
+    drawn: list[Path] = st.session_state.get(_DRAWN, [])
+    ticked = [drawn[k] for k in st.session_state[TABLE]["selection"]["rows"] if k < len(drawn)]
+    there = {row.folder for row in rows}
+    deleted = just_deleted()
+    for folder in ticked:
+        if folder not in there and not (deleted and deleted.home == folder):
+            tell(
+                f"The run {folder.name!r} is no longer there: it was deleted, perhaps in another "
+                "tab.",
+                fault=True,
+            )
+    return [folder for folder in ticked if folder in there]
+
+
+def _table(rows: Sequence[Row], chosen: Sequence[Path]) -> list[Row]:
+    """Draw the table with these rows ticked, and give those that are."""
+    folders = [row.folder for row in rows]
+    if st.session_state.get(_DRAWN) != folders:
+        ticked = [folders.index(folder) for folder in chosen if folder in folders]
+        st.session_state[TABLE] = {"selection": {"rows": ticked, "columns": [], "cells": []}}
+        st.session_state[_DRAWN] = folders
+    state = st.dataframe(
+        table_of(rows),
+        hide_index=True,
+        key=TABLE,
+        on_select="rerun",
+        selection_mode="multi-row",
+        placeholder="–",
+        column_config=_columns(),
+        alt="The runs with their results",
+    )
+    return [rows[k] for k in state["selection"]["rows"] if k < len(rows)]
+
+
+def _columns() -> dict[str, Any]:
+    """How the columns look; what is asked for most stands first, for narrow windows."""
+    column = st.column_config
+    return {
+        "name": column.TextColumn("Name", pinned=True, width=115),
+        "accuracy": column.NumberColumn(
+            "Accuracy",
+            format="%.2f %%",
+            width=72,
+            help="On MNIST's test digits, else on the sample's",
+        ),
+        "errors": column.TextColumn(
+            "Errors",
+            alignment="right",
+            width=100,
+            help="* : some of these digits were among those it was trained on",
+        ),
+        "status": column.TextColumn(
+            "Status", width=120, help="How its training ended, or how many epochs are done"
+        ),
+        "dataset": column.TextColumn("Dataset", width=74, help="What it was trained on"),
+        "parameters": column.NumberColumn("Parameters", format="localized", width=84),
+        "seconds": column.NumberColumn(
+            "Time", format="%d s", width=58, help="Of training, in seconds"
+        ),
+        "date": column.DatetimeColumn(
+            "Date", format="D MMM HH:mm", timezone=st.context.timezone, width=92
+        ),
+        "whose": column.TextColumn("Whose", width=72),
+        "preset": column.TextColumn("Preset", help="The preset or run that its recipe came from"),
+    }
+
+
+def _damaged(rows: Sequence[Row]) -> None:
+    if rows:
+        with st.expander(f"{len(rows)} damaged", icon=":material/broken_image:"):
+            for row in rows:
+                if isinstance(row.run, BrokenRun):
+                    st.write(plain(row.run.problem))
+
+
+def _what_fits(
+    chosen: Sequence[Row],
+    token: str,
+    allowed: Limits,
+    busy: Callable[[Run], bool],
+    zipped: Callable[[Run], bytes],
+) -> None:
+    usable = [row.run for row in chosen if isinstance(row.run, Run)]
+    for row in chosen:
+        if isinstance(row.run, BrokenRun):
+            damaged_actions(row.run, token, allowed, busy)
+    if len(usable) == 1:
+        run_actions(usable[0], token, allowed, busy, zipped)
+    elif len(usable) > MOST_COMPARED:
+        st.info(
+            f"Two to {MOST_COMPARED} runs can be compared, {len(usable)} are ticked: untick some."
+        )
+    elif usable:
+        run_compare(usable)
+    elif not chosen:
+        st.caption("Tick a run to do something with it, or two to four to compare them.")

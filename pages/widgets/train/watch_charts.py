@@ -1,0 +1,42 @@
+"""How a visitor wants the curves of a training drawn."""
+
+import streamlit as st
+
+from core.jobs.live_view import MAX_COMPARED, DrawnState
+from core.runs import registry
+from core.runs.permissions import shown_name
+from core.runs.run import Run
+
+
+def chart_options(run: Run) -> DrawnState:
+    """Let the visitor choose how the curves are drawn."""
+    others = _others(run)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        log = st.toggle("Logarithmic loss", key="watch-log", persist_state="session")
+        zoom = st.toggle("Top of the accuracy", key="watch-zoom", persist_state="session")
+        smooth = st.toggle(
+            "Smooth",
+            key="watch-smooth",
+            persist_state="session",
+            help="Average the thin line over a twentieth of its points. It is easier to follow, "
+            "and hides how much single batches differ.",
+        )
+    compare = st.multiselect(
+        "Compare with",
+        list(others),
+        format_func=lambda name: shown_name(others[name]) if name in others else name,
+        max_selections=MAX_COMPARED,
+        placeholder="Lay up to two other runs underneath",
+        key=f"watch-compare-{run.id}",
+        label_visibility="collapsed",
+    )
+    return DrawnState(log, zoom, smooth, tuple(others[name] for name in compare if name in others))
+
+
+def _others(run: Run) -> dict[str, Run]:
+    """By their ids, the runs that have epochs to show, the newest first."""
+    found = [
+        other for other in registry.list_runs() if isinstance(other, Run) and other.id != run.id
+    ]
+    shown = sorted(found, key=lambda other: other.info.created, reverse=True)
+    return {other.id: other for other in shown if (other.folder / "history.csv").exists()}

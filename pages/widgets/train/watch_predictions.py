@@ -1,0 +1,103 @@
+"""What changes with every epoch: the first layer's kernels, hard digits, frequent mistakes."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from core.data import mnist
+from core.explain.kernels import KernelArray, color_limit, first_layer_kernels
+from core.figures.html import cards_html
+from core.figures.images import kernel_grid
+from core.jobs.live_run import followed_run
+from core.runs import registry
+from core.runs.messages import Looked
+from core.runs.permissions import read_card
+from core.runs.run import Run, epoch_file
+from core.utils.errors import DigitscopeError
+
+KERNEL_COLUMNS = 8
+UNIT_COLUMNS = 5
+LARGE_KERNEL = 8
+
+
+def answers(run: Run, *, live: bool) -> None:
+    """Draw what the network is after its last epoch; nothing before its first.
+
+    `live`: a process trains it now.
+    """
+    told = followed_run(run)
+    kept = run.epochs()
+    if not kept and not told.looked:
+        return
+    left, right = st.columns([5, 6], gap="large")
+    with left:
+        _kernels(run, kept)
+    with right:
+        if told.looked:
+            # A process that goes on with a run is seconds later as far as that run was.
+            begun = told.started and told.started.time >= read_card(run.folder).started_at
+            _hard_digits(told.looked, live=live and bool(begun))
+
+
+def _kernels(run: Run, kept: list[int]) -> None:
+    st.markdown("**What the first layer looks for**")
+    if not kept:
+        st.caption("Its weights are shown after the first epoch.")
+        return
+    shown = kept[-2:]
+    try:
+        kernels = [_first_layer(run.folder, epoch, _stamp(run, epoch)) for epoch in shown]
+    except DigitscopeError as error:
+        st.caption(str(error))
+        return
+    end = color_limit(*kernels)
+    theme: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
+    for epoch, layer in zip(shown, kernels, strict=True):
+        large = layer.shape[0] > LARGE_KERNEL
+        picture = kernel_grid(
+            layer,
+            UNIT_COLUMNS if large else KERNEL_COLUMNS,
+            end=end,
+            zoom=2 if large else 10,
+            theme=theme,
+        )
+        st.image(picture, caption=f"After epoch {epoch}", alt=f"First-layer weights, epoch {epoch}")
+    st.caption("Blue weights ask for ink, red ones for none; the colours mean the same in both.")
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def _first_layer(folder: Path, epoch: int, stamp: int) -> KernelArray:  # noqa: ARG001 - part of the key
+    run = registry.read_run(folder)
+    return first_layer_kernels(run.epoch_weights(epoch), run.info.recipe)
+
+
+def _stamp(run: Run, epoch: int) -> int:
+    """An epoch that was broken off is written anew when it is whole."""
+    try:
+        return epoch_file(run.folder, epoch).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _hard_digits(looked: Looked, *, live: bool) -> None:
+    when = "now" if live else f"after epoch {looked.epoch}"
+    st.markdown(f"**Hard digits, and what it reads {when}**")
+    test = mnist.load("mnist-sample").test
+    chosen = np.asarray(looked.digits)
+    images: NDArray[np.uint8] = test.images[chosen]
+    labels = test.labels[chosen].tolist()
+    st.html(cards_html(images, labels, looked.answers, looked.confidences))
+    right = sum(a == b for a, b in zip(labels, looked.answers, strict=True))
+    st.caption(
+        f"{right} of {len(labels)} read rightly: the test digits that our shipped networks find "
+        f"hardest. Of the sample's {looked.n:,} test digits, {looked.wrong} are wrong after epoch "
+        f"{looked.epoch}."
+    )
+    if looked.confusions:
+        worst = ", ".join(
+            f"{truth} read as {answer} ({often}×)" for truth, answer, often in looked.confusions
+        )
+        st.markdown(f"**Most frequent mistakes:** {worst}")

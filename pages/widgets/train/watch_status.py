@@ -1,0 +1,74 @@
+"""What is to be said of a training: where it is, what may be done with it, how it ended."""
+
+import streamlit as st
+
+from core.data.mnist import TEST_DIGITS
+from core.jobs.live_run import LiveRun, followed_run
+from core.jobs.live_view import compared_runs, is_waiting
+from core.jobs.submission import JobState
+from core.runs.permissions import Limits, may_manage
+from core.runs.run import Run
+from core.utils.text import duration
+from pages.widgets.shared.markdown import plain
+from pages.widgets.train.watch_controls import controls, out_of_queue
+
+
+def steering(run: Run, state: JobState, token: str, allowed: Limits) -> None:
+    """Draw what this visitor may do with the training while it goes on."""
+    mine = may_manage(run, token, allowed)
+    if state.name == "queued" and mine:
+        out_of_queue(run, token)
+    if state.name in {"starting", "running", "interrupted"}:
+        if mine:
+            controls(run, followed_run(run), token)
+        else:
+            st.caption("You are watching: the browser that started this training controls it.")
+
+
+def standing(run: Run, state: JobState) -> None:
+    """Draw where the training is, if no process works at it."""
+    if state.name == "queued":
+        words = f"{is_waiting(run, state)} You may leave this page: it begins by itself."
+        st.info(words, icon=":material/hourglass:")
+    elif state.name == "interrupted":
+        st.warning(
+            "Its process ended unexpectedly. It goes on from where it was last saved in a moment.",
+            icon=":material/restart_alt:",
+        )
+    elif not state.alive:
+        _ended(run, state, followed_run(run))
+
+
+def _ended(run: Run, state: JobState, live: LiveRun) -> None:
+    info = run.info
+    if info.ended_by == "diverged":
+        said = compared_runs(run, state, live)
+        untested = "" if info.metrics else " It was not tested."
+        words = f"**{plain(said.headline)}**{untested} {plain(said.advice)}"
+        st.error(words, icon=":material/error:")
+        return
+    figure = info.headline()
+    how = {
+        "last epoch": "Finished: all epochs are done.",
+        "early stopping": "Finished by early stopping: the validation loss got no better.",
+        "by hand": "Stopped by hand; what was learnt until then is kept.",
+        "time limit": "Stopped by this server's time limit; what was learnt until then is kept.",
+        "pause limit": "Stopped because it was paused for too long; what was learnt is kept.",
+        "fault": "Broken off.",
+    }.get(info.ended_by, f"Training is {info.status}.")
+    best = (
+        f" The weights of epoch {info.best_epoch}, the best one, were kept."
+        if info.best_epoch
+        else ""
+    )
+    if info.error:
+        st.error(f"{how} {plain(info.error)}", icon=":material/error:")
+    elif figure:
+        seen = "" if figure[1].held_out else " (some of these digits were trained on)"
+        st.success(
+            f"{how}{best} **{figure[1]}** of {TEST_DIGITS[figure[0]]}{seen}, "
+            f"trained in {duration(info.seconds)}.",
+            icon=":material/check_circle:",
+        )
+    else:
+        st.info(f"{how}{best}")

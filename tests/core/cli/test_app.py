@@ -1,0 +1,323 @@
+"""The command line: in a process of its own where that matters, else (quicker) in this one."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from core import ROOT
+from core.__main__ import main
+from core.cli import console, predict
+from core.recipes.presets import preset_recipe
+from core.runs import predictions
+from core.runs.run import Metrics, Run
+from core.runs.writer import RunWriter
+from tests.conftest import dense_recipe, provenance
+
+# Nobody, root neither, can make a folder below a file: what is missing cannot be downloaded.
+NO_DOWNLOAD = str(ROOT / "LICENSE" / "keras")
+OPTIONS = ("--dataset", "mnist-sample", "--epochs", "1", "--seed", "3")
+NOBODY_LISTENS = "http://127.0.0.1:9"
+
+
+def settings(**changes: str) -> dict[str, str]:
+    """An environment without the full MNIST, unless the changes name it."""
+    # Unbuffered output would meet a full disk at once, and not when Python ends.
+    dropped = {"MNIST_NPZ", "PYTHONUNBUFFERED"}
+    kept = {key: value for key, value in os.environ.items() if key not in dropped}
+    return {**kept, "KERAS_HOME": NO_DOWNLOAD, "COLUMNS": "200", **changes}
+
+
+def core(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m core ...` as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "core", *arguments],
+        cwd=ROOT,
+        env=settings(**environment),
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and its exit status."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+Here = Callable[..., Said]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
+    """Run a command in this process, in which TensorFlow may not be asked for."""
+    monkeypatch.delenv("MNIST_NPZ", raising=False)
+    monkeypatch.setenv("KERAS_HOME", NO_DOWNLOAD)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console, "quiet_tensorflow", lambda: pytest.fail("wants TensorFlow"))
+
+    def call(*arguments: str) -> Said:
+        status = main(arguments)
+        return Said(status, *capsys.readouterr())
+
+    return call
+
+
+class Sure:
+    """In place of a network: every digit is a seven."""
+
+    def probabilities(self, images: Any) -> Any:
+        return np.tile(np.eye(10, dtype=np.float32)[7], (len(images), 1))
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
+    """The runs whose network was asked for; `Sure` answers in its place."""
+    asked: list[Run] = []
+
+    def load(run: Run, epoch: int | None) -> Sure:
+        asked.append(run)
+        return Sure()
+
+    monkeypatch.setattr(console, "load_network", load)
+    return asked
+
+
+def is_one_sentence(text: str) -> bool:
+    return len(text.strip().splitlines()) == 1 and "Traceback" not in text
+
+
+def draw_seven(folder: Path) -> Path:
+    picture = Image.new("L", (200, 160), 255)
+    ImageDraw.Draw(picture).line([(70, 30), (130, 30), (95, 140)], fill=0, width=12)
+    picture.save(folder / "seven.png")
+    return folder / "seven.png"
+
+
+@pytest.fixture
+def seven(tmp_path: Path) -> Path:
+    return draw_seven(tmp_path)
+
+
+@pytest.mark.parametrize("command", ["", "datasets", "download", "train", "evaluate", "predict"])
+def test_every_command_explains_itself(command: str, here: Here) -> None:
+    done = here(*filter(None, [command]), "--help")
+    assert done.returncode == 0
+    assert "Usage: python -m core" in done.stdout
+
+
+def test_no_command_at_all_shows_the_help() -> None:
+    done = core()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Usage: python -m core" in done.stdout
+
+
+def test_datasets_say_what_is_at_hand(here: Here) -> None:
+    rows = [json.loads(line) for line in here("datasets", "--json").stdout.splitlines()]
+    assert rows == [
+        {"dataset": "mnist", "available": False},
+        {"dataset": "mnist-sample", "available": True, "train": 4000, "test": 1000},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["evaluate", "nobody"], "nobody"),
+        (["predict", "--run", "nobody", "x.png"], "nobody"),
+        (["evaluate", "fast", "--dataset", "letters"], "letters"),
+        (["evaluate", "fast", "--dataset", "mnist"], "set KERAS_HOME"),
+        (["train", "--preset", "fast"], "set KERAS_HOME"),
+        (["train", "--preset", "fast", "--out", "runs/My run"], "No run can be called 'My run'"),
+        (["evaluate", "models/nobody"], "models/nobody"),
+        (["train", "--preset", "nobody"], "The presets are"),
+        (["train", "--preset", "fast", "--epochs", "51"], "epochs is 51"),
+        (["train", "--preset", "fast", "--epochs", "many"], "--epochs"),
+        (["train", "--preset", "fast", "--dataset", "letters"], "letters"),
+        (["train"], "either --preset NAME or --recipe FILE"),
+        (["train", "--preset", "fast", "--recipe", "x.json"], "either --preset NAME"),
+        (["train", "--recipe", "nowhere.json"], "nowhere.json"),
+        (["train", "--recipe", "LICENSE"], "The recipe cannot be used"),
+        (["continue", "nobody"], "nobody"),
+        (["continue", "best", "--epochs", "20"], "Train it again"),
+        (["dance"], "dance"),
+        (["predict"], "files"),
+    ],
+)
+def test_a_fault_is_one_sentence_on_stderr_and_status_1(
+    arguments: list[str], expected: str, here: Here
+) -> None:
+    done = here(*arguments)
+    assert done.returncode == 1
+    assert is_one_sentence(done.stderr), done.stderr
+    assert expected in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_fault_is_one_sentence_in_a_process_of_its_own_too() -> None:
+    done = core("evaluate", "nobody")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert is_one_sentence(done.stderr)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["download"], ["train", "--preset", "fast"], ["evaluate", "fast", "--dataset", "mnist"]],
+)
+def test_missing_mnist_is_fetched_where_it_is_needed(
+    arguments: list[str], here: Here, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    for name in ("HTTPS_PROXY", "https_proxy"):
+        monkeypatch.setenv(name, NOBODY_LISTENS)
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    done = here(*arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert is_one_sentence(done.stderr)
+    assert "could not be downloaded from storage.googleapis.com" in done.stderr
+
+
+def test_evaluate_without_a_dataset_takes_what_is_at_hand(here: Here, loaded: list[Run]) -> None:
+    done = here("evaluate", "fast", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    # A hundred of the sample's thousand test digits are sevens.
+    assert (found["dataset"], found["n"]) == ("mnist-sample", 1000)
+    assert found["accuracy"] == pytest.approx(0.1)
+
+
+def test_a_run_is_also_called_by_the_path_of_its_folder(
+    here: Here, loaded: list[Run], tmp_path: Path, seven: Path
+) -> None:
+    folder = RunWriter(tmp_path / "mine", dense_recipe(), provenance()).folder
+    done = here("predict", "--run", str(folder), str(seven))
+    assert (done.returncode, done.stdout) == (0, f"{seven}: 7 (100 % sure)\n")
+    assert [run.folder for run in loaded] == [folder]
+
+
+def test_a_fault_names_the_folder_here(here: Here, tmp_path: Path) -> None:
+    folder = RunWriter(tmp_path / "mine", dense_recipe(), provenance()).folder
+    done = here("evaluate", str(folder))
+    assert "'mine' has no readable model.keras" in done.stderr
+    assert str(folder) in done.stderr
+    assert is_one_sentence(done.stderr)
+
+
+def test_json_has_null_for_what_is_not_finite(
+    here: Here, loaded: list[Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worst = Metrics(n=1000, wrong=900, loss=float("nan"), held_out=True)
+    monkeypatch.setattr(predictions, "score_predictions", lambda answers, held_out: worst)
+    assert json.loads(here("evaluate", "fast", "--json").stdout)["loss"] is None
+    digit = predict.ReadDigit(7, float("inf"), [float("nan")] * 10, (0, 0, 1, 1), 0, 0, "sure", 1.0)
+    monkeypatch.setattr(predict, "read_picture", lambda file, reader: [digit])
+    (read,) = json.loads(here("predict", "--json", "x.png").stdout)["digits"]
+    assert read["confidence"] is None
+    assert read["probabilities"] == [None] * 10
+
+
+# Each process pays for TensorFlow's import: what a command does in one of its own, `train` shows.
+IN_A_ROW = """
+import contextlib, io, json, sys
+from core.__main__ import main
+
+said = []
+for arguments in json.loads(sys.argv[1]):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        status = main(arguments)
+    said.append((status, out.getvalue(), err.getvalue()))
+print(json.dumps(said))
+"""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What was said when a run `mine` was trained, continued, asked; and other commands with it."""
+
+    runs: Path
+    train: subprocess.CompletedProcess[str]
+    more: Said
+    predict: Said
+    evaluate: Said
+    unwritable: Said
+
+
+@pytest.fixture(scope="module")
+def mine(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    folder = tmp_path_factory.mktemp("commands")
+    own = {"DIGITSCOPE_RUNS": str(folder / "runs")}
+    recipe = folder / "recipe.json"
+    recipe.write_text(preset_recipe("purawr").recipe.to_json())
+    done = core(
+        "train", "--recipe", str(recipe), *OPTIONS, "--out", str(folder / "runs" / "mine"), **own
+    )
+    # Root may write anywhere, but nobody can make a folder inside a file.
+    (folder / "file").write_text("in the way")
+    commands = [
+        ["continue", "mine", "--epochs", "2"],
+        ["predict", "--run", "mine", str(draw_seven(folder))],
+        ["evaluate", "fast", "--dataset", "mnist-sample", "--json"],
+        ["train", "--preset", "purawr", *OPTIONS, "--out", str(folder / "file" / "run")],
+    ]
+    row = subprocess.run(
+        [sys.executable, "-c", IN_A_ROW, json.dumps(commands)],
+        cwd=ROOT,
+        env=settings(**own),
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=110,
+        check=True,
+    )
+    return Trained(folder / "runs", done, *(Said(*said) for said in json.loads(row.stdout)))
+
+
+def test_an_unwritable_output_folder_is_a_sentence(mine: Trained) -> None:
+    assert mine.unwritable.returncode == 1
+    assert str(mine.runs.parent / "file" / "run") in mine.unwritable.stderr
+    assert "Traceback" not in mine.unwritable.stderr
+
+
+def test_evaluate_counts_like_the_stored_answers(mine: Trained) -> None:
+    assert mine.evaluate.returncode == 0
+    found = json.loads(mine.evaluate.stdout)
+    stored = json.loads((ROOT / "models" / "fast" / "run.json").read_text())
+    wrong = stored["metrics"]["mnist-sample"]["wrong"]
+    assert found["run"] == "fast"
+    assert found["n"] == 1000
+    assert found["accuracy"] == pytest.approx(1 - wrong / 1000)
+    assert found["held_out"] is True
+
+
+def test_train_makes_a_run_that_the_other_commands_can_use(
+    here: Here, mine: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITSCOPE_RUNS", str(mine.runs))
+    assert mine.train.returncode == 0, mine.train.stderr
+    assert "42,310" in mine.train.stdout
+    assert "wrong of 1,000" in mine.train.stdout
+    assert "mine" in here("runs").stdout
+    assert mine.more.returncode == 0, mine.more.stderr
+    assert "epoch 2:" in mine.more.stderr
+    assert "epoch 1:" not in mine.more.stderr
+    twice = here("continue", "mine")
+    assert (twice.returncode, is_one_sentence(twice.stderr)) == (1, True)
+    assert "2 epochs already" in twice.stderr
+    assert mine.predict.returncode == 0
+    again = here("train", "--preset", "purawr", *OPTIONS, "--out", str(mine.runs / "mine"))
+    assert again.returncode == 1
+    assert "there already" in again.stderr

@@ -1,0 +1,123 @@
+"""A map's share of the decision, judged by a network that was built without it."""
+
+import numpy as np
+import pytest
+
+from core.data import mnist
+from core.explain import activations
+from core.explain.feature_maps import MEAN_DIGITS, ablate_maps, activation_of_zero, mean_activations
+from core.inference.predictor import load_model, load_predictor
+from core.runs import registry
+from tests.helpers.networks import network_of
+
+IMAGES = mnist.load("mnist-sample").test.images
+
+
+@pytest.mark.parametrize(("run", "layer"), [("yalcin", "conv_1"), ("purawr", "dense_2")])
+def test_zero_is_a_network_whose_next_weights_of_that_map_are_zero(run: str, layer: str) -> None:
+    image = IMAGES[11]
+    found = ablate_maps(network_of(run), image, layer, "zero")
+    assert found.whole == pytest.approx(
+        load_predictor(network_of(run)).probabilities(image[None])[0], abs=1e-6
+    )
+    model = load_model(registry.find_run(run))
+    after = next(
+        one
+        for one in model.layers[
+            activations.load_layer_model(network_of(run)).names.index(layer) + 1 :
+        ]
+        if one.get_weights()
+    )
+    kernel, bias = after.get_weights()
+    maps = found.without.shape[0]
+    for number in (0, maps // 2, maps - 1):
+        cut = kernel.copy()
+        # Flatten lays the channels side by side: those of a map are every `maps`th input.
+        cut[number::maps] = 0
+        after.set_weights([cut, bias])
+        logits = cut_logits(model, run, image)
+        expected = np.exp(logits - logits.max())
+        assert found.without[number] == pytest.approx(expected / expected.sum(), abs=1e-5)
+
+
+def cut_logits(model, run: str, image: np.ndarray) -> np.ndarray:
+    values = activations.load_layer_model(network_of(run)).inputs(image[None])
+    for layer in model.layers[:-1]:
+        values = layer(values, training=False)
+    kernel, bias = model.layers[-1].get_weights()
+    return (np.asarray(values, np.float64) @ kernel + bias)[0]
+
+
+def test_all_maps_in_batches_are_as_each_alone() -> None:
+    # 128 maps: more than are worked out at once.
+    image = IMAGES[5]
+    opened, found = (
+        activations.load_layer_model(network_of("best")),
+        ablate_maps(network_of("best"), image, "activation_6", "mean"),
+    )
+    values = opened.outputs(image[None])["activation_6"]
+    means = opened.outputs(IMAGES[::5])["activation_6"].mean(axis=0, dtype=np.float64)
+    assert len(IMAGES[::5]) == MEAN_DIGITS
+    for number in (63, 64):  # the last of the first batch, the first of the next
+        cut = values.copy()
+        cut[0, :, :, number] = means[:, :, number]
+        logits = np.asarray(opened.rest(cut, "activation_6"), np.float64)[0]
+        powers = np.exp(logits - logits.max())
+        assert found.without[number] == pytest.approx(powers / powers.sum(), abs=1e-5)
+        alone = ablate_maps(network_of("best"), image, "activation_6", "mean", number)
+        assert alone.without.shape == (1, 10)
+        assert alone.without[0] == pytest.approx(found.without[number], abs=1e-6)
+
+
+def test_the_mean_is_of_each_position() -> None:
+    outputs = activations.load_layer_model(network_of("fast")).outputs(IMAGES[::5])["pool_1"]
+    assert mean_activations(network_of("fast"), "pool_1") == pytest.approx(
+        outputs.mean(axis=0), abs=1e-5
+    )
+
+
+def test_how_much_is_moved() -> None:
+    found = ablate_maps(network_of("katariya", 2), IMAGES[0], "dense_1", "zero")
+    assert found.without.shape == (512, 10)
+    assert found.without.sum(axis=1) == pytest.approx(np.ones(512), abs=1e-5)
+    # What some digits lose, others win: the total variation is the sum of the gains.
+    gains = np.maximum(found.without - found.whole, 0).sum(axis=1)
+    assert found.moved == pytest.approx(gains, abs=1e-6)
+
+
+def test_a_map_that_is_zero_already_changes_nothing_but_a_map_of_zeros_has_its_mean() -> None:
+    values = activations.load_layer_model(network_of("purawr")).outputs(IMAGES[:1])["dense_1"][0]
+    silent = np.flatnonzero(values == 0)
+    zero = ablate_maps(network_of("purawr"), IMAGES[0], "dense_1", "zero")
+    mean = ablate_maps(network_of("purawr"), IMAGES[0], "dense_1", "mean")
+    assert zero.moved[silent] == pytest.approx(np.zeros(len(silent)), abs=1e-7)
+    assert mean.moved[silent].max() > 0
+
+
+def test_it_is_shared_and_read_only() -> None:
+    first = ablate_maps(network_of("fast"), IMAGES[0], "conv_1", "zero")
+    assert ablate_maps(network_of("fast"), IMAGES[0].copy(), "conv_1", "zero") is first
+    with pytest.raises(ValueError, match="read-only"):
+        first.without[0, 0] = 1
+
+
+def test_what_a_batch_normalization_makes_of_a_zero() -> None:
+    # The network itself, with the whole map at 0.
+    opened = activations.load_layer_model(network_of("fast"))
+    norm = opened.model.get_layer("batch_norm_1")
+    given = np.asarray(norm(np.zeros((1, 24, 24, 16), np.float32), training=False))
+    assert activation_of_zero(network_of("fast"), "conv_1", 3) == pytest.approx(
+        given[0, 5, 5, 3], abs=1e-5
+    )
+    assert abs(given[0, 5, 5, 3]) > 0.01
+    assert activation_of_zero(network_of("fast"), "activation_1", 3) is None
+
+
+def test_nothing_comes_after_the_last_layer() -> None:
+    assert activation_of_zero(network_of("fast"), "dense_1", 3) is None
+    with pytest.raises(ValueError, match="unpack"):
+        ablate_maps(network_of("fast"), IMAGES[0], "dense_1", "zero")
+    with pytest.raises(ValueError, match="no layer 'conv_9'"):
+        ablate_maps(network_of("fast"), IMAGES[0], "conv_9", "mean")
+    with pytest.raises(IndexError):
+        ablate_maps(network_of("fast"), IMAGES[0], "conv_1", "zero", 16)

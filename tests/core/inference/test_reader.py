@@ -1,0 +1,130 @@
+"""Numbers from digits: what was read, line by line, and boxes that somebody put right."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from core.inference.reader import AnswerKind, AnswerVerdict, DigitReading, group_lines, read_digits
+from core.preprocessing.mnist_format import Box, PreparedDigit
+from core.preprocessing.page.detection import (
+    FoundDigit,
+    PreparedPage,
+    add_box,
+    clip_box,
+    find_digits,
+    in_reading_order,
+    move_box,
+    remove_box,
+)
+from core.utils.errors import PictureError
+
+
+def found_at(box: Box, line: int = 0, number: int = 0) -> FoundDigit:
+    return FoundDigit(PreparedDigit(np.zeros((28, 28), np.uint8), (), box), line, number)
+
+
+def reading(digit: int, line: int, number: int, kind: AnswerKind = "sure") -> DigitReading:
+    verdict = AnswerVerdict(kind, digit, 0, 0.9, 0.9)
+    return DigitReading(found_at((0, 0, 1, 1), line, number), np.zeros(10, np.float32), verdict)
+
+
+def places(found: tuple[FoundDigit, ...]) -> list[tuple[int, int, int]]:
+    """Left end, line and number of each digit."""
+    return [(one.digit.box[0], one.line, one.number) for one in found]
+
+
+def bars(*lefts: int, tops: tuple[int, ...] = (20,)) -> NDArray[np.uint8]:
+    """Upright strokes, 8×60, black on white, in a picture of 300×200."""
+    picture = np.full((200, 300), 255, np.uint8)
+    for top in tops:
+        for left in lefts:
+            picture[top : top + 60, left : left + 8] = 0
+    return picture
+
+
+def test_digits_that_stand_together_are_a_number_and_lines_stay_apart() -> None:
+    page = [reading(4, 0, 0), reading(7, 0, 0), reading(1, 0, 1), reading(9, 1, 2)]
+    assert group_lines(page) == ("47 1", "9")
+    assert group_lines([]) == ()
+
+
+def test_what_is_no_digit_keeps_its_place_in_the_number() -> None:
+    number = [reading(4, 0, 0), reading(7, 0, 0, "not a digit"), reading(1, 0, 0, "unsure")]
+    assert group_lines(number) == ("4?1",)
+
+
+def test_all_digits_are_asked_for_in_one_batch_and_each_gets_its_own_answer() -> None:
+    batches: list[tuple[int, ...]] = []
+
+    def ask(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """A network that reads the number of a line of ink: the brightest row divided by two."""
+        batches.append(pixels.shape)
+        rows = pixels.sum(axis=2).argmax(axis=1) // 2
+        return np.eye(10, dtype=np.float32)[rows]
+
+    found = []
+    for k in (3, 5):
+        pixels = np.zeros((28, 28), np.uint8)
+        pixels[2 * k] = 255
+        found.append(FoundDigit(PreparedDigit(pixels, (), (0, 0, 1, 1)), 0, 0))
+    assert [one.verdict.digit for one in read_digits(found, ask)] == [3, 5]
+    assert batches == [(2, 28, 28)]
+    assert read_digits([], ask) == ()
+
+
+def test_a_box_stays_inside_its_picture() -> None:
+    assert clip_box((-5, 10, 20, 20), 100, 50) == (0, 10, 15, 20)
+    assert clip_box((90, 40, 30, 30), 100, 50) == (90, 40, 10, 10)
+    assert clip_box((99, 49, 1, 1), 100, 50) == (96, 46, 4, 4)
+
+
+def test_a_moved_box_is_read_anew_and_kept_as_it_was_drawn() -> None:
+    ground = PreparedPage(bars(40, 120))
+    before = find_digits(ground.picture)
+    assert len(before) == 2
+    # Half of the second stroke: the ink in the box is half as long, but scaled to the same height.
+    after, index = move_box(ground, before, 1, (110, 15, 30, 35))
+    assert index == 1
+    assert after[1].digit.box == (110, 15, 30, 35)
+    assert after[0] is before[0] or after[0].digit is before[0].digit
+    widths = [int((one.digit.pixels.max(axis=0) > 127).sum()) for one in (before[1], after[1])]
+    assert widths[1] > widths[0]
+
+
+def test_a_box_carried_past_another_changes_places_with_it() -> None:
+    ground = PreparedPage(bars(40, 120, 200))
+    two = remove_box(find_digits(ground.picture), 2)
+    after, index = move_box(ground, two, 0, (190, 10, 30, 80))
+    assert [left for left, *_ in places(after)] == [120, 190]
+    assert index == 1
+
+
+def test_a_new_box_joins_the_line_and_the_number_it_stands_in() -> None:
+    ground = PreparedPage(bars(40, 70, 230))
+    two = in_reading_order([found_at((40, 20, 8, 60)), found_at((230, 20, 8, 60), number=1)])
+    after, index = add_box(ground, two, (65, 15, 20, 70))
+    assert index == 1
+    assert places(after) == [(40, 0, 0), (65, 0, 0), (230, 0, 1)]
+
+
+def test_a_new_box_below_gets_a_line_of_its_own() -> None:
+    ground = PreparedPage(bars(40, tops=(20, 120)))
+    above = (found_at((40, 20, 8, 60)),)
+    after, index = add_box(ground, above, (35, 115, 20, 70))
+    assert (index, [one.line for one in after]) == (1, [0, 1])
+    below = (found_at((40, 120, 8, 60)),)
+    after, index = add_box(ground, below, (35, 15, 20, 70))
+    assert (index, [one.line for one in after]) == (0, [0, 1])
+
+
+def test_removing_a_whole_line_counts_the_others_anew() -> None:
+    page = tuple(found_at((40, y, 8, 8), line=k, number=k) for k, y in enumerate((0, 20, 40)))
+    assert [(one.line, one.number) for one in remove_box(page, 1)] == [(0, 0), (1, 1)]
+    with pytest.raises(IndexError):
+        remove_box(page, 3)
+
+
+def test_a_box_around_nothing_is_refused_with_a_sentence() -> None:
+    ground = PreparedPage(bars(40))
+    with pytest.raises(PictureError, match="no ink"):
+        add_box(ground, find_digits(ground.picture), (200, 100, 40, 40))

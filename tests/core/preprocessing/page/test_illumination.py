@@ -1,0 +1,96 @@
+"""Shadows told from ink: digits of known places under shadows that a photo could have."""
+
+import cv2
+import numpy as np
+import pytest
+
+from core.preprocessing.page.detection import find_digits
+from core.preprocessing.page.illumination import is_dark, remove_shadows
+from tests.helpers.made_pictures import Image
+
+
+def lit(page: Image, corners: list[tuple[int, int]], depth: float, soft: float) -> Image:
+    """A grainy photo of a drawing, 0 on 255, on which a shadow with these corners lies."""
+    shade = np.zeros(page.shape, np.float32)
+    cv2.fillPoly(shade, [np.array(corners, np.int32)], 1.0)
+    light = 1 - depth * cv2.GaussianBlur(shade, (0, 0), soft)
+    grain = np.random.default_rng(7).normal(0, 2, page.shape)
+    seen = cv2.GaussianBlur(60 + page * (150 / 255), (0, 0), 0.8) * light + grain
+    return np.clip(seen, 0, 255).astype(np.uint8)
+
+
+def drawn(shape: tuple[int, int], text: str, at: tuple[int, int], size: float, pen: int) -> Image:
+    page = np.full(shape, 255, np.uint8)
+    cv2.putText(page, text, at, cv2.FONT_HERSHEY_SIMPLEX, size, 0, pen, cv2.LINE_AA)
+    return page
+
+
+def around(page: Image) -> tuple[int, ...]:
+    return tuple(cv2.boundingRect((page < 128).astype(np.uint8)))
+
+
+@pytest.mark.parametrize("soft", [4, 5])
+def test_the_point_of_a_shadow_on_a_digit_is_no_ink(soft: float) -> None:
+    page = drawn((500, 360), "2", (80, 240), 3, 7)
+    corners = [(60, 90), (230, 230), (360, 100), (360, 500), (190, 500)]
+    (found,) = find_digits(lit(page, corners, 0.35, soft))
+    assert np.abs(np.subtract(found.digit.box, around(page))).max() <= 8
+
+
+def test_a_bold_digit_that_is_half_in_the_shadow_stays_whole() -> None:
+    page = drawn((700, 700), "8", (210, 500), 12, 70)
+    (found,) = find_digits(lit(page, [(0, 150), (330, 100), (300, 700), (0, 700)], 0.4, 12))
+    assert np.abs(np.subtract(found.digit.box, around(page))).max() <= 18
+
+
+@pytest.mark.parametrize("text", ["2", "6", "9"])
+def test_grainy_strokes_are_one_piece_and_not_their_grain(text: str) -> None:
+    page = drawn((900, 800), text, (230, 640), 14, 55)
+    bumps = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, page.shape), (0, 0), 1.2)
+    covered = (255 - page.astype(np.float64)) * np.clip(0.6 + bumps, 0.3, 1)
+    picture = lit((255 - covered).astype(np.uint8), [(500, 0), (800, 0), (800, 900)], 0.35, 20)
+    (found,) = find_digits(picture)
+    assert np.abs(np.subtract(found.digit.box, around(page))).max() <= 18
+
+
+def test_shadows_crossing_each_other_do_not_turn_ink_and_paper_over() -> None:
+    page = drawn((700, 650), "1", (290, 400), 6, 14)
+    picture = lit(page, [(0, 350), (460, 0), (650, 0), (650, 120), (450, 150), (430, 330)], 0.45, 7)
+    darker = lit(np.full_like(page, 255), [(0, 200), (650, 40), (650, 250), (60, 340)], 0.4, 7)
+    both = np.clip(picture * (darker / 210.0), 0, 255).astype(np.uint8)
+    assert is_dark(both)
+    (found,) = find_digits(both)
+    assert np.abs(np.subtract(found.digit.box, around(page))).max() <= 10
+
+
+def test_only_the_parts_with_sharp_edges_are_left_of_a_piece() -> None:
+    ink = np.zeros((400, 400), np.uint8)
+    cv2.rectangle(ink, (190, 100), (210, 300), 1, -1)
+    shade = np.zeros(ink.shape, np.float32)
+    cv2.circle(shade, (200, 200), 70, 45.0, -1)
+    clear = np.maximum(cv2.GaussianBlur(shade, (0, 0), 14), 120.0 * ink).astype(np.uint8)
+    mask = (clear >= 20).astype(np.uint8)
+    assert mask.sum() > 2 * ink.sum()  # both are one piece, most of it shadow
+    (left,) = remove_shadows(clear, [clear], [clear], mask, 20, 90)
+    assert (left & ink).sum() >= 0.95 * ink.sum()
+    assert left.sum() <= 1.5 * ink.sum()
+
+
+def test_a_table_without_grain_around_a_photographed_sheet_is_no_drawing() -> None:
+    page = drawn((600, 640), "0", (230, 400), 7, 24)
+    seen = cv2.warpAffine(
+        lit(page, [(0, 0), (200, 0), (260, 300), (0, 400)], 0.3, 20),
+        cv2.getRotationMatrix2D((320, 300), 7, 0.82),
+        (640, 600),
+        borderValue=40,
+    )
+    (found,) = find_digits(np.asarray(seen, np.uint8))
+    assert 80 < found.digit.box[2] < 140
+    assert 120 < found.digit.box[3] < 220
+
+
+def test_a_shadow_that_comes_in_from_the_border_takes_no_digit_with_it() -> None:
+    page = drawn((600, 500), "1", (220, 330), 4, 9)
+    corners = [(200, 200), (330, 180), (499, 150), (499, 430), (260, 320)]
+    (found,) = find_digits(lit(page, corners, 0.5, 6))
+    assert np.abs(np.subtract(found.digit.box, around(page))).max() <= 8

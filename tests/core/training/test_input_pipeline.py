@@ -1,0 +1,149 @@
+"""The input pipeline: every digit once an epoch, repeatable, and warped as SciPy would warp it."""
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.ndimage import affine_transform
+
+from core.data import mnist
+from core.data import normalization as numpy_scaling
+from core.data.augmentation import Augmentation
+from core.data.mnist import Split
+from core.recipes.recipe import Recipe
+from tests.conftest import dense_recipe
+
+tf = pytest.importorskip("tensorflow")
+from core.training import input_pipeline  # noqa: E402 - after TensorFlow is known to be there
+
+N, BATCH = 70, 16  # four whole batches and one of six
+Batches = list[tuple[NDArray[np.float32], NDArray[Any]]]
+
+
+@pytest.fixture(scope="module")
+def marked() -> Split:
+    """Pictures that carry their own number in every pixel, so that each can be told apart."""
+    numbers = np.arange(N, dtype=np.uint8)
+    return Split(np.tile(numbers[:, None, None], (1, 28, 28)), numbers % 10)
+
+
+def batches(split: Split, **changes: object) -> Batches:
+    recipe = dense_recipe(batch_size=BATCH, **changes)
+    return [(x.numpy(), y.numpy()) for x, y in input_pipeline.training_batches(split, recipe)]
+
+
+def numbers_seen(chosen: Batches) -> list[int]:
+    return [round(float(value) * 255) for x, _ in chosen for value in x[:, 0, 0, 0]]
+
+
+def test_every_epoch_holds_every_digit_once_in_a_new_order(marked: Split) -> None:
+    found = batches(marked, epochs=3)
+    assert [len(x) for x, _ in found] == [16, 16, 16, 16, 6] * 3
+    epochs = [numbers_seen(found[start : start + 5]) for start in (0, 5, 10)]
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(N))
+        assert epoch != list(range(N))
+    assert all(one != other for one, other in pairwise([*epochs, epochs[0]]))
+
+
+def test_labels_stay_with_their_digits(marked: Split) -> None:
+    found = batches(marked, epochs=2)
+    labels = np.concatenate([y for _, y in found])
+    assert labels.tolist() == [number % 10 for number in numbers_seen(found)]
+
+
+def test_last_batch_is_no_shorter_when_the_digits_fill_it(marked: Split) -> None:
+    assert [len(x) for x, _ in batches(marked.take(slice(32)))] == [16, 16]
+
+
+@pytest.mark.parametrize("augmentation", [Augmentation(), Augmentation(rotation=20, zoom=0.2)])
+def test_seed_decides_every_bit(augmentation: Augmentation) -> None:
+    split = mnist.load("mnist-sample").test.take(slice(N))
+    one, same, other = (
+        batches(split, epochs=2, augmentation=augmentation, seed=seed) for seed in (5, 5, 6)
+    )
+    for (x, y), (x_same, y_same) in zip(one, same, strict=True):
+        assert x.tobytes() == x_same.tobytes()
+        assert y.tobytes() == y_same.tobytes()
+    assert any(
+        x.tobytes() != x_other.tobytes() for (x, _), (x_other, _) in zip(one, other, strict=True)
+    )
+
+
+def test_no_digit_is_augmented_twice_the_same() -> None:
+    digit = mnist.load("mnist-sample").test.take(np.zeros(N, np.intp))  # one digit, 70 times
+    found = batches(digit, epochs=2, augmentation=Augmentation(rotation=20))
+    pictures = {picture.tobytes() for x, _ in found for picture in x}
+    assert len(pictures) == 2 * N
+
+
+def keras_matrix(draw: NDArray[Any], wanted: Augmentation, height: int, width: int) -> Any:
+    """Output to input pixels, (row, column, 1), as `ImageDataGenerator` multiplies it together."""
+    turn, shear = np.radians(draw[0] * wanted.rotation), np.radians(draw[1] * wanted.shear)
+    down, right = draw[2] * wanted.height_shift * height, draw[3] * wanted.width_shift * width
+    rotation = [[np.cos(turn), -np.sin(turn), 0], [np.sin(turn), np.cos(turn), 0], [0, 0, 1]]
+    shift = [[1, 0, down], [0, 1, right], [0, 0, 1]]
+    shearing = [[1, -np.sin(shear), 0], [0, np.cos(shear), 0], [0, 0, 1]]
+    zoom = np.diag([1 + draw[4] * wanted.zoom, 1 + draw[5] * wanted.zoom, 1])
+    to_center, back = np.eye(3), np.eye(3)
+    back[:2, 2] = (height - 1) / 2, (width - 1) / 2
+    to_center[:2, 2] = -back[:2, 2]
+    return back @ rotation @ shift @ shearing @ zoom @ to_center
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Augmentation(rotation=45),
+        Augmentation(width_shift=0.3),
+        Augmentation(height_shift=0.3),
+        Augmentation(shear=45),
+        Augmentation(zoom=0.5),
+        Augmentation(rotation=30, width_shift=0.1, height_shift=0.2, shear=20, zoom=0.3),
+    ],
+    ids=["rotation", "width shift", "height shift", "shear", "zoom", "all together"],
+)
+@pytest.mark.parametrize("height", [28, 20])  # not square: rows and columns cannot be mixed up
+def test_augment_is_scipys_affine_transform(wanted: Augmentation, height: int) -> None:
+    digits = np.random.default_rng(7).uniform(0, 255, (12, height, 28)).astype(np.float32)
+    seed = tf.constant([3, 4])
+    found = input_pipeline.augment(tf.constant(digits[..., None]), wanted, seed).numpy()[..., 0]
+    draws = tf.random.stateless_uniform([6, 12], seed, -1.0, 1.0).numpy().astype(np.float64)
+    for digit, draw, picture in zip(digits, draws.T, found, strict=True):
+        matrix = keras_matrix(draw, wanted, height, 28)
+        expected = affine_transform(
+            digit, matrix[:2, :2], matrix[:2, 2], order=1, mode="grid-constant", cval=0
+        )
+        assert np.abs(picture - expected).max() < 1e-2
+        assert np.abs(picture - digit).max() > 1  # it did change
+
+
+def test_no_augmentation_is_the_identity() -> None:
+    digits = mnist.load("mnist-sample").test.images[:20, ..., None].astype(np.float32)
+    found = input_pipeline.augment(tf.constant(digits), Augmentation(), tf.constant([1, 2])).numpy()
+    assert np.abs(found - digits).max() < 1e-3
+
+
+@pytest.mark.parametrize("scaling", ["divide-255", "l2-axis-1", "standardise"])
+def test_scaling_is_the_one_that_inference_uses(scaling: Any) -> None:
+    images = mnist.load("mnist-sample").test.images[:40]
+    found = input_pipeline.scale(tf.constant(images[..., None], tf.float32), scaling).numpy()
+    assert found == pytest.approx(numpy_scaling.scale(images, scaling), abs=1e-6)
+
+
+def test_labels_are_encoded_as_the_loss_wants_them() -> None:
+    labels = tf.constant([3, 0], tf.uint8)
+    one_hot = input_pipeline.encode(labels, dense_recipe(loss="categorical_crossentropy")).numpy()
+    assert one_hot.tolist() == [[0, 0, 0, 1, 0, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0, 0, 0]]
+    assert input_pipeline.encode(labels, dense_recipe()).numpy().tolist() == [3, 0]
+
+
+def test_evaluation_keeps_order_and_pixels() -> None:
+    test = mnist.load("mnist-sample").test
+    recipe: Recipe = dense_recipe(scaling="standardise", augmentation=Augmentation(rotation=45))
+    found = [(x.numpy(), y.numpy()) for x, y in input_pipeline.evaluation_batches(test, recipe)]
+    assert np.concatenate([y for _, y in found]).tolist() == test.labels.tolist()
+    expected = numpy_scaling.scale(test.images, "standardise")
+    assert np.concatenate([x for x, _ in found]) == pytest.approx(expected, abs=1e-5)

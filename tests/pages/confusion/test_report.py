@@ -1,0 +1,133 @@
+"""The confusions page's report: its numbers, its sentences, its pictures, its doors."""
+
+import pytest
+from sklearn.metrics import classification_report, confusion_matrix
+from streamlit.testing.v1 import AppTest
+
+from core.evaluation.comparison import compare_paired, smallest_detectable_difference
+from core.runs import predictions, registry
+from tests.helpers.views import said
+
+
+def page() -> None:
+    import numpy as np
+    import streamlit as st
+
+    from core.runs import predictions, registry
+    from core.runs.predictions import Predictions
+    from core.utils.errors import DigitscopeError
+    from pages.widgets.confusion.report import report_view
+    from tests.helpers.made_answers import answered as made
+
+    def of(name: str | None) -> Predictions | None:
+        if name == "flawless":
+            digits = predictions.load_predictions(registry.find_run("fast"), "mnist-sample")
+            return made(digits.labels, digits.labels, images=digits.images, run=name)
+        if name == "lonely":  # nothing but nines, one of them read as a four
+            return made([9, 9, 9], [9, 4, 9], images=np.zeros((3, 28, 28), np.uint8), run=name)
+        return (
+            predictions.load_predictions(registry.find_run(name), "mnist-sample") if name else None
+        )
+
+    try:
+        this = of(st.session_state.get("run", "purawr"))
+        assert this is not None
+        report_view(this, of(st.session_state.get("other")))
+    except DigitscopeError as error:
+        st.error(str(error))
+
+
+@pytest.fixture
+def view() -> AppTest:
+    return AppTest.from_function(page, default_timeout=60)
+
+
+def test_the_table_holds_scikit_learns_numbers(view: AppTest) -> None:
+    view.run()
+    this = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
+    expected = classification_report(this.labels, this.predicted, output_dict=True)
+    table = view.dataframe[0].value
+    names = [*map(str, range(10)), "macro avg", "weighted avg"]
+    assert table["digit"].tolist() == names
+    for column, key in (("precision", "precision"), ("recall", "recall"), ("F1", "f1-score")):
+        assert table[column].tolist() == [expected[name][key] for name in names]
+    assert table["support"].tolist() == [100] * 10 + [1000] * 2
+    assert "other F1" not in table
+
+
+def test_a_chosen_digit_is_told_in_words_and_its_mistakes_can_be_seen(view: AppTest) -> None:
+    view.session_state["confusion-report-class"] = 8
+    view.run()
+    this = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
+    matrix = confusion_matrix(this.labels, this.predicted)
+    right, answers = matrix[8, 8], matrix[:, 8].sum()
+    assert f"Of 100 eights, {right} were read as eights (recall {right}.0 %)" in said(view)
+    assert f"Of the {answers} answers “eight”, {right} were right" in said(view)
+    titles = [one.label for one in view.expander]
+    assert titles == [
+        f"Eights read as something else ({100 - right})",
+        f"Others read as an eight ({answers - right})",
+    ]
+
+
+def test_the_top_confusions_are_the_largest_cells(view: AppTest) -> None:
+    view.run()
+    this = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
+    matrix = confusion_matrix(this.labels, this.predicted)
+    off = sorted((int(matrix[t, r]) for t in range(10) for r in range(10) if t != r), reverse=True)
+    shown = [one.value for one in view.markdown if "→" in one.value]
+    assert len(shown) == 5
+    for words, often in zip(shown, off, strict=False):
+        true, read = (int(words.replace("*", "")[k]) for k in (0, 4))
+        assert matrix[true, read] == often
+        assert f", {often} time" in words
+    # The surest example of each: a number that really is in that cell.
+    captions = [one.value for one in view.caption if "The surest of them" in one.value]
+    for words, caption in zip(shown, captions, strict=True):
+        index = int(caption.split("number ")[1].split(", ")[0].replace(",", ""))
+        assert f"**{this.labels[index]} → {this.predicted[index]}**" in words
+
+
+def test_alone_it_says_what_a_difference_would_take(view: AppTest) -> None:
+    view.run()
+    assert f"on 30 such digits a difference of {smallest_detectable_difference(30)}" in said(view)
+
+
+def test_with_another_run_its_numbers_and_the_test_stand_beside(view: AppTest) -> None:
+    view.session_state["other"] = "best"
+    view.run()
+    this, other = (
+        predictions.load_predictions(registry.find_run(run), "mnist-sample")
+        for run in ("purawr", "best")
+    )
+    expected = classification_report(other.labels, other.predicted, output_dict=True)
+    table = view.dataframe[0].value
+    assert table["other F1"][3] == expected["3"]["f1-score"]
+    assert table["other recall"][10] == expected["macro avg"]["recall"]
+    words = said(view)
+    pair = compare_paired(other, this)
+    assert f"{len(pair.fixed)} by purawr alone" in words
+    assert f"On {pair.disagree} digits only one of the two is right" in words
+    assert f"Both are wrong on {int((~this.right & ~other.right).sum())} digits" in words
+
+
+def test_a_run_without_mistakes_has_no_confusions(view: AppTest) -> None:
+    view.session_state["run"] = "flawless"
+    view.run()
+    assert "Not one of these digits is read wrongly" in said(view)
+
+
+def test_empty_classes_are_told_and_break_nothing(view: AppTest) -> None:
+    view.session_state["run"] = "lonely"
+    view.session_state["confusion-report-class"] = 4
+    view.run()
+    assert "There are no fours among these digits, so there is no recall" in said(view)
+    assert "The only answer “four” was wrong" in said(view)
+    assert view.dataframe[0].value["support"].tolist() == [0] * 9 + [3, 3, 3]
+
+
+def test_runs_on_other_digits_are_refused(view: AppTest) -> None:
+    view.session_state["other"] = "lonely"
+    view.run()
+    assert not view.exception
+    assert "have not answered the same digits" in view.error[0].value

@@ -1,0 +1,261 @@
+"""The dataset page's logic without a browser: filters, links, one digit, the kernel."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.data import mnist
+from core.data.mnist import MNIST
+from core.runs import registry
+from core.utils.background import BackgroundTask, TaskState
+from tests.pages.train.test_page import said
+
+pytestmark = pytest.mark.usefixtures("only_sample")
+TEST = mnist.load("mnist-sample").test
+
+
+def opened(app: AppTest, **link: str) -> AppTest:
+    """The dataset page by a link."""
+    app.switch_page("pages/dataset.py")
+    for name, value in link.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def grid(app: AppTest, key: str = "dataset-grid") -> Any:
+    """What the grid of digits was given to show."""
+    import json
+
+    found = [one.proto for one in app.get("bidi_component")]
+    (ours,) = [one for one in found if one.component_name == "digitscope_digits" and key in one.id]
+    return json.loads(ours.json)
+
+
+def indices(app: AppTest) -> list[int]:
+    return [digit["index"] for digit in grid(app)["digits"]]
+
+
+def test_facts_come_first(app: AppTest) -> None:
+    opened(app)
+    assert "All ten digits are equally frequent: 100 of each." in said(app)
+    assert "about 250 writers" in said(app)
+    rows = app.table[0].value
+    assert rows["shape"].tolist() == ["(4000, 28, 28)", "(4000,)", "(1000, 28, 28)", "(1000,)"]
+
+
+def test_the_grid_shows_the_split_by_its_index(app: AppTest) -> None:
+    opened(app, view="Browse")
+    assert indices(app) == list(range(120))
+    assert "1,000 of 1,000 digits" in said(app)
+
+
+def test_a_link_holds_the_filters(app: AppTest) -> None:
+    opened(app, view="Browse", label="3", sort="ink", descending="true")
+    found = indices(app)
+    assert len(found) == 100
+    assert set(TEST.labels[found].tolist()) == {3}
+    amounts = TEST.images[found].mean(axis=(1, 2))
+    assert (np.diff(amounts) <= 0).all()
+
+
+def test_what_the_run_in_use_misreads(app: AppTest) -> None:
+    opened(app, view="Browse", run="purawr", answer="wrong")
+    stored = registry.find_run("purawr").predictions("mnist-sample")
+    assert stored
+    wrong = np.flatnonzero(stored.probabilities.argmax(axis=1) != TEST.labels)
+    assert indices(app) == wrong.tolist()
+    first = grid(app)["digits"][0]
+    read = stored.probabilities[wrong[0]].argmax()
+    assert first["note"] == f"{TEST.labels[wrong[0]]} → {read}"
+    assert first["wrong"]
+
+
+def test_answers_to_training_digits_are_refused_and_the_rest_is_shown(app: AppTest) -> None:
+    opened(app, view="Browse", split="train", answer="wrong", label="4")
+    assert "Choose the test split" in said(app)
+    assert len(indices(app)) == 120
+
+
+def test_a_filter_that_leaves_nothing_can_be_taken_back(app: AppTest) -> None:
+    opened(app, view="Browse")
+    app.slider(key="ink").set_value((90.0, 100.0)).run()
+    assert "No digit is like that" in said(app)
+    app.button(key="dataset-clear").click().run()
+    assert len(indices(app)) == 120
+
+
+def test_a_jump_from_the_grid_opens_the_digit(app: AppTest) -> None:
+    opened(app, view="Browse")
+    app.number_input(key="dataset-jump").set_value(123).run()
+    assert app.number_input(key="index").value == 123
+    assert f"`sparse_categorical_crossentropy`: `{TEST.labels[123]}`" in said(app)
+    # The tutorials' digits are offered where both are: 7777 is none of the sample's.
+    assert not [one for one in app.button if str(one.key).startswith("dataset-to-")]
+
+
+def test_another_filter_begins_at_its_first_page(app: AppTest) -> None:
+    opened(app, view="Browse")
+    page = next(one for one in app.get("pagination"))
+    assert page.proto.num_pages == 9
+    app.session_state["dataset_turned"] = (1, 9)
+    app.run()
+    assert indices(app) == list(range(960, 1000))
+    app.session_state["label"] = [3]
+    app.run()
+    assert indices(app)[0] == int(np.flatnonzero(TEST.labels == 3)[0])
+
+
+def test_a_link_to_an_index_opens_the_digit(app: AppTest) -> None:
+    opened(app, index="17")
+    label = TEST.labels[17]
+    assert f"all digits labelled {label}" in said(app)
+    assert app.number_input(key="index").value == 17
+    one_hot = ["0"] * 10
+    one_hot[label] = "1"
+    assert app.code[0].value == f"[{', '.join(one_hot)}]"
+
+
+def test_before_and_next(app: AppTest) -> None:
+    opened(app, index="17")
+    app.button(key="dataset-chevron_right").click().run()
+    assert app.number_input(key="index").value == 18
+    opened(app, index="0")
+    assert app.button(key="dataset-chevron_left").disabled
+
+
+def test_an_index_beyond_the_last_is_told(app: AppTest) -> None:
+    opened(app, index="7777")
+    assert "the last one of this split is 999" in said(app)
+    app.session_state["split"] = "train"
+    app.session_state["index"] = 3999
+    app.run()
+    assert "There is no such digit" not in said(app)
+
+
+@pytest.mark.parametrize("nonsense", ["-1", "abc", "1e99", "٣", "9" * 40])
+def test_an_index_that_is_none_breaks_nothing(app: AppTest, nonsense: str) -> None:
+    opened(app, index=nonsense)
+    assert app.number_input or app.segmented_control
+
+
+def test_what_the_shipped_runs_answer(app: AppTest) -> None:
+    opened(app, index="17")
+    rows = app.table[0].value
+    assert len(rows) == 7
+    stored = registry.find_run("katariya").predictions("mnist-sample")
+    assert stored
+    row = rows[rows["run"] == "katariya"].iloc[0]
+    assert int(row["answer"]) == stored.probabilities[17].argmax()
+    opened(app, split="train", index="17")
+    assert "have learnt from the training digits" in said(app)
+
+
+def test_the_scaling_of_the_numbers_is_switched(app: AppTest) -> None:
+    opened(app, index="17")
+    assert "As stored" in said(app)
+    app.session_state["scaling"] = "l2-axis-1"
+    app.run()
+    assert "divided by its own length" in said(app)
+
+
+def test_the_neighbors_of_a_training_digit_leave_itself_out(app: AppTest) -> None:
+    opened(app, split="train", index="5")
+    near = [digit["index"] for digit in grid(app, "dataset-neighbours")["digits"]]
+    assert len(near) == 10
+    assert 5 not in near
+
+
+def test_the_kernels_sum_is_written_out(app: AppTest) -> None:
+    opened(app, view="Kernel", index="17")
+    image = TEST.images[17] / 255
+    place = app.slider(key="kernel-place-26")
+    assert place.value == 13 * 26 + 14
+    sobel = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
+    total = (image[13:16, 13:16] * sobel).sum()
+    assert app.code[0].value.splitlines()[-1] == f"= {total:.4g}"
+    assert "28 - 3 + 1 = 26" in said(app)
+    app.session_state["kernel-stride"] = 2
+    app.run()
+    assert "13 of them are used" in said(app)
+
+
+def test_the_kernel_plays_on_from_place_to_place(app: AppTest) -> None:
+    opened(app, view="Kernel", index="17")
+    before = app.slider(key="kernel-place-26").value
+    app.toggle(key="kernel-playing").set_value(True).run()
+    app.run()
+    assert app.slider(key="kernel-place-26").value > before
+    app.session_state["kernel-place-26"] = 676
+    app.run()
+    assert app.slider(key="kernel-place-26").value == 1  # and begins again
+
+
+def test_a_kernel_of_the_run_in_use(app: AppTest) -> None:
+    opened(app, view="Kernel", run="best")
+    app.selectbox(key="kernel").select("One that the run in use has learnt").run()
+    assert not app.exception
+    assert "of the first layer of best" in said(app)
+    opened(app, view="Kernel", run="purawr")  # dense layers only
+    assert "has no kernels of 3×3 or 5×5" in said(app)
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        (TaskState("failed", problem="The network is down."), "The network is down."),
+        (TaskState("cancelled"), "The download was cancelled"),
+    ],
+)
+def test_a_download_that_did_not_come_is_told_and_offered_again(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, state: TaskState[object], words: str
+) -> None:
+    monkeypatch.setattr(BackgroundTask, "state", state)
+    opened(app)
+    assert words in said(app)
+    assert app.button(key="dataset-download-start")
+
+
+def test_a_download_shows_how_far_it_is_and_is_cancelled(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancelled: list[bool] = []
+    monkeypatch.setattr(BackgroundTask, "state", TaskState("running", 3_000_000, 12_000_000))
+    monkeypatch.setattr(MNIST, "cancel", lambda: cancelled.append(True))
+    opened(app)
+    app.button(key="dataset-download-cancel").click().run()
+    assert cancelled
+
+
+def test_no_answer_is_taken_for_markdown(app: AppTest) -> None:
+    opened(app, index="17")
+    # "> 99 %" would be a quotation.
+    assert not [text for text in app.table[0].value["how sure"] if text.startswith((">", "<"))]
+
+
+def test_back_leads_to_the_page_of_the_grid_with_that_digit(app: AppTest) -> None:
+    opened(app, view="One digit", index="777")
+    next(one for one in app.button if one.label == "Back to the grid").click().run()
+    assert 777 in indices(app)
+    assert grid(app)["chosen"] == 777
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 and then nothing", None])
+def test_a_dataset_file_that_is_damaged_or_vanishes_is_told(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None
+) -> None:
+    file = tmp_path / "mnist.npz"
+    file.write_bytes(content or b"it was here")
+    monkeypatch.setenv("MNIST_NPZ", str(file))
+    if content is None:
+        file.unlink()
+    opened(app, data="mnist", view="Browse")
+    assert ("is not there" if content is None else "cannot be read") in said(app)
+    assert str(tmp_path) not in said(app)  # where it lies is nobody's business
+    monkeypatch.delenv("MNIST_NPZ")
+    app.run()
+    assert len(indices(app)) == 120

@@ -1,0 +1,111 @@
+"""The filter page's frame without a browser: which network, which digit, which view, and faults."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import core.explain.activations  # noqa: F401 - TensorFlow first here, not in a script's thread
+from core import ROOT
+from core.data import mnist
+from core.inference.predictor import load_predictor
+from core.runs import registry
+from tests.helpers.networks import network_of
+from tests.pages.train.test_page import said
+
+pytestmark = pytest.mark.usefixtures("only_sample")
+TEST = mnist.load("mnist-sample").test
+VIEWS = ["Network", "Kernels", "Maps", "Forming", "Why", "Dreams", "Inside"]
+
+
+def opened(app: AppTest, **link: str) -> AppTest:
+    """The filter page by a link."""
+    app.switch_page("pages/filters.py")
+    for name, value in link.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("run", ["yalcin", "purawr", "best"])
+def test_every_view_stands_for_every_kind_of_network(app: AppTest, run: str, view: str) -> None:
+    opened(app, run=run, index="3", inside=view)
+    assert not app.error
+    read = int(load_predictor(network_of(run)).probabilities(TEST.images[3:4]).argmax())
+    words = said(app)
+    assert f"Test digit 3, labelled **{TEST.labels[3]}**. **{run}** reads **{read}**" in words
+
+
+def test_a_link_carries_epoch_and_training_digit(app: AppTest) -> None:
+    opened(app, run="yalcin", epoch="2", index="7", split="train")
+    label = mnist.load("mnist-sample").train.labels[7]
+    assert f"Training digit 7, labelled **{label}**. **yalcin (epoch 2)** reads" in said(app)
+
+
+def test_an_index_beyond_the_last_is_told_and_the_views_wait(app: AppTest) -> None:
+    opened(app, run="yalcin", index="99999")
+    assert "There is no such digit here: the last one of this split is 999." in said(app)
+
+
+@pytest.mark.parametrize("name", ["conv_9", "<script>", "conv_1 ", "9" * 3000])
+def test_a_layer_that_does_not_exist_is_told(app: AppTest, name: str) -> None:
+    opened(app, run="yalcin", index="3", inside="Maps", layer=name)
+    assert "has no layer of the name that the link asks for" in said(app)
+
+
+@pytest.mark.parametrize("number", ["28", "-1", "x", "9" * 400])
+def test_a_map_that_does_not_exist_is_told(app: AppTest, number: str) -> None:
+    opened(app, run="yalcin", index="3", inside="Maps", layer="conv_1", map=number)
+    assert "The link asks for a map that does not exist: this layer has 28" in said(app)
+
+
+def test_another_run_keeps_to_its_own_layers(app: AppTest) -> None:
+    opened(app, run="best", index="3", inside="Maps", layer="conv_6")
+    app.selectbox(key="run").set_value("purawr").run()
+    assert not app.exception
+    assert not app.error
+
+
+@pytest.fixture
+def own(run_folders: tuple[Path, Path]) -> Path:
+    source = ROOT / "models" / "purawr"
+    return Path(shutil.copytree(source, run_folders[1] / "mine"))
+
+
+def test_a_run_that_is_deleted_meanwhile_breaks_nothing(app: AppTest, own: Path) -> None:
+    opened(app, run="mine", index="3")
+    shutil.rmtree(own)
+    app.run()
+    assert not app.exception
+    assert "There is no run to use" in said(app)
+
+
+def test_a_damaged_network_is_told(app: AppTest, own: Path) -> None:
+    (own / "model.keras").write_bytes(b"no network")
+    opened(app, run="mine", index="3")
+    assert "is damaged or not the one that its training wrote" in said(app)
+
+
+def test_a_run_in_training_is_shown_after_its_last_epoch(
+    app: AppTest, own: Path, run_folders: tuple[Path, Path]
+) -> None:
+    shutil.copytree(ROOT / "models" / "fast", own.parent / "ready")
+    info = json.loads((own / "run.json").read_text())
+    info.update(status="running", model_sha256="", metrics={})
+    (own / "run.json").write_text(json.dumps(info))
+    (own / "model.keras").unlink()
+    opened(app, run="ready", index="3")
+    app.selectbox(key="filters-training").set_value("mine").run()
+    assert f"**mine (epoch {registry.read_run(own).epochs()[-1]})** reads" in said(app)
+    assert not app.error
+
+
+def test_without_a_drawing_it_asks_for_one(app: AppTest) -> None:
+    opened(app, run="yalcin")
+    app.button_group(key="filters-way").set_value("Draw").run()
+    assert not app.exception
+    assert "Draw a digit, and the network's layers appear." in said(app)

@@ -50,6 +50,16 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileSched
     return FileScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
+# Every page asks which digits are there, and the command line does; elsewhere single files do.
+OFFLINE = ("tests/pages/", "tests/core/cli/", "tests/core/data/")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what a newcomer without MNIST and without network has to have tested too."""
+    if item.nodeid.startswith(OFFLINE):
+        item.add_marker(pytest.mark.offline)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes long begins first, so that no test process is left alone with it at the end."""

@@ -9,6 +9,8 @@ import typer
 from core.cli.app import app
 from core.runs.permissions import Limits, limits
 
+pytestmark = pytest.mark.offline
+
 ROOT = Path(__file__).resolve().parent.parent
 TRAINING = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
 ROWS = {

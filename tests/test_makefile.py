@@ -15,7 +15,10 @@ TARGETS = {
     "screenshots", "clean", "download",
 }  # fmt: skip
 
-pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here")
+pytestmark = [
+    pytest.mark.offline,
+    pytest.mark.skipif(shutil.which("make") is None, reason="there is no make here"),
+]
 
 
 def make(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:

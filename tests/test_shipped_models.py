@@ -15,6 +15,8 @@ from core.recipes.presets import PRESETS
 from core.runs import registry
 from core.runs.run import Run
 
+pytestmark = pytest.mark.offline
+
 MODELS = Path(__file__).resolve().parent.parent / "models"
 # Fitted and validated on, worked out by hand: 60,000 less the sample's 1,000 test digits leave
 # 59,000, of which a recipe may put a share aside. Katariya validates on the 10,000 test digits.

@@ -22,6 +22,7 @@ def open_page(page: Page, address: str, query: str) -> None:
     settle(page)
 
 
+@pytest.mark.offline
 def test_a_click_on_a_digit_opens_it_and_back_leads_to_the_grid(page: Page, address: str) -> None:
     open_page(page, address, "view=Browse&label=3")
     first = int((TEST.labels == 3).argmax())

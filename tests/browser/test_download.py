@@ -15,6 +15,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 from core.data import mnist
 from tests.browser.app import SLOW_MS, running_app, settle, without_measurement
 
+pytestmark = pytest.mark.offline
+
 PIECE = 8 * 1024
 PAUSE_S = 0.1
 

@@ -1,9 +1,12 @@
 """The home page as a newcomer sees it."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from pages.widgets.shared.navigation import ENTRIES
 from tests.browser.app import SLOW_MS, drawing_area, settle
+
+pytestmark = pytest.mark.offline
 
 SHIPPED = ("fast", "best", "soorya", "yalcin", "kundathil", "purawr", "katariya")
 

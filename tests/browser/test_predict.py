@@ -56,6 +56,7 @@ def clear(page: Page) -> None:
     settle(page)
 
 
+@pytest.mark.offline
 def test_a_drawn_digit_is_read_after_its_stroke_wherever_and_however_large_it_is(
     sheet: Page,
 ) -> None:

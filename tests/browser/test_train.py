@@ -125,6 +125,7 @@ def workers() -> list[psutil.Process]:
     return [process for process in found if "core.jobs.worker" in (process.info["cmdline"] or [])]
 
 
+@pytest.mark.offline
 def test_two_epochs_are_trained_before_ones_eyes_and_then_two_more(
     page: Page, address: str
 ) -> None:

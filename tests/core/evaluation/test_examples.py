@@ -23,6 +23,8 @@ from core.evaluation.examples import (
 from core.runs import registry
 from core.utils.errors import RunError
 
+pytestmark = pytest.mark.offline
+
 SHIPPED = registry.SHIPPED_FOLDER
 RunFolders = tuple[Path, Path]
 

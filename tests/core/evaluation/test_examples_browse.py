@@ -13,6 +13,8 @@ from core.runs.run import Network
 from core.utils.errors import DatasetError
 from tests.helpers.made_answers import network
 
+pytestmark = pytest.mark.offline
+
 TEST = DigitQuery(split="test")
 SAMPLE = mnist.load("mnist-sample").test
 YALCIN = Network(registry.find_run("yalcin"))

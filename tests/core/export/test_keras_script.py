@@ -36,7 +36,7 @@ from core.runs.run import Run
 from core.training import callbacks
 from tests.conftest import conv_recipe, dense_recipe, forget_full_mnist
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.offline, pytest.mark.long, pytest.mark.timeout(300)]
 
 
 def awkward(**changes: object) -> Recipe:

@@ -25,6 +25,8 @@ from core.utils.errors import RunError
 from tests.conftest import Trained, dense_recipe
 from tests.core.export.test_keras_script import awkward, names_of
 
+pytestmark = pytest.mark.offline
+
 WIDEST = Conv(filters=128, kernel_size=1, padding="same", activation="sigmoid", use_bias=False)
 VARIANTS = {
     "plain": dense_recipe(),

@@ -108,7 +108,7 @@ def reliability(this: Predictions, bins: int = BINS) -> tuple[Bin, ...]:
     edges = _edges(bins)
     of_bin = np.searchsorted(edges[1:-1].astype(np.float32), this.confidence, side="left")
     counts = np.bincount(of_bin, minlength=bins)
-    right = np.bincount(of_bin[this.right], minlength=bins)
+    right = np.bincount(of_bin[this.correct], minlength=bins)
     sums = np.bincount(of_bin, weights=this.confidence, minlength=bins)
     found = []
     for k, (count, hits) in enumerate(zip(counts.tolist(), right.tolist(), strict=True)):
@@ -130,18 +130,18 @@ def calibration_error(bins: Sequence[Bin]) -> float:
 
 def calibration_sentence(this: Predictions) -> str:
     """How sure a network is on average, how often it is right, and how far these lie apart."""
-    sure, right = float(np.mean(this.confidence, dtype=np.float64)), float(np.mean(this.right))
+    sure, right = float(np.mean(this.confidence, dtype=np.float64)), float(np.mean(this.correct))
     error = calibration_error(reliability(this))
     gap = sure - right
     # What chance alone moves the accuracy of so many digits.
-    low, high = wilson_interval(int(this.right.sum()), len(this))
+    low, high = wilson_interval(int(this.correct.sum()), len(this))
     if low <= sure <= high:
         verdict = "on the whole it is as sure as it may be"
     else:
         verdict = "it is too sure" if gap > 0 else "it is right more often than it says"
     return (
-        f"On average {this.who} is {100 * sure:.1f} % sure of its answers and right in "
-        f"{percent_of(int(this.right.sum()), len(this))} of cases: {verdict}. Its expected "
+        f"On average {this.name} is {100 * sure:.1f} % sure of its answers and right in "
+        f"{percent_of(int(this.correct.sum()), len(this))} of cases: {verdict}. Its expected "
         f"calibration error (ECE) is {100 * error:.2g} percentage points."
     )
 
@@ -152,7 +152,7 @@ def confidence_histogram(this: Predictions, bins: int = 20) -> Histogram:
     edges = _edges(bins)
     of_bin = np.searchsorted(edges[1:-1].astype(np.float32), this.confidence, side="left")
     right, wrong = (
-        np.bincount(of_bin[is_it], minlength=bins) for is_it in (this.right, ~this.right)
+        np.bincount(of_bin[is_it], minlength=bins) for is_it in (this.correct, ~this.correct)
     )
     return Histogram(read_only(edges), read_only(right), read_only(wrong))
 
@@ -162,7 +162,7 @@ def coverage_curve(this: Predictions) -> CoverageCurve:
     """What comes of answering only above a confidence, for every one that can be told apart."""
     thresholds, of_digit = np.unique(this.confidence, return_inverse=True)
     counts = np.bincount(of_digit, minlength=len(thresholds))
-    wrong = np.bincount(of_digit[~this.right], minlength=len(thresholds))
+    wrong = np.bincount(of_digit[~this.correct], minlength=len(thresholds))
     answered, missed = (np.cumsum(found[::-1])[::-1] for found in (counts, wrong))
     return CoverageCurve(len(this), read_only(thresholds), read_only(answered), read_only(missed))
 
@@ -170,9 +170,9 @@ def coverage_curve(this: Predictions) -> CoverageCurve:
 def coverage_sentence(this: Predictions, threshold: float) -> str:
     """What comes of it, in words. `threshold`: 0 to 1."""
     found = coverage_curve(this).at(threshold)
-    mistakes = int((~this.right).sum())
+    mistakes = int((~this.correct).sum())
     left, caught = found.n - found.answered, mistakes - found.wrong
-    asked = f"If {this.who} answers only when it is at least {100 * threshold:g} % sure, it "
+    asked = f"If {this.name} answers only when it is at least {100 * threshold:g} % sure, it "
     if not found.answered:
         return f"{asked}answers nothing: people would have to look at all {found.n:,} digits."
     answers = (

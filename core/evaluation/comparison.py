@@ -224,21 +224,21 @@ def compare_paired(this: Predictions, other: Predictions) -> PairedComparison:
     """
     if not _same_digits(this, other):
         raise DatasetError(
-            f"{this.who} and {other.who} have not answered the same digits, so they cannot be "
+            f"{this.name} and {other.name} have not answered the same digits, so they cannot be "
             "compared. Choose runs and digits that belong together."
         )
-    both_wrong = ~this.right & ~other.right
+    both_wrong = ~this.correct & ~other.correct
     same = this.predicted == other.predicted
     (difference,) = differences(
         [StoredPredictions(each.labels, each.probabilities) for each in (this, other)]
     )
     return PairedComparison(
-        _listed(this, ~this.right & other.right),
-        _listed(other, this.right & ~other.right),
+        _listed(this, ~this.correct & other.correct),
+        _listed(other, this.correct & ~other.correct),
         _listed(this, both_wrong & same),
         _listed(this, both_wrong & ~same),
         difference,
-        (this.who, other.who),
+        (this.name, other.name),
         len(this),
     )
 

@@ -89,7 +89,7 @@ def cell_indices(
 
     `true`: the row; `read`: the column; None for all of them. `wrong_only`: without the diagonal.
     """
-    chosen = ~this.right if wrong_only else np.ones(len(this), np.bool_)
+    chosen = ~this.correct if wrong_only else np.ones(len(this), np.bool_)
     if true is not None:
         chosen = chosen & (this.labels == true)
     if read is not None:
@@ -99,7 +99,7 @@ def cell_indices(
 
 def top_confusions(this: Predictions, most: int = 5) -> tuple[tuple[int, int, int], ...]:
     """The most frequent mistakes: (true digit, answer, how often), the most frequent first."""
-    wrong = ~this.right
+    wrong = ~this.correct
     return confused_pairs(this.labels[wrong], this.predicted[wrong], most)
 
 
@@ -110,7 +110,7 @@ def is_on_diagonal(this: Predictions, digit: int) -> int | None:
     Of those that were read rightly it is the most like the class's mean picture (by the cosine).
     """
     of_class = this.images[this.labels == digit]
-    candidates = np.flatnonzero((this.labels == digit) & this.right)
+    candidates = np.flatnonzero((this.labels == digit) & this.correct)
     if not len(candidates):
         return None
     mean = of_class.reshape(len(of_class), -1).mean(axis=0, dtype=np.float32)
@@ -183,7 +183,7 @@ def per_class_report(this: Predictions) -> ClassReport:
     macro, weighted = (
         ClassScores(float(p), float(r), float(f), len(this)) for p, r, f, _ in averages
     )
-    return ClassReport(classes, macro, weighted, float(np.mean(this.right)))
+    return ClassReport(classes, macro, weighted, float(np.mean(this.correct)))
 
 
 def class_report_sentence(found: Counts, digit: int) -> str:

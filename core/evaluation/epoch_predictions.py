@@ -130,7 +130,7 @@ def first_learned_epochs(over: Sequence[Predictions]) -> NDArray[np.intp]:
 
     `over`: the answers to the same digits after one epoch after the other, at least one.
     """
-    right = np.stack([one.right for one in over])
+    right = np.stack([one.correct for one in over])
     epochs = np.array([one.epoch or 0 for one in over])
     # Right to the end: of the rows turned round, all so far.
     to_the_end = np.logical_and.accumulate(right[::-1])[::-1]
@@ -140,7 +140,7 @@ def first_learned_epochs(over: Sequence[Predictions]) -> NDArray[np.intp]:
 
 def forgetting_events(over: Sequence[Predictions]) -> NDArray[np.intp]:
     """For each digit how often it went from right to wrong or back, from epoch to epoch, (n,)."""
-    right = np.stack([one.right for one in over])
+    right = np.stack([one.correct for one in over])
     return np.asarray((right[1:] != right[:-1]).sum(axis=0), np.intp)
 
 

@@ -339,7 +339,7 @@ def bins(this: Predictions, trait: str, count: int = 5) -> tuple[Bin, ...]:
     """The bins of a trait, from the lowest values to the highest, and how often each is wrong."""
     place, edges = bin_indices(this, trait, count)
     n = np.bincount(place, minlength=len(edges) - 1).tolist()
-    wrong = np.bincount(place[~this.right], minlength=len(edges) - 1).tolist()
+    wrong = np.bincount(place[~this.correct], minlength=len(edges) - 1).tolist()
     return tuple(
         _bin(start, end, many, bad)
         for (start, end), many, bad in zip(pairwise(edges.tolist()), n, wrong, strict=True)
@@ -354,7 +354,7 @@ def error_rates_by_label(this: Predictions, trait: str, count: int = 5) -> Slice
     shape = (CLASSES, columns)
     return SliceTable(
         np.bincount(cell, minlength=CLASSES * columns).reshape(shape),
-        np.bincount(cell[~this.right], minlength=CLASSES * columns).reshape(shape),
+        np.bincount(cell[~this.correct], minlength=CLASSES * columns).reshape(shape),
     )
 
 
@@ -418,7 +418,7 @@ def _tested(this: Predictions, found: Sequence[_Counted]) -> list[_Counted]:
 
     n = np.array([one.n for one in found], np.intp)
     wrong = np.array([one.wrong for one in found], np.intp)
-    chance = hypergeom.sf(wrong - 1, len(this), int((~this.right).sum()), n).tolist()
+    chance = hypergeom.sf(wrong - 1, len(this), int((~this.correct).sum()), n).tolist()
     return [
         replace(one, low=wilson_interval(one.wrong, one.n)[0], probability=p)
         for one, p in zip(found, chance, strict=True)
@@ -433,7 +433,7 @@ def _ranked(found: Sequence[_Counted], searched: int) -> list[_Counted]:
 
 
 def _described(this: Predictions, one: _Counted, digits: Ints) -> Slice:
-    total = int((~this.right).sum())
+    total = int((~this.correct).sum())
     return Slice(
         thirds=one.thirds,
         label=one.label,
@@ -461,7 +461,7 @@ def _counted(this: Predictions, places: dict[str, Ints]) -> Iterator[_Counted]:
         shape = (CLASSES, TERTILES ** len(names))
         size = CLASSES * TERTILES ** len(names)
         n = np.bincount(cell, minlength=size).reshape(shape)
-        wrong = np.bincount(cell[~this.right], minlength=size).reshape(shape)
+        wrong = np.bincount(cell[~this.correct], minlength=size).reshape(shape)
         for column, thirds in enumerate(product(range(TERTILES), repeat=len(names))):
             what = tuple(zip(names, thirds, strict=True))
             yield _Counted(what, None, int(n[:, column].sum()), int(wrong[:, column].sum()))
@@ -478,7 +478,7 @@ def _inside(this: Predictions, places: dict[str, Ints], one: _Counted) -> NDArra
 
 def _shared(this: Predictions, digits: Ints, listed: Ints) -> bool:
     """Whether more than half of the wrong ones among some digits are among the listed."""
-    wrong = digits[~this.right[digits]]
+    wrong = digits[~this.correct[digits]]
     return 2 * int(np.isin(wrong, listed).sum()) > len(wrong)
 
 
@@ -496,6 +496,6 @@ def _bin(start: float, end: float, n: int, wrong: int) -> Bin:
 
 
 def _wrong_first(this: Predictions, digits: Ints) -> Ints:
-    order = np.lexsort((-this.confidence[digits], this.right[digits]))
+    order = np.lexsort((-this.confidence[digits], this.correct[digits]))
     found: Ints = digits[order]
     return read_only(found)

@@ -66,7 +66,7 @@ def predictions_csv(this: Predictions) -> bytes:
             "index": np.arange(len(this)),
             "label": this.labels,
             "predicted": this.predicted,
-            "right": this.right.astype(np.uint8),
+            "right": this.correct.astype(np.uint8),
             "confidence": this.confidence,
         }
         | {f"p{digit}": this.probabilities[:, digit] for digit in range(CLASSES)}
@@ -94,7 +94,7 @@ def wrong_digits_zip(this: Predictions) -> bytes:
     lines: list[Sequence[object]] = [("file", "index", "label", "read", "confidence")]
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
-        for index in np.flatnonzero(~this.right).tolist():
+        for index in np.flatnonzero(~this.correct).tolist():
             label, read = int(this.labels[index]), int(this.predicted[index])
             sure = float(this.confidence[index])
             name = f"{index:04d}_label{label}_read{read}_{int(100 * sure)}pct.png"
@@ -169,12 +169,12 @@ def matrix_html(this: Predictions, look: CellStyle) -> bytes:
 
 def title_of(this: Predictions) -> str:
     """Who answered on what."""
-    return f"{this.who} on {TEST_DIGITS.get(this.dataset, 'digits of a visitor')}"
+    return f"{this.name} on {TEST_DIGITS.get(this.dataset, 'digits of a visitor')}"
 
 
 def caption_of(this: Predictions, look: CellStyle) -> list[str]:
     """How good it is, whether that is a test score, and what the cells hold, a line each."""
-    n, right = len(this), int(this.right.sum())
+    n, right = len(this), int(this.correct.sum())
     low, high = (100 * end for end in wilson_interval(right, n))
     accuracy = f"{percent_of(right, n, 2)} (95 % interval {low:.2f} to {high:.2f} %)"
     lines = [f"{right:,} of {n:,} digits read rightly: {accuracy}."]

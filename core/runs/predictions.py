@@ -57,7 +57,7 @@ class Predictions:
         return self.network.epoch
 
     @property
-    def who(self) -> str:
+    def name(self) -> str:
         """The run, and its epoch if it is not the finished network, for sentences."""
         return self.network.name
 
@@ -75,7 +75,7 @@ class Predictions:
         return read_only(self.probabilities.max(axis=1))
 
     @cached_property
-    def right(self) -> NDArray[np.bool_]:
+    def correct(self) -> NDArray[np.bool_]:
         """Whether the answer is the label. (n,)."""
         return read_only(self.predicted == self.labels)
 

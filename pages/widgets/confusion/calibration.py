@@ -27,7 +27,7 @@ _FIRST = 90
 
 def sure_view(this: Predictions, other: Predictions | None) -> None:
     """Draw how far the confidence of one network, or of two, can be trusted."""
-    runs = {each.who: each for each in (this, other) if each is not None}
+    runs = {each.name: each for each in (this, other) if each is not None}
     _calibration(runs)
     _top_two(runs)
     threshold = _refusing(runs)
@@ -126,7 +126,7 @@ def _sure_and_wrong(this: Predictions, other: Predictions | None, threshold: flo
     wrong = cell_indices(this, None, None, wrong_only=True)
     found = wrong[this.confidence[wrong] >= threshold]
     st.markdown(
-        f"What {plain(this.who)} would still get wrong at {100 * threshold:g} %, "
+        f"What {plain(this.name)} would still get wrong at {100 * threshold:g} %, "
         "the surest answers first."
     )
     show_digits(

@@ -89,12 +89,12 @@ def choose_whose(name: str, this: Predictions, other: Predictions | None, key: s
         return this
     chosen = st.segmented_control(
         name,
-        [this.who, other.who],
-        default=this.who,
+        [this.name, other.name],
+        default=this.name,
         required=True,
         key=f"{key}-whose",
     )
-    return other if chosen == other.who else this
+    return other if chosen == other.name else this
 
 
 def headline(*shown: Predictions | None) -> None:
@@ -105,16 +105,16 @@ def headline(*shown: Predictions | None) -> None:
 
 
 def _line(this: Predictions) -> None:
-    n, right = len(this), int(this.right.sum())
+    n, right = len(this), int(this.correct.sum())
     low, high = wilson_interval(right, n)
     st.markdown(
-        f"**{plain(this.who)}** misreads **{n - right:,}** of {n:,} digits ({_which(this)}). "
+        f"**{plain(this.name)}** misreads **{n - right:,}** of {n:,} digits ({_which(this)}). "
         f"Accuracy {percent_of(right, n, 2)}, 95 % interval {100 * low:.2f} to {100 * high:.2f} %."
     )
     if not this.held_out:
         st.warning(
-            f"Some of these digits were among those that {plain(this.who)} was trained on, so this "
-            "is no test: on new digits it will do worse.",
+            f"Some of these digits were among those that {plain(this.name)} was trained on, so "
+            "this is no test: on new digits it will do worse.",
             icon=":material/school:",
         )
 

@@ -17,8 +17,8 @@ def two_runs(this: Predictions, other: Predictions) -> None:
     st.write(plain(pair.sentence()))
     st.caption(detectable_difference_sentence(pair.disagree))
     lists = {
-        f"fixed ({len(pair.fixed)})": (pair.fixed, f"{other.who} is wrong, {this.who} right"),
-        f"broken ({len(pair.broken)})": (pair.broken, f"{other.who} is right, {this.who} wrong"),
+        f"fixed ({len(pair.fixed)})": (pair.fixed, f"{other.name} is wrong, {this.name} right"),
+        f"broken ({len(pair.broken)})": (pair.broken, f"{other.name} is right, {this.name} wrong"),
         f"both wrong ({len(pair.same_mistake) + len(pair.other_mistake)})": (
             np.concatenate([pair.same_mistake, pair.other_mistake]),
             "both are wrong",

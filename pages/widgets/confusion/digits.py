@@ -119,7 +119,7 @@ def _in_words(one: Predictions, index: int) -> str:
     read = int(one.predicted[index])
     verdict = "right" if read == one.labels[index] else "wrong"
     sure = percent(float(one.confidence[index]))
-    return f"**{plain(one.who)}** reads **{read}** ({plain(sure)}): {verdict}."
+    return f"**{plain(one.name)}** reads **{read}** ({plain(sure)}): {verdict}."
 
 
 def _links(this: Predictions, index: int) -> None:

@@ -34,7 +34,7 @@ def take_view(this: Predictions, other: Predictions | None) -> None:
     The pictures show the matrix as the matrix view does.
     """
     whose = choose_whose("Answers of", this, other, _KEY)
-    st.caption(f"The answers of {plain(whose.who)} to {len(whose):,} digits.")
+    st.caption(f"The answers of {plain(whose.name)} to {len(whose):,} digits.")
     stem = confusion_files.file_stem(whose)
     with st.grid(min_column_width=250, gap="small"):
         for one in _files(whose, taken_look()):
@@ -52,7 +52,7 @@ def take_view(this: Predictions, other: Predictions | None) -> None:
 @lru_cache(maxsize=4)
 def _files(this: Predictions, look: CellStyle) -> list[_File]:
     # Half a second's work.
-    wrong = int((~this.right).sum())
+    wrong = int((~this.correct).sum())
     return [
         _File(
             "Report (CSV)",

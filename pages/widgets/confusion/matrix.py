@@ -43,8 +43,8 @@ def draw_matrix(this: Predictions, other: Predictions | None, *, key: str) -> No
     if other:
         # The diagonal tells the mistakes once more, with the sign turned.
         st.caption(
-            f"Differences: {plain(this.who)} minus {plain(other.who)}. Blue: {plain(this.who)} is "
-            "better there; orange: worse."
+            f"Differences: {plain(this.name)} minus {plain(other.name)}. Blue: {plain(this.name)} "
+            "is better there; orange: worse."
         )
     _follow_link()
     order = class_order(counts if others is None else counts + others, look)
@@ -52,7 +52,7 @@ def draw_matrix(this: Predictions, other: Predictions | None, *, key: str) -> No
         matrix_cells(counts, look, others),
         matrix_totals(counts, order),
         key=f"{key}-grid",
-        label=f"Confusion matrix of {this.who}: true labels down, answers across",
+        label=f"Confusion matrix of {this.name}: true labels down, answers across",
         on_open=_open,
         chosen=st.session_state.get(CELL),
     )

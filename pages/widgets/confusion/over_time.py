@@ -39,7 +39,7 @@ from pages.widgets.shared.run_picker import choose_epoch
 
 def time_controls(epochs: Sequence[int], this: Predictions) -> None:
     """Draw the buttons that move the slider “At epoch”, and where it stands; `epochs`: rising."""
-    wrong = len(this) - int(this.right.sum())
+    wrong = len(this) - int(this.correct.sum())
     words = f"{wrong:,} wrong of {len(this):,} ({plain(this.run.id)})"
     epoch_controls(epochs, this.epoch, words, key="confusion-time")
 
@@ -184,7 +184,7 @@ def _epoch(one: Predictions) -> int:
 
 
 def _points(over: Epochs) -> list[tuple[int, int]]:
-    return [(_epoch(one), len(one) - int(one.right.sum())) for one in over]
+    return [(_epoch(one), len(one) - int(one.correct.sum())) for one in over]
 
 
 def _over_all(this: Predictions, over: Epochs, other: Predictions | None) -> None:
@@ -232,7 +232,7 @@ def _over_all(this: Predictions, over: Epochs, other: Predictions | None) -> Non
 
 def _wrong_of_each(over: Epochs) -> NDArray[np.intp]:
     """Errors by label and epoch, (10, epochs)."""
-    columns = [np.bincount(one.labels[~one.right], minlength=10) for one in over]
+    columns = [np.bincount(one.labels[~one.correct], minlength=10) for one in over]
     return np.stack(columns, axis=1)
 
 

@@ -81,7 +81,7 @@ def _table(this: Predictions, other: Predictions | None) -> None:
 
 
 def _what_they_mean(other: Predictions | None) -> None:
-    beside = f" “Other” is {plain(other.who)}." if other else ""
+    beside = f" “Other” is {plain(other.name)}." if other else ""
     st.caption(
         "**Precision**: of what was read as this digit, how much is one. **Recall**: of this "
         "digit, how much was read as one. A network that answers “nine” at the slightest doubt "
@@ -108,9 +108,9 @@ def _one_class(this: Predictions, other: Predictions | None) -> None:
         persist_state="session",
         label_visibility="collapsed",
     )
-    st.markdown(f"{plain(this.who)}: {class_report_sentence(count_confusions(this), digit)}")
+    st.markdown(f"{plain(this.name)}: {class_report_sentence(count_confusions(this), digit)}")
     if other is not None:
-        st.markdown(f"{plain(other.who)}: {class_report_sentence(count_confusions(other), digit)}")
+        st.markdown(f"{plain(other.name)}: {class_report_sentence(count_confusions(other), digit)}")
     missed = cell_indices(this, digit, None, wrong_only=True)
     mistaken = cell_indices(this, None, digit, wrong_only=True)
     kinds = {

@@ -138,12 +138,12 @@ def _before_and_after(before: Predictions, after: Predictions, stress: Corruptio
 
 def _in_words(found: Predictions, as_it_is: Predictions) -> str:
     """Errors counted before they are rated, beside those without stress."""
-    n, right = len(found), int(found.right.sum())
+    n, right = len(found), int(found.correct.sum())
     low, high = (100 * end for end in wilson_interval(right, n))
-    unchanged = len(as_it_is) - int(as_it_is.right.sum())
+    unchanged = len(as_it_is) - int(as_it_is.correct.sum())
     seen = "" if found.held_out else " It was trained on some of them."
     return (
-        f"**{plain(found.who)}**: {n - right:,} wrong of {n:,} ({100 * right / n:.1f} %, 95 % "
+        f"**{plain(found.name)}**: {n - right:,} wrong of {n:,} ({100 * right / n:.1f} %, 95 % "
         f"interval {low:.1f} to {high:.1f} %); unchanged, {unchanged:,} are wrong.{seen}"
     )
 

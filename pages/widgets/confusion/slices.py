@@ -58,7 +58,7 @@ def slices_view(this: Predictions, other: Predictions | None) -> None:
             alt=f"How many digits of each label are read wrongly, by {trait.name.lower()}",
         )
         st.caption(
-            f"Wrong answers of all digits in each cell, by {plain(this.who)}. The fewer digits a "
+            f"Wrong answers of all digits in each cell, by {plain(this.name)}. The fewer digits a "
             "cell has, the less its colour says."
         )
     _worst(this, other)
@@ -80,7 +80,7 @@ def _choose_trait() -> Measure:
 
 
 def _chart(this: Predictions, other: Predictions | None, trait: Measure, count: int) -> None:
-    shown = {one.who: bins(one, trait.key, count) for one in (this, other) if one is not None}
+    shown = {one.name: bins(one, trait.key, count) for one in (this, other) if one is not None}
     st.plotly_chart(
         error_rate_chart(shown, trait, _text_color()),
         config=_CHART,
@@ -145,7 +145,7 @@ def _worst(this: Predictions, other: Predictions | None) -> None:
 
 
 def _why_none(this: Predictions, search: SliceSearch) -> str:
-    if this.right.all():
+    if this.correct.all():
         return "Not one of these digits is read wrongly, so no slice is worse than another."
     if not search.searched:
         return (
@@ -195,7 +195,7 @@ def _list(this: Predictions, search: SliceSearch) -> Slice | None:
         on_select="rerun",
         selection_mode="single-cell",
         # The lines of another run are another list, in which nothing is chosen yet.
-        key=f"{_KEY}-worst-{this.who}-{this.dataset}-{len(this)}",
+        key=f"{_KEY}-worst-{this.name}-{this.dataset}-{len(this)}",
         alt="The slices with the highest error rates",
     )
     cells = event.selection.cells

@@ -242,14 +242,14 @@ def _overview(digits: UserDigits, answered: Predictions | None) -> None:
     if answered is None:
         st.markdown(f"**{_count(len(digits))} of yours**")
     else:
-        right = int(answered.right.sum())
+        right = int(answered.correct.sum())
         st.markdown(
-            f"**{_count(len(digits))} of yours: {plain(answered.who)} reads {right} right, "
+            f"**{_count(len(digits))} of yours: {plain(answered.name)} reads {right} right, "
             f"{len(digits) - right} wrong**"
         )
         if not answered.held_out:
             st.caption("It was fine-tuned on some of them, so this is no test.")
-    rows = label_counts(digits, None if answered is None else answered.right)
+    rows = label_counts(digits, None if answered is None else answered.correct)
     table = pd.DataFrame(rows, columns=columns[: len(rows[0])])
     st.dataframe(table, hide_index=True, width="content")
     with st.container(horizontal=True, vertical_alignment="center"):

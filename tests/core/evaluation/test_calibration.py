@@ -56,14 +56,14 @@ def guo(confidence: NDArray[np.float32], right: NDArray[np.bool_], bins: int) ->
 
 @pytest.mark.parametrize("bins", [10, 15])
 def test_ece_is_the_papers(purawr: Predictions, bins: int) -> None:
-    expected = guo(purawr.confidence, purawr.right, bins)
+    expected = guo(purawr.confidence, purawr.correct, bins)
     assert calibration_error(reliability(purawr, bins)) == pytest.approx(expected)
 
 
 def test_bins_are_scikit_learns(purawr: Predictions) -> None:
     # It puts an edge into the bin above, Guo et al. into the one below: none lies on an edge here.
     assert not np.isin(purawr.confidence, (np.arange(1, 10) / 10).astype(np.float32)).any()
-    accuracy, mean = calibration_curve(purawr.right, purawr.confidence, n_bins=10)
+    accuracy, mean = calibration_curve(purawr.correct, purawr.confidence, n_bins=10)
     filled = [each for each in reliability(purawr) if each.count]
     assert [each.accuracy for each in filled] == pytest.approx(accuracy.tolist())
     assert [each.mean for each in filled] == pytest.approx(mean.tolist())
@@ -116,9 +116,9 @@ def test_too_sure_or_not_sure_enough(confidence: float, right: int, verdict: str
 
 def test_every_answer_is_in_the_histogram_once(purawr: Predictions) -> None:
     found = confidence_histogram(purawr)
-    assert found.right.sum() == purawr.right.sum()
-    assert found.wrong.sum() == (~purawr.right).sum()
-    by_hand = ((purawr.confidence > 0.9) & (purawr.confidence <= 0.95) & ~purawr.right).sum()
+    assert found.right.sum() == purawr.correct.sum()
+    assert found.wrong.sum() == (~purawr.correct).sum()
+    by_hand = ((purawr.confidence > 0.9) & (purawr.confidence <= 0.95) & ~purawr.correct).sum()
     assert found.wrong[18] == by_hand
 
 
@@ -129,9 +129,9 @@ def test_the_reject_curve_at_any_threshold_is_a_plain_count(purawr: Predictions)
         found = curve.at(threshold)
         asked = purawr.confidence >= np.float32(threshold)
         assert found.answered == asked.sum()
-        assert found.wrong == (asked & ~purawr.right).sum()
+        assert found.wrong == (asked & ~purawr.correct).sum()
     assert curve.at(0).coverage == 1
-    assert curve.at(0).error == pytest.approx(np.mean(~purawr.right))
+    assert curve.at(0).error == pytest.approx(np.mean(~purawr.correct))
     assert (np.diff(curve.thresholds) > 0).all()
     assert len(curve.thresholds) == len(set(purawr.confidence.tolist()))
 
@@ -185,7 +185,7 @@ def test_of_equal_probabilities_the_smaller_digit_comes_first() -> None:
 
 def test_top_1_is_the_answer() -> None:
     this = made([1, 2, 3, 4], [1, 2, 3, 5])
-    assert top_k_accuracy(this, 1) == this.right.sum() == 3
+    assert top_k_accuracy(this, 1) == this.correct.sum() == 3
 
 
 def test_shared_results_cannot_be_changed(purawr: Predictions) -> None:
@@ -243,7 +243,7 @@ def test_the_chosen_threshold_is_marked_on_the_curve(purawr: Predictions) -> Non
     line, mark = coverage_chart({"purawr": (curve, chosen)}, TEXT_COLORS["dark"]).data
     assert (mark.x[0], mark.y[0]) == (100 * chosen.coverage, 100 * chosen.error)
     assert max(line.x) == 100
-    assert line.y[line.x.index(100)] == pytest.approx(100 * np.mean(~purawr.right))
+    assert line.y[line.x.index(100)] == pytest.approx(100 * np.mean(~purawr.correct))
     assert len(line.x) <= 400
 
 

@@ -59,7 +59,7 @@ def test_of_shipped_runs_every_digit_is_told_once_and_the_test_is_scipys() -> No
         for run in ("purawr", "best")
     )
     found = compare_paired(first, second)
-    both = (first.right & second.right).sum()
+    both = (first.correct & second.correct).sum()
     lists = (found.fixed, found.broken, found.same_mistake, found.other_mistake)
     told = np.concatenate(lists)
     assert len(set(told.tolist())) == len(told) == len(first) - both

@@ -167,7 +167,7 @@ def test_an_ordinary_digit_is_the_nearest_to_the_mean_by_the_angle() -> None:
     angles = {
         int(k): float(np.dot(p, mean) / np.linalg.norm(p))
         for k, p in zip(np.flatnonzero(test.labels == 7), of_class, strict=True)
-        if this.right[k]
+        if this.correct[k]
     }
     assert is_on_diagonal(this, 7) == max(angles, key=lambda k: angles[k])
 

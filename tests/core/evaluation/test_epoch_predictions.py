@@ -82,7 +82,7 @@ def test_every_shipped_run_has_its_answers_on_the_sample(name: str) -> None:
         assert (one.labels == mnist.load(SAMPLE).test.labels).all()
     assert load_epoch_predictions(Network(run, run.epochs()[0]), SAMPLE) is over[0]
     # Every one of these trainings knows more in the end than after its first epoch.
-    assert over[-1].right.sum() > over[0].right.sum()
+    assert over[-1].correct.sum() > over[0].correct.sum()
 
 
 def test_they_are_the_answers_of_that_epochs_weights() -> None:

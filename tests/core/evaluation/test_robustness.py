@@ -154,7 +154,7 @@ def test_under_stress_it_reads_the_changed_pictures() -> None:
     turned = corrupted_predictions(PURAWR, single_corruption("rotation", 90))
     images = mnist.load("mnist-sample").test.images
     assert (turned.images == np.rot90(images, k=-1, axes=(1, 2))).all()
-    assert turned.right.mean() < 0.3
+    assert turned.correct.mean() < 0.3
     assert not turned.images.flags.writeable
     assert not turned.probabilities.flags.writeable
     assert corrupted_predictions(PURAWR, single_corruption("rotation", 90)) is turned

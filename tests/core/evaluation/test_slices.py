@@ -68,7 +68,7 @@ def test_on_real_digits_the_bins_are_numpys_quantiles(trait: str) -> None:
     for fraction, edge in zip((0.2, 0.4, 0.6, 0.8), inner, strict=True):
         assert (values < edge).mean() == pytest.approx(fraction, abs=0.06)
     assert sum(one.n for one in found) == 1000
-    assert sum(one.wrong for one in found) == int((~this.right).sum())
+    assert sum(one.wrong for one in found) == int((~this.correct).sum())
     assert (found[0].start, found[-1].end) == (values.min(), values.max())
 
 
@@ -104,7 +104,7 @@ def test_examples_lie_in_their_bins_from_the_lowest_value_to_the_highest() -> No
 def test_a_bins_digits_come_wrong_ones_first() -> None:
     this = load_predictions(registry.find_run("soorya"), "mnist-sample")
     found = in_bin(this, "thickness", 4)
-    right = this.right[found]
+    right = this.correct[found]
     assert len(found) == bins(this, "thickness")[4].n
     assert (np.diff(right.astype(int)) >= 0).all()
     assert (morphometry(this)["thickness"][found] >= bins(this, "thickness")[4].start).all()
@@ -131,10 +131,10 @@ def test_a_planted_slice_is_found_first_with_its_name_and_numbers(
     first = search.slices[0]
     assert first.name == "thin, right-leaning nines"
     assert set(first.digits.tolist()) == set(np.flatnonzero(here).tolist())
-    wrong = int((~this.right).sum())
+    wrong = int((~this.correct).sum())
     assert (first.n, first.wrong) == (here.sum(), wrong)
     assert (first.rest_n, first.rest_wrong) == (1000 - here.sum(), 0)
-    assert not this.right[first.digits[:wrong]].any()
+    assert not this.correct[first.digits[:wrong]].any()
     assert search.more_than_chance(first)
 
 
@@ -158,7 +158,7 @@ def test_a_slice_holds_what_its_name_says() -> None:
         for trait, third in one.thirds:
             inside &= bin_indices(this, trait, 3)[0] == third
         assert set(one.digits.tolist()) == set(np.flatnonzero(inside).tolist())
-        assert (one.n, one.wrong) == (inside.sum(), (inside & ~this.right).sum())
+        assert (one.n, one.wrong) == (inside.sum(), (inside & ~this.correct).sum())
 
 
 def test_no_slice_has_most_of_its_mistakes_in_one_listed_above() -> None:

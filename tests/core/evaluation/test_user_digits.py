@@ -79,7 +79,7 @@ def test_a_run_answers_on_them_as_on_its_test_digits() -> None:
 
     this = user_predictions(labeled(40), Network(registry.find_run("best")))
     known = load_predictions(registry.find_run("best"), "mnist-sample")
-    assert (this.who, this.dataset, this.held_out) == ("best", "mine", True)
+    assert (this.name, this.dataset, this.held_out) == ("best", "mine", True)
     assert np.array_equal(this.images, SAMPLE.images[:40])
     assert np.array_equal(this.labels, SAMPLE.labels[:40])
     assert this.probabilities == pytest.approx(known.probabilities[:40], abs=1e-4)
@@ -90,7 +90,7 @@ def test_a_run_after_an_epoch_answers_otherwise() -> None:
     fast = registry.find_run("fast")
     early, late = (user_predictions(labeled(40), Network(fast, epoch)) for epoch in (1, None))
     assert early.epoch == 1
-    assert early.who == "fast (epoch 1)"
+    assert early.name == "fast (epoch 1)"
     assert not np.allclose(early.probabilities, late.probabilities, atol=1e-3)
 
 

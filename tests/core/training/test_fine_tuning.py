@@ -110,7 +110,7 @@ def test_it_learns_what_it_misread_and_forgets_little(tiny: Run) -> None:
     for image, label in zip(own.kept_back.images, own.kept_back.labels, strict=True):
         digits = add_digit(digits, image, int(label))
     answers = user_predictions(digits, Network(run))
-    assert int((~answers.right).sum()) == unseen.after.wrong
+    assert int((~answers.correct).sum()) == unseen.after.wrong
     assert answers.held_out
     trained = own.trained_on
     seen = user_predictions(

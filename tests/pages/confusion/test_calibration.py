@@ -63,7 +63,7 @@ def test_the_slider_moves_words_curve_and_digits(view: AppTest) -> None:
     for percent in (50, 95):
         view.select_slider(key="confusion-sure-threshold").set_value(percent).run()
         asked = this.confidence >= np.float32(percent / 100)
-        wrong = int((asked & ~this.right).sum())
+        wrong = int((asked & ~this.correct).sum())
         words = said(view)
         assert f"answers {asked.sum():,} of 1,000 digits" in words.replace("\\", "")
         assert f"is wrong on {wrong} of them" in words
@@ -71,7 +71,7 @@ def test_the_slider_moves_words_curve_and_digits(view: AppTest) -> None:
         mark = charts(view)[2][-1]
         assert mark["x"] == pytest.approx([asked.sum() / 10])
         shown = digits_shown(view)
-        assert sorted(shown) == np.flatnonzero(asked & ~this.right).tolist()
+        assert sorted(shown) == np.flatnonzero(asked & ~this.correct).tolist()
         assert (np.diff(this.confidence[shown]) <= 0).all()
 
 

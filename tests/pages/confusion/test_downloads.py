@@ -61,7 +61,7 @@ def test_there_is_a_button_for_each_file_with_a_line_about_it(view: AppTest) -> 
     ]
     assert len(view.caption) == 1 + len(labels)
     assert view.caption[0].value == "The answers of soorya to 1,000 digits."
-    wrong = int((~load_predictions(registry.find_run("soorya"), "mnist-sample").right).sum())
+    wrong = int((~load_predictions(registry.find_run("soorya"), "mnist-sample").correct).sum())
     assert f"The {wrong} digits that were read wrongly" in view.caption[-1].value
 
 
@@ -83,7 +83,7 @@ def test_every_button_gives_a_file_of_its_kind(view: AppTest, handed: dict[str, 
     with zipfile.ZipFile(io.BytesIO(handed["soorya-mnist-sample-wrong-digits.zip"])) as archive:
         pictures = [name for name in archive.namelist() if name.endswith(".png")]
     assert len(pictures) == np.count_nonzero(
-        ~load_predictions(registry.find_run("soorya"), "mnist-sample").right
+        ~load_predictions(registry.find_run("soorya"), "mnist-sample").correct
     )
 
 

@@ -108,7 +108,7 @@ def test_with_another_run_its_numbers_and_the_test_stand_beside(view: AppTest) -
     pair = compare_paired(other, this)
     assert f"{len(pair.fixed)} by purawr alone" in words
     assert f"On {pair.disagree} digits only one of the two is right" in words
-    assert f"Both are wrong on {int((~this.right & ~other.right).sum())} digits" in words
+    assert f"Both are wrong on {int((~this.correct & ~other.correct).sum())} digits" in words
 
 
 def test_a_run_without_mistakes_has_no_confusions(view: AppTest) -> None:

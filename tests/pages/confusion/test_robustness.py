@@ -54,7 +54,7 @@ def test_a_slider_tells_the_errors_and_brings_its_curve_and_reset_takes_it_back(
     wrong = 1000 - int(
         corrupted_predictions(
             Network(registry.find_run("purawr")), single_corruption("rotation", 90.0)
-        ).right.sum()
+        ).correct.sum()
     )
     assert wrong > 500
     assert f"{wrong:,} wrong of 1,000" in said(view)

@@ -23,7 +23,7 @@ from tests.conftest import Trained
 from tests.helpers.views import said
 
 SAMPLE = mnist.load("mnist-sample").test
-WRONG = np.flatnonzero(~load_predictions(registry.find_run("soorya"), "mnist-sample").right)
+WRONG = np.flatnonzero(~load_predictions(registry.find_run("soorya"), "mnist-sample").correct)
 
 
 def some(count: int = 8) -> UserDigits:

@@ -1,4 +1,4 @@
-"""Numbers in words: times, sizes, percentages and the names of the digits."""
+"""Numbers as text: times, sizes, percentages and the names of the digits."""
 
 from typing import Final
 
@@ -29,12 +29,23 @@ PLURALS: Final = (
 
 
 def a_digit(digit: int) -> str:
-    """The digit with its article: a nine, an eight."""
+    """Name a digit with its article: "a nine", "an eight"."""
     return f"{'an' if digit == 8 else 'a'} {NAMES[digit]}"
 
 
 def duration(seconds: float) -> str:
-    """A time as one says it: "0.4 s", "12 s", "3 min", "2 h 10 min"."""
+    """Format a time for a sentence.
+
+    Args:
+        seconds: The time, from 0; what is shorter than 0.1 s reads "0.1 s".
+
+    Returns:
+        The time with its unit, in steps that grow with it.
+
+    Example:
+        >>> [duration(seconds) for seconds in (0.4, 12, 180, 7800)]
+        ['0.4 s', '12 s', '3 min', '2 h 10 min']
+    """
     if seconds < 9.95:
         return f"{max(seconds, 0.1):.1f} s"
     if seconds < 100:
@@ -46,19 +57,37 @@ def duration(seconds: float) -> str:
 
 
 def countdown(seconds: float) -> str:
-    """The same without tenths, for what counts down."""
+    """Format a remaining time, as `duration` does but without tenths of a second."""
     return duration(seconds) if seconds >= 9.95 else f"{seconds:.0f} s"
 
 
 def file_size(count: int) -> str:
-    """A size on disk in bytes: "41 kB", "0.2 MB", "12 MB"."""
+    """Format a size on disk.
+
+    Args:
+        count: Bytes; a kB is 1,000 of them.
+
+    Example:
+        >>> [file_size(count) for count in (41_000, 200_000, 12_000_000)]
+        ['41 kB', '0.2 MB', '12 MB']
+    """
     if count < 100_000:
         return f"{count / 1e3:.0f} kB"
     return f"{count / 1e6:.1f} MB" if count < 10e6 else f"{count / 1e6:.0f} MB"
 
 
 def percent(fraction: float) -> str:
-    """A probability in whole percent: "97 %"; "0 %" and "100 %" only for what is just that."""
+    """Format a probability in whole percent.
+
+    "0 %" and "100 %" stand only for exactly 0 and exactly 1.
+
+    Args:
+        fraction: From 0 to 1.
+
+    Example:
+        >>> [percent(fraction) for fraction in (0.0, 0.004, 0.97, 0.999)]
+        ['0 %', '< 1 %', '97 %', '> 99 %']
+    """
     if 0 < fraction < 0.01:
         return "< 1 %"
     if 0.99 < fraction < 1:
@@ -67,7 +96,7 @@ def percent(fraction: float) -> str:
 
 
 def small_percent(fraction: float) -> str:
-    """A part that may be tiny: "12 %", "0.31 %", and "< 0.01 %" for less."""
+    """Format a fraction that may be tiny: "12 %", "0.31 %", and "< 0.01 %" for less."""
     if 0 < fraction < 1e-4:
         return "< 0.01 %"
     decimals = 0 if fraction >= 0.1 or not fraction else 1 if fraction >= 0.01 else 2
@@ -75,19 +104,28 @@ def small_percent(fraction: float) -> str:
 
 
 def percent_with_small(fraction: float) -> str:
-    """A probability as `percent` has it, but with decimals below 1 %: "97 %", "0.31 %"."""
+    """Format a probability as `percent` does, but with decimals below 1 %: "97 %", "0.31 %"."""
     return percent(fraction) if fraction >= 0.01 else small_percent(fraction)
 
 
 def percent_to_tenths(fraction: float) -> str:
-    """A fraction in tenths of a percent, rounded even at its ends: "98.7 %"."""
+    """Format a fraction in tenths of a percent, rounded even close to 0 and 1: "98.7 %"."""
     return f"{100 * fraction:.1f} %"
 
 
 def percent_of(part: int, total: int, decimals: int = 1) -> str:
-    """How much of `total` > 0 a part is: "98.8 %".
+    """Format a count as its percentage of a total.
 
-    Never "0.0 %" or "100.0 %" for what is not quite that.
+    "0.0 %" and "100.0 %" stand only for none and for all.
+
+    Args:
+        part: From 0 to `total`.
+        total: Above 0.
+        decimals: Decimals of the percentage.
+
+    Example:
+        >>> percent_of(988, 1000), percent_of(9999, 10_000), percent_of(1, 10_000)
+        ('98.8 %', '> 99.9 %', '< 0.1 %')
     """
     shown = f"{100 * part / total:.{decimals}f}"
     if part and float(shown) == 0:
@@ -98,7 +136,12 @@ def percent_of(part: int, total: int, decimals: int = 1) -> str:
 
 
 def p_value(probability: float) -> str:
-    """A test's p-value with the two figures that count: "12 %", "0.34 %"; never "0 %"."""
+    """Format the p-value of a statistical test, to two significant figures below 10 %.
+
+    Example:
+        >>> [p_value(probability) for probability in (0.12, 0.0034, 1e-9)]
+        ['12 %', '0.34 %', 'less than 0.01 %']
+    """
     if probability < 1e-4:
         return "less than 0.01 %"
     return f"{100 * probability:.0f} %" if probability >= 0.1 else f"{100 * probability:.2g} %"

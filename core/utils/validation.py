@@ -1,6 +1,7 @@
-"""Arrays of digits: what shape they have, and that nobody writes to what all visitors share.
+"""Checks of arrays of digits, and the limits that the fields of a pydantic model declare.
 
-The bounds and choices that stand on a model's fields, for sliders and lists of choices.
+Arrays that several visitors share are marked read-only. Bounds and choices are read from a model's
+fields, so that a slider or a list offers exactly what the model accepts.
 """
 
 from collections.abc import Callable
@@ -12,47 +13,100 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
-"""A network that answers: digits uint8 (n, 28, 28) to probabilities float32 (n, 10)."""
+"""A classifier: from digits uint8 (n, 28, 28) to class probabilities float32 (n, 10)."""
 _Array = TypeVar("_Array", bound=NDArray[Any])
 _SIDE: Final = 28
 
 
 def read_only(array: _Array) -> _Array:
-    """The same array, which nobody can write to any more."""
+    """Mark an array as read-only, in place.
+
+    Args:
+        array: An array that several callers will share.
+
+    Returns:
+        The same array.
+
+    Example:
+        >>> shared = read_only(np.zeros(3))
+        >>> shared[0] = 1.0
+        Traceback (most recent call last):
+        ValueError: assignment destination is read-only
+    """
     array.setflags(write=False)
     return array
 
 
 def check_digits(images: NDArray[np.uint8]) -> None:
-    """Digits are uint8 (n, 28, 28), n from 0. Raises ValueError for any other shape or dtype."""
+    """Check a stack of digits.
+
+    Args:
+        images: uint8 (n, 28, 28), n from 0.
+
+    Raises:
+        ValueError: The shape or the dtype is another one.
+
+    Example:
+        >>> check_digits(np.zeros((2, 28, 28), np.uint8))
+        >>> check_digits(np.zeros((2, 28, 28)))
+        Traceback (most recent call last):
+        ValueError: expected uint8 (n, 28, 28), got float64 (2, 28, 28)
+    """
     if images.ndim != 3 or images.shape[1:] != (_SIDE, _SIDE) or images.dtype != np.uint8:
         raise ValueError(f"expected uint8 (n, 28, 28), got {images.dtype} {images.shape}")
 
 
 def check_digit(pixels: NDArray[np.uint8]) -> None:
-    """One digit is uint8 (28, 28). Raises ValueError for any other shape or dtype."""
+    """Check a single digit.
+
+    Args:
+        pixels: uint8 (28, 28).
+
+    Raises:
+        ValueError: The shape or the dtype is another one.
+    """
     if pixels.shape != (_SIDE, _SIDE) or pixels.dtype != np.uint8:
         raise ValueError(f"expected uint8 (28, 28), got {pixels.dtype} {pixels.shape}")
 
 
 class Bounds(NamedTuple):
-    """The lowest and the highest value that a field takes; both int for an int field."""
+    """The range of a number field, its ends included; both ends are int for an int field.
+
+    Attributes:
+        low: The lowest value that is accepted.
+        high: The highest value that is accepted.
+    """
 
     low: float
     high: float
 
 
 def bounds(model: type[BaseModel], name: str) -> Bounds:
-    """The `ge` and `le` of a number field. Raises ValueError if it lacks one of them."""
+    """Read the bounds `ge` and `le` of a number field.
+
+    Args:
+        model: A pydantic model.
+        name: The name of one of its int or float fields.
+
+    Raises:
+        ValueError: The field lacks one of the two bounds.
+
+    Example:
+        >>> from pydantic import Field
+        >>> class Settings(BaseModel):
+        ...     epochs: int = Field(default=5, ge=1, le=50)
+        >>> bounds(Settings, "epochs")
+        Bounds(low=1, high=50)
+    """
     field = model.model_fields[name]
     number = int if field.annotation is int else float
-    low = [mark.ge for mark in field.metadata if isinstance(mark, Ge)]
-    high = [mark.le for mark in field.metadata if isinstance(mark, Le)]
+    low = [limit.ge for limit in field.metadata if isinstance(limit, Ge)]
+    high = [limit.le for limit in field.metadata if isinstance(limit, Le)]
     if not low or not high:
         raise ValueError(f"{model.__name__}.{name} is not bounded on both sides")
     return Bounds(*(number(str(end)) for end in (low[0], high[0])))
 
 
 def choices(model: type[BaseModel], name: str) -> tuple[str, ...]:
-    """The values of a field that is a Literal, in the order in which they stand there."""
+    """List the values of a field whose type is a Literal, in their declared order."""
     return get_args(model.model_fields[name].annotation)

@@ -70,7 +70,7 @@ def _read_digits() -> None:
             show_answer(readings, ready, at, partial(choose_digit, source))
             verdict = chosen.verdict
             remember(
-                chosen.found.digit.pixels,
+                chosen.detection.digit.pixels,
                 key=None if len(readings) == 1 else f"{at}",
                 answer=None if verdict.kind == "not a digit" else verdict.digit,
             )
@@ -122,7 +122,7 @@ def _look_closer(
     if source is None or ready is None or chosen is None:
         st.info("Draw a digit or bring a picture first.", icon=":material/draw:")
         return
-    found = chosen.found
+    found = chosen.detection
     views: dict[View, Callable[[], None]] = {
         "How it got there": lambda: steps_view(found, source.pixels, ready, alone=alone),
         "Why": lambda: why_view(found.digit, ready.network),

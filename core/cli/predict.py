@@ -118,9 +118,9 @@ def _plain(one: "DigitReading", picture: "Picture") -> ReadDigit:
         digit=answer,
         confidence=rounded[answer],
         probabilities=rounded,
-        box=picture.to_original(one.found.digit.box),
-        line=one.found.line,
-        number=one.found.number,
+        box=picture.to_original(one.detection.digit.box),
+        line=one.detection.line,
+        number=one.detection.number,
         verdict=one.verdict.kind,
         calibrated=round(one.verdict.confidence, 6),
     )

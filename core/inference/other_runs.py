@@ -1,12 +1,13 @@
-"""What other runs answer on one digit, and how the answer came about over the epochs of one run.
+"""What other runs answer on one digit, and how the answer of one run changed over its epochs.
 
-The networks are opened here, besides those that visitors draw with (`core.inference.predictor`
-keeps 8): a visitor who asks all runs pushes out nobody's. They answer one digit at a time, without
-the traced functions that make many digits quick. All answers are calibrated
-(`core.inference.reader`), as those of the run in use are: `calibrated` gives its.
+This module opens its own networks. It does not use the predictors that visitors draw with
+(`core.inference.predictor` keeps 8 of them), so that a visitor who asks all runs evicts nobody
+else's network. These networks answer one digit at a time, without the traced functions that make
+batches fast. All answers are calibrated (`core.inference.reader`), as those of the selected run
+are.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -24,24 +25,31 @@ from core.runs.permissions import is_shipped, shown_name
 from core.runs.run import Network, Run
 from core.utils.background import Report
 from core.utils.errors import RunError
+from core.utils.validation import Predict
 
 if TYPE_CHECKING:
     import keras
 
 MAX_RUNS: Final = 12
-"""So many other runs are asked: all that ship, then the newest of the others."""
+"""The most other runs that answer: all that ship, then the newest of the others."""
 _NETWORKS_KEPT: Final = 2 * MAX_RUNS
 _RUNS_KEPT: Final = 4
-"""Runs whose weights after every epoch are kept, as float16: at most 25 MB each, as a rule 4."""
+"""Runs whose epoch weights are cached as float16: at most 25 MB each, usually 4 MB."""
 
 _DIVERGED: Final = "It answers with numbers that are not finite: its training diverged."
 
 
 @dataclass(frozen=True)
 class RunPrediction:
-    """What a run answers on a digit; or, in a sentence, the `problem` why it does not.
+    """The answer of a run on one digit, or the reason why there is none.
 
-    `name`: what its visitor calls it, else its id. `mistakes`: on test digits, as "38 of 10,000".
+    Attributes:
+        run: the id of the run.
+        name: what its visitor calls it, else its id.
+        mistakes: wrong answers on test digits, as "38 of 10,000"; empty if the run was not tested.
+        answer: the digit, 0 to 9; -1 without an answer.
+        confidence: the calibrated probability of `answer`, 0 to 1.
+        problem: a sentence that says why there is no answer; empty if there is one.
     """
 
     run: str
@@ -54,64 +62,75 @@ class RunPrediction:
 
 @dataclass(frozen=True, eq=False)
 class EpochPredictions:
-    """Answers to one digit after each kept epoch: rising, then None for the finished network.
+    """Answers of a run on one digit, after each kept epoch.
 
-    `probabilities`: float32 (epochs, 10), NaN where the network gave no numbers.
+    Attributes:
+        epochs: rising, then None for the finished network.
+        probabilities: float32 (epochs, 10), NaN where the network gave no finite numbers.
     """
 
     epochs: tuple[int | None, ...]
     probabilities: NDArray[np.float32]
 
     def spells(self) -> list[tuple[int, int | None]]:
-        """Each answer as long as it lasted: (digit, the epoch from which on), in their order.
+        """The periods in which the answer stayed the same.
 
-        Epochs without numbers are passed over.
+        Epochs without finite numbers are skipped.
+
+        Returns:
+            For each period, in order, the digit and the epoch from which on it was the answer.
+
+        Example:
+            >>> probabilities = np.eye(10, dtype=np.float32)[[7, 7, 9]]
+            >>> EpochPredictions((1, 2, None), probabilities).spells()
+            [(7, 1), (9, None)]
         """
-        read = [
+        answers = [
             (int(row.argmax()), epoch)
             for row, epoch in zip(self.probabilities, self.epochs, strict=True)
             if not np.isnan(row).any()
         ]
-        return [(digit, next(group)[1]) for digit, group in groupby(read, key=lambda one: one[0])]
+        by_digit = groupby(answers, key=lambda answer: answer[0])
+        return [(digit, next(period)[1]) for digit, period in by_digit]
 
 
-def other_runs(asked: Run) -> tuple[list[Run], int]:
-    """The runs besides one that have a network.
+def other_runs(run: Run) -> tuple[list[Run], int]:
+    """The other runs that have a network.
 
     Args:
-        asked: the run that is left out.
+        run: the run that is left out.
 
     Returns:
-        At most `MOST` runs, and how many more there are. Those that ship come first, then the
+        At most `MAX_RUNS` runs, and how many more there are. Shipped runs come first, then the
         others, the newest first.
     """
     usable = [
-        run
-        for run in registry.list_runs()
-        if isinstance(run, Run) and run.info.model_sha256 and run.id != asked.id
+        other
+        for other in registry.list_runs()
+        if isinstance(other, Run) and other.info.model_sha256 and other.id != run.id
     ]
-    shipped = [run for run in usable if is_shipped(run)]
-    own = sorted(
-        (run for run in usable if not is_shipped(run)),
-        key=lambda run: run.info.created.timestamp(),
+    shipped = [other for other in usable if is_shipped(other)]
+    trained_here = sorted(
+        (other for other in usable if not is_shipped(other)),
+        key=lambda other: other.info.created.timestamp(),
         reverse=True,
     )
-    found = [*shipped, *own]
-    return found[:MAX_RUNS], max(0, len(found) - MAX_RUNS)
+    candidates = [*shipped, *trained_here]
+    return candidates[:MAX_RUNS], max(0, len(candidates) - MAX_RUNS)
 
 
 def calibrated_probabilities(
     network: Network,
-) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
-    """A network whose answers are calibrated. Imports TensorFlow when it is called.
+) -> Predict:
+    """Load a network whose answers are calibrated. Imports TensorFlow when it is called.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
+        network: a run's network, finished or as it was after an epoch.
 
     Returns:
-        What turns digits, uint8 (n, 28, 28), into calibrated probabilities, float32 (n, 10), the
-        highest of which is the network's own answer. It raises RunError if the network's numbers
-        are not finite.
+        A function from digits, uint8 (n, 28, 28), to calibrated probabilities, float32 (n, 10).
+        The most probable digit is the network's own answer. The function raises RunError if the
+        network's numbers are not finite.
 
     Raises:
         RunError: the network cannot be opened.
@@ -119,48 +138,61 @@ def calibrated_probabilities(
     from core.inference.predictor import load_predictor
 
     temperature = run_temperature(network.run)
-    ask = load_predictor(network).probabilities
-    return lambda images: apply_temperature(ask(images), temperature)
+    predict = load_predictor(network).probabilities
+    return lambda images: apply_temperature(predict(images), temperature)
 
 
-def is_loaded(asked: Sequence[Run]) -> bool:
-    """Whether all these networks are at hand, so that `opinions` takes no longer than a moment."""
-    with _keeping:
-        return all(Network(run) in _ready for run in asked)
+def is_loaded(runs: Sequence[Run]) -> bool:
+    """Whether all these runs' networks are open, so that `run_predictions` answers at once."""
+    with _networks_lock:
+        return all(Network(run) in _networks for run in runs)
 
 
-def load_all(asked: Sequence[Run], report: Report) -> None:
-    """Open these networks, for `core.utils.background`: some half a second each.
+def load_all(runs: Sequence[Run], report: Report) -> None:
+    """Open these runs' networks, about half a second each. Imports TensorFlow.
 
-    Imports TensorFlow.
+    A network that cannot be opened is remembered as such.
 
-    `report` is told how many of how many are open, and stops it when it raises. Those that cannot
-    be opened are remembered as such.
+    Args:
+        runs: whose networks are opened.
+        report: called with the number of open networks and of all; it stops the loading when it
+            raises (`core.utils.background`).
     """
-    report(0, len(asked))
-    for place, run in enumerate(asked):
-        _answerer(run)
-        report(place + 1, len(asked))
+    report(0, len(runs))
+    for done, run in enumerate(runs, start=1):
+        _network(run)
+        report(done, len(runs))
 
 
-def run_predictions(asked: Sequence[Run], pixels: NDArray[np.uint8]) -> tuple[RunPrediction, ...]:
-    """What each run answers on a digit, uint8 (28, 28), in their order.
+def run_predictions(runs: Sequence[Run], pixels: NDArray[np.uint8]) -> tuple[RunPrediction, ...]:
+    """What each run answers on a digit. Opens networks that are not open yet.
 
-    A run that cannot answer has a `problem` and breaks nothing. Opens what is not open yet.
+    Args:
+        runs: whose networks answer.
+        pixels: the digit, uint8 (28, 28).
+
+    Returns:
+        One prediction per run, in the order of `runs`; a run that cannot answer has a `problem`.
     """
-    return tuple(_opinion(run, pixels) for run in asked)
+    return tuple(_run_prediction(run, pixels) for run in runs)
 
 
 def epoch_predictions(run: Run, pixels: NDArray[np.uint8]) -> EpochPredictions:
-    """What a run's network answers on a digit, uint8 (28, 28), after each kept epoch and finished.
+    """What a run's network answers on a digit after each kept epoch, and finished.
 
-    Imports TensorFlow when it is called. Epochs whose weights cannot be read are left out. Raises
-    RunError if none is left, or the weights are not of this network.
+    Imports TensorFlow when it is called. Epochs whose weights cannot be read are left out.
+
+    Args:
+        run: whose epochs answer.
+        pixels: the digit, uint8 (28, 28).
+
+    Raises:
+        RunError: no epoch is left, or the weights are not of this network.
     """
-    return _learner(Network(run), tuple(run.epochs())).answers(pixels)
+    return _epoch_networks(Network(run), tuple(run.epochs())).predictions(pixels)
 
 
-class _Answerer:
+class _DigitNetwork:
     """A network that answers one digit."""
 
     def __init__(self, model: "keras.Model", run: Run) -> None:
@@ -170,7 +202,7 @@ class _Answerer:
         self._before_last = keras.Model(model.inputs, model.layers[-1].input)
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """The ten probabilities, as `Predictor` gives them; maybe not finite."""
+        """The ten probabilities, as `Predictor` gives them; they may be not finite."""
         import tensorflow as tf
 
         last = self._model.layers[-1]
@@ -179,8 +211,8 @@ class _Answerer:
         return np.asarray(tf.nn.softmax(before @ last.kernel + last.bias)[0].numpy(), np.float32)
 
 
-class _Learner:
-    """A run's network that is filled with the weights of one epoch after the other."""
+class _EpochNetworks:
+    """A run's network, filled with the weights of one epoch after the other."""
 
     def __init__(self, run: Run) -> None:
         self._weights: list[tuple[int | None, list[NDArray[Any]]]] = []
@@ -201,76 +233,79 @@ class _Learner:
         from core.recipes.keras_model import build_model
 
         self._model = build_model(run.info.recipe.architecture)
-        self._answerer = _Answerer(self._model, run)
-        self._one_at_a_time = Lock()
+        self._network = _DigitNetwork(self._model, run)
+        self._lock = Lock()
 
-    def answers(self, pixels: NDArray[np.uint8]) -> EpochPredictions:
-        with self._one_at_a_time:
-            found = np.stack([self._answer(one, pixels) for _, one in self._weights])
-        there = np.isfinite(found).all(axis=1)
-        found[there] = apply_temperature(found[there], run_temperature(self._run))
-        found[~there] = np.nan
-        return EpochPredictions(tuple(epoch for epoch, _ in self._weights), found)
+    def predictions(self, pixels: NDArray[np.uint8]) -> EpochPredictions:
+        with self._lock:
+            probabilities = np.stack(
+                [self._probabilities(weights, pixels) for _, weights in self._weights]
+            )
+        finite = np.isfinite(probabilities).all(axis=1)
+        temperature = run_temperature(self._run)
+        probabilities[finite] = apply_temperature(probabilities[finite], temperature)
+        probabilities[~finite] = np.nan
+        return EpochPredictions(tuple(epoch for epoch, _ in self._weights), probabilities)
 
-    def _answer(
+    def _probabilities(
         self, weights: list[NDArray[Any]], pixels: NDArray[np.uint8]
     ) -> NDArray[np.float32]:
         try:
-            self._model.set_weights([one.astype(np.float32) for one in weights])
+            self._model.set_weights([array.astype(np.float32) for array in weights])
         except ValueError as error:
             raise RunError(
                 f"The weights of the epochs of the run {self._run.id!r} are not those of its "
                 "recipe's network. Train the run again."
             ) from error
-        return self._answerer.probabilities(pixels)
+        return self._network.probabilities(pixels)
 
 
-_ready: LRUCache[Network, _Answerer | RunError] = LRUCache(_NETWORKS_KEPT)
-_keeping = Lock()
-_opening = Lock()
+_networks: LRUCache[Network, _DigitNetwork | RunError] = LRUCache(_NETWORKS_KEPT)
+_networks_lock = Lock()
+_opening_lock = Lock()
 
 
-def _answerer(run: Run) -> _Answerer | RunError:
-    """The network, or why there is none; opened once for all visitors."""
-    found = _at_hand(run)
-    if found is not None:
-        return found
+def _network(run: Run) -> _DigitNetwork | RunError:
+    """The network of a run, or why there is none; opened once for all visitors."""
+    network_or_error = _loaded_network(run)
+    if network_or_error is not None:
+        return network_or_error
     from core.inference.predictor import load_model
 
-    with _opening:
-        found = _at_hand(run)
-        if found is None:
+    with _opening_lock:
+        network_or_error = _loaded_network(run)
+        if network_or_error is None:
             try:
-                found = _Answerer(load_model(run), run)
+                network_or_error = _DigitNetwork(load_model(run), run)
             except RunError as error:
-                found = error
-            with _keeping:
-                _ready[Network(run)] = found
-        return found
+                network_or_error = error
+            with _networks_lock:
+                _networks[Network(run)] = network_or_error
+        return network_or_error
 
 
-def _at_hand(run: Run) -> _Answerer | RunError | None:
-    """A network that is open already; it counts as the one used last from now on."""
-    with _keeping:
-        return _ready.get(Network(run))
+def _loaded_network(run: Run) -> _DigitNetwork | RunError | None:
+    """A network that is open already; the cache then counts it as the last one used."""
+    with _networks_lock:
+        return _networks.get(Network(run))
 
 
-def _opinion(run: Run, pixels: NDArray[np.uint8]) -> RunPrediction:
+def _run_prediction(run: Run, pixels: NDArray[np.uint8]) -> RunPrediction:
     headline = run.info.headline()
     mistakes = f"{headline[1].wrong:,} of {headline[1].n:,}" if headline else ""
     name = shown_name(run)
-    answerer = _answerer(run)
-    if isinstance(answerer, RunError):
-        return RunPrediction(run.id, name, mistakes, problem=str(answerer))
-    found = answerer.probabilities(pixels)
-    if not np.isfinite(found).all():
+    network = _network(run)
+    if isinstance(network, RunError):
+        return RunPrediction(run.id, name, mistakes, problem=str(network))
+    probabilities = network.probabilities(pixels)
+    if not np.isfinite(probabilities).all():
         return RunPrediction(run.id, name, mistakes, problem=_DIVERGED)
-    answer = int(found.argmax())
-    confidence = float(apply_temperature(found[None], run_temperature(run))[0, answer])
+    answer = int(probabilities.argmax())
+    confidence = float(apply_temperature(probabilities[None], run_temperature(run))[0, answer])
     return RunPrediction(run.id, name, mistakes, answer, confidence)
 
 
 @lru_cache(maxsize=_RUNS_KEPT)
-def _learner(network: Network, _epochs: tuple[int, ...]) -> _Learner:
-    """Another one where epochs have come since: a training that goes on keeps more of them."""
-    return _Learner(network.run)
+def _epoch_networks(network: Network, _epochs: tuple[int, ...]) -> _EpochNetworks:
+    """Cached by the kept epochs too, because a training that goes on adds epochs."""
+    return _EpochNetworks(network.run)

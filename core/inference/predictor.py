@@ -22,80 +22,96 @@ from core.utils.errors import RunError
 from core.utils.validation import check_digits
 
 BATCH_SIZES = (1, 8, 64, 512)
+"""The batch sizes that functions are traced for, rising."""
 MAX_LOADED = 8
+"""Networks that stay loaded."""
 
 
 class Predictor:
-    """A network ready to answer, safe to call from several threads at once."""
+    """A network ready to answer, safe to call from several threads at once.
+
+    Attributes:
+        model: the network.
+        scaling: how pixels become the network's input.
+    """
 
     def __init__(self, model: keras.Model, scaling: Scaling) -> None:
         self.model = model
         self.scaling: Scaling = scaling
         self._before_last = keras.Model(model.inputs, model.layers[-1].input)
-        self._functions = {size: self._traced(size) for size in BATCH_SIZES}
+        self._functions = {size: self._traced_function(size) for size in BATCH_SIZES}
 
     def probabilities(
         self, images: NDArray[np.uint8], report: Callable[[int], None] | None = None
     ) -> NDArray[np.float32]:
-        """The ten probabilities of each digit: uint8 (n, 28, 28) to float32 (n, 10), rows sum to 1.
+        """The ten probabilities of each digit.
 
-        `report` is told after each part how many digits are read, and stops it when it raises.
-        Raises ValueError for any other shape or dtype, and RunError if the network's weights are
-        not finite, because its training diverged.
+        Args:
+            images: the digits, uint8 (n, 28, 28).
+            report: called after each batch with the number of digits read; it stops the reading
+                when it raises.
+
+        Returns:
+            float32 (n, 10), rows sum to 1.
+
+        Raises:
+            ValueError: `images` has another shape or dtype.
+            RunError: the network's weights are not finite, because its training diverged.
         """
         check_digits(images)
+        largest = BATCH_SIZES[-1]
         chunks = [np.zeros((0, 10), np.float32)]
-        for start in range(0, len(images), BATCH_SIZES[-1]):
-            chunks.append(self._padded(images[start : start + BATCH_SIZES[-1]]))
+        for start in range(0, len(images), largest):
+            chunks.append(self._batch_probabilities(images[start : start + largest]))
             if report:
-                report(min(start + BATCH_SIZES[-1], len(images)))
-        answers = np.concatenate(chunks)
-        if not np.isfinite(answers).all():
+                report(min(start + largest, len(images)))
+        probabilities = np.concatenate(chunks)
+        if not np.isfinite(probabilities).all():
             raise RunError(
                 "This network answers with numbers that are not finite: its training diverged. "
                 "Choose another run, or train it again with a smaller learning rate."
             )
-        return answers
+        return probabilities
 
-    def _padded(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def _batch_probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         size = next(size for size in BATCH_SIZES if size >= len(images))
         batch = np.zeros((size, 28, 28), np.uint8)
         batch[: len(images)] = images
-        answers: NDArray[np.float32] = self._functions[size](
+        probabilities: NDArray[np.float32] = self._functions[size](
             tf.constant(scale(batch, self.scaling))
         ).numpy()
-        return answers[: len(images)]
+        return probabilities[: len(images)]
 
-    def _traced(self, size: int) -> Any:
+    def _traced_function(self, size: int) -> Any:
         last = self.model.layers[-1]
 
         @tf.function(
             input_signature=[tf.TensorSpec((size, 28, 28, 1), tf.float32)], autograph=False
         )
-        def answer(batch: tf.Tensor) -> tf.Tensor:
+        def probabilities(batch: tf.Tensor) -> tf.Tensor:
             # Ten sigmoids are no probabilities. Keras takes the cross-entropy of a sigmoid layer,
             # as of a softmax layer, from the softmax of what goes into the activation (its
             # `_keras_logits`), so that is what every network here was trained to give.
             logits = tf.matmul(self._before_last(batch, training=False), last.kernel) + last.bias
             return tf.nn.softmax(logits)
 
-        return answer.get_concrete_function()
+        return probabilities.get_concrete_function()
 
 
-# The network that was not used for longest goes first, so a visitor who goes through the epochs of
-# one run does not push out what others are using.
+# The least recently used network goes first, so that a visitor who goes through the epochs of one
+# run does not evict what others use.
 _ready: LRUCache[Network, Predictor] = LRUCache(MAX_LOADED)
-_keeping = Lock()
-# One lock for each of the runs being opened (some may share one), so that opening a run delays
-# neither strokes on another nor those on one that is open already.
-_opening = tuple(Lock() for _ in range(MAX_LOADED))
+_ready_lock = Lock()
+# Several locks, so that opening one run delays neither strokes on another run that is being opened
+# nor on one that is open already.
+_opening_locks = tuple(Lock() for _ in range(MAX_LOADED))
 
 
 def load_predictor(network: Network) -> Predictor:
-    """Load a network, once per server: whoever asks again gets the same predictor.
+    """Load a network, once per server: later calls get the same predictor.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
+        network: a run's network, finished or as it was after an epoch.
 
     Returns:
         The network ready to answer.
@@ -103,34 +119,40 @@ def load_predictor(network: Network) -> Predictor:
     Raises:
         RunError: it cannot be opened, or the weights of that epoch are not kept.
     """
-    loaded = _kept(network)
+    loaded = _loaded_predictor(network)
     if loaded:
         return loaded
-    with _opening[hash(network) % len(_opening)]:
-        loaded = _kept(network)
+    with _opening_locks[hash(network) % len(_opening_locks)]:
+        loaded = _loaded_predictor(network)
         if loaded is None:
             scaling = network.run.info.recipe.scaling
             loaded = Predictor(load_model(network.run, network.epoch), scaling)
-            with _keeping:
+            with _ready_lock:
                 _ready[network] = loaded
         return loaded
 
 
-def _kept(network: Network) -> Predictor | None:
-    """A network that is loaded already; it counts as the one used last from now on."""
-    with _keeping:
+def _loaded_predictor(network: Network) -> Predictor | None:
+    """A network that is loaded already; the cache then counts it as the last one used."""
+    with _ready_lock:
         return _ready.get(network)
 
 
 def load_model(run: Run, epoch: int | None = None) -> keras.Model:
-    """Build the run's network from its recipe and fill in its weights.
+    """Build the run's network from its recipe and load its weights.
 
-    They come from its `model.keras`, or for an epoch from `epochs/`, where they are float16. The
-    network description inside a .keras file can carry code; it is never looked at. Raises RunError
-    if the file is missing, damaged, or holds another network's weights.
+    The network description inside a .keras file can carry code; it is never read.
+
+    Args:
+        run: whose network is built.
+        epoch: take the weights after this epoch, from `epochs/`, where they are float16; None: the
+            finished network's, from `model.keras`.
+
+    Raises:
+        RunError: the file is missing, damaged, or holds another network's weights.
     """
     if epoch is not None:
-        return _at_epoch(run, epoch)
+        return _model_at_epoch(run, epoch)
     run.check_model()
     model = build_model(run.info.recipe.architecture)
     try:
@@ -143,11 +165,11 @@ def load_model(run: Run, epoch: int | None = None) -> keras.Model:
     return model
 
 
-def _at_epoch(run: Run, epoch: int) -> keras.Model:
-    halves = run.epoch_weights(epoch)
+def _model_at_epoch(run: Run, epoch: int) -> keras.Model:
+    weights = run.epoch_weights(epoch)  # float16
     model = build_model(run.info.recipe.architecture)
     try:
-        model.set_weights([half.astype(np.float32) for half in halves])
+        model.set_weights([array.astype(np.float32) for array in weights])
     except ValueError as error:
         raise RunError(
             f"The weights of epoch {epoch} of the run {run.id!r} are not those of its recipe's "

@@ -1,33 +1,27 @@
-"""Calibrated confidence: one number a run, fitted on its test answers, mends how sure it is.
+"""From a network's answers to what the pages say: calibrated, sure or unsure, digit or not.
 
-Temperature scaling: Guo, Pleiss, Sun, Weinberger, "On calibration of modern neural networks"
-(2017), section 4.2. The logits are divided by a temperature T; above 1 it makes a network less
-sure, below 1 surer. The answer stays what it was. Networks that were trained with label smoothing
-are right more often than they say: T below 1 is what they need.
+A picture gives boxes (`core.preprocessing.page.detection`), a network gives ten probabilities for
+each box, and this module says which answers are sure, unsure, or of something that is no digit.
 
-The logarithms of the stored probabilities serve as logits: they differ from them by a constant for
-each digit, which the softmax does not see.
+Confidence is calibrated by temperature scaling: Guo, Pleiss, Sun, Weinberger, "On calibration of
+modern neural networks" (2017), section 4.2. The logits are divided by a temperature T, one number
+per run, fitted on its test answers. T above 1 makes a network less sure, T below 1 more sure; the
+answer stays the same. Networks that were trained with label smoothing are right more often than
+they say, so they need T below 1. The logarithms of the stored probabilities serve as logits: they
+differ from the logits by a constant for each digit, which the softmax cancels.
 
-Sure, unsure, or not a digit: what is to be said of an answer.
-
-The rule:
-- "not a digit" where the gate (`core.preprocessing.digitness`) sees hardly a digit (below
-  `HARDLY_A_DIGIT`), or sees little of one (below `LITTLE_OF_A_DIGIT`) and the run itself is not
-  sure;
-- else "unsure" where the run's calibrated confidence (`core.inference.reader`) is below
-  `UNSURE_BELOW`, or the gate sees little of a digit;
+The verdict on an answer:
+- "not a digit" where the gate (`core.preprocessing.digitness`) gives less than
+  `DIGITNESS_THRESHOLD`, or less than `MIN_DIGITNESS` while the run itself is not sure;
+- else "unsure" where the run's calibrated confidence is below `UNSURE_BELOW`, or the gate gives
+  less than `MIN_DIGITNESS`;
 - else "sure".
 
 The limits were first chosen on training digits that the gate had not been trained on, plain and
-drawn again by pens, and on other no-digits (`data/digit_gate.json`). `benchmarks/not_digits.py`
-measures the rule on other digits and other things; there 1.3 % of the true digits were refused, so
-the limits were lowered once, until it should be 1 %. Nothing else was chosen by that benchmark.
-
-Every digit that was found in a picture, read: probabilities, and what is to be said of them.
-
-A picture gives boxes (`core/preprocessing/page/detection.py`), a network gives ten probabilities
-for each, and `core/inference/reader.py` says which of them are sure, unsure, or of something that
-is no digit at all.
+drawn again by pens, and on other no-digits (`core/assets/digit_gate.json`).
+`benchmarks/not_digits.py` measures the rule on other digits and other things. It refused 1.3 % of
+the true digits there, so the limits were lowered once, until it should be 1 %. Nothing else was
+chosen by that benchmark.
 """
 
 from __future__ import annotations
@@ -52,31 +46,36 @@ from core.utils.validation import Predict
 
 UNSURE_BELOW = 0.7
 """A confidence under which an answer is shown as unsure."""
+MIN_DIGITNESS: Final = 0.3
+"""Below this digitness, something else is clearly more likely than a digit."""
 MIN_TEMPERATURE: Final = 0.1
+"""Answers with hardly a mistake would be fitted by ever lower temperatures."""
 MAX_TEMPERATURE: Final = 10.0
-"""Answers without a mistake would ask for ever colder ones."""
 MIN_FIT_DIGITS: Final = 100
-"""So many answers, at least one of them wrong, must be stored for a fit."""
+"""A fit needs at least so many stored answers, and one of them wrong."""
+NO_DIGIT: Final = "?"
+"""The character for something that is no digit."""
 _SMALLEST: Final = 1e-12
+AnswerKind = Literal["sure", "unsure", "not a digit"]
 
 
 def run_temperature(run: Run) -> float:
-    """The temperature that calibrates a run's network, fitted once for each.
+    """The temperature that calibrates a run's network, fitted once per run.
 
-    Fitted on its answers on MNIST's test digits, else on the sample's, if these were kept out of
-    its training. Earlier epochs of the run take the same.
+    It is fitted on the run's answers on MNIST's test digits, else on the sample's, if these were
+    held out of its training. Earlier epochs of the run take the same temperature.
 
     Args:
         run: whose answers it is fitted on.
 
     Returns:
-        `COLDEST` to `HOTTEST`; 1.0 where there is nothing to fit it on.
+        `MIN_TEMPERATURE` to `MAX_TEMPERATURE`; 1.0 where there is nothing to fit it on.
     """
-    return _fitted(Network(run))
+    return _fitted_temperature(Network(run))
 
 
 @lru_cache(maxsize=64)
-def _fitted(network: Network) -> float:
+def _fitted_temperature(network: Network) -> float:
     run = network.run
     for dataset in ("mnist", "mnist-sample"):
         answers = run.predictions(dataset)
@@ -91,10 +90,14 @@ def _fitted(network: Network) -> float:
 
 
 def fit_temperature(answers: StoredPredictions) -> float:
-    """The temperature at which the answers' mean cross-entropy is least.
+    """The temperature at which the mean cross-entropy of the answers is least.
 
-    1.0 if they are fewer than `FEWEST` or none of them is wrong: how sure a network may be cannot
-    be told from those.
+    Args:
+        answers: labels and probabilities of n digits.
+
+    Returns:
+        `MIN_TEMPERATURE` to `MAX_TEMPERATURE`; 1.0 if there are fewer than `MIN_FIT_DIGITS` answers
+        or none of them is wrong, because these cannot tell how sure the network may be.
     """
     labels = answers.labels.astype(np.intp)
     if len(labels) < MIN_FIT_DIGITS or (answers.probabilities.argmax(axis=1) == labels).all():
@@ -106,18 +109,31 @@ def fit_temperature(answers: StoredPredictions) -> float:
         return float(-log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels].mean())
 
     # Convex in 1 / T, so there is one minimum.
-    found = minimize_scalar(
+    fit = minimize_scalar(
         loss, bounds=(np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE)), method="bounded"
     )
-    return float(np.exp(found.x))
+    return float(np.exp(fit.x))
 
 
 def apply_temperature(
     probabilities: NDArray[np.float32], temperature: float
 ) -> NDArray[np.float32]:
-    """Probabilities, float32 (n, 10) with rows that sum to 1, as they are at a temperature above 0.
+    """Probabilities after their logits were divided by a temperature.
 
-    Raises ValueError for a temperature that is not above 0.
+    Args:
+        probabilities: float32 (n, 10), rows sum to 1.
+        temperature: above 0; 1 changes nothing.
+
+    Returns:
+        float32 (n, 10), rows sum to 1.
+
+    Raises:
+        ValueError: the temperature is not above 0.
+
+    Example:
+        >>> probabilities = np.array([[0.8, 0.2]], np.float32)
+        >>> apply_temperature(probabilities, 2.0).round(2)
+        array([[0.67, 0.33]], dtype=float32)
     """
     if not temperature > 0:
         raise ValueError(f"a temperature is above 0, not {temperature}")
@@ -130,18 +146,14 @@ def _logits(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(np.log(np.maximum(probabilities.astype(np.float64), _SMALLEST)))
 
 
-MIN_DIGITNESS: Final = 0.3
-"""Below it something else is clearly likelier than a digit."""
-AnswerKind = Literal["sure", "unsure", "not a digit"]
-
-
 @dataclass(frozen=True)
 class AnswerVerdict:
-    """What is to be said of the answer on one picture.
+    """How far the answer on one picture can be trusted.
 
     Attributes:
         kind: "sure", "unsure" or "not a digit".
-        digit, second: the most and the second most probable digit, whatever the kind.
+        digit: the most probable digit, whatever the kind.
+        second: the second most probable digit.
         confidence: the run's calibrated probability of `digit`, 0.1 to 1.
         digitness: how likely the picture is a digit at all, 0 to 1, whatever the run says.
     """
@@ -156,12 +168,15 @@ class AnswerVerdict:
 def classify_answer(
     pixels: NDArray[np.uint8], probabilities: NDArray[np.float32], temperature: float = 1.0
 ) -> tuple[AnswerVerdict, ...]:
-    """What is to be said of a run's answers.
+    """Judge a run's answers: sure, unsure, or not a digit.
 
     Args:
-        pixels: uint8 (n, 28, 28), what the run saw.
+        pixels: uint8 (n, 28, 28), what the run read.
         probabilities: float32 (n, 10), what it answered, rows sum to 1.
-        temperature: of the run (`core.inference.reader.run_temperature`).
+        temperature: of the run (`run_temperature`).
+
+    Returns:
+        One verdict per picture.
 
     Raises:
         ValueError: other shapes, or a temperature that is not above 0.
@@ -169,28 +184,37 @@ def classify_answer(
     if probabilities.shape != (len(pixels), 10):
         raise ValueError(f"{len(pixels)} pictures do not go with {probabilities.shape} answers")
     confidences = apply_temperature(probabilities, temperature)
-    # Of equal ones the smaller digit is first, as with `argmax`.
+    # Stable: of equally probable digits the smaller one is first, as with `argmax`.
     order = np.argsort(-probabilities, axis=1, kind="stable")
-    found = []
-    for row, ranked, like in zip(confidences, order, digitness(pixels), strict=True):
+    scores = digitness(pixels).tolist()
+    verdicts = []
+    for calibrated, ranked, score in zip(confidences, order, scores, strict=True):
         first, second = int(ranked[0]), int(ranked[1])
-        sure = float(row[first])
-        found.append(
-            AnswerVerdict(answer_kind(sure, float(like)), first, second, sure, float(like))
-        )
-    return tuple(found)
+        confidence = float(calibrated[first])
+        kind = answer_kind(confidence, score)
+        verdicts.append(AnswerVerdict(kind, first, second, confidence, score))
+    return tuple(verdicts)
 
 
 def answer_kind(confidence: float, digitness: float) -> AnswerKind:
-    """The rule above, for a calibrated confidence and a digitness, both 0 to 1."""
+    """The rule at the top of this module.
+
+    Args:
+        confidence: calibrated, 0 to 1.
+        digitness: 0 to 1.
+
+    Example:
+        >>> answer_kind(confidence=0.99, digitness=0.9)
+        'sure'
+        >>> answer_kind(confidence=0.5, digitness=0.9)
+        'unsure'
+        >>> answer_kind(confidence=0.99, digitness=0.0)
+        'not a digit'
+    """
     sure = confidence >= UNSURE_BELOW
     if digitness < DIGITNESS_THRESHOLD or (digitness < MIN_DIGITNESS and not sure):
         return "not a digit"
     return "sure" if sure and digitness >= MIN_DIGITNESS else "unsure"
-
-
-NO_DIGIT: Final = "?"
-"""What stands in a number where there is something that is no digit."""
 
 
 @dataclass(frozen=True)
@@ -198,12 +222,12 @@ class DigitReading:
     """One digit of a picture and what a network reads in it.
 
     Attributes:
-        found: the digit, its line and its number.
-        probabilities: float32 (10,), what the network answers, as it answers it.
+        detection: where the digit was found, its line and its number.
+        probabilities: float32 (10,), the network's answer, not calibrated.
         verdict: sure, unsure or not a digit, with the calibrated confidence.
     """
 
-    found: FoundDigit
+    detection: FoundDigit
     probabilities: NDArray[np.float32]
     verdict: AnswerVerdict
 
@@ -214,37 +238,50 @@ class DigitReading:
 
 
 def read_digits(
-    found: Sequence[FoundDigit], ask: Predict, temperature: float = 1.0
+    detections: Sequence[FoundDigit], predict: Predict, temperature: float = 1.0
 ) -> tuple[DigitReading, ...]:
     """Let a network read all digits of a picture, in one batch.
 
     Args:
-        found: the digits in reading order; none gives an empty answer.
-        ask: the network.
+        detections: the digits in reading order; an empty sequence gives an empty answer.
+        predict: the network.
         temperature: what its logits are divided by for a calibrated confidence.
 
+    Returns:
+        One reading per digit, in the same order.
+
     Raises:
-        whatever `ask` raises.
+        Exception: whatever `predict` raises.
     """
-    if not found:
+    if not detections:
         return ()
-    pixels = np.stack([one.digit.pixels for one in found])
-    probabilities = ask(pixels)
+    pixels = np.stack([detection.digit.pixels for detection in detections])
+    probabilities = predict(pixels)
     verdicts = classify_answer(pixels, probabilities, temperature)
-    return tuple(DigitReading(*one) for one in zip(found, probabilities, verdicts, strict=True))
+    return tuple(map(DigitReading, detections, probabilities, verdicts))
 
 
 def group_lines(readings: Sequence[DigitReading]) -> tuple[str, ...]:
-    """What stands in the picture, a string for each line; spaces part its numbers."""
-    return lines_text((one.found.line, one.found.number, one.text) for one in readings)
+    """The digits of a picture as text: a string per line, with spaces between its numbers."""
+    return lines_text(
+        (reading.detection.line, reading.detection.number, reading.text) for reading in readings
+    )
 
 
 def lines_text(marks: Iterable[tuple[int, int, str]]) -> tuple[str, ...]:
-    """The same of any marks in reading order, each with its line and its number."""
+    """Characters in reading order as text: a string per line, with spaces between its numbers.
+
+    Args:
+        marks: for each character its line, its number within the line, and the character.
+
+    Example:
+        >>> lines_text([(0, 0, "4"), (0, 0, "2"), (0, 1, "7"), (1, 0, "9")])
+        ('42 7', '9')
+    """
     return tuple(
         " ".join(
-            "".join(mark for _, _, mark in number)
-            for _, number in groupby(line, key=lambda one: one[1])
+            "".join(character for _, _, character in number)
+            for _, number in groupby(line, key=lambda mark: mark[1])
         )
-        for _, line in groupby(marks, key=lambda one: one[0])
+        for _, line in groupby(marks, key=lambda mark: mark[0])
     )

@@ -25,7 +25,7 @@ def show_boxes(
 ) -> None:
     """Draw the picture with its boxes; none, if nothing was found in it."""
     state = st.session_state
-    found = [one.found for one in readings]
+    found = [one.detection for one in readings]
 
     def correct(change: Callable[[], tuple[tuple[FoundDigit, ...], int]]) -> None:
         state[_TURN] = state.get(_TURN, 0) + 1
@@ -50,7 +50,7 @@ def show_boxes(
         source.pixels,
         [
             BoxCard(
-                one.found.digit.box,
+                one.detection.digit.box,
                 one.text,
                 f"Digit {k + 1}: {describe_reading(one)}",
                 _KINDS[one.verdict.kind],

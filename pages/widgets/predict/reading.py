@@ -76,7 +76,7 @@ def _beside_its_picture(one: DigitReading) -> st.delta_generator.DeltaGenerator:
     ):
         words = st.container(width="stretch")
         st.image(
-            enlarge(one.found.digit.pixels, 4),
+            enlarge(one.detection.digit.pixels, 4),
             caption="What it saw",
             width=112,
             alt="The digit as 28 by 28 grey pixels",
@@ -150,7 +150,7 @@ def _whole(readings: Sequence[DigitReading]) -> None:
 def _cards(readings: Sequence[DigitReading], chosen: int, on_choose: Callable[[int], None]) -> None:
     columns = min(len(readings), SHEET_COLUMNS)
     picture_grid(
-        digit_sheet_url(np.stack([one.found.digit.pixels for one in readings]), columns),
+        digit_sheet_url(np.stack([one.detection.digit.pixels for one in readings]), columns),
         [
             Cell(
                 k, f"Digit {k + 1}: {describe_reading(one)}", _note(one), one.verdict.kind != "sure"

@@ -36,7 +36,7 @@ SAMPLE = mnist.load("mnist-sample").test
 @pytest.fixture
 def nothing_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that has not opened a network yet."""
-    monkeypatch.setattr(other_runs_module, "_ready", LRUCache(other_runs_module._NETWORKS_KEPT))
+    monkeypatch.setattr(other_runs_module, "_networks", LRUCache(other_runs_module._NETWORKS_KEPT))
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def _page() -> None:
 def fresh_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Only shipped runs, none of which was opened."""
     monkeypatch.setenv("DIGITSCOPE_RUNS", str(tmp_path))
-    monkeypatch.setattr(other_runs, "_ready", LRUCache(other_runs._NETWORKS_KEPT))
+    monkeypatch.setattr(other_runs, "_networks", LRUCache(other_runs._NETWORKS_KEPT))
     monkeypatch.setattr(background, "_known", {})
 
 

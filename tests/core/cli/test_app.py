@@ -17,7 +17,6 @@ from core import ROOT
 from core.__main__ import main
 from core.cli import console, predict
 from core.recipes.presets import preset_recipe
-from core.runs import predictions
 from core.runs.run import Metrics, Run
 from core.runs.writer import RunWriter
 from tests.conftest import dense_recipe, provenance
@@ -221,7 +220,7 @@ def test_json_has_null_for_what_is_not_finite(
     here: Here, loaded: list[Run], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worst = Metrics(n=1000, wrong=900, loss=float("nan"), held_out=True)
-    monkeypatch.setattr(predictions, "score_predictions", lambda answers, held_out: worst)
+    monkeypatch.setattr("core.cli.app.score_predictions", lambda answers, held_out: worst)
     assert json.loads(here("evaluate", "fast", "--json").stdout)["loss"] is None
     digit = predict.ReadDigit(7, float("inf"), [float("nan")] * 10, (0, 0, 1, 1), 0, 0, "sure", 1.0)
     monkeypatch.setattr(predict, "read_picture", lambda file, reader: [digit])

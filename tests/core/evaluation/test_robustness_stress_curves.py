@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.data import corruptions, mnist
+from core.data import mnist
 from core.data.corruptions import CORRUPTION_BY_NAME, CORRUPTIONS
 from core.data.normalization import scale
 from core.evaluation.robustness import (
@@ -68,7 +68,9 @@ def test_measured_again_it_is_the_same_and_is_kept(
     (copy.folder / "stress.json").unlink()
     assert load_robustness_curves(copy) is None
     two = ("invert", "occlude")
-    monkeypatch.setattr(corruptions, "CORRUPTIONS", [CORRUPTION_BY_NAME[name] for name in two])
+    monkeypatch.setattr(
+        "core.evaluation.robustness.CORRUPTIONS", [CORRUPTION_BY_NAME[name] for name in two]
+    )
     told: list[tuple[int, int]] = []
     found = measure_robustness(copy, lambda done, total: told.append((done, total)))
     assert found.kinds == {name: shipped.kinds[name] for name in two}

@@ -113,7 +113,7 @@ def page() -> None:
 @pytest.fixture
 def asking(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     """A page that asks about one of the sample's digits; alone, so that no other can be linked."""
-    monkeypatch.setattr("pages.widgets.shared.navigation.pages", dict)
+    monkeypatch.setattr("pages.widgets.shared.user_digits.pages", dict)
     return AppTest.from_function(page, default_timeout=60).run()
 
 

@@ -242,7 +242,7 @@ def test_of_a_long_training_only_the_news_are_read(
         read.append(fields)
         return event_from_line(fields)
 
-    monkeypatch.setattr("core.runs.messages.event_from_line", counted)
+    monkeypatch.setattr("core.jobs.live_run.event_from_line", counted)
     started = replace(STARTED, epochs=40, steps=1000, n_train=32_000)
     groups = (progress(1 + k // 1000, 1 + k % 1000) for k in range(39_990))
     append(tmp_path, lines(started, *groups))

@@ -155,7 +155,7 @@ def test_anything_else_is_refused(odd: NDArray[np.generic]) -> None:
 def test_it_is_small_and_needs_no_tensorflow() -> None:
     assert DIGITNESS_WEIGHTS.stat().st_size <= 250_000
     ask = (
-        "import sys, numpy as np; from core.inference.reader import judge;"
+        "import sys, numpy as np; from core.inference.reader import classify_answer as judge;"
         "judge(np.zeros((1, 28, 28), np.uint8), np.full((1, 10), 0.1, np.float32));"
         "print('tensorflow' in sys.modules)"
     )

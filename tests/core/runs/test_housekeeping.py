@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core.runs import housekeeping, permissions, registry
+from core.runs import housekeeping, registry
 from core.runs.housekeeping import (
     MB,
     check_disk_space,
@@ -367,7 +367,7 @@ def test_a_full_disk_keeps_the_old_name(
     def full(*arguments: object, **named: object) -> None:
         raise OSError(fault, os.strerror(fault))
 
-    monkeypatch.setattr(permissions, "write_card", full)
+    monkeypatch.setattr(housekeeping, "write_card", full)
     with pytest.raises(JobError, match="The disk is full"):
         rename_run(run, "new", token=MINE, allowed=HERE)
     assert shown_name(run) == "old"

@@ -50,7 +50,7 @@ def grids(view: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int
     def note(this: Any, which: Any, *, key: str, **_: Any) -> None:
         shown.append((which.tolist(), key))
 
-    monkeypatch.setattr("pages.widgets.confusion.digits.show_digits", note)
+    monkeypatch.setattr("pages.widgets.confusion.slices.show_digits", note)
     view.run()
     assert not view.exception
     return shown

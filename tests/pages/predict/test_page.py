@@ -117,7 +117,7 @@ def test_pictures_are_read_once_and_others_than_the_first_500_not_at_all(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("read twice")
 
-    monkeypatch.setattr("core.preprocessing.page.detection.find_digits", never)
+    monkeypatch.setattr("pages.widgets.predict.batch.find_digits", never)
     app.selectbox(key=CHOICE).select_index(2).run()
     assert not app.exception
     assert app.metric[0].value == "7"
@@ -129,12 +129,12 @@ def test_a_doubtful_digit_is_marked_and_what_is_no_digit_is_an_answer_of_its_own
     torn = [0, 0, 0, 0, 0.55, 0, 0, 0, 0, 0.45]
     stand_in(monkeypatch, torn)
     monkeypatch.setattr(
-        "core.preprocessing.digitness.digitness", lambda pixels: np.full(len(pixels), 0.99)
+        "core.inference.reader.digitness", lambda pixels: np.full(len(pixels), 0.99)
     )
     app = uploaded(picture("7"))
     assert (app.metric[0].label, app.metric[0].value) == ("The network is unsure", "4 or 9?")
     monkeypatch.setattr(
-        "core.preprocessing.digitness.digitness", lambda pixels: np.full(len(pixels), 0.01)
+        "core.inference.reader.digitness", lambda pixels: np.full(len(pixels), 0.01)
     )
     app.file_uploader(key="upload").set_value([picture("7", name="again.png")]).run()
     assert app.metric[0].value == "no digit"
@@ -154,7 +154,7 @@ def test_the_bars_of_what_is_no_digit_stand_out_for_no_answer(
 ) -> None:
     stand_in(monkeypatch, [0, 0, 0, 0, 0.5, 0, 0, 0, 0, 0.5])  # at any temperature
     monkeypatch.setattr(
-        "core.preprocessing.digitness.digitness", lambda pixels: np.full(len(pixels), 0.99)
+        "core.inference.reader.digitness", lambda pixels: np.full(len(pixels), 0.99)
     )
     app = uploaded(picture("7"))
     clear = bars(app)
@@ -162,7 +162,7 @@ def test_the_bars_of_what_is_no_digit_stand_out_for_no_answer(
     assert clear["text"][4] == "<b>50 %</b>"
     assert "Were it" not in told(app)
     monkeypatch.setattr(
-        "core.preprocessing.digitness.digitness", lambda pixels: np.full(len(pixels), 0.01)
+        "core.inference.reader.digitness", lambda pixels: np.full(len(pixels), 0.01)
     )
     app.file_uploader(key="upload").set_value([picture("7", name="again.png")]).run()
     pale = bars(app)

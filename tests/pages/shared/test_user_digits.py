@@ -67,7 +67,7 @@ def clicks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def note(images: Any, cells: Any, *, key: str, on_open: Any) -> None:
         given.update(images=images, cells=cells, open=on_open)
 
-    monkeypatch.setattr("pages.widgets.components.digit_grid.digit_grid", note)
+    monkeypatch.setattr("pages.widgets.shared.user_digits.digit_grid", note)
     return given
 
 

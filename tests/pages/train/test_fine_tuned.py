@@ -10,7 +10,7 @@ from core.data import mnist
 from core.data.mnist import Split
 from core.export.keras_script import keras_script
 from core.export.run_report import run_report
-from core.jobs import live_view, submission, time_estimate
+from core.jobs import live_view, submission
 from core.jobs.time_estimate import MachineSpeed, estimate_time
 from core.runs import registry
 from core.runs.run import Run
@@ -77,7 +77,7 @@ def test_its_report_and_its_code_say_what_they_cannot_hold(tuned: Run) -> None:
 def test_who_waits_for_it_waits_for_what_it_shows(
     waits: Run, speed: MachineSpeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(time_estimate, "load_speed", lambda: speed)
+    monkeypatch.setattr(live_view, "load_speed", lambda: speed)
     whole = estimate_time(waits.info.recipe, speed).total
     found = live_view.queue_seconds(registry.find_run(waits.id))
     assert found is not None

@@ -13,13 +13,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.export import run_report
 from core.export.run_report import run_zip
 from core.runs import registry
 from core.runs.housekeeping import is_gone
 from core.runs.permissions import JobCard, Limits, owner_of, shown_name, write_card
 from core.runs.run import Run
-from pages.widgets.shared import navigation
 from pages.widgets.train import run_actions
 from pages.widgets.train.run_table import TABLE
 
@@ -63,7 +61,7 @@ def page(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
     def linked() -> dict[str, Any]:
         return {name: st.Page(lambda: None, url_path=name) for name in ("train", "predict")}
 
-    monkeypatch.setattr(navigation, "pages", linked)
+    monkeypatch.setattr(run_actions, "pages", linked)
 
     def drawn(token: str = MINE, allowed: Limits | None = None) -> AppTest:
         arguments = (token, allowed or Limits())
@@ -457,7 +455,7 @@ def test_a_run_that_cannot_be_zipped_says_why(
     def gone(run: Run) -> None:
         raise is_gone(run)
 
-    monkeypatch.setattr(run_report, "report_content", gone)
+    monkeypatch.setattr(run_actions, "report_content", gone)
     tick(three, "Blue Monday")
     (file,) = three.get("download_button")
     assert file.proto.disabled

@@ -33,7 +33,7 @@ def test_a_run_that_is_deleted_while_it_is_drawn_is_told(
         answers(*args, **named)
         shutil.rmtree(own / "mine", ignore_errors=True)
 
-    monkeypatch.setattr("pages.widgets.train.watch_predictions.answers", draw_and_lose)
+    monkeypatch.setattr("pages.widgets.train.watch.answers", draw_and_lose)
     opened(app, training="mine")
     assert "There is no run" in said(app)
 
@@ -48,7 +48,7 @@ def test_a_continuation_made_in_another_tab_is_noticed(
         if registry.find_run("mine").info.status == "finished":
             submission.resume_training(registry.find_run("mine"), token=ME, epochs=4)
 
-    monkeypatch.setattr("pages.widgets.train.watch_predictions.answers", draw_and_continue)
+    monkeypatch.setattr("pages.widgets.train.watch.answers", draw_and_continue)
     opened(app, training="mine")
     assert "Finished" not in said(app)
     assert [button.label for button in app.button if button.key == "watch-stop"] == ["Stop"]

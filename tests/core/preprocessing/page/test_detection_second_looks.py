@@ -65,7 +65,7 @@ def test_nothing_else_is_tried_where_something_looks_like_a_digit(
     ]
     # ... or where it hardly does and the network has no doubt.
     monkeypatch.setattr(
-        "core.preprocessing.digitness.digitness", lambda pixels: np.full(len(pixels), 0.2)
+        "core.preprocessing.page.detection.digitness", lambda pixels: np.full(len(pixels), 0.2)
     )
     assert clearest_reading([noise], [never], lambda one: one, SIDE, says(0.95)) == [noise]
     with pytest.raises(AssertionError):

@@ -1,4 +1,8 @@
-"""Digitscope without a screen: digits, recipes, training, runs and predictions."""
+"""Digitscope without its user interface: digits, recipes, training, runs and predictions.
+
+Each package says in its `__init__` what belongs there. A package imports only those below it; the
+order stands in `pyproject.toml` (`tool.importlinter`) and is checked by `make lint`.
+"""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`python -m core`: the command line. Exit status 0 or 1; an error is one sentence on stderr."""
+"""`python -m core`: the command line. The exit status is 0 or 1; an error is one sentence."""
 
 import io
 import os
@@ -12,15 +12,19 @@ from core.utils.errors import DigitscopeError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and turn whatever it meets into an exit status.
+    """Run a command; without one, show the help.
 
-    Without a command it shows the help.
+    Args:
+        arguments: The command and its options; those of this process by default.
+
+    Returns:
+        The exit status: 0, or 1 after an error, of which stderr holds one sentence.
     """
-    asked = list(sys.argv[1:] if arguments is None else arguments)
+    command = list(sys.argv[1:] if arguments is None else arguments)
     _print_any_file_name()
     try:
-        status = app(asked or ["--help"], prog_name="python -m core", standalone_mode=False)
-        sys.stdout.flush()  # here, where a full disk or a closed pipe can still be told
+        status = app(command or ["--help"], prog_name="python -m core", standalone_mode=False)
+        sys.stdout.flush()  # here, where a full disk or a closed pipe can still be reported
     except DigitscopeError as error:
         notes = "".join(f" ({note})" for note in getattr(error, "__notes__", ()))
         return _fail(f"{error}{notes}")
@@ -43,20 +47,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _print_any_file_name() -> None:
-    """Show the bytes of a file's name that are no text as their numbers."""
+    """Print the bytes of a file name that are not valid text as escapes, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def _drop_output() -> None:
-    """Python writes what is left when it ends; what was refused once would be again."""
+    """Discard pending output: Python would write it at exit, and be refused once more."""
     try:
         sys.stdout.flush()
     except OSError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
+        null_device = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null_device, sys.stdout.fileno())
+        os.close(null_device)
 
 
 def _fail(sentence: str) -> int:

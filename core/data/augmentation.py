@@ -23,18 +23,14 @@ from typing import Final
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from core.data.mnist import CLASSES
 from core.data.statistics import SplitName, split_of
-from core.utils.validation import bounds, read_only
+from core.utils.validation import FrozenModel, bounds, read_only
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Augmentation(_Part):
+class Augmentation(FrozenModel):
     """Random affine changes, new ones each time a digit is seen; each value is the largest change.
 
     Units are those of Keras's ImageDataGenerator: degrees for rotation and shear, fractions of the

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.augmentation import AugmentationDraw, apply_draw, grow_strokes
-from core.data.parameters import Parameter
-from core.utils.validation import check_digits
+from core.utils.validation import Parameter, check_digits
 
 Digits = NDArray[np.uint8]
 CorruptionName = Literal[
@@ -149,7 +148,9 @@ def single_corruption(name: CorruptionName, value: float) -> Corruption:
 def describe_corruption(stress: Corruption) -> str:
     """The changes that are made, with their amounts, for reading."""
     made = [kind for kind in CORRUPTIONS if getattr(stress, kind.name) != kind.nothing]
-    named = (f"{kind.label.lower()} {kind.written(getattr(stress, kind.name))}" for kind in made)
+    named = (
+        f"{kind.label.lower()} {kind.format_value(getattr(stress, kind.name))}" for kind in made
+    )
     return ", ".join(named) or "nothing is changed"
 
 

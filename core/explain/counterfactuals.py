@@ -32,8 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.augmentation import grow_strokes
-from core.data.parameters import Parameter
-from core.utils.validation import Predict, check_digit, read_only
+from core.utils.validation import Parameter, Predict, check_digit, read_only
 
 Digits = NDArray[np.uint8]
 EditName = Literal["turn", "right", "down", "thicker", "wider", "taller", "slant"]
@@ -116,7 +115,7 @@ class EditParameter(Parameter[EditName]):
         if value == self.nothing:
             return "unchanged"
         far = value if self.is_factor else abs(value)
-        return (self.more if value > self.nothing else self.less).format(self.written(far))
+        return (self.more if value > self.nothing else self.less).format(self.format_value(far))
 
 
 EDITS: Final = (

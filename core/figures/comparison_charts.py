@@ -459,7 +459,7 @@ def robustness_chart(
                 x=list(curve.values),
                 y=[100 * (1 - wrong / curves.n) for wrong in curve.wrong],
                 customdata=[
-                    [kind.written(value), wrong]
+                    [kind.format_value(value), wrong]
                     for value, wrong in zip(curve.values, curve.wrong, strict=True)
                 ],
                 **line_style(place),
@@ -479,7 +479,7 @@ def robustness_chart(
         zeroline=False,
     )
     figure.update_yaxes(title_text="accuracy", ticksuffix=" %", range=[0, 103])
-    mark_epoch(figure, at, kind.written(at), text_color)
+    mark_epoch(figure, at, kind.format_value(at), text_color)
     return figure
 
 

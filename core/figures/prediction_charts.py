@@ -183,7 +183,7 @@ def probability_course_chart(
     rivals = [
         int(k) for k in np.argsort(-highest) if k != answer and highest[k] >= 100 * _MIN_RIVAL
     ]
-    written = [along.kind.written(value) for value in along.values.tolist()]
+    written = [along.kind.format_value(value) for value in along.values.tolist()]
     for place, digit in enumerate([answer, *rivals[:_MOST_RIVALS]]):
         own = digit == answer
         dash = "solid" if own else _DASHES[place - 1]
@@ -212,7 +212,7 @@ def probability_course_chart(
         line = {"color": text_color or OTHER_COLOR, "width": 1, "dash": "dot"}
         figure.add_vline(x=flip.value, line=line)
     if at != along.kind.nothing:
-        mark_epoch(figure, at, along.kind.written(at), text_color)
+        mark_epoch(figure, at, along.kind.format_value(at), text_color)
     return figure
 
 

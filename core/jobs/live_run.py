@@ -251,13 +251,13 @@ class LiveRun:
         """Read what was appended to the run's events; whether there was anything."""
         with self._lock:
             news = self._tail.read()
-            if news.anew:
+            if news.restarted:
                 self._forget()
             for line in news.lines:
                 event = _event(line)
                 if event is not None:
                     self._hear(event)
-            changed = news.anew or bool(news.lines)
+            changed = news.restarted or bool(news.lines)
             if changed:
                 self.version += 1
                 self._curves.clear()

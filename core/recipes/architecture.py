@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from core.data.mnist import CLASSES
+from core.utils.validation import FrozenModel
 
 INPUT_SHAPE = (28, 28, 1)
 MAX_PARAMETERS = 5_000_000
@@ -20,9 +21,7 @@ Shape = tuple[int, ...]
 ActivationName = Literal["linear", "relu", "sigmoid", "softmax", "tanh", "elu", "gelu"]
 
 
-class _Layer(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+class _Layer(FrozenModel):
     def needs_map(self) -> bool:
         """Whether the layer works on feature maps, not on a flat vector."""
         return False
@@ -177,10 +176,8 @@ class Row:
     parameters: int
 
 
-class Architecture(BaseModel):
+class Architecture(FrozenModel):
     """A stack of layers from a 28×28 digit to ten probabilities."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     layers: tuple[Layer, ...] = Field(min_length=2, max_length=MAX_LAYERS)
 

@@ -22,16 +22,17 @@ from typing import Literal
 from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, from_json
 
-from core.data.augmentation import Augmentation, _Part
+from core.data.augmentation import Augmentation
 from core.data.mnist import DatasetName
 from core.data.normalization import Scaling
 from core.recipes.architecture import Architecture
 from core.utils.errors import RecipeError
+from core.utils.validation import FrozenModel
 
 LossName = Literal["sparse_categorical_crossentropy", "categorical_crossentropy"]
 
 
-class Optimizer(_Part):
+class Optimizer(FrozenModel):
     """How the weights follow the gradient; the names are Keras's."""
 
     kind: Literal["adam", "rmsprop", "sgd"] = "adam"
@@ -41,7 +42,7 @@ class Optimizer(_Part):
     weight_decay: float = Field(default=0.0, ge=0.0, le=0.2, description="decoupled, of kernels")
 
 
-class Schedule(_Part):
+class Schedule(FrozenModel):
     """How the learning rate moves over the training.
 
     `one-cycle` (Smith and Topin, 2019) climbs linearly to the optimizer's learning rate during the
@@ -62,7 +63,7 @@ class Schedule(_Part):
         return peak * (0.0005 + 0.9995 * (1 + math.cos(math.pi * falling)) / 2)
 
 
-class Recipe(_Part):
+class Recipe(FrozenModel):
     """Dataset, network, and how it is trained. Equal recipes and seeds give equal runs."""
 
     dataset: DatasetName = "mnist-sample"

@@ -1,9 +1,9 @@
-"""Small tools that know nothing of digits: errors, files, text, validation, background tasks.
+"""Small tools for every other package: errors, files, text, validation, background tasks.
 
-Belongs here: what every other package may need and what names no digit, network or run. Does not
-belong here: anything that one package alone uses.
+Belongs here: what several packages need and what knows no dataset, network or run. Does not belong
+here: anything that one package alone uses.
 
 Public: `errors` (DigitscopeError and its kinds), `files` (atomic writes, JSON, CSV, following a
-growing file), `text` (durations, sizes, percentages), `validation` (field bounds, array checks),
-`background` (long work in a thread, once for all visitors).
+growing file), `text` (durations, sizes, percentages), `validation` (array checks, field bounds,
+slider parameters), `background` (long work in a thread, once for all visitors).
 """

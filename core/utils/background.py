@@ -1,4 +1,4 @@
-"""Long work that a server does once for all its visitors, beside what its pages do."""
+"""Long work in a thread of its own, done once for all visitors of the server."""
 
 import logging
 import threading
@@ -10,18 +10,26 @@ from core.utils.errors import DigitscopeError
 
 TaskStatus = Literal["idle", "waiting", "running", "done", "cancelled", "failed"]
 Report = Callable[[int, int], None]
-"""Called with (how much is done, how much there is or 0 if unknown). Raising stops the work."""
+"""Called with (done, total), the total 0 while it is unknown. Raising stops the work."""
 T = TypeVar("T")
 
 MAX_TASKS: Final = 64
-"""So many chores are remembered, besides those that are at work."""
-_LOOK_S: Final = 0.2
+"""So many finished tasks are remembered, besides those at work."""
+_POLL_S: Final = 0.2
 _FAULT: Final = "This failed by a fault of the server. Try it again later."
 
 
 @dataclass(frozen=True)
 class TaskState(Generic[T]):
-    """How far a chore is: `done` of `total` (0: not known yet), its result, or why it failed."""
+    """How far a task is.
+
+    Attributes:
+        status: Whether it waits, runs, or how it ended.
+        done: How much of `total` is done.
+        total: How much there is; 0 while that is unknown.
+        problem: If it failed, a sentence for visitors.
+        result: If it is done, what it returned.
+    """
 
     status: TaskStatus = "idle"
     done: int = 0
@@ -31,35 +39,38 @@ class TaskState(Generic[T]):
 
     @property
     def fraction(self) -> float:
-        """0 to 1; 0 while the whole is not known."""
+        """What part is done, 0 to 1; 0 while the total is unknown."""
         return min(self.done / self.total, 1.0) if self.total else 0.0
 
     @property
     def active(self) -> bool:
-        """Whether it is at work, or waits for its turn."""
+        """Whether it runs or waits for its turn."""
         return self.status in {"waiting", "running"}
 
 
 class _CancelledError(Exception):
-    """Raised in the work's own report, which stops it."""
+    """Raised in the report of the work, which stops it."""
 
 
-# Who computes holds this: two networks that answer at once would each take twice as long.
+# Held by the task that computes: two networks that answer at once would each take twice as long.
 _computing = threading.Lock()
 
 
 class BackgroundTask(Generic[T]):
-    """One piece of work, in a thread of its own; whoever asks sees the same one."""
+    """One piece of work in a thread of its own; all visitors see the same one."""
 
     def __init__(
-        self, do: Callable[[Report], T], *, heavy: bool = True, fault: str = _FAULT
+        self, work: Callable[[Report], T], *, heavy: bool = True, fault: str = _FAULT
     ) -> None:
-        """`do` reports as it goes, and stops when its report raises.
+        """Prepare the task; `start` begins it.
 
-        `heavy`: it computes, so it waits while another such chore does. `fault`: the sentence for
-        visitors if `do` raises what is no DigitscopeError.
+        Args:
+            work: Called once with a report function, which it calls as it goes, and whose
+                exceptions it lets through.
+            heavy: Whether it computes, so that it waits while another heavy task runs.
+            fault: The sentence for visitors if `work` raises anything but a DigitscopeError.
         """
-        self._do = do
+        self._do = work
         self._heavy = heavy
         self._fault = fault
         self._lock = threading.Lock()
@@ -68,21 +79,21 @@ class BackgroundTask(Generic[T]):
 
     @property
     def state(self) -> TaskState[T]:
-        """How far it is now."""
+        """The state at this moment."""
         with self._lock:
             return self._state
 
     def start(self) -> None:
-        """Begin, unless it has begun. Never raises: what goes wrong is in `state`."""
+        """Begin, unless it is at work already. Never raises: what goes wrong is in `state`."""
         with self._lock:
             if self._state.active:
                 return
             self._state = TaskState("waiting" if self._heavy else "running")
             self._cancel.clear()
-        threading.Thread(target=self._work, daemon=True, name="chore").start()
+        threading.Thread(target=self._work, daemon=True, name="background task").start()
 
     def cancel(self) -> None:
-        """Stop it soon; what was worked out is thrown away."""
+        """Stop the work at its next report; what it has computed is lost."""
         self._cancel.set()
 
     def _work(self) -> None:
@@ -93,7 +104,7 @@ class BackgroundTask(Generic[T]):
         except DigitscopeError as error:
             self._change(status="failed", problem=str(error))
         except Exception:
-            logging.getLogger(__name__).exception("a chore")
+            logging.getLogger(__name__).exception("a background task failed")
             self._change(status="failed", problem=self._fault)
         else:
             self._change(status="done", result=result)
@@ -101,7 +112,7 @@ class BackgroundTask(Generic[T]):
     def _in_turn(self) -> T:
         if not self._heavy:
             return self._do(self._report)
-        while not _computing.acquire(timeout=_LOOK_S):
+        while not _computing.acquire(timeout=_POLL_S):
             self._stop_if_cancelled()
         try:
             self._stop_if_cancelled()
@@ -123,20 +134,30 @@ class BackgroundTask(Generic[T]):
             self._state = replace(self._state, **news)
 
 
-_known: dict[Hashable, BackgroundTask[Any]] = {}
-_knowing = threading.Lock()
+_tasks: dict[Hashable, BackgroundTask[Any]] = {}
+"""The shared tasks by key, the least recently requested first."""
+_tasks_lock = threading.Lock()
 
 
-def shared_task(key: Hashable, do: Callable[[Report], T]) -> BackgroundTask[T]:
-    """The server's one chore of that key; `do` is what it does if it is new.
+def shared_task(key: Hashable, work: Callable[[Report], T]) -> BackgroundTask[T]:
+    """Get the server's one task of a key, made if there is none yet.
 
-    `key`: what the work is on and what it gives, such as a run's folder, the SHA-256 of its
-    network, and a word. Those that were asked for least lately are forgotten, but none at work.
+    The least recently requested tasks are forgotten, but none at work.
+
+    Args:
+        key: What is worked on and what is computed, such as a run's folder, the SHA-256 of its
+            network, and a word.
+        work: What a new task does (see `BackgroundTask`).
+
+    Example:
+        >>> task = shared_task("example", lambda report: 42)
+        >>> task is shared_task("example", lambda report: 42), task.state.status
+        (True, 'idle')
     """
-    with _knowing:
-        chore = _known.pop(key, None) or BackgroundTask(do)
-        _known[key] = chore
-        resting = [old for old, one in _known.items() if not one.state.active and old != key]
-        for old in resting[: max(0, len(_known) - MAX_TASKS)]:
-            del _known[old]
-        return chore
+    with _tasks_lock:
+        task = _tasks.pop(key, None) or BackgroundTask(work)
+        _tasks[key] = task
+        idle = [other for other, rest in _tasks.items() if not rest.state.active and other != key]
+        for other in idle[: max(0, len(_tasks) - MAX_TASKS)]:
+            del _tasks[other]
+        return task

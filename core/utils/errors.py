@@ -1,15 +1,15 @@
-"""The errors that a user may meet: each one's text says what is wrong and what to do."""
+"""The errors that a user may meet. The text of each says what is wrong and what to do."""
 
 from pathlib import Path
 from typing import Self
 
 
 class DigitscopeError(Exception):
-    """Base of every expected fault; `str(error)` can be shown to a visitor as it is."""
+    """Base of every expected error; `str(error)` can be shown to a visitor as it is."""
 
-    def at(self, place: Path) -> Self:
-        """Note where on this machine it happened: only the command line shows that."""
-        self.add_note(str(place))
+    def at(self, path: Path) -> Self:
+        """Note the file or folder concerned, which only the command line shows."""
+        self.add_note(str(path))
         return self
 
 
@@ -34,4 +34,4 @@ class SettingError(DigitscopeError):
 
 
 class JobError(DigitscopeError):
-    """A training that cannot be started, changed or stopped as it was asked."""
+    """A training that cannot be started, changed or stopped as requested."""

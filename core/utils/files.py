@@ -1,8 +1,7 @@
-"""Reading a file that another process appends to, line by line, without reading it anew.
+"""Files: CSV, zip entries and JSON to write, atomic replacement, and following a growing file.
 
-Pieces of files to take away: CSV, and entries of a zip whose bytes are always the same.
-
-JSON that every reader understands: JSON has no number for NaN and infinity, so they are null.
+What is written depends on its content alone: a zip entry carries no time stamp, and JSON, which has
+no NaN or infinity, gets null in their place.
 """
 
 import csv
@@ -20,27 +19,44 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-_OF_ALL_TIMES: Final = (1980, 1, 1, 0, 0, 0)
+_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+_FIXED_TIME: Final = (1980, 1, 1, 0, 0, 0)
 
 
 def csv_bytes(rows: Iterable[Sequence[object]]) -> bytes:
-    """Rows as CSV in UTF-8, a line each."""
+    r"""Write rows as CSV in UTF-8, one line each.
+
+    Example:
+        >>> csv_bytes([("digit", "count"), (7, 1028)])
+        b'digit,count\n7,1028\n'
+    """
     target = io.StringIO()
     csv.writer(target, lineterminator="\n").writerows(rows)
     return target.getvalue().encode()
 
 
 def without_formulas(text: str) -> str:
-    """A text that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    """Quote a text that a spreadsheet would take for a formula (OWASP, "CSV Injection").
+
+    Example:
+        >>> without_formulas("=SUM(A1)"), without_formulas("seven")
+        ("'=SUM(A1)", 'seven')
+    """
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def add_to_zip(
     archive: zipfile.ZipFile, name: str, content: bytes, packing: int = zipfile.ZIP_STORED
 ) -> None:
-    """Put an entry into a zip; neither the time nor the machine shows in its bytes."""
-    entry = zipfile.ZipInfo(name, date_time=_OF_ALL_TIMES)
+    """Add an entry whose bytes depend on neither the time nor the machine.
+
+    Args:
+        archive: A zip that is open for writing.
+        name: The entry's path in the archive.
+        content: The entry's bytes.
+        packing: A compression of `zipfile`.
+    """
+    entry = zipfile.ZipInfo(name, date_time=_FIXED_TIME)
     entry.create_system = 3
     entry.external_attr = 0o644 << 16
     entry.compress_type = packing
@@ -48,7 +64,12 @@ def add_to_zip(
 
 
 def to_json(value: Any, *, ensure_ascii: bool = True) -> str:
-    """Write dicts, lists and plain values on one line."""
+    """Serialize dicts, lists and plain values on one line; NaN and infinity become null.
+
+    Example:
+        >>> to_json({"loss": float("nan"), "epoch": 2})
+        '{"loss": null, "epoch": 2}'
+    """
     return json.dumps(_cleaned(value), allow_nan=False, ensure_ascii=ensure_ascii)
 
 
@@ -62,14 +83,22 @@ def _cleaned(value: Any) -> Any:
     return value
 
 
-# What numpy raises for a file that is missing, cut off, damaged, or (TypeError) no archive at all.
+# What NumPy raises for a file that is missing, cut off, damaged, or (TypeError) no archive at all.
 NPZ_FAULTS = (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 REPLACING_S = 1.0
 
 
 def write_whole(target: Path, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write a file so that a reader sees the old one or the whole new one, never a part."""
+    """Write a file so that a reader sees the old one or the whole new one, never a part.
+
+    Args:
+        target: The file to write or to replace; its folder must exist.
+        write: Writes the content to the binary file that it is given.
+
+    Raises:
+        OSError: The system refuses. The old file is left as it was.
+    """
     handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
@@ -82,13 +111,13 @@ def write_whole(target: Path, write: Callable[[IO[bytes]], Any]) -> None:
 
 
 def _replace(draft: Path, target: Path) -> None:
-    """Put the new file in the old one's place; Windows refuses while a reader has that one open."""
-    until = time.monotonic() + REPLACING_S
+    """Replace the old file; Windows refuses while a reader has it open, so try for a while."""
+    deadline = time.monotonic() + REPLACING_S
     while True:
         try:
             draft.replace(target)
         except PermissionError:
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(0.02)
         else:
@@ -96,19 +125,24 @@ def _replace(draft: Path, target: Path) -> None:
 
 
 FINGERPRINT: Final = 256
-"""Bytes before the place where reading stopped that are compared to know the file again."""
+"""Bytes before the end of the last read; if they are still there, the file is the same one."""
 
 
 @dataclass(frozen=True)
 class NewLines:
-    """Lines that are new and complete. `anew`: the file is another one, so all before is void."""
+    """Complete lines that were not read before.
+
+    Attributes:
+        lines: Their text, without the line ends.
+        restarted: Whether the file is another one now, so that all earlier lines are void.
+    """
 
     lines: tuple[str, ...] = ()
-    anew: bool = False
+    restarted: bool = False
 
 
 class FileTail:
-    """Reads the lines that were appended to a text file since the last time."""
+    """Reads the lines that another process appended to a text file since the last read."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -117,33 +151,33 @@ class FileTail:
         self._stamp: tuple[int, int] | None = None
 
     def read(self) -> NewLines:
-        """The new lines. A last line without its end is left for next time.
+        """Read the new lines. A last line without its line end is left for the next read.
 
-        A file that is missing or may not be read has no news. One that became shorter, or holds
-        something else where reading stopped, is read from its start.
+        A file that is missing or may not be read has no new lines. One that became shorter, or
+        holds something else where reading stopped, is read from its start.
         """
         try:
-            found = self._file.stat()
-            stamp = (found.st_size, found.st_mtime_ns)
+            status = self._file.stat()
+            stamp = (status.st_size, status.st_mtime_ns)
             if stamp == self._stamp:
                 return NewLines()
-            known, fresh = self._since()
-            anew = not known
-            if anew:
+            same_file, fresh = self._read_appended()
+            if not same_file:
                 self._offset, self._before = 0, b""
                 fresh = self._file.read_bytes()
         except OSError:
             return NewLines()
         self._stamp = stamp
-        whole = fresh[: fresh.rfind(b"\n") + 1]
-        self._offset += len(whole)
-        self._before = (self._before + whole)[-FINGERPRINT:]
-        # A letter that is no UTF-8 spoils its own line, not those after it.
-        return NewLines(tuple(whole.decode("utf-8", "replace").split("\n")[:-1]), anew)
+        complete = fresh[: fresh.rfind(b"\n") + 1]
+        self._offset += len(complete)
+        self._before = (self._before + complete)[-FINGERPRINT:]
+        # Bytes that are no UTF-8 spoil their own line, not those after it.
+        lines = tuple(complete.decode("utf-8", "replace").split("\n")[:-1])
+        return NewLines(lines, restarted=not same_file)
 
-    def _since(self) -> tuple[bool, bytes]:
-        """Whether the file is still the one that was read, and all that follows that part."""
+    def _read_appended(self) -> tuple[bool, bytes]:
+        """Whether the file is still the one that was read, and what follows the part read."""
         with self._file.open("rb") as file:
             file.seek(self._offset - len(self._before))
-            known = file.read(len(self._before)) == self._before
-            return known, file.read() if known else b""
+            same_file = file.read(len(self._before)) == self._before
+            return same_file, file.read() if same_file else b""

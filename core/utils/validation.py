@@ -1,19 +1,22 @@
 """Checks of arrays of digits, and the limits that the fields of a pydantic model declare.
 
 Arrays that several visitors share are marked read-only. Bounds and choices are read from a model's
-fields, so that a slider or a list offers exactly what the model accepts.
+fields, so that a slider or a list offers exactly what the model accepts; a `Parameter` is a slider
+with its label and format.
 """
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, TypeVar, get_args
+from dataclasses import dataclass
+from typing import Any, Final, Generic, NamedTuple, TypeVar, get_args
 
 import numpy as np
 from annotated_types import Ge, Le
 from numpy.typing import NDArray
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 """A classifier: from digits uint8 (n, 28, 28) to class probabilities float32 (n, 10)."""
+Name = TypeVar("Name", bound=str)
 _Array = TypeVar("_Array", bound=NDArray[Any])
 _SIDE: Final = 28
 
@@ -69,6 +72,12 @@ def check_digit(pixels: NDArray[np.uint8]) -> None:
         raise ValueError(f"expected uint8 (28, 28), got {pixels.dtype} {pixels.shape}")
 
 
+class FrozenModel(BaseModel):
+    """A pydantic model whose values cannot be changed, and which accepts no unknown field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
 class Bounds(NamedTuple):
     """The range of a number field, its ends included; both ends are int for an int field.
 
@@ -110,3 +119,35 @@ def bounds(model: type[BaseModel], name: str) -> Bounds:
 def choices(model: type[BaseModel], name: str) -> tuple[str, ...]:
     """List the values of a field whose type is a Literal, in their declared order."""
     return get_args(model.model_fields[name].annotation)
+
+
+@dataclass(frozen=True)
+class Parameter(Generic[Name]):
+    """A number that a visitor sets with a slider.
+
+    Attributes:
+        name: The field that it sets.
+        label: The text above the slider.
+        low: The lowest value.
+        high: The highest value.
+        step: The smallest difference of two values.
+        format: How a value is written: a printf format, or one of Streamlit's own.
+        help: What a value means; may be empty.
+    """
+
+    name: Name
+    label: str
+    low: float
+    high: float
+    step: float
+    format: str
+    help: str
+
+    def format_value(self, value: float) -> str:
+        """Write a value with its unit and a true minus sign; only for printf formats.
+
+        Example:
+            >>> Parameter("right", "Shift", -10, 10, 1, "%.0f px", "").format_value(-3)
+            '−3 px'
+        """
+        return (self.format % value).replace("-", "−")

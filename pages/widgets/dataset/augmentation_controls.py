@@ -9,9 +9,9 @@ from core.data.augmentation import (
     AugmentationDraw,
     exceeds_training,
 )
-from core.data.parameters import Parameter
 from core.evaluation.robustness import describe_hint
 from core.recipes.presets import augmentation_presets
+from core.utils.validation import Parameter
 
 _FIRST = "katariya"
 _COLUMN = 220

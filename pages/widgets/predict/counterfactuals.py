@@ -188,7 +188,7 @@ def _chart(along: ProbabilityCourse, change: Edit, answer: int, found: Counterfa
     )
     said = "The band on top says which digit is read; where it changes, the answer flips."
     if flips:
-        where = (f"{along.kind.written(one.value)} (then {one.answer})" for one in flips)
+        where = (f"{along.kind.format_value(one.value)} (then {one.answer})" for one in flips)
         said += f" Dotted: the smallest change that does it, {' and '.join(where)}."
     if not alone:
         said += " The other sliders stay as they stand."
@@ -241,7 +241,11 @@ def _card(pixels: Pixels, flip: Counterfactual, both: Counterfactuals) -> None:
             f"({unbroken(percent(flip.probability))})"
         )
         other = both.above if flip is both.below else both.below
-        said = f"The other way: {kind.written(other.value)}, then {other.answer}. " if other else ""
+        said = (
+            f"The other way: {kind.format_value(other.value)}, then {other.answer}. "
+            if other
+            else ""
+        )
         if flip.ink < _WHOLE:
             said += f"{percent(flip.ink)} of its ink is left."
         if said:
@@ -261,4 +265,6 @@ def _before_and_after(before: Pixels, after: Pixels) -> Pixels:
 
 
 def _range(kind: EditParameter) -> str:
-    return plain(f"{kind.label.lower()} ({kind.written(kind.low)} to {kind.written(kind.high)})")
+    return plain(
+        f"{kind.label.lower()} ({kind.format_value(kind.low)} to {kind.format_value(kind.high)})"
+    )

@@ -158,7 +158,7 @@ def test_values_are_whole_steps_and_are_written_with_their_units() -> None:
     assert EDIT_BY_NAME["right"].in_words(2) == "shifted 2.0 px to the right"
     assert EDIT_BY_NAME["thicker"].in_words(-0.25) == "strokes 0.25 px thinner"
     assert EDIT_BY_NAME["wider"].in_words(0.8) == "width × 0.80"
-    assert EDIT_BY_NAME["down"].written(-3) == "−3.0 px"
+    assert EDIT_BY_NAME["down"].format_value(-3) == "−3.0 px"
     assert describe_edit(Edit(turn=5, taller=1.2)) == "turned 5.0° clockwise, height × 1.20"
 
 

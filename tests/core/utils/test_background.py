@@ -138,6 +138,7 @@ def page() -> None:
 
     from core.utils.background import BackgroundTask
     from pages.widgets.shared.background_task import run_chore
+    from tests.core.utils.test_background import Slow
 
     state = st.session_state
     slow = state.setdefault("slow", Slow())

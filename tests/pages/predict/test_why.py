@@ -41,7 +41,7 @@ def fresh_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Only shipped runs, none of which was opened."""
     monkeypatch.setenv("DIGITSCOPE_RUNS", str(tmp_path))
     monkeypatch.setattr(other_runs, "_networks", LRUCache(other_runs._NETWORKS_KEPT))
-    monkeypatch.setattr(background, "_known", {})
+    monkeypatch.setattr(background, "_tasks", {})
 
 
 def view(**state: object) -> AppTest:

@@ -31,8 +31,8 @@ _component = st.components.v2.component(
         <span class="hint"></span>
       </div>
     </div>""",
-    css=(_HERE / "picture_boxes.css").read_text(encoding="utf-8"),
-    js=(_HERE / "picture_boxes.js").read_text(encoding="utf-8"),
+    css=(_HERE / "box_editor.css").read_text(encoding="utf-8"),
+    js=(_HERE / "box_editor.js").read_text(encoding="utf-8"),
 )
 
 

@@ -27,8 +27,8 @@ from core.runs.messages import (
     Downloading,
     Ended,
     EpochEnded,
+    EpochEvaluated,
     Event,
-    Looked,
     Paused,
     Progress,
     RateChanged,
@@ -273,7 +273,7 @@ class LiveRun:
         self._points = CurvePoints()
         self._pace = Throughput()
         self._epochs: dict[int, EpochEnded] = {}
-        self._looked: tuple[Looked, ...] = ()
+        self._evaluations: tuple[EpochEvaluated, ...] = ()
         self.rate_changes: tuple[RateChanged, ...] = ()
         self._curves: dict[int, LiveCurve] = {}
         self._table: pd.DataFrame | None = None
@@ -364,14 +364,9 @@ class LiveRun:
             return self._curves[max_points]
 
     @property
-    def looked(self) -> Looked | None:
+    def last_evaluation(self) -> EpochEvaluated | None:
         """What the network answered after the last epoch."""
-        return next(reversed(self._looked), None)
-
-    @property
-    def looked_before(self) -> Looked | None:
-        """What it answered an epoch earlier."""
-        return next(reversed(self._looked[:-1]), None)
+        return next(reversed(self._evaluations), None)
 
     @property
     def marks(self) -> tuple[CurveMark, ...]:
@@ -408,21 +403,21 @@ class LiveRun:
             k: ended for k, ended in self._epochs.items() if self._end(ended) <= event.first_step
         }
         self._epochs, self._table = done, None
-        self._looked = tuple(k for k in self._looked if k.epoch in done)
+        self._evaluations = tuple(k for k in self._evaluations if k.epoch in done)
         self.rate_changes = tuple(
             k for k in self.rate_changes if self._position(k) <= event.first_step
         )
 
     def _hear_training(
-        self, event: Progress | EpochEnded | Looked | Paused | Resumed | RateChanged
+        self, event: Progress | EpochEnded | EpochEvaluated | Paused | Resumed | RateChanged
     ) -> None:
         if isinstance(event, Progress):
             self._hear_progress(event)
         elif isinstance(event, EpochEnded):
             self._epochs[event.epoch], self._table = event, None
             self._pace.epoch_over(event.time)
-        elif isinstance(event, Looked):
-            self._looked = (*(k for k in self._looked if k.epoch < event.epoch), event)
+        elif isinstance(event, EpochEvaluated):
+            self._evaluations = (*(k for k in self._evaluations if k.epoch < event.epoch), event)
             self._pace.epoch_over(event.time)
         elif isinstance(event, RateChanged):
             self.rate_changes = (*self.rate_changes, event)

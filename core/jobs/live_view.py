@@ -347,6 +347,7 @@ def live_view(run: Run, drawn: DrawnState) -> LiveView:
     state, live = submission.job_state(run), followed_run(run)
     bar = _bar(run, state, live)
     shown = has_curves(live, state)
+    evaluation = live.last_evaluation
     return {
         "alive": state.alive,
         "verdict": _verdict(run, state, live) if shown else [],
@@ -355,7 +356,7 @@ def live_view(run: Run, drawn: DrawnState) -> LiveView:
         "charts": _charts(run, live, drawn) if shown else [],
         "caption": _caption(run, live, drawn) if shown else "",
         "now": _stamp(state.name, state.place, live.paused, last_command(run.folder), shown),
-        "soon": _stamp(live.epochs_done, live.looked and live.looked.epoch, *_waiting(run, state)),
+        "soon": _stamp(live.epochs_done, evaluation and evaluation.epoch, *_waiting(run, state)),
     }
 
 

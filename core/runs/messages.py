@@ -1,12 +1,12 @@
-"""What a training reports while it goes on.
+"""Messages between a training and the server: events one way, commands the other.
 
-An event is a frozen dataclass; `as_line` is its one JSON form, a line of a run's `events.jsonl`.
-There a figure that is not finite, as in a training that diverges, is null.
+Both go through the run folder, a JSON object a line, appended only. So the two sides need not know
+each other, and what one wrote outlives the other.
 
-What a running training is told: lines that the server appends and the training reads.
-
-They go through the run folder (`orders.jsonl`), so whoever sees the folder can give them, and they
-outlive both sides: a training that is started again reads those that came meanwhile.
+- **Events** (`events.jsonl`): what a training reports while it goes on. Each is a frozen dataclass.
+  A figure that is not finite, as in a training that diverges, is null in the file.
+- **Commands** (`orders.jsonl`): what a running training has to do. Whoever can write to the folder
+  can send one; a training that is started again reads those that came meanwhile.
 """
 
 import json
@@ -15,18 +15,26 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 from core.utils.files import to_json
 
 
 @dataclass(frozen=True)
 class Started:
-    """The network is built and the next batch is about to come. `time`: Unix seconds.
+    """The network is built and its next batch is about to come.
 
-    `steps` are those of one epoch. `first_step` counts the batches that were done before, in all
-    epochs: more than 0 if a stopped or interrupted training goes on. What was told of later
-    batches before this event is void: they come again.
+    A training that was stopped or interrupted starts again at its last checkpoint. Events of
+    batches after `first_step` that stand before this one are void: these batches come again.
+
+    Attributes:
+        time: Unix seconds.
+        epochs: of the whole training.
+        steps: batches of one epoch.
+        n_train: digits that an epoch trains on.
+        n_validation: digits that are validated on after each epoch.
+        parameters: of the network.
+        first_step: batches that were done before, counted over all epochs.
     """
 
     time: float
@@ -40,7 +48,17 @@ class Started:
 
 @dataclass(frozen=True)
 class Progress:
-    """A group of batches is done. `loss` and `accuracy` are this group's own, not running means."""
+    """A group of batches is done.
+
+    Attributes:
+        time: Unix seconds.
+        epoch: the epoch, counted from 1.
+        step: batches of this epoch that are done.
+        loss: mean over the group, not a running mean of the epoch.
+        accuracy: mean over the group, 0 to 1.
+        learning_rate: of the group's last batch.
+        images_per_second: over the group.
+    """
 
     time: float
     epoch: int
@@ -53,11 +71,18 @@ class Progress:
 
 @dataclass(frozen=True)
 class EpochEnded:
-    """An epoch is done, counted from 1.
+    """An epoch is done.
 
-    `loss` and `accuracy` are averaged over the epoch while the network changed, with dropout and
-    augmentation on; `val_loss` and `val_accuracy` are measured after it, and None without
-    validation digits.
+    Attributes:
+        time: Unix seconds.
+        epoch: the epoch, counted from 1.
+        loss: mean over the epoch while the network changed, with dropout and augmentation on.
+        accuracy: measured like the loss, 0 to 1.
+        val_loss: measured after the epoch; None without validation digits.
+        val_accuracy: measured after the epoch, 0 to 1; None without validation digits.
+        learning_rate: of the epoch's last batch.
+        seconds: that the epoch took, pauses not counted.
+        steps: batches that were done; fewer than planned if the training was stopped.
     """
 
     time: float
@@ -72,11 +97,18 @@ class EpochEnded:
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What the network answers after an epoch, on the sample's test digits: never trained on.
+class EpochEvaluated:
+    """The network after an epoch was tested on the sample's test digits, which it never trains on.
 
-    `digits` are the indices of a fixed set of hard ones, `answers` and `confidences` (0 to 1) what
-    it says of them. `confusions` are the most frequent mistakes: (true digit, answer, how often).
+    Attributes:
+        time: Unix seconds.
+        epoch: after which epoch, counted from 1.
+        digits: indices of a fixed set of hard test digits.
+        answers: the digit that the network reads in each of them, 0 to 9.
+        confidences: the probability of each of these answers, 0 to 1.
+        n: how many test digits there are.
+        wrong: how many of them it misreads.
+        confusions: the most frequent mistakes: (true digit, answer, count).
     """
 
     time: float
@@ -91,7 +123,7 @@ class Looked:
 
 @dataclass(frozen=True)
 class Paused:
-    """The training waits after step `step` of epoch `epoch` (0 before the epoch's first)."""
+    """The training waits after step `step` of epoch `epoch` (0: before the epoch's first)."""
 
     time: float
     epoch: int
@@ -109,7 +141,7 @@ class Resumed:
 
 @dataclass(frozen=True)
 class RateChanged:
-    """From the next batch on the optimizer's learning rate (a schedule's peak) is another one."""
+    """From the next batch on, the optimizer has this learning rate (the peak of a schedule)."""
 
     time: float
     epoch: int
@@ -119,7 +151,13 @@ class RateChanged:
 
 @dataclass(frozen=True)
 class Downloading:
-    """The full MNIST is being fetched, before the training: bytes so far, in all (0: unknown)."""
+    """The full MNIST is being downloaded before the training.
+
+    Attributes:
+        time: Unix seconds.
+        done: bytes so far.
+        total: bytes in all; 0 if unknown.
+    """
 
     time: float
     done: int
@@ -128,7 +166,15 @@ class Downloading:
 
 @dataclass(frozen=True)
 class Ended:
-    """The training is over. `status` is finished, stopped or failed; `ended_by` says why."""
+    """The training is over.
+
+    Attributes:
+        time: Unix seconds.
+        status: "finished", "stopped" or "failed".
+        seconds: of training.
+        message: a sentence for visitors if it failed.
+        ended_by: why it ended, as in `RunInfo.ended_by`.
+    """
 
     time: float
     status: str
@@ -138,72 +184,127 @@ class Ended:
 
 
 Event = (
-    Started | Progress | EpochEnded | Looked | Paused | Resumed | RateChanged | Downloading | Ended
+    Started
+    | Progress
+    | EpochEnded
+    | EpochEvaluated
+    | Paused
+    | Resumed
+    | RateChanged
+    | Downloading
+    | Ended
 )
 OnEvent = Callable[[Event], None]
+_WORD_OF_EVENT: Final[dict[type[Event], str]] = {
+    Started: "Started",
+    Progress: "Progress",
+    EpochEnded: "EpochEnded",
+    EpochEvaluated: "Looked",
+    Paused: "Paused",
+    Resumed: "Resumed",
+    RateChanged: "RateChanged",
+    Downloading: "Downloading",
+    Ended: "Ended",
+}
+"""The word of each kind in `events.jsonl`. Runs on disk hold these words: they never change."""
+_EVENT_OF_WORD: Final = {word: kind for kind, word in _WORD_OF_EVENT.items()}
 
 
 def event_to_line(event: Event) -> dict[str, Any]:
-    """The event as a JSON object, with its kind."""
-    return {"event": type(event).__name__, **asdict(event)}
+    """The event as a JSON object, with the word of its kind.
 
-
-_KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}
+    Example:
+        >>> event_to_line(Paused(time=1000.0, epoch=2, step=5))
+        {'event': 'Paused', 'time': 1000.0, 'epoch': 2, 'step': 5}
+    """
+    return {"event": _WORD_OF_EVENT[type(event)], **asdict(event)}
 
 
 def event_from_line(line: dict[str, Any]) -> Event | None:
-    """The event of such an object, or None for one of a kind or with fields that are not known.
+    """Read an event from a JSON object; the inverse of `event_to_line`.
 
-    A figure that was not finite comes back as NaN.
+    Args:
+        line: the object, with the word of its kind under "event".
+
+    Returns:
+        The event; a figure that was not finite is NaN. None for an unknown kind, and for fields
+        that do not belong to the kind.
+
+    Example:
+        >>> event_from_line({"event": "Paused", "time": 1000.0, "epoch": 2, "step": 5})
+        Paused(time=1000.0, epoch=2, step=5)
+        >>> event_from_line({"event": "Unheard"}) is None
+        True
     """
     fields: dict[str, Any] = {
         key: math.nan if value is None else value for key, value in line.items()
     }
-    kind = _KINDS.get(fields.pop("event", ""))
+    kind = _EVENT_OF_WORD.get(fields.pop("event", ""))
     try:
         return kind(**fields) if kind else None
     except TypeError:
         return None
 
 
-COMMANDS_FILE = "orders.jsonl"
+COMMANDS_FILE: Final = "orders.jsonl"
 Command = Literal["pause", "resume", "step", "epoch", "stop", "go-on", "rate"]
+"""The words in `orders.jsonl`. "step" and "epoch": go on that far, then pause; "go-on": a training
+that was stopped is started again, so a "stop" before it no longer counts."""
 
 
-def send_command(folder: Path, order: Command, rate: float | None = None) -> None:
-    """Append an order. `rate`, with the order "rate": the optimizer's new learning rate.
+def send_command(folder: Path, command: Command, rate: float | None = None) -> None:
+    """Append a command to those of a run.
 
-    Raises OSError if the folder is gone or the disk is full.
+    Args:
+        folder: the run's folder.
+        command: what the training has to do.
+        rate: with the command "rate", the optimizer's new learning rate.
+
+    Raises:
+        OSError: the folder is gone or the disk is full.
     """
-    line = {"order": order} if rate is None else {"order": order, "rate": rate}
+    line = {"order": command} if rate is None else {"order": command, "rate": rate}
     # One short write in append mode: lines of two servers do not mix.
     with (folder / COMMANDS_FILE).open("ab", buffering=0) as file:
         file.write(to_json(line).encode() + b"\n")
 
 
 def last_command(folder: Path) -> Command | None:
-    """The order that was given last, obeyed yet or not; None if there was none."""
+    """The last command other than "rate", carried out yet or not; None if there was none."""
     try:
         lines = (folder / COMMANDS_FILE).read_bytes().splitlines()
     except OSError:
         return None
     for line in reversed(lines):
         with suppress(ValueError, TypeError, KeyError):
-            order: Command = json.loads(line)["order"]
-            if order != "rate":
-                return order
+            command: Command = json.loads(line)["order"]
+            if command != "rate":
+                return command
     return None
 
 
 class CommandReader:
-    """The orders of a run folder, read as they come, and what is in force because of them."""
+    """Reads the commands of a run folder as they come, and keeps what is in force.
+
+    Attributes:
+        folder: the run's folder.
+        position: bytes of the file that were read.
+        paused: whether the training has to wait.
+        stop: whether it has to end.
+        rate: the learning rate that was asked for last; None if none was.
+        until: "step" or "epoch" if it goes on that far and then pauses; else "".
+    """
 
     def __init__(
         self, folder: Path, *, position: int = 0, paused: bool = False, until: str = ""
     ) -> None:
-        """`position`: bytes of the file that were read, and obeyed, by an earlier process.
+        """Go on where an earlier process left off, if there was one.
 
-        `paused`, `until`: what was in force then; it pauses after the "step" or "epoch" at hand.
+        Args:
+            folder: the run's folder.
+            position: bytes of the file that were read, and carried out.
+            paused: as it was then.
+            until: as it was then.
         """
         self.folder = folder
         self.position = position
@@ -213,7 +314,7 @@ class CommandReader:
         self.until = until
 
     def read(self) -> None:
-        """Take note of the orders that have come since the last call. Takes microseconds."""
+        """Take note of the commands that have come since the last call. Takes microseconds."""
         path = self.folder / COMMANDS_FILE
         try:
             if path.stat().st_size <= self.position:
@@ -225,32 +326,32 @@ class CommandReader:
             # Without its folder, a run has nowhere to go: somebody deleted it.
             self.stop = self.stop or not self.folder.exists()
             return
-        whole = fresh[: fresh.rfind(b"\n") + 1]
-        self.position += len(whole)
-        for line in whole.splitlines():
-            self._obey(line)
+        whole_lines = fresh[: fresh.rfind(b"\n") + 1]
+        self.position += len(whole_lines)
+        for line in whole_lines.splitlines():
+            self._apply(line)
 
     def step_done(self) -> None:
-        """A batch is done: pause again if only one was asked for."""
+        """Note that a batch is done: pause again if only one was asked for."""
         if self.until == "step":
             self.until, self.paused = "", True
 
     def epoch_done(self) -> None:
-        """An epoch is done: pause again if the rest of it, or one step, was asked for."""
+        """Note that an epoch is done: pause again if its rest, or one step, was asked for."""
         if self.until:
             self.until, self.paused = "", True
 
-    def _obey(self, line: bytes) -> None:
+    def _apply(self, line: bytes) -> None:
         try:
             fields = json.loads(line)
-            order, rate = fields["order"], fields.get("rate")
+            command, rate = fields["order"], fields.get("rate")
         except (ValueError, TypeError, KeyError, AttributeError):
             return
-        if order == "rate":
+        if command == "rate":
             self.rate = float(rate) if isinstance(rate, int | float) else self.rate
-        elif order in {"step", "epoch"}:
-            self.until, self.paused = order, False
-        elif order in get_args(Command):
-            self.until, self.paused = "", order == "pause"
+        elif command in {"step", "epoch"}:
+            self.until, self.paused = command, False
+        elif command in get_args(Command):
+            self.until, self.paused = "", command == "pause"
             # After a stop, only a training that is asked for anew goes on.
-            self.stop = order == "stop" or (self.stop and order != "go-on")
+            self.stop = command == "stop" or (self.stop and command != "go-on")

@@ -22,7 +22,15 @@ from core.data.normalization import Scaling
 from core.inference.predictor import Predictor
 from core.recipes.keras_model import build_model, compiled_model
 from core.recipes.recipe import Recipe
-from core.runs.messages import Downloading, Ended, Event, Looked, OnEvent, Started, event_to_line
+from core.runs.messages import (
+    Downloading,
+    Ended,
+    EpochEvaluated,
+    Event,
+    OnEvent,
+    Started,
+    event_to_line,
+)
 from core.runs.predictions import confused_pairs, hardest_digits, score_predictions
 from core.runs.run import Provenance, Run, StoredPredictions
 from core.runs.writer import MAX_EPOCH_BYTES, RunWriter, record_failure, why_unwritable
@@ -47,7 +55,7 @@ class EpochEvaluator:
             self._predictor = Predictor(self._model, self._scaling)
         return self._predictor
 
-    def look(self, epoch: int) -> Looked | None:
+    def look(self, epoch: int) -> EpochEvaluated | None:
         """Read the digits. None if the network's numbers are not finite: there is no answer."""
         test = mnist.load("mnist-sample").test
         try:
@@ -56,7 +64,7 @@ class EpochEvaluator:
             return None
         answers = probabilities.argmax(axis=1)
         hard = np.asarray(hardest_digits())
-        return Looked(
+        return EpochEvaluated(
             time=time.time(),
             epoch=epoch,
             digits=tuple(hard.tolist()),

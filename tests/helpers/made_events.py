@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from core.jobs.live_run import LiveRun
-from core.runs.messages import EpochEnded, Event, Looked, Progress, Started, event_to_line
+from core.runs.messages import EpochEnded, EpochEvaluated, Event, Progress, Started, event_to_line
 from core.utils.files import to_json
 
 STARTED = Started(time=1000.0, epochs=3, steps=10, n_train=320, n_validation=32, parameters=7850)
@@ -21,8 +21,8 @@ def epoch_ended(epoch: int, **changes: Any) -> EpochEnded:
     return replace(EpochEnded(1000.0, epoch, 0.4, 0.9, 0.3, 0.95, 0.001, 5.0, 10), **changes)
 
 
-def looked(epoch: int) -> Looked:
-    return Looked(1000.0, epoch, (3, 5), (8, 1), (0.5, 0.9), 1000, 20, ((4, 9, 3),))
+def epoch_evaluated(epoch: int) -> EpochEvaluated:
+    return EpochEvaluated(1000.0, epoch, (3, 5), (8, 1), (0.5, 0.9), 1000, 20, ((4, 9, 3),))
 
 
 def lines(*events: Event) -> str:

@@ -13,7 +13,7 @@ from core.figures.html import cards_html
 from core.figures.images import kernel_grid
 from core.jobs.live_run import followed_run
 from core.runs import registry
-from core.runs.messages import Looked
+from core.runs.messages import EpochEvaluated
 from core.runs.permissions import read_card
 from core.runs.run import Run, epoch_file
 from core.utils.errors import DigitscopeError
@@ -30,16 +30,16 @@ def answers(run: Run, *, live: bool) -> None:
     """
     told = followed_run(run)
     kept = run.epochs()
-    if not kept and not told.looked:
+    if not kept and not told.last_evaluation:
         return
     left, right = st.columns([5, 6], gap="large")
     with left:
         _kernels(run, kept)
     with right:
-        if told.looked:
+        if told.last_evaluation:
             # A process that goes on with a run is seconds later as far as that run was.
             begun = told.started and told.started.time >= read_card(run.folder).started_at
-            _hard_digits(told.looked, live=live and bool(begun))
+            _hard_digits(told.last_evaluation, live=live and bool(begun))
 
 
 def _kernels(run: Run, kept: list[int]) -> None:
@@ -82,22 +82,22 @@ def _stamp(run: Run, epoch: int) -> int:
         return 0
 
 
-def _hard_digits(looked: Looked, *, live: bool) -> None:
-    when = "now" if live else f"after epoch {looked.epoch}"
+def _hard_digits(evaluation: EpochEvaluated, *, live: bool) -> None:
+    when = "now" if live else f"after epoch {evaluation.epoch}"
     st.markdown(f"**Hard digits, and what it reads {when}**")
     test = mnist.load("mnist-sample").test
-    chosen = np.asarray(looked.digits)
+    chosen = np.asarray(evaluation.digits)
     images: NDArray[np.uint8] = test.images[chosen]
     labels = test.labels[chosen].tolist()
-    st.html(cards_html(images, labels, looked.answers, looked.confidences))
-    right = sum(a == b for a, b in zip(labels, looked.answers, strict=True))
+    st.html(cards_html(images, labels, evaluation.answers, evaluation.confidences))
+    right = sum(a == b for a, b in zip(labels, evaluation.answers, strict=True))
     st.caption(
         f"{right} of {len(labels)} read rightly: the test digits that our shipped networks find "
-        f"hardest. Of the sample's {looked.n:,} test digits, {looked.wrong} are wrong after epoch "
-        f"{looked.epoch}."
+        f"hardest. Of the sample's {evaluation.n:,} test digits, {evaluation.wrong} are wrong "
+        f"after epoch {evaluation.epoch}."
     )
-    if looked.confusions:
+    if evaluation.confusions:
         worst = ", ".join(
-            f"{truth} read as {answer} ({often}×)" for truth, answer, often in looked.confusions
+            f"{truth} read as {answer} ({often}×)" for truth, answer, often in evaluation.confusions
         )
         st.markdown(f"**Most frequent mistakes:** {worst}")

@@ -18,9 +18,9 @@ from tests.helpers.made_events import (
     STARTED,
     append,
     epoch_ended,
+    epoch_evaluated,
     lines,
     live_after,
-    looked,
     progress,
 )
 
@@ -149,15 +149,15 @@ def test_a_diverged_training_is_followed(tmp_path: Path) -> None:
 
 
 def test_going_on_voids_what_came_after_the_step_it_goes_on_from(tmp_path: Path) -> None:
-    first = [progress(1, 5), progress(1, 10), epoch_ended(1), looked(1)]
-    second = [progress(2, 5), progress(2, 10), epoch_ended(2), looked(2)]
+    first = [progress(1, 5), progress(1, 10), epoch_ended(1), epoch_evaluated(1)]
+    second = [progress(2, 5), progress(2, 10), epoch_ended(2), epoch_evaluated(2)]
     changes = [RateChanged(1000.0, 1, 7, 0.5), RateChanged(1000.0, 2, 6, 0.25)]
     live = live_after(tmp_path, STARTED, *first, *second, *changes, Paused(1000.0, 2, 10))
     append(tmp_path, lines(Ended(1000.0, "failed", 9.0), replace(STARTED, first_step=15)))
     live.update()
     assert live.curve(300).x.tolist() == [0.5, 1.0, 1.5]
     assert live.epochs["epoch"].tolist() == [1]
-    assert live.looked == looked(1)
+    assert live.last_evaluation == epoch_evaluated(1)
     assert live.rate_changes == (changes[0],)
     assert (live.epoch, live.step, live.ended, live.paused) == (2, 5, None, False)
     append(tmp_path, lines(progress(2, 7)))
@@ -166,9 +166,11 @@ def test_going_on_voids_what_came_after_the_step_it_goes_on_from(tmp_path: Path)
 
 
 def test_a_start_from_the_first_batch_forgets_everything(tmp_path: Path) -> None:
-    live = live_after(tmp_path, STARTED, progress(1, 10), epoch_ended(1), looked(1), STARTED)
+    live = live_after(
+        tmp_path, STARTED, progress(1, 10), epoch_ended(1), epoch_evaluated(1), STARTED
+    )
     assert live.steps_done == len(live.epochs) == len(live.curve(300).x) == 0
-    assert live.looked is None
+    assert live.last_evaluation is None
     assert live.learning_rate is None
 
 
@@ -196,10 +198,10 @@ def test_downloading_is_over_when_the_training_starts(tmp_path: Path) -> None:
     assert live.downloading is None
 
 
-def test_the_two_last_looks_come_as_they_were_told(tmp_path: Path) -> None:
-    live = live_after(tmp_path, STARTED, *(looked(epoch) for epoch in (1, 2, 3)))
-    assert live.looked == looked(3)  # tuples within, as in the event: nobody can change them
-    assert live.looked_before == looked(2)
+def test_the_last_evaluation_comes_as_it_was_written(tmp_path: Path) -> None:
+    live = live_after(tmp_path, STARTED, *(epoch_evaluated(epoch) for epoch in (1, 2, 3)))
+    # Tuples within, as in the event: nobody can change them.
+    assert live.last_evaluation == epoch_evaluated(3)
 
 
 def test_changes_of_the_learning_rate_stand_on_the_curve(tmp_path: Path) -> None:

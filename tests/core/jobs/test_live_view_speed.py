@@ -14,9 +14,9 @@ from tests.helpers.made_events import (
     STARTED,
     append,
     epoch_ended,
+    epoch_evaluated,
     lines,
     live_after,
-    looked,
     progress,
 )
 
@@ -69,7 +69,7 @@ def test_time_left_counts_the_measured_time_between_epochs(tmp_path: Path) -> No
     # 20 batches at 2 a second; validating on a tenth is guessed at a third of training on it.
     assert live.seconds_left == pytest.approx(10 * (1 + 0.1 / 3))
     # Validation took 2 s, saving and looking another second: 3 s for each of two epochs to come.
-    append(tmp_path, lines(epoch_ended(1, time=1012.0), replace(looked(1), time=1013.0)))
+    append(tmp_path, lines(epoch_ended(1, time=1012.0), replace(epoch_evaluated(1), time=1013.0)))
     live.update()
     assert live.seconds_left == pytest.approx(10 + 2 * 3)
     append(tmp_path, lines(progress(2, 5, time=1015.5)))

@@ -19,7 +19,7 @@ from pages.widgets.components.live_chart import source_of
 from pages.widgets.shared.live_endpoint import ROUTES
 from tests.conftest import Trained, dense_recipe
 from tests.helpers.asking import get
-from tests.helpers.made_events import append, epoch_ended, lines, looked, progress
+from tests.helpers.made_events import append, epoch_ended, epoch_evaluated, lines, progress
 from tests.pages.train import test_page
 from tests.pages.train.test_page import put
 
@@ -64,7 +64,7 @@ def test_only_what_the_component_does_not_draw_itself_asks_the_page_to_redraw(
         append(training.folder, lines(epoch_ended(1)))
         over = live_view(training, PLAIN)
         assert (over["now"] == first["now"], over["soon"] == first["soon"]) == (True, False)
-        append(training.folder, lines(looked(1)))
+        append(training.folder, lines(epoch_evaluated(1)))
         assert live_view(training, PLAIN)["soon"] != over["soon"]
         append(training.folder, lines(Paused(1000.0, 2, 1)))
         paused = live_view(training, PLAIN)

@@ -18,8 +18,8 @@ from core.runs import registry
 from core.runs.messages import (
     Ended,
     EpochEnded,
+    EpochEvaluated,
     Event,
-    Looked,
     Progress,
     Started,
     event_from_line,
@@ -214,7 +214,13 @@ def test_stopping_keeps_what_was_learned(tmp_path: Path, monkeypatch: pytest.Mon
             raise StopTraining
 
     run = train(dense_recipe(epochs=50), tmp_path / "run", stop)
-    assert [type(event) for event in events] == [Started, Progress, EpochEnded, Looked, Ended]
+    assert [type(event) for event in events] == [
+        Started,
+        Progress,
+        EpochEnded,
+        EpochEvaluated,
+        Ended,
+    ]
     assert (events[1].step, events[-1].status) == (1, "stopped")
     info = registry.read_run(run.folder).info
     assert (info.status, info.ended_by, info.epochs_done) == ("stopped", "by hand", 0)

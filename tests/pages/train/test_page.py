@@ -14,7 +14,7 @@ from core.jobs.scheduler import LOCAL
 from core.recipes.presets import FAST
 from core.recipes.recipe import recipe_to_link
 from core.runs import registry
-from core.runs.messages import COMMANDS_FILE as ORDERS
+from core.runs.messages import COMMANDS_FILE
 from core.runs.permissions import JobCard, owner_of, write_card
 from core.runs.run import Run
 from pages.widgets.train.setup import TAKE
@@ -130,7 +130,7 @@ def test_another_visitor_sees_a_training_without_its_controls(app: AppTest) -> N
     assert not [b for b in app.button if b.key and b.key.startswith("watch-")]
 
 
-def test_controls_give_orders(app: AppTest, own: Path) -> None:
+def test_controls_send_commands(app: AppTest, own: Path) -> None:
     run = submission.submit(dense_recipe(), token=ME)
     opened(app, training=run.id)
     for key in ("watch-pause", "watch-skip_next", "watch-fast_forward"):
@@ -139,7 +139,7 @@ def test_controls_give_orders(app: AppTest, own: Path) -> None:
     app.button(key="watch-rate-change").click().run()
     assert [toast.value for toast in app.toast] == ["From the next batch on: 0.02"]
     app.button(key="watch-stop").click().run()
-    lines = [json.loads(line) for line in (own / run.id / ORDERS).read_text().splitlines()]
+    lines = [json.loads(line) for line in (own / run.id / COMMANDS_FILE).read_text().splitlines()]
     told = [line["order"] for line in lines]
     assert told == ["pause", "step", "epoch", "rate", "stop"]
     assert lines[3]["rate"] == 0.02

@@ -1,16 +1,16 @@
-"""The queue of trainings: what waits, what runs, what comes next, what was broken off.
+"""The queue of trainings: what waits, what runs, what comes next, what was interrupted.
 
 The queue is the set of run folders whose status is "queued", in the order in which they were
-submitted; there is no other list that could disagree with it. A run is being trained while a
-process that is alive holds its lock. Whoever changes any of this holds the queue's lock, so several
-servers, and every training at its end, may look after one folder of runs.
+submitted; there is no other list that could disagree with it. A run is being trained while a living
+process holds its lock. Whoever changes any of this holds the queue's lock, so several servers, and
+every training at its end, may schedule the runs of one folder.
 
-Where trainings run. An engine starts the training of a queued run, and can end it by force.
+An engine starts the training of a queued run, and can end it by force. Everything else between the
+product and a training goes through the run folder, so an engine for other machines needs only the
+calls of `Engine` and a folder that the machines share.
 
-Everything else between the product and a training goes through the run folder, so an engine for
-other machines needs these four calls and a folder that they share.
-
-Starts the measurement of this machine (`core.jobs.speed_benchmark`) in a process of its own, once.
+The measurement of this machine's speed (`core.jobs.speed_benchmark`) is started from here too, in
+a process of its own: it must not run beside a training.
 """
 
 import logging
@@ -41,29 +41,43 @@ from core.utils.errors import DigitscopeError, JobError
 LOG = "worker.log"
 TERMINATION_WAIT_S = 5.0
 MAX_REMEMBERED = 1000
+"""So many processes that have ended an engine remembers."""
+_WORKER = "core.jobs.worker"
+_BENCHMARK = "core.jobs.speed_benchmark"
+# What these programs were called in the version before. A process that it started may outlive the
+# update, and has to be found as well. Can go with the next version.
+_OLD_WORKER = "core.worker"
+_OLD_BENCHMARK = "core.measure"
 
 
 class Engine(Protocol):
-    """What `core.jobs.submission` asks of an engine."""
+    """Where trainings run: what the scheduler asks of it."""
 
     def start(self, folder: Path) -> int:
-        """Begin to train the run of this folder; a number by which this start is known.
+        """Start the training of the run in a folder.
 
-        Raises OSError if that is impossible.
+        Args:
+            folder: of a queued run.
+
+        Returns:
+            A number by which this engine knows the process.
+
+        Raises:
+            OSError: no process can be started.
         """
 
-    def has_ended(self, start: int) -> bool:
-        """Whether what was started then is known to be over; False for another server's."""
+    def has_ended(self, process_token: int) -> bool:
+        """Whether a process is known to have ended; False for one of another server."""
 
     def kill(self, folder: Path) -> None:
-        """End what trains this folder at once, however it was started."""
+        """End at once whatever trains the run in a folder, whoever started it."""
 
     def tidy(self) -> None:
-        """Let go of what has ended; called every few seconds."""
+        """Release what belongs to processes that have ended; called every few seconds."""
 
 
 class LocalEngine:
-    """Processes on this machine, each of its own session: they outlive the server."""
+    """Trains in processes of this machine, each in its own session: they outlive the server."""
 
     def __init__(self) -> None:
         self._started: dict[int, subprocess.Popen[bytes]] = {}
@@ -72,20 +86,20 @@ class LocalEngine:
 
     def start(self, folder: Path) -> int:
         with (folder / LOG).open("ab") as log:
-            process = start_detached(_command(folder), log)
-        number = secrets.randbits(52)  # a process's own number may come again
+            process = start_detached([sys.executable, *_worker_arguments(folder)], log)
+        process_token = secrets.randbits(52)  # a process's own number may come again
         with self._lock:
-            self._started[number] = process
-        return number
+            self._started[process_token] = process
+        return process_token
 
-    def has_ended(self, start: int) -> bool:
+    def has_ended(self, process_token: int) -> bool:
         self.tidy()
-        return start in self._ended
+        return process_token in self._ended
 
     def kill(self, folder: Path) -> None:
-        wanted = _command(folder)[1:]
+        programs = [_worker_arguments(folder, module) for module in (_WORKER, _OLD_WORKER)]
         for process in psutil.process_iter(["cmdline"]):
-            if (process.info["cmdline"] or [])[1:] == wanted:
+            if (process.info["cmdline"] or [])[1:] in programs:
                 with suppress(psutil.Error):  # it ended by itself, or will in a moment
                     process.kill()
                     process.wait(TERMINATION_WAIT_S)
@@ -94,16 +108,23 @@ class LocalEngine:
     def tidy(self) -> None:
         # A process that has ended stays in the system's table until its parent asks for it.
         with self._lock:
-            over = [number for number, one in self._started.items() if one.poll() is not None]
-            for number in over:
-                del self._started[number]
-            self._ended.extend(over)
+            ended = [
+                token for token, process in self._started.items() if process.poll() is not None
+            ]
+            for token in ended:
+                del self._started[token]
+            self._ended.extend(ended)
 
 
 def start_detached(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
     """Start a program of ours in a session of its own, so that it outlives the server.
 
-    Raises OSError if that is impossible.
+    Args:
+        command: the program and its arguments.
+        log: where its output goes.
+
+    Raises:
+        OSError: it cannot be started.
     """
     return subprocess.Popen(  # noqa: S603 - our own program
         command,
@@ -116,15 +137,15 @@ def start_detached(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[b
     )
 
 
-def _command(folder: Path) -> list[str]:
-    return [sys.executable, "-m", "core.jobs.worker", str(folder.resolve())]
+def _worker_arguments(folder: Path, module: str = _WORKER) -> list[str]:
+    return ["-m", module, str(folder.resolve())]
 
 
 LOCAL: Engine = LocalEngine()
-BENCHMARK_COMMAND: Final = (sys.executable, "-m", "core.jobs.speed_benchmark")
+BENCHMARK_COMMAND: Final = (sys.executable, "-m", _BENCHMARK)
 RETRY_AFTER_S: Final = 600.0
 PID_FILE: Final = "pid"
-_started: list[subprocess.Popen[bytes]] = []
+_benchmarks: list[subprocess.Popen[bytes]] = []
 
 
 def start_benchmark(
@@ -133,13 +154,20 @@ def start_benchmark(
     again: bool = False,
     wait_s: float = RETRY_AFTER_S,
 ) -> bool:
-    """Start the measurement unless there is one that holds; whether it was started just now.
+    """Start to measure this machine, unless its speed is known.
 
     However many servers and visitors ask, it is started once in `wait_s` seconds at most, also if
-    it fails or is killed; one that other processes disturbed is taken anew after that time.
-    `again`: although there is one that holds. The caller sees to it that no training is running:
-    both would be slower than they are. A folder that cannot be written means that there is no
-    estimate, and nothing more.
+    it fails or is killed. A measurement that other processes disturbed is repeated after that time.
+    The caller makes sure that no training is running: each would slow the other down. If the runs
+    folder cannot be written, nothing is started, and pages show no estimate.
+
+    Args:
+        command: the program and its arguments.
+        again: measure although the speed is known.
+        wait_s: seconds between two starts.
+
+    Returns:
+        Whether it was started by this call.
     """
     _reap()
     speed = load_speed()
@@ -149,54 +177,56 @@ def start_benchmark(
         speed_folder().mkdir(parents=True, exist_ok=True)
         with FileLock(speed_folder() / "start.lock", timeout=0):
             return _start_benchmark(command, wait_s)
-    except (Timeout, OSError):  # another one is starting it; or nothing can be kept here
+    except (Timeout, OSError):  # another server is starting it; or nothing can be written here
         return False
 
 
 def stop_benchmark() -> None:
-    """End a measurement that is going on, because a training begins: it is taken again later."""
-    note = speed_folder() / PID_FILE
+    """End a measurement that is going on, because a training begins: it is repeated later."""
+    pid_file = speed_folder() / PID_FILE
     try:
-        process = psutil.Process(int(note.read_text()))
-        if "core.jobs.speed_benchmark" in _command_of(process):
+        process = psutil.Process(int(pid_file.read_text()))
+        if not {_BENCHMARK, _OLD_BENCHMARK}.isdisjoint(_command_line(process)):
             process.kill()
             (speed_folder() / "started").unlink(missing_ok=True)
-        note.unlink()
+        pid_file.unlink()
     except (OSError, ValueError, psutil.Error):  # there is none, or no longer
         return
 
 
-def _command_of(process: psutil.Process) -> list[str]:
-    """Its command line, which is empty for the moment in which its program is loaded."""
+def _command_line(process: psutil.Process) -> list[str]:
+    """A process's arguments, which are empty for the moment in which its program is loaded."""
     for _ in range(40):
-        found = process.cmdline()
-        if found:
-            return found
+        arguments = process.cmdline()
+        if arguments:
+            return arguments
         time.sleep(0.05)
     return []
 
 
 def _start_benchmark(command: Sequence[str], wait_s: float) -> bool:
     """Start it if the last start is long ago, and note the time first, whatever comes of it."""
-    note = speed_folder() / "started"
-    if note.exists() and time.time() - note.stat().st_mtime < wait_s:
+    last_start = speed_folder() / "started"
+    if last_start.exists() and time.time() - last_start.stat().st_mtime < wait_s:
         return False
-    note.touch()
+    last_start.touch()
     with (speed_folder() / "measure.log").open("wb") as log:
-        _started.append(start_detached(command, log))
-    (speed_folder() / PID_FILE).write_text(str(_started[-1].pid))
+        _benchmarks.append(start_detached(command, log))
+    (speed_folder() / PID_FILE).write_text(str(_benchmarks[-1].pid))
     return True
 
 
 def _reap() -> None:
     """Without this, a process that has ended stays in the system's table."""
-    _started[:] = [process for process in _started if process.poll() is None]
+    _benchmarks[:] = [process for process in _benchmarks if process.poll() is None]
 
 
 START_GRACE_S = 60.0
 """How long a process may take from its start until it holds the run's lock."""
 MAX_ATTEMPTS = 3
+"""So often a training is started that makes no progress."""
 STOP_GRACE_S = 60.0
+"""After so long without a sign of life, a training that was asked to stop is ended by force."""
 ENDED_OUTSIDE = (
     "The training process was ended from outside, perhaps because the machine ran out of memory."
 )
@@ -204,19 +234,23 @@ ENDED_OUTSIDE = (
 
 def queue() -> list[Run]:
     """The runs that wait, the next one first."""
-    waiting = [run for run in _own() if run.info.status == "queued"]
+    waiting = [run for run in _own_runs() if run.info.status == "queued"]
     return sorted(waiting, key=lambda run: (read_card(run.folder).submitted, run.id))
 
 
 def running() -> list[Run]:
-    """The runs that are being trained, or whose process was broken off a moment ago."""
-    return [run for run in _own() if run.info.status == "running"]
+    """The runs that are being trained, or whose process died a moment ago."""
+    return [run for run in _own_runs() if run.info.status == "running"]
 
 
 def tick(engine: Engine = LOCAL) -> None:
-    """Start what is next in the queue, take up what was broken off, end what does not stop.
+    """Start the next runs of the queue, recover interrupted ones, end those that do not stop.
 
-    May be called at any time, by anybody, as often as they like.
+    May be called at any time, by any process, as often as it likes.
+
+    Raises:
+        JobError: the queue's lock cannot be had.
+        SettingError: a limit of this server is not valid.
     """
     engine.tidy()
     if queue() or running():
@@ -225,9 +259,13 @@ def tick(engine: Engine = LOCAL) -> None:
 
 
 def start_next(allowed: Limits, engine: Engine = LOCAL) -> None:
-    """`look_after` for those who hold the queue's lock already.
+    """Do what `tick` does; for callers that hold the queue's lock already.
 
     A run that cannot be read or written is left out: it must not keep the others waiting.
+
+    Args:
+        allowed: this server's limits.
+        engine: where trainings run.
     """
     alive = sum(_check_running(run, engine) for run in running())
     waiting = queue()
@@ -237,31 +275,35 @@ def start_next(allowed: Limits, engine: Engine = LOCAL) -> None:
         if alive >= allowed.trainings:
             return
         if run.id not in starting:
-            with _on_its_own(run):
+            with _log_errors(run):
                 alive += _start_run(run, engine)
 
 
 def _check_running(run: Run, engine: Engine) -> bool:
-    """Look after a run that is being trained, or says so; whether it is."""
+    """Recover a run whose process died, end one that does not stop; whether it is trained."""
     card = read_card(run.folder)
     if not is_being_trained(run.folder):
-        with _on_its_own(run):
+        with _log_errors(run):
             _recover(run, card)
         return False
-    if card.stop_asked and time.time() - max(card.stop_asked, _last_sign(run)) > STOP_GRACE_S:
+    if (
+        card.stop_asked
+        and time.time() - max(card.stop_asked, _last_sign_of_life(run)) > STOP_GRACE_S
+    ):
         engine.kill(run.folder)
     return True
 
 
 @contextmanager
-def _on_its_own(run: Run) -> Iterator[None]:
+def _log_errors(run: Run) -> Iterator[None]:
+    """Log what goes wrong with one run, so that the others are scheduled all the same."""
     try:
         yield
     except (DigitscopeError, OSError) as error:
         logging.getLogger(__name__).warning("%s: %s", run.id, error)
 
 
-def _last_sign(run: Run) -> float:
+def _last_sign_of_life(run: Run) -> float:
     """When the training last wrote anything, Unix seconds: testing can take a while."""
     files = (run.folder / name for name in ("events.jsonl", "model.keras", "run.json"))
     return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
@@ -275,33 +317,33 @@ def _start_run(run: Run, engine: Engine) -> bool:
         return False
     attempt = {"attempts": card.attempts + 1, "started_at": time.time(), "process_token": 0}
     card = card.model_copy(update=attempt)
-    keep_ticking(run, card)
+    save_card(run, card)
     stop_benchmark()
     try:
         token = engine.start(run.folder)
     except OSError as error:
         reason = f"No training can be started on this machine ({error.strerror})."
-        change_queue(run, card, status="failed", ended_by="fault", error=reason)
+        update_run(run, card, status="failed", ended_by="fault", error=reason)
         return False
-    keep_ticking(run, card.model_copy(update={"process_token": token}))
+    save_card(run, card.model_copy(update={"process_token": token}))
     return True
 
 
 def _recover(run: Run, card: JobCard) -> None:
-    """A run that says it is being trained, and is not: its process died."""
+    """Queue or end a run that is said to be trained although its process died."""
     current = registry.read_run(run.folder)  # it may have ended a moment ago
     if current.info.status != "running" or is_being_trained(run.folder):
         return
     if card.stop_asked:  # and it did not end by itself
-        change_queue(current, card, status="stopped", ended_by="by hand")
+        update_run(current, card, status="stopped", ended_by="by hand")
     elif not card.submitted:  # on the command line: who started it may continue it
         _give_up(current, card)
     else:
         # Another server may have started that process: nobody waits for it any more. One that got
         # further than the one before it is worth any number of starts.
         attempts = 0 if _made_progress(run, card) else card.attempts
-        fresh = {"started_at": 0.0, "process_token": 0, "attempts": attempts}
-        change_queue(current, card.model_copy(update=fresh), status="queued")
+        reset = {"started_at": 0.0, "process_token": 0, "attempts": attempts}
+        update_run(current, card.model_copy(update=reset), status="queued")
 
 
 def _made_progress(run: Run, card: JobCard) -> bool:
@@ -318,31 +360,43 @@ def _give_up(run: Run, card: JobCard) -> None:
         if (run.folder / CHECKPOINT).exists()
         else "It had not yet learnt anything that could be kept. Train it again."
     )
-    change_queue(run, card, status="failed", ended_by="fault", error=f"{ENDED_OUTSIDE} {kept}")
+    update_run(run, card, status="failed", ended_by="fault", error=f"{ENDED_OUTSIDE} {kept}")
 
 
 def is_starting(run: Run, card: JobCard, engine: Engine = LOCAL) -> bool:
-    """Whether a process was started for a run that waits, and is not known to have ended."""
+    """Whether a process was started for a queued run and is not known to have ended.
+
+    Args:
+        run: with the status "queued".
+        card: the run's card.
+        engine: where trainings run.
+    """
     if is_being_trained(run.folder):
         return True
-    fresh = time.time() - card.started_at < START_GRACE_S
-    return bool(card.started_at) and fresh and not engine.has_ended(card.process_token)
+    recent = time.time() - card.started_at < START_GRACE_S
+    return bool(card.started_at) and recent and not engine.has_ended(card.process_token)
 
 
-def change_queue(run: Run, card: JobCard, **changes: object) -> None:
+def update_run(run: Run, card: JobCard, **changes: object) -> None:
     """Write a run's card, and its `run.json` with changes; only while no process trains it.
 
-    Raises JobError if it cannot be written.
+    Args:
+        run: as it is before.
+        card: the new card.
+        **changes: fields of `RunInfo`.
+
+    Raises:
+        JobError: the folder cannot be written.
     """
-    keep_ticking(run, card)
+    save_card(run, card)
     try:
         write_info(run.folder, run.info.model_copy(update=changes))
     except OSError as error:
         raise _unwritable(error) from error
 
 
-def keep_ticking(run: Run, card: JobCard) -> None:
-    """Write a run's card. Raises JobError if it cannot be written."""
+def save_card(run: Run, card: JobCard) -> None:
+    """Write a run's card. Raises JobError if the folder cannot be written."""
     try:
         write_card(run.folder, card)
     except OSError as error:
@@ -355,7 +409,7 @@ def _unwritable(error: OSError) -> JobError:
     )
 
 
-def _own() -> list[Run]:
+def _own_runs() -> list[Run]:
     root = registry.own_folder()
-    found = registry.list_runs()
-    return [run for run in found if isinstance(run, Run) and run.folder.parent == root]
+    runs = registry.list_runs()
+    return [run for run in runs if isinstance(run, Run) and run.folder.parent == root]

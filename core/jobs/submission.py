@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from core.data.mnist import Split
-from core.jobs.scheduler import change_queue, is_starting, keep_ticking, queue, running, start_next
+from core.jobs.scheduler import is_starting, queue, running, save_card, start_next, update_run
 from core.recipes.recipe import Recipe
 from core.runs import registry
 from core.runs.housekeeping import check_disk_space, folder_size
@@ -183,7 +183,7 @@ def resume_training(run: Run, *, token: str, epochs: int) -> Run:
             # The limit is on what is asked for now: its clock goes on from where it was.
             "max_seconds": 60 * allowed.minutes and run.info.seconds + 60 * allowed.minutes,
         }
-        change_queue(run, card.model_copy(update=fresh), status="queued", recipe=recipe, error="")
+        update_run(run, card.model_copy(update=fresh), status="queued", recipe=recipe, error="")
         _give(run, "go-on")
         start_next(allowed)
     return _now(run)
@@ -205,10 +205,10 @@ def stop(run: Run, *, token: str) -> None:
         run = _now(run)
         card = read_card(run.folder)
         if run.info.status == "queued" and not is_starting(run, card):
-            change_queue(run, card, status="stopped", ended_by="by hand")
+            update_run(run, card, status="stopped", ended_by="by hand")
         elif run.info.status in {"queued", "running"}:
             _give(run, "stop")
-            keep_ticking(run, card.model_copy(update={"stop_asked": time.time()}))
+            save_card(run, card.model_copy(update={"stop_asked": time.time()}))
 
 
 def pause(run: Run, *, token: str) -> None:
@@ -372,7 +372,7 @@ def _new_folder(job: _Job, card: JobCard) -> Run:
     run = Run(folder, info)
     try:
         job.fill(folder)
-        change_queue(run, card)
+        update_run(run, card)
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)  # nothing of a visitor's stays behind
         if isinstance(error, OSError):

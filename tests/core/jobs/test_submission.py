@@ -35,8 +35,8 @@ class NoEngine:
         self.started.append(folder.name)
         return len(self.started)
 
-    def has_ended(self, start: int) -> bool:
-        return start in self.over
+    def has_ended(self, process_token: int) -> bool:
+        return process_token in self.over
 
     def kill(self, folder: Path) -> None:
         raise AssertionError("nothing was started")
@@ -66,7 +66,7 @@ def workers() -> list[psutil.Process]:
     """The processes that train runs of this test."""
     found = psutil.process_iter(["cmdline"])
     mine = str(registry.own_folder())
-    return [one for one in found if mine in " ".join(one.info["cmdline"] or [])]
+    return [process for process in found if mine in " ".join(process.info["cmdline"] or [])]
 
 
 def wait_for(reached: Callable[[], object], what: str) -> None:
@@ -232,7 +232,7 @@ def test_a_process_that_never_gets_going_is_tried_three_times(engine: NoEngine) 
 def test_an_earlier_start_that_ended_says_nothing_of_a_later_one(engine: NoEngine) -> None:
     run = submission.submit(dense_recipe(), token=ME)
     engine.over.add(1)  # it ended ...
-    scheduler.change_queue(run, read_card(run.folder), status="finished", epochs_done=1)
+    scheduler.update_run(run, read_card(run.folder), status="finished", epochs_done=1)
     submission.resume_training(run, token=ME, epochs=2)  # ... and is started again, by whomever
     scheduler.tick()
     scheduler.tick()
@@ -244,7 +244,7 @@ def test_a_run_that_cannot_be_written_does_not_keep_the_others_waiting(
     engine: NoEngine, own: Path
 ) -> None:
     bad = submission.submit(dense_recipe(), token="somebody")
-    scheduler.change_queue(bad, read_card(bad.folder), status="running")
+    scheduler.update_run(bad, read_card(bad.folder), status="running")
     (own / bad.id / "job.json").unlink()
     (own / bad.id / "job.json").mkdir()
     run = submission.submit(dense_recipe(seed=1), token=ME)
@@ -256,7 +256,7 @@ def test_a_training_that_gets_on_is_taken_up_as_often_as_it_is_killed(engine: No
     run = submission.submit(dense_recipe(), token=ME)
     for _ in range(5):
         (run.folder / "checkpoint.npz").write_bytes(b"later than its start")
-        scheduler.change_queue(run, read_card(run.folder), status="running")
+        scheduler.update_run(run, read_card(run.folder), status="running")
         scheduler.tick()
         run = registry.find_run(run.id)
     assert (len(engine.started), run.info.status) == (6, "queued")
@@ -289,7 +289,7 @@ def test_continuing_has_a_time_limit_of_its_own(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("DIGITSCOPE_MAX_MINUTES", "2")
     run = submission.submit(dense_recipe(), token=ME)
     ended = {"status": "stopped", "ended_by": "time limit", "seconds": 120.5}
-    scheduler.change_queue(run, read_card(run.folder), **ended)
+    scheduler.update_run(run, read_card(run.folder), **ended)
     submission.resume_training(run, token=ME, epochs=2)
     assert read_card(run.folder).max_seconds == 240.5
 
@@ -298,7 +298,7 @@ def test_continuing_has_a_time_limit_of_its_own(monkeypatch: pytest.MonkeyPatch)
 def test_servers_that_share_a_folder_start_a_training_once(engine: NoEngine) -> None:
     run = submission.submit(dense_recipe(), token=ME)
     later = submission.submit(dense_recipe(seed=1), token=ME)
-    scheduler.change_queue(run, read_card(run.folder), status="finished")
+    scheduler.update_run(run, read_card(run.folder), status="finished")
     with ThreadPoolExecutor(8) as servers:
         for done in [servers.submit(scheduler.tick) for _ in range(40)]:
             done.result()
@@ -308,7 +308,7 @@ def test_servers_that_share_a_folder_start_a_training_once(engine: NoEngine) -> 
 @pytest.mark.usefixtures("own")
 def test_another_server_takes_up_at_once_what_was_broken_off(engine: NoEngine) -> None:
     run = submission.submit(dense_recipe(), token=ME)
-    scheduler.change_queue(run, read_card(run.folder), status="running")
+    scheduler.update_run(run, read_card(run.folder), status="running")
     scheduler.tick()
     assert engine.started == [run.id, run.id]
     assert read_card(run.folder).attempts == 2
@@ -318,7 +318,7 @@ def test_another_server_takes_up_at_once_what_was_broken_off(engine: NoEngine) -
 def test_a_run_of_the_command_line_that_was_killed_is_not_started_by_itself() -> None:
     run = submission.submit(dense_recipe(), token=ME)
     (run.folder / "job.json").unlink()
-    scheduler.change_queue(run, read_card(run.folder), status="running")
+    scheduler.update_run(run, read_card(run.folder), status="running")
     scheduler.tick()
     info = registry.find_run(run.id).info
     assert info.status == "failed"

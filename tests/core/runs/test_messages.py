@@ -37,7 +37,9 @@ def test_every_event_of_a_shipped_run_is_read_and_written_the_same(file: Path) -
     lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     events = [event_from_line(line) for line in lines]
     assert None not in events
-    assert [json.loads(to_json(event_to_line(event))) for event in events if event] == lines
+    written = [json.loads(to_json(event_to_line(event))) for event in events if event]
+    # The oldest runs lack fields that were added since.
+    assert [new | old for new, old in zip(written, lines, strict=True)] == written
 
 
 def test_each_kind_of_event_has_a_word_of_its_own() -> None:

@@ -11,7 +11,7 @@ import pandas as pd
 from core.data.mnist import TEST_DIGITS, DatasetName
 from core.evaluation.comparison import wilson_interval
 from core.recipes.descriptions import NO_SETTINGS, describe_settings
-from core.runs.housekeeping import is_gone
+from core.runs.housekeeping import gone_error
 from core.runs.permissions import shown_name
 from core.runs.run import FineTuned, Metrics, Run, RunInfo
 from core.training.fine_tuning import before_and_after
@@ -43,7 +43,7 @@ def run_zip(run: Run, extra: Mapping[str, bytes] | None = None) -> bytes:
     is left out, and the report says so. Raises RunError if the run is gone.
     """
     if not (run.folder / "run.json").is_file():
-        raise is_gone(run)
+        raise gone_error(run)
     own = {
         "recipe.json": run.info.recipe.to_json().encode() + b"\n",
         "history.csv": _history(run),
@@ -70,7 +70,7 @@ def report_content(run: Run) -> tuple[ReportContent, ...]:
     try:
         found = [(entry.name, entry.stat()) for entry in os.scandir(run.folder)]
     except OSError as error:
-        raise is_gone(run) from error
+        raise gone_error(run) from error
     return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in found))
 
 

@@ -1,12 +1,9 @@
-"""The curves of a training as plain data, small enough to be sent every second.
+"""What a browser that watches a training shows, as plain data that can be sent every second.
 
-The browser only draws what is here (`pages/widgets/components/live_chart.js`): lines, their looks,
-the ends and the ticks of both axes. What it draws once a second beside a training must cost next to
-nothing.
-
-What a browser that watches a training shows: little enough to be asked for every second.
-
-How long a training that waits has to wait: a sum of what is before it.
+`live_view` gives all of it: the diagnosis, the lines below the progress bar, and the two charts.
+The browser only draws what is here (`pages/widgets/components/live_chart.js`): lines with their
+looks, and the ends and ticks of both axes. What it draws once a second beside a training must cost
+next to nothing. How long a queued training has to wait is the sum of what is before it.
 """
 
 import hashlib
@@ -35,15 +32,18 @@ from core.utils.text import countdown, duration
 
 TRAINING: Final = DIGIT_COLORS[0]
 VALIDATION: Final = DIGIT_COLORS[6]
-EARLIER_RUN: Final = ((DIGIT_COLORS[8], [6, 4], "triangle"), (DIGIT_COLORS[3], [2, 3], "square"))
-"""Color, dashes and symbol of the runs underneath."""
+COMPARED_STYLES: Final = (
+    (DIGIT_COLORS[8], [6, 4], "triangle"),
+    (DIGIT_COLORS[3], [2, 3], "square"),
+)
+"""Color, dashes and symbol of the runs drawn underneath."""
 MAX_POINTS: Final = 200
 """Of the line by batch groups: about as many as a chart in half a page can show."""
 MAX_NAME: Final = 24
 TOPS: Final = (99, 95, 90, 50)
 """Where the accuracy's axis may begin, in percent, when only its top is wanted."""
 TICKS: Final = 5
-"""About as many on a y axis."""
+"""A y axis has about so many."""
 MAX_EPOCH_TICKS: Final = 8
 BATCHES: Final = "batches"
 """The name of the line by batch groups."""
@@ -59,7 +59,12 @@ where there is no room for it.
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """An earlier run to be laid underneath: its name and its `Live.epochs`."""
+    """An earlier run, drawn underneath.
+
+    Attributes:
+        name: for the legend.
+        epochs: its `LiveRun.epochs`.
+    """
 
     name: str
     epochs: pd.DataFrame
@@ -74,13 +79,21 @@ def loss_chart(
     compare: Sequence[ComparedRun] = (),
     marks: Sequence[CurveMark] = (),
 ) -> LiveChart:
-    """The loss over the epochs: by batch groups, by epoch, and in validation.
+    """The loss over the epochs: by groups of batches, by epoch, and in validation.
 
-    `epochs` are those of a Live; `total` is where the x axis ends. `log`: a logarithmic y axis, on
-    which a loss of 0 has no place. The first two of `compare` are drawn. `marks` are upright lines
-    with the new learning rate.
+    Args:
+        curve: the training by groups of batches.
+        epochs: `LiveRun.epochs`.
+        total: epochs of the whole training, where the x axis ends.
+        log: whether the y axis is logarithmic; a loss of 0 is not drawn then.
+        compare: earlier runs, of which the first two are drawn.
+        marks: where the learning rate was changed, drawn as upright lines.
+
+    Returns:
+        The chart, see `LiveChart`.
     """
-    lines = _earlier(compare, "loss", total) + _own(curve.x, curve.loss, epochs, "loss")
+    lines = _compared_lines(compare, "loss", total)
+    lines += _training_lines(curve.x, curve.loss, epochs, "loss")
     if log:
         for line in lines:
             line["points"] = [[x, y if y and y > 0 else None] for x, y in line["points"]]
@@ -100,21 +113,34 @@ def accuracy_chart(
 ) -> LiveChart:
     """The accuracy in percent, drawn like the loss.
 
-    With `zoom_top` the y axis begins at 99, 95, 90 or 50 %: the highest that leaves the newer half
-    of the epochs in sight.
+    Args:
+        curve: the training by groups of batches.
+        epochs: `LiveRun.epochs`.
+        total: epochs of the whole training, where the x axis ends.
+        zoom_top: whether the y axis begins at 99, 95, 90 or 50 %, the highest of these that leaves
+            the newer half of the epochs in sight.
+        compare: earlier runs, of which the first two are drawn.
+        marks: where the learning rate was changed, drawn as upright lines.
+
+    Returns:
+        The chart, see `LiveChart`.
     """
-    lines = _earlier(compare, "accuracy", total, 100)
-    lines += _own(curve.x, curve.accuracy, epochs, "accuracy", 100)
-    axis = _axis(_top(curve, epochs) if zoom_top else 0, 100)
+    lines = _compared_lines(compare, "accuracy", total, 100)
+    lines += _training_lines(curve.x, curve.accuracy, epochs, "accuracy", 100)
+    axis = _axis(_lowest_accuracy_shown(curve, epochs) if zoom_top else 0, 100)
     return _chart("Accuracy, %", lines, axis, total, marks) | {"unit": " %", "decimals": 2}
 
 
 def chart_caption(
     recipe: Recipe, curve: LiveCurve | None = None, steps: int = 1, *, smooth: bool = False
 ) -> str:
-    """What each curve contains, for a student: why validation can look better than training.
+    """What each curve contains, and why validation can look better than training.
 
-    `curve` is the thin line, of epochs of `steps` batches; `smooth`: it was smoothed.
+    Args:
+        recipe: what is trained.
+        curve: the thin line.
+        steps: batches of an epoch.
+        smooth: whether the thin line was smoothed.
     """
     has_dropout = any(layer.kind == "dropout" for layer in recipe.architecture.layers)
     moving = recipe.augmentation.active
@@ -152,7 +178,7 @@ def _listed(parts: Sequence[str]) -> str:
     return f", {' and '.join(parts)}" if parts else ""
 
 
-def _own(
+def _training_lines(
     x: ArrayLike, values: ArrayLike, epochs: pd.DataFrame, measure: str, factor: int = 1
 ) -> list[LiveChart]:
     ends, training = epochs["x"], epochs[measure]
@@ -167,19 +193,19 @@ def _own(
     return lines
 
 
-def _earlier(
+def _compared_lines(
     compare: Sequence[ComparedRun], measure: str, total: int, factor: int = 1
 ) -> list[LiveChart]:
     lines: list[LiveChart] = []
-    for run, (color, dashes, symbol) in zip(compare, EARLIER_RUN, strict=False):
+    for run, (color, dashes, symbol) in zip(compare, COMPARED_STYLES, strict=False):
         validated = run.epochs[f"val_{measure}"].notna().any()
         kind, column = ("validation", f"val_{measure}") if validated else ("training", measure)
-        seen = run.epochs[run.epochs["x"] <= total]
-        shown = run.name if len(run.name) <= MAX_NAME else f"{run.name[: MAX_NAME - 1]}…"
-        name = f"{shown}, {kind}"
+        rows = run.epochs[run.epochs["x"] <= total]
+        short_name = run.name if len(run.name) <= MAX_NAME else f"{run.name[: MAX_NAME - 1]}…"
+        name = f"{short_name}, {kind}"
         if any(name == line["name"] for line in lines):  # the legend knows lines by their names
             name += " (2)"
-        points = _points(seen["x"], seen[column] * factor)
+        points = _points(rows["x"], rows[column] * factor)
         lines.append(_line(name, points, color, symbol=symbol, dashes=dashes))
     return lines
 
@@ -217,19 +243,19 @@ def _chart(
     return {
         "title": title,
         "lines": lines,
-        "marks": _named(marks, total),
+        "marks": _labelled(marks, total),
         "x": {"low": 0, "high": total, "ticks": _epoch_ticks(total)},
         "y": y_axis,
     }
 
 
-def _named(marks: Sequence[CurveMark], total: int) -> list[LiveChart]:
+def _labelled(marks: Sequence[CurveMark], total: int) -> list[LiveChart]:
     """Where the learning rate was changed; of marks that are close together, the last is named."""
     data: list[LiveChart] = []
-    before = math.inf
+    next_label = math.inf
     for mark in reversed(marks):
-        room = before - mark.x > total / 3.5  # for the words
-        before = mark.x if room else before
+        room = next_label - mark.x > total / 3.5  # for the words
+        next_label = mark.x if room else next_label
         data.insert(0, {"x": mark.x, "name": f"rate {mark.learning_rate:.3g}" if room else ""})
     return data
 
@@ -260,14 +286,15 @@ def _log_axis(values: Sequence[float]) -> LiveChart:
     low = _nice(min(values), up=False) if values else 0.01
     high = _nice(max(values), up=True) if values else 5.0
     powers = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
-    every = [float(f"{k}e{power}") for power in powers for k in (1, 2, 5)]
-    ticks = [tick for tick in every if low <= tick <= high]
+    candidates = [float(f"{k}e{power}") for power in powers for k in (1, 2, 5)]
+    ticks = [tick for tick in candidates if low <= tick <= high]
     if len(ticks) > 2 * TICKS:
         ticks = [tick for tick in ticks if f"{tick:e}".startswith("1.0")]
     return {"low": low, "high": max(high, 2 * low), "ticks": ticks, "log": True}
 
 
 def _nice(value: float, *, up: bool) -> float:
+    """The next 1, 2 or 5 times a power of ten."""
     power = math.floor(math.log10(value))
     steps = [float(f"{k}e{power}") for k in (1, 2, 5, 10)]
     if up:
@@ -275,24 +302,29 @@ def _nice(value: float, *, up: bool) -> float:
     return next(k for k in steps[::-1] if k <= value)
 
 
-def _top(curve: LiveCurve, epochs: pd.DataFrame) -> int:
+def _lowest_accuracy_shown(curve: LiveCurve, epochs: pd.DataFrame) -> int:
     newer = epochs[["accuracy", "val_accuracy"]].iloc[len(epochs) // 2 :].to_numpy().ravel()
     groups = curve.accuracy[len(curve.accuracy) // 2 :]
-    seen = newer[np.isfinite(newer)] if len(epochs) else groups[np.isfinite(groups)]
-    low = 100 * float(seen.min()) if len(seen) else 0.0
+    values = newer[np.isfinite(newer)] if len(epochs) else groups[np.isfinite(groups)]
+    low = 100 * float(values.min()) if len(values) else 0.0
     return next((top for top in TOPS if top <= low), 0)
 
 
 def seconds_until_start(run: Run) -> float | None:
-    """Seconds until a run of the queue is started, if nothing is stopped; None if unknown.
+    """Seconds until a queued run is started, if nothing before it is stopped.
 
-    With several trainings at once, what is before it is shared among them. While all of them are
-    paused, nobody knows.
+    A server that trains several at once shares what is before it among them.
+
+    Args:
+        run: in the queue.
+
+    Returns:
+        Seconds. None if unknown: a time before it is, or all trainings are paused.
     """
-    now = running()
-    if now and all(followed_run(other).paused for other in now):
+    active = running()
+    if active and all(followed_run(other).paused for other in active):
         return None
-    before = [_seconds_left(other) for other in now]
+    before = [_seconds_left(other) for other in active]
     for other in queue():
         if other.id == run.id:
             break
@@ -304,9 +336,13 @@ def seconds_until_start(run: Run) -> float | None:
 
 
 def queue_seconds(run: Run) -> float | None:
-    """Seconds that a run which waits will take here; None before this machine was measured.
+    """Seconds that the training of a queued run will take, without the epochs that are done.
 
-    Of one that goes on, only the epochs that are left count.
+    Args:
+        run: in the queue.
+
+    Returns:
+        Seconds; None before this machine's speed was measured.
     """
     speed = load_speed()
     if speed is None:
@@ -315,8 +351,8 @@ def queue_seconds(run: Run) -> float | None:
     digits = digit_counts(recipe)
     if tuned:  # it sees a part of the dataset
         digits = replace(digits, fitted=tuned.rehearsed + tuned.own_per_epoch, validation=0)
-    it = estimate_time(recipe, speed, digits)
-    return it.total - min(run.info.epochs_done, it.epochs) * it.epoch
+    estimate = estimate_time(recipe, speed, digits)
+    return estimate.total - min(run.info.epochs_done, estimate.epochs) * estimate.epoch
 
 
 def _seconds_left(run: Run) -> float | None:
@@ -326,15 +362,22 @@ def _seconds_left(run: Run) -> float | None:
 
 MAX_COMPARED: Final = 2
 LiveView = dict[str, Any]
-"""`alive`; a `verdict` in two parts, or none; `progress` (0 to 1, or None without a bar) with
-`words` below it; `charts` (see `core.jobs.live_view`) with a `caption`; and two stamps: `now`
-changes with what a page should redraw at once (an end, a pause), `soon` with what can wait (an
-epoch)."""
+"""`alive`; the `verdict` (headline and advice, or an empty list); `progress` (0 to 1, or None
+without a bar) with the lines `words` below it; `charts` (a list of `LiveChart`) with a `caption`;
+and two stamps: `now` changes with what a page should redraw at once (an end, a pause), `soon` with
+what can wait (an epoch)."""
 
 
 @dataclass(frozen=True)
-class DrawnState:
-    """How the curves are to be drawn; `compare` are other runs, of which two are drawn."""
+class ChartOptions:
+    """How the curves are drawn.
+
+    Attributes:
+        log: whether the axis of the loss is logarithmic.
+        zoom_top: whether the axis of the accuracy begins near the newest values.
+        smooth: whether the thin lines are smoothed.
+        compare: earlier runs, of which the first two are drawn.
+    """
 
     log: bool = False
     zoom_top: bool = False
@@ -342,31 +385,50 @@ class DrawnState:
     compare: tuple[Run, ...] = ()
 
 
-def live_view(run: Run, drawn: DrawnState) -> LiveView:
-    """All that is to be shown of a training at this moment; plain data for JSON."""
+def live_view(run: Run, options: ChartOptions) -> LiveView:
+    """All that a page shows of a training at this moment.
+
+    Args:
+        run: whose training it is.
+        options: how its curves are drawn.
+
+    Returns:
+        Plain data for JSON, see `LiveView`.
+
+    Raises:
+        SettingError: a limit of this server is not valid.
+    """
     state, live = submission.job_state(run), followed_run(run)
-    bar = _bar(run, state, live)
+    progress_lines = _progress_lines(run, state, live)
     shown = has_curves(live, state)
-    evaluation = live.last_evaluation
+    evaluated_epoch = live.last_evaluation and live.last_evaluation.epoch
     return {
         "alive": state.alive,
         "verdict": _verdict(run, state, live) if shown else [],
-        "progress": live.fraction if bar else None,
-        "words": bar,
-        "charts": _charts(run, live, drawn) if shown else [],
-        "caption": _caption(run, live, drawn) if shown else "",
+        "progress": live.fraction if progress_lines else None,
+        "words": progress_lines,
+        "charts": _charts(run, live, options) if shown else [],
+        "caption": _caption(run, live, options) if shown else "",
         "now": _stamp(state.name, state.place, live.paused, last_command(run.folder), shown),
-        "soon": _stamp(live.epochs_done, evaluation and evaluation.epoch, *_waiting(run, state)),
+        "soon": _stamp(live.epochs_done, evaluated_epoch, *_queue_shown(run, state)),
     }
 
 
 def has_curves(live: LiveRun, state: JobState) -> bool:
-    """Whether there is anything to draw, which a visitor may want drawn in another way."""
+    """Whether there are curves to draw, so that a page offers options for them."""
     return live.started is not None and state.name != "queued"
 
 
-def is_waiting(run: Run, state: JobState) -> str:
-    """Where a training stands in the queue, and when it begins; "" if it does not wait."""
+def queue_sentence(run: Run, state: JobState) -> str:
+    """Where a training stands in the queue, and when it begins: a sentence or two.
+
+    Args:
+        run: whose training it is.
+        state: its state.
+
+    Returns:
+        The sentences; "" if it is not queued.
+    """
     if state.name != "queued":
         return ""
     place = "next" if state.place == 1 else f"number {state.place}"
@@ -378,35 +440,41 @@ def is_waiting(run: Run, state: JobState) -> str:
     return f"{words} It begins in about {countdown(seconds)}." if seconds else words
 
 
-def compared_runs(run: Run, state: JobState, live: LiveRun) -> Diagnosis:
-    """What is to be said of the curves so far."""
+def diagnose_run(run: Run, state: JobState, live: LiveRun) -> Diagnosis:
+    """What the curves of a run say so far.
+
+    Args:
+        run: whose training it is.
+        state: its state.
+        live: its events, read up to now.
+    """
     epochs = live.epochs
     curve = live.curve(MAX_POINTS)
-    since = len(epochs)
-    fresh = [float(loss) for x, loss in zip(curve.x, curve.loss, strict=True) if x > since]
+    epochs_done = len(epochs)
+    losses = [float(loss) for x, loss in zip(curve.x, curve.loss, strict=True) if x > epochs_done]
     return diagnose(
         epochs,
         recipe=run.info.recipe,
         running=state.alive,
         ended_by=run.info.ended_by,
-        batch_losses=fresh,
+        batch_losses=losses,
     )
 
 
 def _verdict(run: Run, state: JobState, live: LiveRun) -> list[str]:
     if run.info.ended_by == "diverged":  # how it ended says it
         return []
-    said = compared_runs(run, state, live)
-    return [said.headline, said.advice]
+    diagnosis = diagnose_run(run, state, live)
+    return [diagnosis.headline, diagnosis.advice]
 
 
-def _bar(run: Run, state: JobState, live: LiveRun) -> list[str]:
-    """The lines below the progress bar of a training that a process works at; else none."""
+def _progress_lines(run: Run, state: JobState, live: LiveRun) -> list[str]:
+    """The lines below the progress bar of a training that has a process; else none."""
     if state.name not in {"starting", "running", "stopping"}:
         return []
     card = read_card(run.folder)
     if not live.started or live.started.time < card.started_at:
-        return [_before(live)]
+        return [_preparation_text(live)]
     epoch = f"epoch {max(live.epoch, 1)} of {live.started.epochs}"
     if live.paused:
         epoch = f"Paused in {epoch}"
@@ -414,14 +482,14 @@ def _bar(run: Run, state: JobState, live: LiveRun) -> list[str]:
         epoch = f"Stopping in {epoch}"
     else:
         epoch = epoch.capitalize()
-    words = [f"{epoch}, step {live.step} of {live.steps}", " · ".join(_throughput_text(live))]
+    lines = [f"{epoch}, step {live.step} of {live.steps}", " · ".join(_throughput_text(live))]
     if live.paused:
         limit = duration(card.max_pause_seconds)
-        words.append(f"After {limit} of pause it ends by itself, and keeps what was learnt.")
-    return words
+        lines.append(f"After {limit} of pause it ends by itself, and keeps what was learnt.")
+    return lines
 
 
-def _before(live: LiveRun) -> str:
+def _preparation_text(live: LiveRun) -> str:
     if live.downloading:
         done, total = live.downloading.done, live.downloading.total
         part = f"{100 * done / total:.0f} %" if total else f"{done / 1e6:.1f} MB"
@@ -440,34 +508,34 @@ def _throughput_text(live: LiveRun) -> list[str]:
     return parts or ["The first batches are on their way"]
 
 
-def _charts(run: Run, live: LiveRun, drawn: DrawnState) -> list[LiveView]:
+def _charts(run: Run, live: LiveRun, options: ChartOptions) -> list[LiveView]:
     curve = live.curve(MAX_POINTS)
-    if drawn.smooth:
+    if options.smooth:
         curve = curve.smoothed()
-    how: dict[str, Any] = {
+    shared: dict[str, Any] = {
         "total": run.info.epochs_planned,
-        "compare": _compared(drawn.compare),
+        "compare": _compared_runs(options.compare),
         "marks": live.marks,
     }
     epochs = live.epochs
     return [
-        loss_chart(curve, epochs, log=drawn.log, **how),
-        accuracy_chart(curve, epochs, zoom_top=drawn.zoom_top, **how),
+        loss_chart(curve, epochs, log=options.log, **shared),
+        accuracy_chart(curve, epochs, zoom_top=options.zoom_top, **shared),
     ]
 
 
-def _caption(run: Run, live: LiveRun, drawn: DrawnState) -> str:
+def _caption(run: Run, live: LiveRun, options: ChartOptions) -> str:
     curve = live.curve(MAX_POINTS)
-    return chart_caption(run.info.recipe, curve, live.steps, smooth=drawn.smooth)
+    return chart_caption(run.info.recipe, curve, live.steps, smooth=options.smooth)
 
 
-def _compared(others: tuple[Run, ...]) -> list[ComparedRun]:
-    return [ComparedRun(shown_name(run), followed_run(run).epochs) for run in others[:MAX_COMPARED]]
+def _compared_runs(runs: tuple[Run, ...]) -> list[ComparedRun]:
+    return [ComparedRun(shown_name(run), followed_run(run).epochs) for run in runs[:MAX_COMPARED]]
 
 
-def _waiting(run: Run, state: JobState) -> list[object]:
-    """The queue, for a training that may still change."""
-    return [[other.id for other in queue()], is_waiting(run, state)] if state.alive else []
+def _queue_shown(run: Run, state: JobState) -> list[object]:
+    """The queue as a page shows it, for a training that may still change."""
+    return [[other.id for other in queue()], queue_sentence(run, state)] if state.alive else []
 
 
 def _stamp(*parts: object) -> str:

@@ -226,13 +226,13 @@ def _check(run: Run | BrokenRun, token: str, allowed: Limits) -> None:
     """Raise unless the run is still there and the visitor's own."""
     there = run.folder if isinstance(run, BrokenRun) else run.folder / "run.json"
     if not there.exists():
-        raise is_gone(run)
+        raise gone_error(run)
     if reason := why_not_allowed(run, token, allowed):
         raise JobError(reason)
 
 
-def is_gone(run: Run | BrokenRun) -> RunError:
-    """What is to be said of a run that was there a moment ago."""
+def gone_error(run: Run | BrokenRun) -> RunError:
+    """The error for a run that was there a moment ago."""
     return RunError(
         f"The run {run.id!r} is no longer there: it was deleted, perhaps in another tab."
     )
@@ -240,7 +240,7 @@ def is_gone(run: Run | BrokenRun) -> RunError:
 
 def _explained(error: OSError, run: Run | BrokenRun, done: str) -> DigitscopeError:
     if not run.folder.exists():
-        return is_gone(run)
+        return gone_error(run)
     if error.errno in DISK_FULL:
         return JobError(
             f"The disk is full, so the run {run.id!r} could not be {done}. Delete other runs first."

@@ -5,7 +5,7 @@ from urllib.parse import quote, urlencode
 
 import streamlit as st
 
-from core.jobs.live_view import DrawnState, LiveView
+from core.jobs.live_view import ChartOptions, LiveView
 from core.runs.run import Run
 
 ADDRESS = "live"
@@ -29,7 +29,7 @@ _component = st.components.v2.component(
 )
 
 
-def live_chart(run: Run, drawn: DrawnState, seen: LiveView) -> None:
+def live_chart(run: Run, drawn: ChartOptions, seen: LiveView) -> None:
     """Draw what is `seen`; the component reruns the fragment when more than itself has changed."""
     _component(
         key="watch-live",
@@ -38,7 +38,7 @@ def live_chart(run: Run, drawn: DrawnState, seen: LiveView) -> None:
     )
 
 
-def source_of(run: Run, drawn: DrawnState) -> str:
+def source_of(run: Run, drawn: ChartOptions) -> str:
     """The address, relative to the page's, that tells the news of a run."""
     how = {
         name: 1

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from core.jobs.live_view import MAX_COMPARED, DrawnState, live_view
+from core.jobs.live_view import MAX_COMPARED, ChartOptions, live_view
 from core.runs import registry
 from core.runs.run import Run
 from core.utils.errors import DigitscopeError
@@ -30,7 +30,7 @@ async def _live(request: Request) -> Response:
 def _news(run_id: str, wanted: QueryParams) -> tuple[int, str]:
     try:
         run = registry.find_run(run_id)
-        drawn = DrawnState(
+        drawn = ChartOptions(
             log="log" in wanted,
             zoom_top="top" in wanted,
             smooth="smooth" in wanted,

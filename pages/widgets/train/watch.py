@@ -5,7 +5,7 @@ import streamlit as st
 from core.export.run_report import describe_pens
 from core.jobs import submission
 from core.jobs.live_run import followed_run
-from core.jobs.live_view import DrawnState, has_curves, live_view
+from core.jobs.live_view import ChartOptions, has_curves, live_view
 from core.runs import registry
 from core.runs.permissions import Limits, shown_name
 from core.runs.run import Run
@@ -80,7 +80,7 @@ def _moving(run: Run, token: str, allowed: Limits, was_alive: bool) -> None:
         steering(run, state, token, allowed)
         standing(run, state)
     with below:
-        drawn = chart_options(run) if has_curves(followed_run(run), state) else DrawnState()
+        drawn = chart_options(run) if has_curves(followed_run(run), state) else ChartOptions()
         queue_part(state, token)
         _answers(run, live=state.name in {"running", "stopping"})
     with curves:

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from core.jobs.live_view import MAX_COMPARED, DrawnState
+from core.jobs.live_view import MAX_COMPARED, ChartOptions
 from core.runs import registry
 from core.runs.permissions import shown_name
 from core.runs.run import Run
 
 
-def chart_options(run: Run) -> DrawnState:
+def chart_options(run: Run) -> ChartOptions:
     """Let the visitor choose how the curves are drawn."""
     others = _others(run)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -30,7 +30,9 @@ def chart_options(run: Run) -> DrawnState:
         key=f"watch-compare-{run.id}",
         label_visibility="collapsed",
     )
-    return DrawnState(log, zoom, smooth, tuple(others[name] for name in compare if name in others))
+    return ChartOptions(
+        log, zoom, smooth, tuple(others[name] for name in compare if name in others)
+    )
 
 
 def _others(run: Run) -> dict[str, Run]:

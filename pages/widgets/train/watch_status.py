@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.data.mnist import TEST_DIGITS
 from core.jobs.live_run import LiveRun, followed_run
-from core.jobs.live_view import compared_runs, is_waiting
+from core.jobs.live_view import diagnose_run, queue_sentence
 from core.jobs.submission import JobState
 from core.runs.permissions import Limits, may_manage
 from core.runs.run import Run
@@ -28,7 +28,7 @@ def steering(run: Run, state: JobState, token: str, allowed: Limits) -> None:
 def standing(run: Run, state: JobState) -> None:
     """Draw where the training is, if no process works at it."""
     if state.name == "queued":
-        words = f"{is_waiting(run, state)} You may leave this page: it begins by itself."
+        words = f"{queue_sentence(run, state)} You may leave this page: it begins by itself."
         st.info(words, icon=":material/hourglass:")
     elif state.name == "interrupted":
         st.warning(
@@ -42,7 +42,7 @@ def standing(run: Run, state: JobState) -> None:
 def _ended(run: Run, state: JobState, live: LiveRun) -> None:
     info = run.info
     if info.ended_by == "diverged":
-        said = compared_runs(run, state, live)
+        said = diagnose_run(run, state, live)
         untested = "" if info.metrics else " It was not tested."
         words = f"**{plain(said.headline)}**{untested} {plain(said.advice)}"
         st.error(words, icon=":material/error:")

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from core.jobs import submission
-from core.jobs.live_view import DrawnState, live_view
+from core.jobs.live_view import ChartOptions, live_view
 from core.runs import registry
 from core.runs.locks import worker_lock
 from core.runs.messages import Downloading, Paused, Started
@@ -25,7 +25,7 @@ from tests.pages.train.test_page import put
 
 pytestmark = pytest.mark.usefixtures("only_sample")
 own = test_page.own
-PLAIN = DrawnState()
+PLAIN = ChartOptions()
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def asked(address: str) -> tuple[int, dict[str, Any]]:
 
 
 def test_the_address_answers_for_the_run_and_as_the_visitor_wants_it_drawn() -> None:
-    how = DrawnState(
+    how = ChartOptions(
         log=True,
         zoom_top=True,
         compare=(registry.find_run("katariya"), registry.find_run("purawr")),

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.export.run_report import run_zip
 from core.runs import registry
-from core.runs.housekeeping import is_gone
+from core.runs.housekeeping import gone_error
 from core.runs.permissions import JobCard, Limits, owner_of, shown_name, write_card
 from core.runs.run import Run
 from pages.widgets.train import run_actions
@@ -453,7 +453,7 @@ def test_a_run_that_cannot_be_zipped_says_why(
     three: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(run: Run) -> None:
-        raise is_gone(run)
+        raise gone_error(run)
 
     monkeypatch.setattr(run_actions, "report_content", gone)
     tick(three, "Blue Monday")

@@ -1,15 +1,11 @@
-"""A verdict in words that follows the curves of a training, and one thing to try next.
+"""What the curves of a training say: a diagnosis in words, and one thing to try next.
 
-The rules are tried in order; the first that applies speaks. What makes the rest meaningless comes
-first (`core.jobs.diagnosis`: numbers that blew up, nothing learned). A curve that jumps is judged
-before "overfitting" and "levelled off", since one epoch of such a curve tells no direction.
-Without validation digits only the training loss can be judged, and the advice says so.
-
-Verdicts on a training that does not learn, or not yet: before its curves have a direction.
-
-The figures of a training as its verdict needs them: epochs, the best one, rises and jumps.
-
-How a verdict on a training speaks: its parts, and the phrases that several rules share.
+`LearningCurves` holds the figures of a training and what follows from them (the best epoch, rises,
+jumps). Each rule reads it and gives a `Diagnosis`, or None if it does not apply; `diagnose` takes
+the first that applies. What makes the rest meaningless comes first: numbers that blew up, nothing
+learned. A curve that jumps is judged before "overfitting" and "levelled off", since one epoch of
+such a curve tells no direction. Without validation digits only the training loss can be judged, and
+the advice says so.
 """
 
 import math
@@ -48,10 +44,21 @@ FEW_GROUPS: Final = 6
 
 @dataclass(frozen=True)
 class LearningCurves:
-    """What is known of a training; the columns have a value for each finished epoch.
+    """The figures of a training; the columns have a value for each finished epoch.
 
     A loss that was not finite is NaN, and so is every validation figure of a training without
-    validation digits. `batches`: losses of the groups of batches of the epoch that is running.
+    validation digits.
+
+    Attributes:
+        recipe: what is trained.
+        running: whether the training goes on, also if it is paused.
+        ended_by: why it ended, as in `RunInfo.ended_by`.
+        epoch: the number of each epoch, counted from 1.
+        loss: of training.
+        accuracy: of training, 0 to 1.
+        val_loss: of validation.
+        val_accuracy: of validation, 0 to 1.
+        batch_losses: of the groups of batches of the epoch that is running.
     """
 
     recipe: Recipe
@@ -62,8 +69,7 @@ class LearningCurves:
     accuracy: Column
     val_loss: Column
     val_accuracy: Column
-    rate: Column
-    batches: Column
+    batch_losses: Column
 
     @staticmethod
     def of(
@@ -74,7 +80,7 @@ class LearningCurves:
         running: bool,
         ended_by: str,
     ) -> "LearningCurves":
-        """Read a history as `Run.history` and `core.jobs.live_run` give it; it may be empty."""
+        """Read a history as `Run.history` and `LiveRun.epochs` give it; it may be empty."""
 
         def column(name: str) -> Column:
             if name not in history:
@@ -90,18 +96,17 @@ class LearningCurves:
             column("accuracy"),
             column("val_loss"),
             column("val_accuracy"),
-            column("learning_rate"),
             tuple(float(loss) for loss in batch_losses),
         )
 
     @property
-    def done(self) -> int:
+    def epochs_done(self) -> int:
         """How many epochs are finished."""
         return len(self.epoch)
 
     @property
-    def name(self) -> str:
-        """What the judged loss is called."""
+    def judged_name(self) -> str:
+        """The name of the judged loss in a sentence."""
         return "validation loss" if self.recipe.validates else "training loss"
 
     @property
@@ -111,45 +116,45 @@ class LearningCurves:
 
     @property
     def excess(self) -> Column:
-        """The judged loss above the least that there can be: by this, losses are compared.
+        """The judged loss minus the least possible one: by this, losses are compared.
 
-        Smoothed labels are never quite right, so that even perfect answers cost their entropy.
+        With label smoothing even perfect answers have a loss, the entropy of the smoothed labels.
         """
         smoothing = self.recipe.label_smoothing
-        others = smoothing / CLASSES
-        own = 1 - smoothing + others
-        least = -own * math.log(own) - (CLASSES - 1) * (others and others * math.log(others))
+        other = smoothing / CLASSES
+        true = 1 - smoothing + other
+        least = -true * math.log(true) - (CLASSES - 1) * (other and other * math.log(other))
         return tuple(loss - least for loss in self.judged)
 
     @property
-    def best(self) -> int:
+    def best_row(self) -> int:
         """The row, from 0, of the lowest judged loss that is a number; the first of equals."""
-        known = [row for row in range(self.done) if math.isfinite(self.judged[row])]
-        return min(known, key=lambda row: self.judged[row])
+        finite = [row for row in range(self.epochs_done) if math.isfinite(self.judged[row])]
+        return min(finite, key=lambda row: self.judged[row])
 
     @property
-    def stale(self) -> int:
+    def epochs_since_best(self) -> int:
         """How many epochs have passed without a lower judged loss."""
-        return self.done - 1 - self.best
+        return self.epochs_done - 1 - self.best_row
 
     @property
-    def rises(self) -> int:
+    def rising_epochs(self) -> int:
         """For how many epochs in a row, up to the last, the judged loss has risen."""
         judged, count = self.judged, 0
-        while count + 1 < self.done and judged[-1 - count] > judged[-2 - count]:
+        while count + 1 < self.epochs_done and judged[-1 - count] > judged[-2 - count]:
             count += 1
         return count
 
     @property
-    def jumps(self) -> bool:
-        """Whether the judged loss went up by a large part more than once lately."""
+    def is_jumpy(self) -> bool:
+        """Whether the judged loss went up by a large part more than once in the last epochs."""
         recent = self.excess[-JUMP_WINDOW:]
         least = JUMP * median(recent)
         return sum(after - before > least for before, after in pairwise(recent)) >= JUMPS
 
     @property
     def cycle_is_high(self) -> bool:
-        """Whether one-cycle's learning rate is yet to come down to half of its peak.
+        """Whether one-cycle's learning rate has not yet come down to half of its peak.
 
         It falls on half a cosine wave, whose middle lies halfway between warm-up and end.
         """
@@ -157,12 +162,12 @@ class LearningCurves:
         middle = (1 + schedule.warmup) / 2
         return schedule.kind == "one-cycle" and self.epoch[-1] < middle * self.recipe.epochs
 
-    def ends_of_batches(self) -> tuple[float, float] | None:
-        """Means over the first and the last third of `batches`, or None if they are too few."""
-        third = len(self.batches) // 3
-        if len(self.batches) < FEW_GROUPS:
+    def batch_loss_trend(self) -> tuple[float, float] | None:
+        """Means over the first and the last third of the running epoch; None if too few groups."""
+        third = len(self.batch_losses) // 3
+        if len(self.batch_losses) < FEW_GROUPS:
             return None
-        return fmean(self.batches[:third]), fmean(self.batches[-third:])
+        return fmean(self.batch_losses[:third]), fmean(self.batch_losses[-third:])
 
 
 DiagnosisKind = Literal[
@@ -181,7 +186,13 @@ DiagnosisKind = Literal[
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the curves say. `kind` names the rule, `advice` is one thing to do or to know."""
+    """What the curves say.
+
+    Attributes:
+        kind: names the rule.
+        headline: a sentence or two about the curves.
+        advice: one thing to do or to know.
+    """
 
     kind: DiagnosisKind
     headline: str
@@ -189,50 +200,56 @@ class Diagnosis:
 
 
 def loss_text(value: float) -> str:
-    """A loss with as many digits as can be told apart: 2.30, 0.413, 0.0287."""
+    """A loss with as many digits as matter.
+
+    Example:
+        >>> [loss_text(2.3026), loss_text(0.41337), loss_text(0.02871)]
+        ['2.30', '0.413', '0.0287']
+    """
     return f"{value:.{2 if value >= 1 else 3 if value >= 0.1 else 4}f}"
 
 
-def best_epoch_sentence(c: LearningCurves) -> str:
-    """Which epoch was the best, and how low its loss: a sentence."""
-    return f"The best was epoch {c.epoch[c.best]}, at {loss_text(c.judged[c.best])}."
+def best_epoch_sentence(curves: LearningCurves) -> str:
+    """A sentence: which epoch was the best, and its loss."""
+    row = curves.best_row
+    return f"The best was epoch {curves.epoch[row]}, at {loss_text(curves.judged[row])}."
 
 
-def continue_sentence(c: LearningCurves) -> str:
-    """The plainest advice: let it go on, or give more epochs to what has ended."""
-    if c.running:
+def continue_sentence(curves: LearningCurves) -> str:
+    """The plainest advice: let the training go on, or give more epochs to one that has ended."""
+    if curves.running:
         return "Let it go on."
-    if c.recipe.schedule.kind == "one-cycle" and c.ended_by == "last epoch":
+    if curves.recipe.schedule.kind == "one-cycle" and curves.ended_by == "last epoch":
         # Its learning rate has come down to almost nothing: going on from here changes little.
         return "Train it again with more epochs, for one-cycle to spread over."
     return "Continue it: more epochs would help."
 
 
-def diagnosis_notes(c: LearningCurves) -> str:
-    """Sentences on what the recipe does by the validation loss, or on what is missing without."""
-    if not c.done:
+def diagnosis_notes(curves: LearningCurves) -> str:
+    """Sentences on early stopping and the kept epoch, or on what is missing without validation."""
+    if not curves.epochs_done:
         return ""
-    if not c.recipe.validates:
+    if not curves.recipe.validates:
         return " Without validation digits, memorising cannot be seen: set a tenth aside next time."
-    found = ""
-    patience = c.recipe.early_stopping
-    if c.running and patience and 0 < c.stale < patience:
-        left = patience - c.stale
-        found += (
+    notes = ""
+    patience = curves.recipe.early_stopping
+    if curves.running and patience and 0 < curves.epochs_since_best < patience:
+        left = patience - curves.epochs_since_best
+        notes += (
             f" Early stopping ends it after {left} more epoch{'s' * (left > 1)} "
             "without a lower validation loss."
         )
-    if c.recipe.keep_best:
-        found += f" The run keeps the weights of epoch {c.epoch[c.best]}."
-    return found
+    if curves.recipe.keep_best:
+        notes += f" The run keeps the weights of epoch {curves.epoch[curves.best_row]}."
+    return notes
 
 
-def validation_gap_sentence(c: LearningCurves) -> str:
-    """A sentence if validation looks better than training: that puzzles many, and is no fault."""
-    better = c.val_loss[-1] < c.loss[-1] and c.val_accuracy[-1] > c.accuracy[-1]
+def validation_gap_sentence(curves: LearningCurves) -> str:
+    """A sentence if validation looks better than training, which puzzles many and is no fault."""
+    better = curves.val_loss[-1] < curves.loss[-1] and curves.val_accuracy[-1] > curves.accuracy[-1]
     if not better:
         return ""
-    handicaps = _handicaps(c.recipe)
+    handicaps = _handicaps(curves.recipe)
     if handicaps:
         why = f"{handicaps} made training harder, and validation goes without"
     else:
@@ -267,50 +284,53 @@ SETTLED_STEPS: Final = 400
 SETTLING_GAP: Final = 0.1
 
 
-def has_diverged(c: LearningCurves) -> Diagnosis | None:
-    """A loss that is no number, or far worse than guessing, or guessing again after learning."""
-    advice = against_divergence(c.recipe)
-    last = (*c.loss[-1:], *c.judged[-1:], *c.batches)
-    if c.ended_by == "diverged" or not all(map(math.isfinite, last)):
+def has_diverged(curves: LearningCurves) -> Diagnosis | None:
+    """Rule: the loss is no number, or far worse than guessing, or it guesses after learning."""
+    advice = against_divergence(curves.recipe)
+    last = (*curves.loss[-1:], *curves.judged[-1:], *curves.batch_losses)
+    if curves.ended_by == "diverged" or not all(map(math.isfinite, last)):
         words = "Diverged: the loss is no longer a number. The learning rate is too high."
         return Diagnosis("diverged", words, advice)
-    ends = c.ends_of_batches()
+    ends = curves.batch_loss_trend()
     # Both losses: with batch norm, validation alone can be far off in the first epochs. And one
     # that falls quickly is on its way back from a bad start.
-    worst = min(c.loss[-1], c.judged[-1]) if c.done else 0.0
-    if worst > EXPLODED and (c.done == 1 or worst > 0.5 * c.loss[-2]):
+    worst = min(curves.loss[-1], curves.judged[-1]) if curves.epochs_done else 0.0
+    if worst > EXPLODED and (curves.epochs_done == 1 or worst > 0.5 * curves.loss[-2]):
         recovering = ends is not None and ends[1] < EXPLODED
         if not recovering:
             words = f"Diverged: a loss of {loss_text(worst)} is far worse than guessing (2.30)."
             return Diagnosis("diverged", f"{words} The learning rate is too high.", advice)
-    had_learned = max(c.accuracy, default=0.0) >= LEARNED_ACCURACY
-    lost = _guesses(c) or (ends is not None and ends[1] > NEAR_CHANCE * CHANCE)
+    had_learned = max(curves.accuracy, default=0.0) >= LEARNED_ACCURACY
+    lost = _guesses(curves) or (ends is not None and ends[1] > NEAR_CHANCE * CHANCE)
     if had_learned and lost:
         words = "Diverged: it had learnt to read digits, and is back to guessing."
         return Diagnosis("diverged", f"{words} The learning rate is too high.", advice)
     return None
 
 
-def _guesses(c: LearningCurves) -> bool:
+def _guesses(curves: LearningCurves) -> bool:
     """Whether the last epoch was no better than guessing, in training and in validation."""
-    if not c.done or c.loss[-1] < NEAR_CHANCE * CHANCE:
+    if not curves.epochs_done or curves.loss[-1] < NEAR_CHANCE * CHANCE:
         return False
-    return all(not figure >= GUESSING_ACCURACY for figure in (c.accuracy[-1], c.val_accuracy[-1]))
+    return all(
+        not figure >= GUESSING_ACCURACY for figure in (curves.accuracy[-1], curves.val_accuracy[-1])
+    )
 
 
-def first_epoch(c: LearningCurves) -> Diagnosis | None:
-    """Before the first epoch ends there is only the loss of the batches: is it moving?"""
-    if c.done:
+def first_epoch(curves: LearningCurves) -> Diagnosis | None:
+    """Rule: before the first epoch ends there is only the loss of the batches. Is it moving?"""
+    if curves.epochs_done:
         return None
-    if not c.running:
+    if not curves.running:
         return Diagnosis("early", "It ended before an epoch was done.", "Train it again.")
-    ends = c.ends_of_batches()
+    ends = curves.batch_loss_trend()
     if ends is None:
         return Diagnosis("early", "Too early to say.", "The first batches are being learnt.")
-    return _batches(c.recipe, *ends)
+    return _diagnose_batches(curves.recipe, *ends)
 
 
-def _batches(recipe: Recipe, began: float, now: float) -> Diagnosis:
+def _diagnose_batches(recipe: Recipe, began: float, now: float) -> Diagnosis:
+    """From the loss of the first and of the last batches."""
     span = f"{loss_text(began)} to {loss_text(now)}"
     if now > max(EXPLODED, began):
         words = f"The loss is climbing, from {span}: it is about to diverge."
@@ -330,41 +350,49 @@ def _batches(recipe: Recipe, began: float, now: float) -> Diagnosis:
     )
 
 
-def is_guessing(c: LearningCurves) -> Diagnosis | None:
-    """It reads hardly more digits than one that says the same of all."""
-    if not _guesses(c):
+def is_guessing(curves: LearningCurves) -> Diagnosis | None:
+    """Rule: it reads hardly more digits than a network that gives all the same answer."""
+    if not _guesses(curves):
         return None
     words = (
-        f"It has learnt nothing so far: {percent_to_tenths(c.accuracy[-1])} right and a loss of "
-        f"{loss_text(c.loss[-1])} are no better than guessing among ten digits."
+        f"It has learnt nothing so far: {percent_to_tenths(curves.accuracy[-1])} right and a loss "
+        f"of {loss_text(curves.loss[-1])} are no better than guessing among ten digits."
     )
-    falls = c.done >= 2 and c.loss[-1] < c.loss[0] - SLOW_PROGRESS
-    return Diagnosis("guessing", words, against_guessing(c.recipe, falls=falls))
+    falls = curves.epochs_done >= 2 and curves.loss[-1] < curves.loss[0] - SLOW_PROGRESS
+    return Diagnosis("guessing", words, against_guessing(curves.recipe, falls=falls))
 
 
-def is_settling(c: LearningCurves) -> Diagnosis | None:
-    """Validation far behind training in the first steps of a network with batch norm.
+def is_settling(curves: LearningCurves) -> Diagnosis | None:
+    """Rule: validation is far behind training in the first steps of a network with batch norm.
 
     In training a batch is normalized by its own mean, in validation by an average over past
     batches, which starts from zero.
     """
-    steps = c.done and c.epoch[-1] * steps_per_epoch(c.recipe, training_digit_count(c.recipe))
-    if not (c.recipe.validates and 0 < steps < SETTLED_STEPS and has_layer(c.recipe, BatchNorm)):
+    steps = curves.epochs_done and curves.epoch[-1] * steps_per_epoch(
+        curves.recipe, training_digit_count(curves.recipe)
+    )
+    if not (
+        curves.recipe.validates
+        and 0 < steps < SETTLED_STEPS
+        and has_layer(curves.recipe, BatchNorm)
+    ):
         return None
-    if c.accuracy[-1] - c.val_accuracy[-1] < SETTLING_GAP:
+    if curves.accuracy[-1] - curves.val_accuracy[-1] < SETTLING_GAP:
         return None
     words = "Validation lags far behind training: batch norm's running averages have not settled."
     return Diagnosis(
-        "settling", words, f"{continue_sentence(c)} After some {SETTLED_STEPS} steps it catches up."
+        "settling",
+        words,
+        f"{continue_sentence(curves)} After some {SETTLED_STEPS} steps it catches up.",
     )
 
 
 RISES: Final = 3
 """Two rises in a row happen by chance in a noisy curve; a third is a direction."""
 STALE: Final = 3
-"""For how many epochs nothing may get better until it counts as levelled off."""
+"""After so many epochs without a lower loss, it has levelled off."""
 ABOVE_BEST: Final = 1.1
-"""A validation loss of a tenth above its best has left it."""
+"""A validation loss by a tenth above its best is no longer near it."""
 GAP: Final = 0.02
 """In accuracy: more than the 400 validation digits of a sample's tenth leave to chance at 98 %."""
 WORTHWHILE_GAIN: Final = 0.02
@@ -379,7 +407,7 @@ def diagnose(
     ended_by: str = "",
     batch_losses: Sequence[float] = (),
 ) -> Diagnosis:
-    """What is to be said of a training so far.
+    """Say how a training goes, or how it went.
 
     Args:
         history: a row for each finished epoch with the columns of a run's `history.csv`; may be
@@ -388,115 +416,135 @@ def diagnose(
         running: whether it goes on (also if it is paused), or has ended.
         ended_by: why it ended, as `RunInfo.ended_by` has it.
         batch_losses: mean losses of the groups of batches of the running epoch, oldest first.
+
+    Returns:
+        What the first rule that applies says.
+
+    Example:
+        >>> from core.recipes.presets import PRESETS
+        >>> no_epochs = pd.DataFrame(columns=["epoch", "loss", "accuracy"])
+        >>> diagnose(no_epochs, recipe=PRESETS["fast"].recipe, running=True).headline
+        'Too early to say.'
     """
     curves = LearningCurves.of(
         history, batch_losses, recipe=recipe, running=running, ended_by=ended_by
     )
-    found = next(filter(None, (rule(curves) for rule in DIAGNOSIS_RULES)))
-    useless = found.kind in {"diverged", "guessing"}
-    return found if useless else replace(found, advice=found.advice + diagnosis_notes(curves))
+    diagnosis = next(filter(None, (rule(curves) for rule in DIAGNOSIS_RULES)))
+    if diagnosis.kind in {"diverged", "guessing"}:
+        return diagnosis
+    return replace(diagnosis, advice=diagnosis.advice + diagnosis_notes(curves))
 
 
-def _memorizing(c: LearningCurves) -> Diagnosis | None:
-    """Better and better on the digits it is trained on, worse and worse on others."""
-    rises = c.rises
-    if not c.recipe.validates or rises < RISES or c.cycle_is_high:
+def _memorizing(curves: LearningCurves) -> Diagnosis | None:
+    """Rule: better and better on the digits it is trained on, worse and worse on others."""
+    rises = curves.rising_epochs
+    if not curves.recipe.validates or rises < RISES or curves.cycle_is_high:
         return None
-    if c.loss[-1] >= c.loss[-1 - rises]:
+    if curves.loss[-1] >= curves.loss[-1 - rises]:
         return None
     words = (
         f"Validation loss has risen for {rises} epochs while training loss fell: it is memorising. "
-        f"{best_epoch_sentence(c)}"
+        f"{best_epoch_sentence(curves)}"
     )
-    return Diagnosis("memorising", words, against_overfitting(c.recipe))
+    return Diagnosis("memorising", words, against_overfitting(curves.recipe))
 
 
-def _jumping(c: LearningCurves) -> Diagnosis | None:
-    """Up and down by large parts: the steps are too long for the stage that it has reached."""
-    restless = c.jumps or c.rises >= RISES or c.stale >= STALE
-    if c.cycle_is_high and restless:
-        words = f"The {c.name} is restless while one-cycle's learning rate is high."
-        if c.running:
+def _jumping(curves: LearningCurves) -> Diagnosis | None:
+    """Rule: up and down by large parts; the steps are too long for this stage."""
+    restless = curves.is_jumpy or curves.rising_epochs >= RISES or curves.epochs_since_best >= STALE
+    if curves.cycle_is_high and restless:
+        words = f"The {curves.judged_name} is restless while one-cycle's learning rate is high."
+        if curves.running:
             return Diagnosis(
                 "jumping", words, "That is usual: it falls when the learning rate does."
             )
         return Diagnosis("jumping", words, "It ended before that came down: continue it.")
-    if not c.jumps:
+    if not curves.is_jumpy:
         return None
-    recent = c.judged[-JUMP_WINDOW:]
+    recent = curves.judged[-JUMP_WINDOW:]
     words = (
-        f"The {c.name} jumps between {loss_text(min(recent))} and {loss_text(max(recent))}: "
-        "the learning rate is high for this stage."
+        f"The {curves.judged_name} jumps between {loss_text(min(recent))} and "
+        f"{loss_text(max(recent))}: the learning rate is high for this stage."
     )
-    return Diagnosis("jumping", words, against_loss_spikes(c.recipe, running=c.running))
+    return Diagnosis("jumping", words, against_loss_spikes(curves.recipe, running=curves.running))
 
 
-def _overfitting(c: LearningCurves) -> Diagnosis | None:
-    """Validation has left its best, or lags, while training went on: what it learns is no use."""
-    if not c.recipe.validates or c.stale < 2 or c.cycle_is_high:
+def _overfitting(curves: LearningCurves) -> Diagnosis | None:
+    """Rule: validation is no longer near its best, or lags, while the training loss still fell."""
+    if not curves.recipe.validates or curves.epochs_since_best < 2 or curves.cycle_is_high:
         return None
-    if c.loss[-1] >= c.loss[c.best]:
+    if curves.loss[-1] >= curves.loss[curves.best_row]:
         return None
-    gap = c.accuracy[-1] - c.val_accuracy[-1]
-    if min(c.excess[-2:]) > ABOVE_BEST * c.excess[c.best]:
+    gap = curves.accuracy[-1] - curves.val_accuracy[-1]
+    if min(curves.excess[-2:]) > ABOVE_BEST * curves.excess[curves.best_row]:
         words = (
-            f"Overfitting: validation loss is at {loss_text(c.judged[-1])}. "
-            f"{best_epoch_sentence(c)}"
+            f"Overfitting: validation loss is at {loss_text(curves.judged[-1])}. "
+            f"{best_epoch_sentence(curves)}"
         )
     elif gap >= GAP:
         words = (
-            f"Overfitting: {percent_to_tenths(c.accuracy[-1])} of the training digits are read "
-            f"rightly, but {percent_to_tenths(c.val_accuracy[-1])} of the others. "
-            f"{best_epoch_sentence(c)}"
+            f"Overfitting: {percent_to_tenths(curves.accuracy[-1])} of the training digits are "
+            f"read rightly, but {percent_to_tenths(curves.val_accuracy[-1])} of the others. "
+            f"{best_epoch_sentence(curves)}"
         )
     else:
         return None
-    return Diagnosis("overfitting", words, against_overfitting(c.recipe))
+    return Diagnosis("overfitting", words, against_overfitting(curves.recipe))
 
 
-def _one_epoch(c: LearningCurves) -> Diagnosis | None:
-    """One point is no direction."""
-    if c.done > 1:
+def _one_epoch(curves: LearningCurves) -> Diagnosis | None:
+    """Rule: one point is no direction."""
+    if curves.epochs_done > 1:
         return None
-    figure = c.val_accuracy[-1] if c.recipe.validates else c.accuracy[-1]
+    figure = curves.val_accuracy[-1] if curves.recipe.validates else curves.accuracy[-1]
     words = (
         f"One epoch is done, {percent_to_tenths(figure)} right: a second one shows where it goes."
     )
-    return Diagnosis("early", words, continue_sentence(c) + validation_gap_sentence(c))
+    return Diagnosis("early", words, continue_sentence(curves) + validation_gap_sentence(curves))
 
 
-def _levelled_off(c: LearningCurves) -> Diagnosis | None:
-    """Nothing has got better for some epochs, and nothing worse."""
-    stopped_early = c.ended_by == "early stopping"
-    if c.stale < STALE and not stopped_early:
+def _levelled_off(curves: LearningCurves) -> Diagnosis | None:
+    """Rule: nothing has got better for some epochs, and nothing worse."""
+    stopped_early = curves.ended_by == "early stopping"
+    if curves.epochs_since_best < STALE and not stopped_early:
         return None
-    words = f"Levelled off: no lower {c.name} for {_epochs(c.stale)}. {best_epoch_sentence(c)}"
+    words = (
+        f"Levelled off: no lower {curves.judged_name} for {_epochs(curves.epochs_since_best)}. "
+        f"{best_epoch_sentence(curves)}"
+    )
     if stopped_early:
         words += " Early stopping ended it."
-    return Diagnosis("levelled off", words, against_underfitting(c.recipe, running=c.running))
-
-
-def _improving(c: LearningCurves) -> Diagnosis | None:
-    """The last epoch is the best one, by more than a hair."""
-    if c.stale or c.excess[-1] > (1 - WORTHWHILE_GAIN) * c.excess[-2]:
-        return None
-    how = (
-        "Still improving" if c.running else f"{_HOW.get(c.ended_by, 'Ended while')} still improving"
+    return Diagnosis(
+        "levelled off", words, against_underfitting(curves.recipe, running=curves.running)
     )
-    if not c.recipe.validates:
-        words = f"{how}, on the digits that it is trained on: training loss {_now(c)}."
+
+
+def _improving(curves: LearningCurves) -> Diagnosis | None:
+    """Rule: the last epoch is the best one, and clearly so."""
+    if curves.epochs_since_best or curves.excess[-1] > (1 - WORTHWHILE_GAIN) * curves.excess[-2]:
+        return None
+    ended = _ENDED_WHILE.get(curves.ended_by, "Ended while")
+    start = "Still improving" if curves.running else f"{ended} still improving"
+    if not curves.recipe.validates:
+        loss = _last_loss_text(curves)
+        words = f"{start}, on the digits that it is trained on: training loss {loss}."
         # It nearly always falls, up to the last digit learned by heart: no reason for more epochs.
-        return Diagnosis("improving", words, "Let it go on." if c.running else _UNSEEN)
-    words = f"{how}: epoch {c.epoch[-1]} is the best so far, validation loss {_now(c)}."
-    return Diagnosis("improving", words, continue_sentence(c) + validation_gap_sentence(c))
+        return Diagnosis("improving", words, "Let it go on." if curves.running else _UNSEEN)
+    words = (
+        f"{start}: epoch {curves.epoch[-1]} is the best so far, validation loss "
+        f"{_last_loss_text(curves)}."
+    )
+    return Diagnosis(
+        "improving", words, continue_sentence(curves) + validation_gap_sentence(curves)
+    )
 
 
-def _now(c: LearningCurves) -> str:
-    return loss_text(c.judged[-1])
+def _last_loss_text(curves: LearningCurves) -> str:
+    return loss_text(curves.judged[-1])
 
 
 _UNSEEN: Final = "Whether more epochs would help cannot be told from this."
-_HOW: Final = {
+_ENDED_WHILE: Final = {
     "last epoch": "Finished while",
     "by hand": "Stopped by hand while",
     "time limit": "Stopped by the time limit while",
@@ -505,22 +553,21 @@ _HOW: Final = {
 }
 
 
-def _wavering(c: LearningCurves) -> Diagnosis:
-    """No rule applies: hardly better than before, or worse for an epoch or two."""
-    if c.running:
-        words = f"Hardly better than before: the {c.name} is {_now(c)}."
-        if c.stale:
-            words = f"The {c.name} is {_now(c)}, no better than before. {best_epoch_sentence(c)}"
+def _wavering(curves: LearningCurves) -> Diagnosis:
+    """The last rule, which always applies: hardly better, or worse for an epoch or two."""
+    name, loss, best = curves.judged_name, _last_loss_text(curves), best_epoch_sentence(curves)
+    if curves.running:
+        words = f"Hardly better than before: the {name} is {loss}."
+        if curves.epochs_since_best:
+            words = f"The {name} is {loss}, no better than before. {best}"
         advice = "One epoch says little: wait for the next."
-    elif c.excess[-1] > ABOVE_BEST * c.excess[c.best]:
-        words = f"It ended off its best: the {c.name} is {_now(c)}. {best_epoch_sentence(c)}"
-        advice = against_loss_spikes(c.recipe, running=False)
+    elif curves.excess[-1] > ABOVE_BEST * curves.excess[curves.best_row]:
+        words = f"It ended off its best: the {name} is {loss}. {best}"
+        advice = against_loss_spikes(curves.recipe, running=False)
     else:
-        words = (
-            f"It ended where little was left to gain: {c.name} {_now(c)}. {best_epoch_sentence(c)}"
-        )
-        advice = against_underfitting(c.recipe, running=False)
-    return Diagnosis("wavering", words, advice + validation_gap_sentence(c))
+        words = f"It ended where little was left to gain: {name} {loss}. {best}"
+        advice = against_underfitting(curves.recipe, running=False)
+    return Diagnosis("wavering", words, advice + validation_gap_sentence(curves))
 
 
 def _epochs(count: int) -> str:
@@ -540,4 +587,4 @@ DIAGNOSIS_RULES: Final[tuple[Callable[[LearningCurves], Diagnosis | None], ...]]
     _improving,
     _wavering,
 )
-"""In order: the first that applies speaks. The last always does."""
+"""In order: the first that applies decides. The last always applies."""

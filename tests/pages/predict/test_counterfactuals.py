@@ -100,14 +100,14 @@ def _unlearned() -> int:
     return int(np.flatnonzero(early != late)[0])
 
 
-def test_an_epoch_answers_for_itself_and_a_missing_run_gets_a_sentence() -> None:
+def test_an_epoch_answers_for_itself_and_a_missing_one_gets_a_sentence() -> None:
     page = AppTest.from_function(_page, default_timeout=60)
     page.session_state["at"] = 1
     page.session_state["digit"] = index = _unlearned()
     early = load_predictor(network_of("fast", 1)).probabilities(SAMPLE.images[index][None])[0]
     assert f"Reads **{early.argmax()}**" in reads(page.run())
     assert f"no longer reads {early.argmax()}" in said(page)
-    page.session_state["of"] = "nobody"
+    page.session_state["at"] = 99
     page.run()
     assert not page.exception
-    assert "There is no run 'nobody'" in page.error[0].value
+    assert "The weights of epoch 99 of the run 'fast' cannot be read" in page.error[0].value

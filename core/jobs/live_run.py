@@ -1,8 +1,8 @@
-"""Following a training by the events that it writes, as they come.
+"""Following a training by its events: progress, speed, time left, and the points of its curves.
 
-The figures of a training, batch group by batch group, and fewer of them for a small chart.
-
-How fast a training goes, and how long the rest of it will take.
+`LiveRun` reads the `events.jsonl` of a run as it grows; all visitors of this process share the one
+that `followed_run` gives. `CurvePoints` collects the figures by groups of batches and merges them
+for a small chart; `Throughput` measures how fast a training goes and how long its rest will take.
 """
 
 import json
@@ -45,11 +45,13 @@ Column = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class LiveCurve:
-    """Columns of one length, float64 (n,), read-only; a row is a group of batches.
+    """A training by groups of batches: columns of one length, float64 (n,), read-only.
 
-    `x`: epochs done when the group was, so 1.5 is in the middle of the second. The others are means
-    over the group's batches: `loss` (NaN if it was not finite), `accuracy` (0 to 1) and
-    `learning_rate`.
+    Attributes:
+        x: epochs done at the end of the group; 1.5 is in the middle of the second epoch.
+        loss: mean over the group's batches; NaN if it was not finite.
+        accuracy: mean over the group's batches, 0 to 1.
+        learning_rate: mean over the group's batches.
     """
 
     x: Column
@@ -63,12 +65,22 @@ class LiveCurve:
         At the ends the average is over what there is; a NaN makes its neighbors NaN too.
         """
         width = max(len(self.x) // 20, 3) // 2 * 2 + 1
-        loss, accuracy = _read_only(_averaged(it, width) for it in (self.loss, self.accuracy))
+        loss, accuracy = _read_only(
+            _moving_average(column, width) for column in (self.loss, self.accuracy)
+        )
         return replace(self, loss=loss, accuracy=accuracy)
 
 
 class CurvePoints:
-    """Groups of batches in the order in which they were trained."""
+    """Groups of batches in the order in which they were trained.
+
+    Example:
+        >>> points = CurvePoints()
+        >>> for batch in (1, 2, 3, 4):
+        ...     points.add(batch, 1, (4.0 / batch, 0.5, 0.001))
+        >>> points.curve(steps=4, max_points=2).x.tolist()
+        [0.5, 1.0]
+    """
 
     def __init__(self) -> None:
         self._done: array[int] = array("q")
@@ -81,7 +93,13 @@ class CurvePoints:
         return self._done[-1] if self._done else 0
 
     def add(self, done: int, batches: int, values: tuple[float, float, float]) -> None:
-        """A group of `batches` that ended with batch `done`: loss, accuracy, learning rate."""
+        """Append a group.
+
+        Args:
+            done: batches done at its end, in all epochs.
+            batches: how many it has.
+            values: loss, accuracy and learning rate, means over the group.
+        """
         self._done.append(done)
         self._batches.append(batches)
         for column, value in zip(self._values, values, strict=True):
@@ -94,12 +112,18 @@ class CurvePoints:
             del column[kept:]
 
     def curve(self, steps: int, max_points: int) -> LiveCurve:
-        """All points if they are at most `max_points`, else the means of neighbors.
+        """The points, merged if they are many.
 
         Neighbors are joined by twos, fours, eights and so on from the first point, so that a curve
         that grows seldom changes where it was drawn already. Each mean is weighted by the batches
-        that a point covers; nothing is smoothed. `steps`: batches of an epoch. Raises ValueError
-        unless `max_points` is at least 1.
+        that a point covers; nothing is smoothed.
+
+        Args:
+            steps: batches of an epoch.
+            max_points: how many points the curve may have.
+
+        Raises:
+            ValueError: `max_points` is less than 1.
         """
         if max_points < 1:
             raise ValueError(f"a curve has at least one point, not {max_points}")
@@ -120,27 +144,28 @@ def _read_only(columns: Iterable[Column]) -> list[Column]:
     return [read_only(column) for column in columns]
 
 
-def _averaged(values: Column, width: int) -> Column:
+def _moving_average(values: Column, width: int) -> Column:
     if not len(values):
         return values.copy()
     half = width // 2
     padded = np.concatenate([np.zeros(half), values, np.zeros(half)])
-    there = np.concatenate([np.zeros(half), np.ones(len(values)), np.zeros(half)])
+    inside = np.concatenate([np.zeros(half), np.ones(len(values)), np.zeros(half)])
     window = np.ones(width)
-    return np.convolve(padded, window, "valid") / np.convolve(there, window, "valid")
+    return np.convolve(padded, window, "valid") / np.convolve(inside, window, "valid")
 
 
 RECENT_S: Final = 5.0
+"""The speed is that of so many seconds of training."""
 FORWARD_SHARE: Final = 1 / 3
 """Reading a digit costs about a third of learning from it: the backward pass takes two forward ones
 (J. Kaplan and others, arXiv:2001.08361, section 2.1). Used until a validation was measured."""
 
 
 class Throughput:
-    """Measures groups of batches, and what comes between the last batch of an epoch and the next.
+    """How fast batches are trained, and how long the end of an epoch takes.
 
-    That is validation, saving, and a look at the test digits. Times are those of the events, so a
-    training can be followed from its file at any time later.
+    After the last batch of an epoch come validation, saving and a test. Times are those of the
+    events, so a training can be followed from its file at any later time.
     """
 
     def __init__(self) -> None:
@@ -149,19 +174,25 @@ class Throughput:
         self.begin()
 
     def begin(self) -> None:
-        """A process takes the training up: its first group of batches also pays for tracing."""
+        """A process starts or continues the training: its first group includes tracing time."""
         self._groups.clear()
         self._batches, self._seconds = 0, 0.0
         self._cold = True
         self.interrupt()
 
     def interrupt(self) -> None:
-        """A pause: what follows is not measured from the last batch."""
+        """Note a pause: what follows is not measured from the last batch."""
         self._last_batch: float | None = None
         self._pending = False
 
     def batches_done(self, time: float, batches: int, speed: float) -> None:
-        """A group of batches is done, at `speed` batches a second; `time`: Unix seconds."""
+        """Note that a group of batches is done.
+
+        Args:
+            time: Unix seconds.
+            batches: how many.
+            speed: batches per second.
+        """
         self._last_batch, self._pending = time, False
         if self._cold or not 0 < speed < math.inf:
             self._cold = False
@@ -178,7 +209,7 @@ class Throughput:
         self._seconds += seconds
 
     def epoch_over(self, time: float) -> None:
-        """Something that follows an epoch's last batch is done."""
+        """Note that something after an epoch's last batch is done; `time`: Unix seconds."""
         if self._last_batch is None:
             return
         if self._pending:
@@ -188,13 +219,19 @@ class Throughput:
 
     @property
     def batches_per_second(self) -> float | None:
-        """In the last seconds of training; None before a second group of batches is done."""
+        """The speed in the last seconds; None before the second group of batches is done."""
         return self._batches / self._seconds if self._groups else None
 
     def seconds_for(self, batches: int, epochs: int, validation: float) -> float | None:
-        """How long `batches` and the ends of `epochs` will take; None before a speed is known.
+        """How long the rest will take.
 
-        `validation`: the digits that are validated on, for each one that is trained on.
+        Args:
+            batches: still to be trained.
+            epochs: whose ends are still to come.
+            validation: digits that are validated on, per digit that is trained on.
+
+        Returns:
+            Seconds; None before a speed is known.
         """
         speed = self.batches_per_second
         if not speed:
@@ -214,56 +251,71 @@ HISTORY: Final = (
     "learning_rate",
     "seconds",
 )
-_TYPES: Final = {**dict.fromkeys((*HISTORY, "x"), float), "epoch": int}
-_CHECKS: Final[dict[type, TypeAdapter[Any]]] = {k: TypeAdapter(k) for k in get_args(Event)}
+_COLUMN_TYPES: Final = {**dict.fromkeys((*HISTORY, "x"), float), "epoch": int}
+_VALIDATORS: Final[dict[type, TypeAdapter[Any]]] = {k: TypeAdapter(k) for k in get_args(Event)}
 
 
 @dataclass(frozen=True)
 class CurveMark:
-    """Where the learning rate was changed by hand: `x` as in a Curve, and the new rate."""
+    """Where the learning rate was changed by hand.
+
+    Attributes:
+        x: as in a `LiveCurve`.
+        learning_rate: the new one.
+    """
 
     x: float
     learning_rate: float
 
 
 class LiveRun:
-    """What is known of one training so far. Shared by all who watch it, from any thread.
+    """What the events of a training tell so far. May be shared by threads.
 
-    Nothing that it gives is changed later. `version` grows whenever something new was read: since
-    one visitor's `update` takes the news for all, it is `version` that tells another one of them.
+    Nothing that it returns is changed later.
+
+    Attributes:
+        version: grows with each `update` that read something new. One visitor's `update` reads the
+            events for all, so the others compare versions to see whether anything has changed.
+        started: the last start; None before.
+        progress: the last group of batches.
+        downloading: how far the download of MNIST is; None if none is going on.
+        ended: how it ended; None before.
+        paused: whether it waits.
+        steps_done: batches done, in all epochs.
+        rate_changes: the changes of the learning rate by hand.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Follow the run in `folder`, which may be missing still; `update` reads."""
+        """Follow the run in `folder`, which need not exist yet; `update` reads."""
         self._lock = Lock()
         self.version = 0
         self._tail = FileTail(folder / "events.jsonl")
-        self._forget()
+        self._reset()
 
     @staticmethod
     def of_finished(run: Run) -> "LiveRun":
-        """All that a run's events tell, read once."""
+        """Read all events of a run once."""
         live = LiveRun(run.folder)
         live.update()
         return live
 
     def update(self) -> bool:
-        """Read what was appended to the run's events; whether there was anything."""
+        """Read what was appended to the run's events; return whether there was anything."""
         with self._lock:
             news = self._tail.read()
             if news.restarted:
-                self._forget()
+                self._reset()
             for line in news.lines:
                 event = _event(line)
                 if event is not None:
-                    self._hear(event)
+                    self._apply(event)
             changed = news.restarted or bool(news.lines)
             if changed:
                 self.version += 1
                 self._curves.clear()
             return changed
 
-    def _forget(self) -> None:
+    def _reset(self) -> None:
         self.started: Started | None = None
         self.progress: Progress | None = None
         self.downloading: Downloading | None = None
@@ -271,7 +323,7 @@ class LiveRun:
         self.paused = False
         self.steps_done = 0
         self._points = CurvePoints()
-        self._pace = Throughput()
+        self._throughput = Throughput()
         self._epochs: dict[int, EpochEnded] = {}
         self._evaluations: tuple[EpochEvaluated, ...] = ()
         self.rate_changes: tuple[RateChanged, ...] = ()
@@ -298,7 +350,7 @@ class LiveRun:
         return self.started.n_train / self.started.steps if self.started else 1.0
 
     @property
-    def steps_in_all(self) -> int:
+    def total_steps(self) -> int:
         """The batches of the whole training; 0 before it is known."""
         return self.started.steps * self.started.epochs if self.started else 0
 
@@ -310,38 +362,39 @@ class LiveRun:
     @property
     def fraction(self) -> float:
         """How much of the training is done, 0 to 1."""
-        return min(self.steps_done / self.steps_in_all, 1.0) if self.steps_in_all else 0.0
+        return min(self.steps_done / self.total_steps, 1.0) if self.total_steps else 0.0
 
     @property
     def learning_rate(self) -> float | None:
-        """That of the last batches."""
+        """The learning rate of the last batches; None before the first."""
         return self.progress.learning_rate if self.progress else None
 
     @property
     def images_per_second(self) -> float | None:
         """How fast it trained in the last seconds, validation not counted; None before known."""
         with self._lock:
-            batches = self._pace.batches_per_second
+            batches = self._throughput.batches_per_second
             return batches * self._batch_size if batches else None
 
     @property
     def seconds_left(self) -> float | None:
-        """Of the training, from its speed in the last seconds and the time between epochs so far.
+        """Seconds until the training ends, if early stopping does not end it before.
 
-        None before a speed is known; 0 when it has ended. Early stopping is not foreseen.
+        From its speed in the last seconds and the time between epochs so far. None before a speed
+        is known; 0 when it has ended.
         """
         with self._lock:
             if self.ended:
                 return 0.0
             if not self.started:
                 return None
-            left = self.steps_in_all - self.steps_done
+            left = self.total_steps - self.steps_done
             validation = self.started.n_validation / self.started.n_train
-            return self._pace.seconds_for(left, -(-left // self.steps), validation)
+            return self._throughput.seconds_for(left, -(-left // self.steps), validation)
 
     @property
     def epochs(self) -> pd.DataFrame:
-        """A row an epoch, as in `history.csv`, and `x`, where on a Curve it ended.
+        """One row per epoch, as in `history.csv`, and `x`, where on a `LiveCurve` it ended.
 
         `x` is less than `epoch` where the training was stopped in the middle of one. Figures that
         were not measured, or were not finite, are NaN. A copy: change it as you like.
@@ -353,11 +406,11 @@ class LiveRun:
                     for _, ended in sorted(self._epochs.items())
                 ]
                 # Without the types, a column of nothing but None would not hold numbers.
-                self._table = pd.DataFrame(rows, columns=[*HISTORY, "x"]).astype(_TYPES)
+                self._table = pd.DataFrame(rows, columns=[*HISTORY, "x"]).astype(_COLUMN_TYPES)
             return self._table.copy()
 
     def curve(self, max_points: int) -> LiveCurve:
-        """The training by groups of batches, at most `max_points` of them: see `Points.curve`."""
+        """The training by groups of batches, merged to at most `max_points`."""
         with self._lock:
             if max_points not in self._curves:
                 self._curves[max_points] = self._points.curve(self.steps, max_points)
@@ -365,7 +418,7 @@ class LiveRun:
 
     @property
     def last_evaluation(self) -> EpochEvaluated | None:
-        """What the network answered after the last epoch."""
+        """The test after the last epoch that was tested; None before the first."""
         return next(reversed(self._evaluations), None)
 
     @property
@@ -376,64 +429,71 @@ class LiveRun:
             for change in self.rate_changes
         )
 
-    def _hear(self, event: Event) -> None:
+    def _apply(self, event: Event) -> None:
         if isinstance(event, Started):
-            self._begin(event)
+            self._start(event)
         elif isinstance(event, Downloading):
             self.downloading = event
         elif isinstance(event, Ended):
             self.ended, self.paused, self.downloading = event, False, None
-        # Without Started, nobody knows how many steps an epoch has. What is told between the last
-        # epoch and the end may belong to the next one.
+        # Without Started, nobody knows how many steps an epoch has. Events between the last epoch
+        # and the end may belong to the next one.
         elif self.started and 1 <= event.epoch <= self.started.epochs + 1:
-            self._hear_training(event)
+            self._apply_training_event(event)
 
-    def _begin(self, event: Started) -> None:
+    def _start(self, event: Started) -> None:
         if min(event.epochs, event.steps, event.n_train) < 1 or event.first_step < 0:
             return
         if not event.first_step:
-            self._forget()
+            self._reset()
         self.started = event
         self.ended = self.downloading = None
         self.paused = False
         self.steps_done = event.first_step
-        self._pace.begin()
+        self._throughput.begin()
         self._points.drop_after(event.first_step)
         done = {
-            k: ended for k, ended in self._epochs.items() if self._end(ended) <= event.first_step
+            epoch: ended
+            for epoch, ended in self._epochs.items()
+            if self._end(ended) <= event.first_step
         }
         self._epochs, self._table = done, None
-        self._evaluations = tuple(k for k in self._evaluations if k.epoch in done)
+        self._evaluations = tuple(
+            evaluation for evaluation in self._evaluations if evaluation.epoch in done
+        )
         self.rate_changes = tuple(
-            k for k in self.rate_changes if self._position(k) <= event.first_step
+            change for change in self.rate_changes if self._position(change) <= event.first_step
         )
 
-    def _hear_training(
+    def _apply_training_event(
         self, event: Progress | EpochEnded | EpochEvaluated | Paused | Resumed | RateChanged
     ) -> None:
         if isinstance(event, Progress):
-            self._hear_progress(event)
+            self._apply_progress(event)
         elif isinstance(event, EpochEnded):
             self._epochs[event.epoch], self._table = event, None
-            self._pace.epoch_over(event.time)
+            self._throughput.epoch_over(event.time)
         elif isinstance(event, EpochEvaluated):
-            self._evaluations = (*(k for k in self._evaluations if k.epoch < event.epoch), event)
-            self._pace.epoch_over(event.time)
+            earlier = (past for past in self._evaluations if past.epoch < event.epoch)
+            self._evaluations = (*earlier, event)
+            self._throughput.epoch_over(event.time)
         elif isinstance(event, RateChanged):
             self.rate_changes = (*self.rate_changes, event)
         else:
             self.paused = isinstance(event, Paused)
             self.steps_done = self._position(event)
-            self._pace.interrupt()
+            self._throughput.interrupt()
 
-    def _hear_progress(self, event: Progress) -> None:
+    def _apply_progress(self, event: Progress) -> None:
         done = self._position(event)
         batches = done - self.steps_done
-        if batches < 1:  # told before
+        if batches < 1:  # an older event, or a repeated one
             return
         self.progress, self.steps_done = event, done
         self._points.add(done, batches, (event.loss, event.accuracy, event.learning_rate))
-        self._pace.batches_done(event.time, batches, event.images_per_second / self._batch_size)
+        self._throughput.batches_done(
+            event.time, batches, event.images_per_second / self._batch_size
+        )
 
     def _position(self, event: Progress | Paused | Resumed | RateChanged) -> int:
         return (event.epoch - 1) * self.steps + event.step
@@ -445,12 +505,12 @@ class LiveRun:
 
 @lru_cache(maxsize=64)
 def follow_run(folder: Path) -> LiveRun:
-    """The one Live of a run folder that all in this process share; `update` it before use."""
+    """The `LiveRun` of a folder that all visitors of this process share; `update` before use."""
     return LiveRun(folder)
 
 
 def followed_run(run: Run) -> LiveRun:
-    """The one Live of a run, read up to now."""
+    """The shared `LiveRun` of a run, read up to now."""
     live = follow_run(run.folder)
     live.update()
     return live
@@ -458,9 +518,9 @@ def followed_run(run: Run) -> LiveRun:
 
 def _event(line: str) -> Event | None:
     """The event of a line, or None if it is damaged or of an unknown kind."""
-    # A process that was killed may leave half a line, to which the next one appends a whole one.
+    # A process that was killed may leave half a line, and the next process appends to it.
     try:
         event = event_from_line(json.loads(line[max(line.rfind('{"event"'), 0) :]))
-        return _CHECKS[type(event)].validate_python(vars(event)) if event else None
+        return _VALIDATORS[type(event)].validate_python(vars(event)) if event else None
     except (ValueError, AttributeError, TypeError, RecursionError):
         return None

@@ -1,4 +1,8 @@
-"""What a visitor can do with a training: submit it, give it orders, stop it, continue it."""
+"""What a visitor can do with a training: submit it, pause it, stop it, continue it.
+
+Each of these checks first that the visitor may do it, and acts through the run folder: on its card
+and status while no process trains it, else by a command that the process reads.
+"""
 
 import itertools
 import shutil
@@ -42,31 +46,46 @@ JobStateName = Literal[
 
 @dataclass(frozen=True)
 class JobState:
-    """What becomes of a run. `place` in the queue: 1 is next; 0: it does not wait."""
+    """Where a run is on its way from the queue to its end.
+
+    Attributes:
+        name: the state.
+        place: in the queue, 1 is next; 0 if it is not queued.
+    """
 
     name: JobStateName
     place: int = 0
 
     @property
     def alive(self) -> bool:
-        """Whether it waits or is being trained, so that it may still change."""
+        """Whether it is queued or being trained, so that it may still change."""
         return self.name in {"queued", "starting", "running", "stopping", "interrupted"}
 
 
 def submit(recipe: Recipe, *, token: str, preset: str = "", title: str = "") -> Run:
     """Put a training into the queue, and start it if nothing is before it.
 
-    `token`: the visitor's secret; `preset`: where the recipe came from. A second click within
-    three seconds gives the run of the first. Raises RecipeError if the recipe passes a limit of
-    this server, JobError if the visitor's part of the queue is full, or the disk.
+    Args:
+        recipe: what to train. The same recipe twice within three seconds (a double click) gives
+            the run of the first call.
+        token: the visitor's secret.
+        preset: the preset or run that the recipe came from.
+        title: of the new run.
+
+    Returns:
+        The new run, which waits or has been started.
+
+    Raises:
+        RecipeError: the recipe passes a limit of this server.
+        JobError: the queue is full, or the visitor's part of it, or the disk.
     """
-    source = Provenance(
+    provenance = Provenance(
         dataset=recipe.dataset,
         excluded_sample_test=recipe.exclude_sample_test,
         n_train=0,  # counted when it begins
         n_validation=0,
     )
-    return _submit(_Job(recipe, source, preset, title), token, limits())
+    return _submit(_Job(recipe, provenance, preset, title), token, limits())
 
 
 def fine_tune(
@@ -74,8 +93,8 @@ def fine_tune(
 ) -> Run:
     """Let a run's network learn a visitor's own digits, as a new run: queued like any other.
 
-    The digits are written into its folder, so whoever asks for this must have been told. Anybody
-    may fine-tune any run that can be seen, as anybody may train by its recipe.
+    The digits are written into its folder, so the visitor must have been told that. Anybody may
+    fine-tune any run that can be seen, as anybody may train by its recipe.
 
     Args:
         parent: the run whose network it begins with.
@@ -92,7 +111,7 @@ def fine_tune(
         RecipeError: as `submit` does.
     """
     allowed = limits()
-    plan = fine_tuning.plan_fine_tuning(_now(parent), digits, settings, allowed)
+    plan = fine_tuning.plan_fine_tuning(_reread(parent), digits, settings, allowed)
     title = f"{shown_name(plan.parent)} + my digits"
     title = title if len(title) <= MAX_TITLE else f"{plan.parent.id[:40]} + my digits"
     job = _Job(plan.recipe, plan.provenance, plan.parent.id, title, plan.write, plan.bytes)
@@ -101,14 +120,14 @@ def fine_tune(
 
 @dataclass(frozen=True)
 class _Job:
-    """What is submitted; `fill` writes what else the run's folder needs, `extra` bytes of it."""
+    """A training to submit; `write_files` adds `extra_bytes` to the run's folder."""
 
     recipe: Recipe
-    source: Provenance
+    provenance: Provenance
     preset: str
     title: str
-    fill: Callable[[Path], None] = lambda folder: None
-    extra: int = 0
+    write_files: Callable[[Path], None] = lambda folder: None
+    extra_bytes: int = 0
 
 
 def _submit(job: _Job, token: str, allowed: Limits) -> Run:
@@ -116,9 +135,9 @@ def _submit(job: _Job, token: str, allowed: Limits) -> Run:
     with queue_lock():
         waiting = queue()
         mine = [run for run in waiting if is_mine(run, token)]
-        again = _just_submitted(job, owner_of(token))
-        if again:
-            return again
+        first = _just_submitted(job, owner_of(token))
+        if first:
+            return first
         if len(mine) >= allowed.queued:
             raise JobError(
                 f"{len(mine)} of your trainings are waiting already, and that is how many may. "
@@ -129,7 +148,7 @@ def _submit(job: _Job, token: str, allowed: Limits) -> Run:
                 f"{len(waiting)} trainings are waiting on this server, and that is how many may. "
                 "Try it again when one has begun."
             )
-        check_disk_space(_room_needed(job.recipe) + job.extra + _promised(), allowed)
+        check_disk_space(_room_needed(job.recipe) + job.extra_bytes + _bytes_to_come(), allowed)
         card = JobCard(
             owner=owner_of(token),
             title=job.title,
@@ -139,16 +158,16 @@ def _submit(job: _Job, token: str, allowed: Limits) -> Run:
         )
         run = _new_folder(job, card)
         start_next(allowed)
-    return _now(run)
+    return _reread(run)
 
 
 def resume_training(run: Run, *, token: str, epochs: int) -> Run:
     """Continue a run that has ended.
 
     Args:
-        run: what is to be trained for longer.
+        run: to be trained for longer.
         token: the visitor's secret.
-        epochs: in all, those that it has been trained for among them.
+        epochs: in all, including those that it has been trained for.
 
     Returns:
         The run, which waits or has been started.
@@ -164,7 +183,7 @@ def resume_training(run: Run, *, token: str, epochs: int) -> Run:
     recipe = run.info.recipe.changed(epochs=epochs)
     check_limits(recipe, allowed)
     with queue_lock():
-        run = _now(run)
+        run = _reread(run)
         if run.info.status in {"queued", "running"}:
             raise JobError("This run is waiting or being trained already.")
         if epochs <= run.info.epochs_done:
@@ -173,27 +192,27 @@ def resume_training(run: Run, *, token: str, epochs: int) -> Run:
                 "ask for more in all."
             )
         more = max(_room_needed(recipe) - folder_size(run.folder), 0)
-        check_disk_space(more + _promised(), allowed)
+        check_disk_space(more + _bytes_to_come(), allowed)
         card = read_card(run.folder)
-        fresh = {
+        changes = {
             "submitted": time.time(),
             "attempts": 0,
             "started_at": 0.0,
             "stop_asked": 0.0,
-            # The limit is on what is asked for now: its clock goes on from where it was.
+            # The limit holds for this continuation: the clock goes on from where it was.
             "max_seconds": 60 * allowed.minutes and run.info.seconds + 60 * allowed.minutes,
         }
-        update_run(run, card.model_copy(update=fresh), status="queued", recipe=recipe, error="")
-        _give(run, "go-on")
+        update_run(run, card.model_copy(update=changes), status="queued", recipe=recipe, error="")
+        _send(run, "go-on")
         start_next(allowed)
-    return _now(run)
+    return _reread(run)
 
 
 def stop(run: Run, *, token: str) -> None:
-    """End a training and keep what was learned; take a run that waits out of the queue.
+    """End a training and keep what was learned; take a queued run out of the queue.
 
     Args:
-        run: what waits or is being trained.
+        run: queued or being trained.
         token: the visitor's secret.
 
     Raises:
@@ -202,12 +221,12 @@ def stop(run: Run, *, token: str) -> None:
     """
     run = _managed(run, token, limits())
     with queue_lock():
-        run = _now(run)
+        run = _reread(run)
         card = read_card(run.folder)
         if run.info.status == "queued" and not is_starting(run, card):
             update_run(run, card, status="stopped", ended_by="by hand")
         elif run.info.status in {"queued", "running"}:
-            _give(run, "stop")
+            _send(run, "stop")
             save_card(run, card.model_copy(update={"stop_asked": time.time()}))
 
 
@@ -215,63 +234,63 @@ def pause(run: Run, *, token: str) -> None:
     """Let a training wait after the batch at hand.
 
     Args:
-        run: what waits or is being trained.
+        run: queued or being trained.
         token: the visitor's secret.
 
     Raises:
         JobError: it is another visitor's, or over.
         RunError: the run is gone.
     """
-    _order(run, "pause", token)
+    _command(run, "pause", token)
 
 
 def unpause(run: Run, *, token: str) -> None:
-    """Let a training that waits go on.
+    """Let a paused training go on.
 
     Args:
-        run: what waits or is being trained.
+        run: queued or being trained.
         token: the visitor's secret.
 
     Raises:
         JobError: it is another visitor's, or over.
         RunError: the run is gone.
     """
-    _order(run, "resume", token)
+    _command(run, "resume", token)
 
 
 def run_one_step(run: Run, *, token: str) -> None:
     """Let a training do one batch, then wait.
 
     Args:
-        run: what waits or is being trained.
+        run: queued or being trained.
         token: the visitor's secret.
 
     Raises:
         JobError: it is another visitor's, or over.
         RunError: the run is gone.
     """
-    _order(run, "step", token)
+    _command(run, "step", token)
 
 
 def run_one_epoch(run: Run, *, token: str) -> None:
     """Let a training go on to the end of the epoch, then wait.
 
     Args:
-        run: what waits or is being trained.
+        run: queued or being trained.
         token: the visitor's secret.
 
     Raises:
         JobError: it is another visitor's, or over.
         RunError: the run is gone.
     """
-    _order(run, "epoch", token)
+    _command(run, "epoch", token)
 
 
 def set_learning_rate(run: Run, rate: float, *, token: str) -> None:
     """Change the optimizer's learning rate while it trains.
 
     Args:
-        run: what waits or is being trained.
+        run: queued or being trained.
         rate: the new learning rate.
         token: the visitor's secret.
 
@@ -280,17 +299,17 @@ def set_learning_rate(run: Run, rate: float, *, token: str) -> None:
         JobError: the training is another visitor's, or over.
         RunError: the run is gone.
     """
-    recipe = _now(run).info.recipe
+    recipe = _reread(run).info.recipe
     fields = recipe.optimizer.model_dump()
     recipe.changed(optimizer={**fields, "learning_rate": rate})
-    _order(run, "rate", token, rate)
+    _command(run, "rate", token, rate)
 
 
 def _just_submitted(job: _Job, owner: str) -> Run | None:
     since = time.time() - DOUBLE_CLICK_S
     for run in [*queue(), *running()]:
         card, info = read_card(run.folder), run.info
-        same = (info.recipe, info.provenance.fine_tuned) == (job.recipe, job.source.fine_tuned)
+        same = (info.recipe, info.provenance.fine_tuned) == (job.recipe, job.provenance.fine_tuned)
         if card.owner == owner and card.submitted > since and same:
             return run
     return None
@@ -304,14 +323,14 @@ def _room_needed(recipe: Recipe) -> int:
     return weights * (2 + moments + recipe.keep_best) + epochs + 1_000_000
 
 
-def _promised() -> int:
-    """Bytes that runs which wait or are being trained have yet to write."""
-    going_on = [*queue(), *running()]
-    return sum(max(_room_needed(one.info.recipe) - folder_size(one.folder), 0) for one in going_on)
+def _bytes_to_come() -> int:
+    """Bytes that queued and running trainings have yet to write."""
+    runs = [*queue(), *running()]
+    return sum(max(_room_needed(run.info.recipe) - folder_size(run.folder), 0) for run in runs)
 
 
 def job_state(run: Run) -> JobState:
-    """What becomes of the run now. Whether it is paused, its events tell (`core.jobs.live_run`)."""
+    """The state of a run. Whether it is paused, only its events tell (`LiveRun.paused`)."""
     status, card = run.info.status, read_card(run.folder)
     if status == "queued":
         if is_starting(run, card):
@@ -326,30 +345,30 @@ def job_state(run: Run) -> JobState:
     return JobState("stopping" if card.stop_asked else "running")
 
 
-def _order(run: Run, order: Command, token: str, rate: float | None = None) -> None:
+def _command(run: Run, command: Command, token: str, rate: float | None = None) -> None:
     run = _managed(run, token, limits())
     if run.info.status not in {"queued", "running"}:
         raise JobError("This training is over: it takes no more orders.")
-    _give(run, order, rate)
+    _send(run, command, rate)
 
 
-def _give(run: Run, order: Command, rate: float | None = None) -> None:
+def _send(run: Run, command: Command, rate: float | None = None) -> None:
     try:
-        send_command(run.folder, order, rate)
+        send_command(run.folder, command, rate)
     except OSError as error:
         raise JobError(f"The training cannot be told ({error.strerror}).") from error
 
 
-def _now(run: Run) -> Run:
+def _reread(run: Run) -> Run:
     """The run as it is now: a caller's may be minutes old, and another process may train it.
 
-    What is decided under the queue's lock has to be decided by what was read under it.
+    Decisions under the queue's lock must rest on what was read under it.
     """
     return registry.read_run(run.folder)
 
 
 def _managed(run: Run, token: str, allowed: Limits) -> Run:
-    run = _now(run)
+    run = _reread(run)
     if not may_manage(run, token, allowed):
         raise JobError("Only the browser that started this training may change or stop it.")
     return run
@@ -365,16 +384,16 @@ def _new_folder(job: _Job, card: JobCard) -> Run:
         id=folder.name,
         status="queued",
         recipe=job.recipe,
-        provenance=job.source,
+        provenance=job.provenance,
         created=utc_now(),
         preset=job.preset,
     )
     run = Run(folder, info)
     try:
-        job.fill(folder)
+        job.write_files(folder)
         update_run(run, card)
     except BaseException as error:
-        shutil.rmtree(folder, ignore_errors=True)  # nothing of a visitor's stays behind
+        shutil.rmtree(folder, ignore_errors=True)  # no files of a visitor stay behind
         if isinstance(error, OSError):
             raise JobError(
                 f"The run cannot be written ({error.strerror}). Make room on the disk, and try it "

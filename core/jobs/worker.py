@@ -1,6 +1,6 @@
 """The process that trains one queued run: `python -m core.jobs.worker FOLDER`.
 
-It hears orders and tells events through the run folder alone, so it outlives the server that
+It reads commands and writes events through the run folder alone, so it outlives the server that
 started it; at its end it starts the next run of the queue itself.
 """
 
@@ -21,12 +21,12 @@ NICENESS = 10
 
 
 def main(folder: Path) -> None:
-    """Train the run of this folder, then look after the queue."""
+    """Train the run of this folder, then start what is next in the queue."""
     _give_way()
     try:
         _train_queued(folder)
     except DigitscopeError as error:
-        # The run's folder says so too; this is for who runs the server.
+        # The run's folder says so too; the log is for whoever runs the server.
         logging.getLogger(__name__).error("%s: %s", folder.name, error)  # noqa: TRY400
     finally:
         tick()
@@ -35,8 +35,8 @@ def main(folder: Path) -> None:
 def _give_way() -> None:
     """Let the server and the browser on this machine go first.
 
-    A training uses all cores, and what is left to pages then is a matter of luck. What they need is
-    little, so it costs the training little.
+    A training uses all cores, and pages would get a share by luck only. They need little, so a
+    lower priority costs the training little.
     """
     if sys.platform == "win32":
         psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
@@ -45,7 +45,7 @@ def _give_way() -> None:
 
 
 def _train_queued(folder: Path) -> None:
-    """Train a run that waits. Raises RunError if another process has it already."""
+    """Train a queued run. Raises RunError if another process trains it already."""
     card = read_card(folder)
     run = registry.read_run(folder)
     try:

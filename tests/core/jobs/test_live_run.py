@@ -111,7 +111,7 @@ def test_position_fraction_and_learning_rate(tmp_path: Path) -> None:
     assert (live.epoch, live.step, live.steps_done) == (1, 10, 10)
     append(tmp_path, lines(epoch_ended(1), progress(2, 5, learning_rate=0.0005)))
     live.update()
-    assert (live.epoch, live.step, live.steps_done, live.steps_in_all) == (2, 5, 15, 30)
+    assert (live.epoch, live.step, live.steps_done, live.total_steps) == (2, 5, 15, 30)
     assert live.fraction == 0.5
     assert live.learning_rate == 0.0005
 

@@ -1,7 +1,7 @@
-"""A network opened up: what each of its layers gives for a digit, and what the rest makes of it.
+"""The activations of each layer for a digit, and the logits that later layers make of them.
 
-Everything that looks inside a run goes through here, so that twenty visitors share one network and
-what it gave for a digit, instead of each computing it anew.
+Everything that looks inside a run goes through this module, so that all visitors share one network
+and its activations for a digit instead of computing them again.
 """
 
 from collections.abc import Mapping
@@ -24,109 +24,126 @@ from core.utils.validation import read_only
 
 Values = NDArray[np.float32]
 MAX_CACHE_BYTES: Final = 64 * 1024**2
-"""So much is kept of what layers gave; a digit in the largest shipped network takes 1.4 MB."""
+"""Bytes of activations that are cached; a digit takes 1.4 MB in the largest shipped network."""
 
 
 class LayerModel:
-    """The layers of a network, ready to be asked; safe to call from several threads at once."""
+    """A network whose layers can be read one by one; safe to call from several threads at once.
+
+    Attributes:
+        model: the network.
+    """
 
     def __init__(self, model: keras.Model, scaling: Scaling) -> None:
         self.model: keras.Model = model
         self._scaling: Scaling = scaling
-        self._all = keras.Model(self.model.inputs, [layer.output for layer in self.model.layers])
+        self._outputs_model = keras.Model(
+            self.model.inputs, [layer.output for layer in self.model.layers]
+        )
 
     @property
-    def names(self) -> list[str]:
-        """The layers' names from the first to the last, as `Architecture.rows` gives them."""
+    def layer_names(self) -> list[str]:
+        """The layers' names from first to last, as `Architecture.rows` gives them."""
         return [layer.name for layer in self.model.layers]
 
-    def inputs(self, images: NDArray[np.uint8]) -> Values:
-        """What the first layer gets: uint8 (n, 28, 28) to float32 (n, 28, 28, 1)."""
+    def network_input(self, images: NDArray[np.uint8]) -> Values:
+        """The scaled input of the first layer: uint8 (n, 28, 28) to float32 (n, 28, 28, 1)."""
         return np.asarray(scale(images, self._scaling), np.float32)
 
-    def outputs(self, images: NDArray[np.uint8]) -> dict[str, Values]:
-        """What each layer gives for each digit, by its name: uint8 (n, 28, 28) to float32 (n, ...).
+    def layer_outputs(self, images: NDArray[np.uint8]) -> dict[str, Values]:
+        """The activations of each layer.
 
-        Dropout and batch normalization work as in a trained network that answers. The last layer's
-        values are the ten after its activation.
+        Dropout and batch normalization work in inference mode. The values of the last layer are the
+        ten after its activation.
+
+        Args:
+            images: the digits, uint8 (n, 28, 28).
+
+        Returns:
+            By the layer's name, float32 (n, ...).
         """
-        found = self._all(tf.constant(self.inputs(images)), training=False)
-        return {name: value.numpy() for name, value in zip(self.names, found, strict=True)}
+        outputs = self._outputs_model(tf.constant(self.network_input(images)), training=False)
+        return {name: value.numpy() for name, value in zip(self.layer_names, outputs, strict=True)}
 
-    def rest(self, values: tf.Tensor, after: str | None) -> tf.Tensor:
-        """The logits (n, 10) that the layers after a layer make of what it gave; differentiable.
+    def logits_after(self, values: tf.Tensor, layer: str | None) -> tf.Tensor:
+        """The logits that the layers after a given layer make of its activations; differentiable.
 
-        `values`: (n, ...) as that layer gives them; with `after` None, the network's scaled input
-        (n, 28, 28, 1). Their softmax is what `Predictor.probabilities` answers. Raises ValueError
-        if there is no such layer, or none after it.
+        Their softmax is what `Predictor.probabilities` gives.
+
+        Args:
+            values: the activations of `layer`, (n, ...); without a layer, the network's scaled
+                input, (n, 28, 28, 1).
+            layer: the layer that gave `values`; None: the input.
+
+        Returns:
+            The logits, (n, 10).
+
+        Raises:
+            ValueError: there is no such layer, or none after it.
         """
-        start = 0 if after is None else self.names.index(after) + 1
+        start = 0 if layer is None else self.layer_names.index(layer) + 1
         *between, last = self.model.layers[start:]
-        for layer in between:
-            values = layer(values, training=False)
+        for between_layer in between:
+            values = between_layer(values, training=False)
         return tf.matmul(values, last.kernel) + last.bias
 
 
-def _size(outputs: Mapping[str, Values]) -> int:
+def _bytes(outputs: Mapping[str, Values]) -> int:
     return sum(value.nbytes for value in outputs.values())
 
 
-# Weak: a network and its probe are forgotten together.
-_probes: WeakKeyDictionary[Predictor, LayerModel] = WeakKeyDictionary()
-_seen: LRUCache[tuple[Network, bytes], Mapping[str, Values]] = LRUCache(
-    MAX_CACHE_BYTES, getsizeof=_size
+# Weak: a predictor and its layer model are freed together.
+_layer_models: WeakKeyDictionary[Predictor, LayerModel] = WeakKeyDictionary()
+_activations: LRUCache[tuple[Network, bytes], Mapping[str, Values]] = LRUCache(
+    MAX_CACHE_BYTES, getsizeof=_bytes
 )
-_seeing = Lock()
+_lock = Lock()
 
 
 def load_layer_model(network: Network) -> LayerModel:
-    """Open a network up; who asks again gets the same probe.
+    """Open the layers of a network, once per server: later calls get the same layer model.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
-
-    Returns:
-        Its layers, ready to be asked.
+        network: a run's network, finished or as it was after an epoch.
 
     Raises:
         RunError: it cannot be opened, or the weights of that epoch are not kept.
     """
     predictor = load_predictor(network)
-    with _seeing:
-        opened = _probes.get(predictor)
-        if opened is None:
-            opened = _probes[predictor] = LayerModel(predictor.model, predictor.scaling)
-        return opened
+    with _lock:
+        layer_model = _layer_models.get(predictor)
+        if layer_model is None:
+            layer_model = _layer_models[predictor] = LayerModel(predictor.model, predictor.scaling)
+        return layer_model
 
 
 def layer_activations(network: Network, image: NDArray[np.uint8]) -> Mapping[str, Values]:
-    """What each layer of a network gives for one digit, by the layer's name.
+    """The activations of each layer of a network for one digit.
 
-    Computed once for all visitors; the least lately asked for are forgotten when they take more
-    than `MOST_BYTES`.
+    They are computed once for all visitors; the least recently used are dropped above
+    `MAX_CACHE_BYTES`.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
+        network: a run's network, finished or as it was after an epoch.
         image: the digit, uint8 (28, 28).
 
     Returns:
-        Each layer's values without the batch axis, float32, read-only.
+        By the layer's name, the activations without the batch axis, float32, read-only.
 
     Raises:
         RunError: the network cannot be opened.
     """
     key = (network, image.tobytes())
-    with _seeing:
-        values = _seen.get(key)
+    with _lock:
+        values = _activations.get(key)
     if values is not None:
         return values
-    outputs = load_layer_model(network).outputs(image[None])
-    values = MappingProxyType({name: _fixed(value[0]) for name, value in outputs.items()})
-    with _seeing, suppress(ValueError):  # larger than all that may be kept
-        _seen[key] = values
+    outputs = load_layer_model(network).layer_outputs(image[None])
+    values = MappingProxyType({name: _read_only_copy(value[0]) for name, value in outputs.items()})
+    with _lock, suppress(ValueError):  # larger than the whole cache
+        _activations[key] = values
     return values
 
 
-def _fixed(values: Values) -> Values:
-    own = values.copy()  # not a view, which would keep the whole batch
-    return read_only(own)
+def _read_only_copy(values: Values) -> Values:
+    return read_only(values.copy())  # a view would keep the whole batch

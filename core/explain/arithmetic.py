@@ -265,7 +265,10 @@ def activations_with_inputs(network: Network, image: NDArray[np.uint8]) -> Layer
     from core.explain.activations import layer_activations, load_layer_model
 
     opened = load_layer_model(network)
-    values = {INPUT_LAYER: opened.inputs(image[None])[0], **layer_activations(network, image)}
+    values = {
+        INPUT_LAYER: opened.network_input(image[None])[0],
+        **layer_activations(network, image),
+    }
     return LayerActivations(
         network.run.info.recipe.architecture,
         values,

@@ -1,7 +1,7 @@
-"""Why this answer: which pixels of a digit speak for a class, by three methods.
+"""Which pixels of a digit speak for a class, by three methods, and whether the maps can be trusted.
 
-All three are asked for one number, the score: the logit (what goes into the last activation) of a
-class, or the difference of two classes' logits, "why 4 and not 9".
+All methods explain one number, the score: the logit (the input of the last activation) of a class,
+or the difference of two classes' logits, "why 4 and not 9".
 
 - `grad_cam`: Selvaraju et al., "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
   Localization", 2017.
@@ -9,13 +9,12 @@ class, or the difference of two classes' logits, "why 4 and not 9".
   2017.
 - `occlusion`: Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2014.
 
-Whether an explanation depends on what the network has learned: its weights are made random.
-
-The model parameter randomization test of Adebayo et al., "Sanity Checks for Saliency Maps", 2018:
-layers are put back to random weights from the last to the first ("cascading"), or one alone
-("independent"), and the map is made anew. One that stays as it was cannot explain what the network
-has learned. As in the paper, maps are compared by Spearman's rank correlation; here with their
-signs, since by magnitude alone all maps of a digit are alike: nothing outside the ink matters.
+The sanity check is the model parameter randomization test of Adebayo et al., "Sanity Checks for
+Saliency Maps", 2018: layers get random weights, from the last to the first ("cascading") or one
+alone ("independent"), and the map is computed again. A map that stays the same cannot explain what
+the network has learned. As in the paper, maps are compared by Spearman's rank correlation. Here the
+values keep their signs: by magnitude alone all maps of a digit are alike, because nothing outside
+the ink matters.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,9 +40,9 @@ Method = Literal["grad-cam", "integrated-gradients", "occlusion"]
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
 IMAGE_SIDE: Final = 28
 INTEGRATION_STEPS: Final = 192
-"""Points on the way from the blank digit: 20 to 300 are enough, says the paper."""
+"""Points on the path from the blank digit: the paper recommends 20 to 300."""
 OCCLUSION_SIZES: Final = range(2, 12)
-"""Sides of the square of paper, in pixels."""
+"""Allowed sides of the square of paper, in pixels."""
 OCCLUSION_SIZE: Final = 5
 _AT_ONCE: Final = 64
 _NO_CONVOLUTION: Final = (
@@ -54,7 +53,15 @@ _NO_CONVOLUTION: Final = (
 
 @dataclass(frozen=True)
 class Question:
-    """Why `digit`, and if `other` is given, why not `other`. Raises ValueError for no such pair."""
+    """What an attribution explains: the score of a digit, or of one digit against another.
+
+    Attributes:
+        digit: why this digit ...
+        other: ... and not this one; None: no comparison.
+
+    Raises:
+        ValueError: the digits are equal or not 0 to 9.
+    """
 
     digit: int
     other: int | None = None
@@ -66,13 +73,18 @@ class Question:
 
     def score(self, logits: Any) -> Any:
         """The number that is explained: logits (n, 10), of NumPy or TensorFlow, to (n,)."""
-        mine = logits[:, self.digit]
-        return mine if self.other is None else mine - logits[:, self.other]
+        logit = logits[:, self.digit]
+        return logit if self.other is None else logit - logits[:, self.other]
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a visitor may change: Grad-CAM's convolution (None: the last), occlusion's square."""
+    """What a visitor may change of the methods.
+
+    Attributes:
+        layer: the convolution that Grad-CAM uses; None: the last.
+        square: the side of the square that occlusion uses, one of `OCCLUSION_SIZES`.
+    """
 
     layer: str | None = None
     square: int = OCCLUSION_SIZE
@@ -80,7 +92,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class Completeness:
-    """What integrated gradients promise: their `total` is the score at the digit less at blank."""
+    """The completeness axiom of integrated gradients: they add up to a difference of scores.
+
+    Attributes:
+        total: the sum of the attributions.
+        at_digit: the score of the digit.
+        at_blank: the score of a blank digit.
+    """
 
     total: float
     at_digit: float
@@ -93,11 +111,11 @@ class Completeness:
 
     @property
     def gap(self) -> float:
-        """How far the total is from it, as a part of it; infinite if it is 0."""
-        away = abs(self.total - self.difference)
+        """The distance of the total from the difference, relative to it; infinite if that is 0."""
+        distance = abs(self.total - self.difference)
         if not self.difference:
-            return float("inf") if away else 0.0
-        return away / abs(self.difference)
+            return float("inf") if distance else 0.0
+        return distance / abs(self.difference)
 
 
 def explain(
@@ -107,31 +125,31 @@ def explain(
     method: Method,
     settings: Settings | None = None,
 ) -> Values:
-    """The map of a method for a digit, computed once for all visitors.
+    """The attribution map of a digit, computed once for all visitors.
 
-    The last 512 maps are kept (1.6 MB).
+    The last 512 maps are cached (1.6 MB).
 
     Args:
-        network: a run's, finished or as it was after an epoch.
+        network: a run's network, finished or as it was after an epoch.
         image: the digit, uint8 (28, 28).
         question: what is explained.
         method: how it is explained.
-        settings: what a visitor may change of the method; None: as it is by default.
+        settings: what a visitor may change of the method; None: the defaults.
 
     Returns:
         The map, float32 (28, 28), read-only.
 
     Raises:
         PictureError: the digit is blank.
-        RunError: the network cannot be opened, its numbers are not finite, or it has no convolution
-            that Grad-CAM could use.
+        RunError: the network cannot be opened, its numbers are not finite, or it has no
+            convolution that Grad-CAM could use.
     """
-    asked = _that_matter(method, settings or Settings())
-    return _explained(network, image.tobytes(), question, method, asked)
+    relevant = _relevant_settings(method, settings or Settings())
+    return _cached_map(network, image.tobytes(), question, method, relevant)
 
 
-def _that_matter(method: Method, settings: Settings) -> Settings:
-    """The settings less those that a method does not know, so that it is not asked twice."""
+def _relevant_settings(method: Method, settings: Settings) -> Settings:
+    """The settings that a method uses, so that the others do not split the cache."""
     if method == "grad-cam":
         return Settings(layer=settings.layer)
     return Settings(square=settings.square) if method == "occlusion" else Settings()
@@ -140,69 +158,97 @@ def _that_matter(method: Method, settings: Settings) -> Settings:
 def check_completeness(
     network: Network, image: NDArray[np.uint8], question: Question
 ) -> Completeness:
-    """How well the integrated gradients of a digit keep their promise.
+    """How well the integrated gradients of a digit fulfill the completeness axiom.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
+        network: a run's network, finished or as it was after an epoch.
         image: the digit, uint8 (28, 28).
         question: what is explained.
-
-    Returns:
-        What they add up to, and what they should.
 
     Raises:
         PictureError: the digit is blank.
         RunError: the network cannot be opened, or its numbers are not finite.
     """
     total = explain(network, image, question, "integrated-gradients").sum(dtype=np.float64)
-    opened = load_layer_model(network)
-    both = opened.inputs(np.stack([image, np.zeros_like(image)]))
-    digit, blank = question.score(opened.rest(tf.constant(both), None).numpy()).tolist()
+    layer_model = load_layer_model(network)
+    both = layer_model.network_input(np.stack([image, np.zeros_like(image)]))
+    digit, blank = question.score(
+        layer_model.logits_after(tf.constant(both), None).numpy()
+    ).tolist()
     return Completeness(float(total), digit, blank)
 
 
-def class_scores(
-    opened: LayerModel,
+def attribution_map(
+    layer_model: LayerModel,
     rows: Sequence[Row],
     image: NDArray[np.uint8],
     question: Question,
     method: Method,
     settings: Settings,
 ) -> Values:
-    """The same as `explained` of any network, computed anew; `rows` are its layers."""
+    """The map that `explain` gives, computed anew for any network.
+
+    Args:
+        layer_model: the network.
+        rows: its layers.
+        image: the digit, uint8 (28, 28).
+        question: what is explained.
+        method: how it is explained.
+        settings: of the method.
+
+    Returns:
+        The map, float32 (28, 28).
+
+    Raises:
+        PictureError: the digit is blank.
+        RunError: the numbers are not finite, or Grad-CAM finds no convolution.
+    """
     if not image.any():
         raise PictureError(
             "This digit is blank, so there is nothing that could speak for an answer. "
             "Draw or choose another digit."
         )
     if method == "grad-cam":
-        found = grad_cam(opened, rows, image, question, settings.layer)
+        pixel_map = grad_cam(layer_model, rows, image, question, settings.layer)
     elif method == "occlusion":
-        found = occlusion(opened, image, question, settings.square)
+        pixel_map = occlusion(layer_model, image, question, settings.square)
     else:
-        found = integrated_gradients(opened, image, question)
-    if not np.isfinite(found).all():
+        pixel_map = integrated_gradients(layer_model, image, question)
+    if not np.isfinite(pixel_map).all():
         raise RunError(
             "This network answers with numbers that are not finite: its training diverged. "
             "Choose another run or another epoch."
         )
-    return found
+    return pixel_map
 
 
 def grad_cam(
-    opened: LayerModel,
+    layer_model: LayerModel,
     rows: Sequence[Row],
     image: NDArray[np.uint8],
     question: Question,
     layer: str | None = None,
 ) -> Values:
-    """Grad-CAM of a convolution (None: the last): float32 (28, 28), 0 or more.
+    """Grad-CAM of a convolution.
 
-    Each feature map is weighted by the mean gradient of the score with respect to it; of the sum,
-    only what speaks for the score is kept (the paper's ReLU), for a difference of classes what
-    speaks for the first rather than the second. The maps are those behind the convolution's batch
-    normalization and activation, and each of their values is laid where its receptive field has its
-    center, with values between by straight lines. Raises RunError without such a convolution.
+    Each feature map is weighted by the mean gradient of the score with respect to it. Of the sum,
+    only what speaks for the score is kept (the paper's ReLU); for a difference of classes that is
+    what speaks for the first rather than the second. The maps are those after the convolution's
+    batch normalization and activation. Each of their values is placed where its receptive field has
+    its center, and values between are interpolated linearly.
+
+    Args:
+        layer_model: the network.
+        rows: its layers.
+        image: the digit, uint8 (28, 28).
+        question: what is explained.
+        layer: the convolution; None: the last.
+
+    Returns:
+        The map, float32 (28, 28), 0 or more.
+
+    Raises:
+        RunError: the network has no such convolution.
     """
     names = [row.name for row in rows if isinstance(row.layer, Conv)]
     if not names:
@@ -210,50 +256,79 @@ def grad_cam(
     chosen = layer or names[-1]
     if chosen not in names:
         raise RunError(f"This network has no convolution {chosen!r}. It has: {', '.join(names)}.")
-    behind = attribution_maps(rows, chosen)
-    maps = opened.outputs(image[None])[behind]
-    weights = _gradient(opened, maps, behind, question)[0].mean(axis=(0, 1))
-    return map_over_digit(np.maximum(maps[0] @ weights, 0), rows, behind)
+    maps_layer = grad_cam_layer(rows, chosen)
+    maps = layer_model.layer_outputs(image[None])[maps_layer]
+    weights = _gradient(layer_model, maps, maps_layer, question)[0].mean(axis=(0, 1))
+    return map_over_digit(np.maximum(maps[0] @ weights, 0), rows, maps_layer)
 
 
-def attribution_maps(rows: Sequence[Row], convolution: str) -> str:
-    """The last of the normalizations and activations that belong to a convolution, by its name."""
+def grad_cam_layer(rows: Sequence[Row], convolution: str) -> str:
+    """The name of the last batch normalization or activation that belongs to a convolution."""
     names = [row.name for row in rows]
-    found = names.index(convolution)
-    while isinstance(rows[found + 1].layer, BatchNorm | Activation):
-        found += 1
-    return names[found]
+    index = names.index(convolution)
+    while isinstance(rows[index + 1].layer, BatchNorm | Activation):
+        index += 1
+    return names[index]
 
 
 def integrated_gradients(
-    opened: LayerModel, image: NDArray[np.uint8], question: Question, steps: int = INTEGRATION_STEPS
+    layer_model: LayerModel,
+    image: NDArray[np.uint8],
+    question: Question,
+    steps: int = INTEGRATION_STEPS,
 ) -> Values:
-    """Integrated gradients from a blank digit to the digit: float32 (28, 28), signed.
+    """Integrated gradients from a blank digit to the digit.
 
-    The way is straight in what the network gets, the scaled digit. The integral is taken by the
-    midpoint rule, at points that stand closer near the blank digit (a share t² of the way, not t):
-    there the gradients change most, and the sum comes out some twice as exact. Where the scaling
-    is `l2-axis-1`, a pixel's number depends on its whole column, so a value belongs to the scaled
-    pixel, not to the ink alone.
+    The path is straight in the network's input, the scaled digit. The integral is taken by the
+    midpoint rule, at points that are denser near the blank digit (a fraction t² of the path, not
+    t): the gradients change most there, and the sum comes out about twice as exact. Where the
+    scaling is `l2-axis-1`, the input of a pixel depends on its whole column, so a value belongs to
+    the scaled pixel, not to the ink alone.
+
+    Args:
+        layer_model: the network.
+        image: the digit, uint8 (28, 28).
+        question: what is explained.
+        steps: the number of points.
+
+    Returns:
+        The map, float32 (28, 28), signed.
     """
-    start, end = opened.inputs(np.stack([np.zeros_like(image), image])).astype(np.float64)
+    start, end = layer_model.network_input(np.stack([np.zeros_like(image), image])).astype(
+        np.float64
+    )
     times = (np.arange(steps) + 0.5) / steps
     total = np.zeros(start.shape)
     for at in range(0, steps, _AT_ONCE):
         t = times[at : at + _AT_ONCE, None, None, None]
         points = (start + t**2 * (end - start)).astype(np.float32)
-        total += (2 * t * _gradient(opened, points, None, question)).sum(axis=0)
+        total += (2 * t * _gradient(layer_model, points, None, question)).sum(axis=0)
     return np.asarray((end - start)[..., 0] * total[..., 0] / steps, np.float32)
 
 
 def occlusion(
-    opened: LayerModel, image: NDArray[np.uint8], question: Question, square: int = OCCLUSION_SIZE
+    layer_model: LayerModel,
+    image: NDArray[np.uint8],
+    question: Question,
+    square: int = OCCLUSION_SIZE,
 ) -> Values:
-    """What the score loses where a square of blank paper lies: float32 (28, 28), signed.
+    """What the score loses where a square of blank paper covers the digit.
 
-    The square slides over all places, those half beyond the edge too, before the digit is scaled;
-    each pixel gets the mean loss of the places that cover it. A place without ink loses nothing and
-    is not asked for. Raises ValueError unless the square's side is one of `SQUARES`.
+    The square slides over all positions, also those partly beyond the edge, before the digit is
+    scaled. Each pixel gets the mean loss of the positions that cover it. A position without ink
+    loses nothing and is not computed.
+
+    Args:
+        layer_model: the network.
+        image: the digit, uint8 (28, 28).
+        question: what is explained.
+        square: the side of the square, one of `OCCLUSION_SIZES`.
+
+    Returns:
+        The map, float32 (28, 28), signed.
+
+    Raises:
+        ValueError: the square has another side.
     """
     if square not in OCCLUSION_SIZES:
         raise ValueError(
@@ -261,17 +336,19 @@ def occlusion(
             f"not {square}"
         )
     corners = range(1 - square, IMAGE_SIDE)
-    places = [(_cut(row, square), _cut(column, square)) for row in corners for column in corners]
-    inked = [place for place in places if image[place].any()]
-    # Of these, many hide the same ink: each picture is asked once.
-    hidden, which = np.unique(
-        np.stack([_without(image, place) for place in inked]), axis=0, return_inverse=True
+    positions = [(_cut(row, square), _cut(column, square)) for row in corners for column in corners]
+    inked_positions = [position for position in positions if image[position].any()]
+    # Many of these hide the same ink: each different picture is computed once.
+    pictures, picture_of = np.unique(
+        np.stack([_without(image, position) for position in inked_positions]),
+        axis=0,
+        return_inverse=True,
     )
-    scores = _scores(opened, np.concatenate([image[None], hidden]), question)
-    losses = scores[0] - scores[1:][which.ravel()]
+    scores = _scores(layer_model, np.concatenate([image[None], pictures]), question)
+    losses = scores[0] - scores[1:][picture_of.ravel()]
     total = np.zeros((IMAGE_SIDE, IMAGE_SIDE))
-    for place, loss in zip(inked, losses, strict=True):
-        total[place] += loss
+    for position, loss in zip(inked_positions, losses, strict=True):
+        total[position] += loss
     return np.asarray(total / square**2, np.float32)
 
 
@@ -279,33 +356,37 @@ def _cut(start: int, size: int) -> slice:
     return slice(max(start, 0), min(start + size, IMAGE_SIDE))
 
 
-def _without(image: NDArray[np.uint8], place: tuple[slice, slice]) -> NDArray[np.uint8]:
-    found = image.copy()
-    found[place] = 0
-    return found
+def _without(image: NDArray[np.uint8], position: tuple[slice, slice]) -> NDArray[np.uint8]:
+    covered = image.copy()
+    covered[position] = 0
+    return covered
 
 
 def _scores(
-    opened: LayerModel, images: NDArray[np.uint8], question: Question
+    layer_model: LayerModel, images: NDArray[np.uint8], question: Question
 ) -> NDArray[np.float64]:
     chunks = [
-        opened.rest(tf.constant(opened.inputs(images[at : at + 2 * _AT_ONCE])), None).numpy()
+        layer_model.logits_after(
+            tf.constant(layer_model.network_input(images[at : at + 2 * _AT_ONCE])), None
+        ).numpy()
         for at in range(0, len(images), 2 * _AT_ONCE)
     ]
     return np.asarray(question.score(np.concatenate(chunks)), np.float64)
 
 
-def _gradient(opened: LayerModel, values: Values, after: str | None, question: Question) -> Values:
+def _gradient(
+    layer_model: LayerModel, values: Values, layer: str | None, question: Question
+) -> Values:
     """The score's gradient with respect to each value, in the values' shape."""
-    known = tf.constant(values)
+    inputs = tf.constant(values)
     with tf.GradientTape() as tape:
-        tape.watch(known)
-        score = tf.reduce_sum(question.score(opened.rest(known, after)))
-    return np.asarray(tape.gradient(score, known).numpy(), np.float32)
+        tape.watch(inputs)
+        score = tf.reduce_sum(question.score(layer_model.logits_after(inputs, layer)))
+    return np.asarray(tape.gradient(score, inputs).numpy(), np.float32)
 
 
 @lru_cache(maxsize=512)
-def _explained(
+def _cached_map(
     network: Network,
     pixels: bytes,
     question: Question,
@@ -314,22 +395,26 @@ def _explained(
 ) -> Values:
     rows = list(network.run.info.recipe.architecture.rows())
     image = np.frombuffer(pixels, np.uint8).reshape(IMAGE_SIDE, IMAGE_SIDE)
-    found = class_scores(load_layer_model(network), rows, image, question, method, settings)
-    return read_only(found)
+    pixel_map = attribution_map(load_layer_model(network), rows, image, question, method, settings)
+    return read_only(pixel_map)
 
 
 Randomization = Literal["cascading", "independent"]
 SANITY_SEED: Final = 2018
 WEAK_CORRELATION: Final = 0.7
-"""A map that is as alike as that has hardly changed."""
+"""From this correlation on, a map has hardly changed."""
 MODERATE_CORRELATION: Final = 0.4
+"""From this correlation on, a map has changed only in part."""
 
 
 @dataclass(frozen=True)
 class MapSimilarity:
-    """How alike a method's maps are, one number for each layer reached, -1 to 1.
+    """How similar a method's maps stay while layers are made random.
 
-    None where a map is the same everywhere, so that there are no ranks. `layers`: from the last.
+    Attributes:
+        method: how the maps were computed.
+        layers: the layers made random, from the last.
+        correlations: for each of them -1 to 1; None where a map is constant and has no ranks.
     """
 
     method: Method
@@ -338,70 +423,83 @@ class MapSimilarity:
 
 
 def layers_from_last(rows: Sequence[Row]) -> list[str]:
-    """The convolutions and dense layers of a network, the last first: the test's stages."""
+    """The names of the convolutions and dense layers, the last first: the stages of the test."""
     return [row.name for row in rows if isinstance(row.layer, Conv | Dense)][::-1]
 
 
 def randomized_layers(
-    rows: Sequence[Row], count: int, how: Randomization = "cascading"
+    rows: Sequence[Row], count: int, mode: Randomization = "cascading"
 ) -> list[str]:
-    """The layers whose weights are made random at a stage, 0 (none) to the number of stages.
+    """The layers whose weights are random at a stage.
 
-    Batch normalizations belong to the convolution or dense layer before them. `independent`: only
-    the last of the stages counts. Raises ValueError for any other stage.
+    A batch normalization belongs to the convolution or dense layer before it.
+
+    Args:
+        rows: the layers of the network.
+        count: the stage, from 0 (no layer) to the number of stages.
+        mode: "cascading": all layers up to the stage; "independent": the stage's layer alone.
+
+    Returns:
+        Their names, from the first.
+
+    Raises:
+        ValueError: there is no such stage.
     """
     stages = layers_from_last(rows)
     if not 0 <= count <= len(stages):
         raise ValueError(f"there are {len(stages)} layers to make random, not {count}")
-    chosen = set(stages[:count] if how == "cascading" else stages[:count][-1:])
-    found, owner = [], ""
+    chosen = set(stages[:count] if mode == "cascading" else stages[:count][-1:])
+    names, owner = [], ""
     for row in rows:
         owner = row.name if isinstance(row.layer, Conv | Dense) else owner
         if owner in chosen and (row.name == owner or isinstance(row.layer, BatchNorm)):
-            found.append(row.name)
-    return found
+            names.append(row.name)
+    return names
 
 
 def random_weights(
     weights: Sequence[NDArray[Any]], layer: object, seed: Sequence[int]
 ) -> list[NDArray[np.float32]]:
-    """A layer's weights as before training: Glorot-uniform kernels, biases 0, normalization none.
+    """A layer's weights as before training, as Keras begins.
 
-    Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks",
-    2010: what Keras begins with. `weights`: the layer's, in Keras's order.
+    Kernels are Glorot-uniform (Glorot and Bengio, "Understanding the difficulty of training deep
+    feedforward neural networks", 2010), biases 0; batch normalization changes nothing.
+
+    Args:
+        weights: the layer's arrays, in Keras's order.
+        layer: its description.
+        seed: the same seed gives the same weights.
     """
     if isinstance(layer, BatchNorm):
         fills = (1, 0, 0, 1)  # gamma, beta, moving mean, moving variance
         return [
-            np.full(one.shape, fill, np.float32) for one, fill in zip(weights, fills, strict=True)
+            np.full(array.shape, fill, np.float32)
+            for array, fill in zip(weights, fills, strict=True)
         ]
     kernel, *biases = weights
-    field = int(np.prod(kernel.shape[:-2]))
-    end = np.sqrt(6 / (field * (kernel.shape[-2] + kernel.shape[-1])))
-    drawn = np.random.default_rng(seed).uniform(-end, end, kernel.shape).astype(np.float32)
-    return [drawn, *(np.zeros(one.shape, np.float32) for one in biases)]
+    receptive_field = int(np.prod(kernel.shape[:-2]))
+    limit = np.sqrt(6 / (receptive_field * (kernel.shape[-2] + kernel.shape[-1])))
+    drawn = np.random.default_rng(seed).uniform(-limit, limit, kernel.shape).astype(np.float32)
+    return [drawn, *(np.zeros(bias.shape, np.float32) for bias in biases)]
 
 
-def randomized_models(
-    network: Network, count: int, how: Randomization = "cascading", seed: int = SANITY_SEED
+def randomized_model(
+    network: Network, count: int, mode: Randomization = "cascading", seed: int = SANITY_SEED
 ) -> LayerModel:
-    """A copy of a network with layers made random; the last four copies are kept.
+    """A copy of a network with random layers; the last four copies are cached.
 
-    The network that visitors share is never touched.
+    The network that visitors share stays as it is.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
+        network: a run's network, finished or as it was after an epoch.
         count: how many layers are random, counted from the last; 0: a true copy.
-        how: all of them, or the last of them alone.
-        seed: the same one gives the same weights.
-
-    Returns:
-        The copy, ready to be asked.
+        mode: all of these layers, or the last of them alone.
+        seed: the same seed gives the same weights.
 
     Raises:
         RunError: the network cannot be opened.
     """
-    return _randomized(network, count, how, seed)
+    return _cached_randomized_model(network, count, mode, seed)
 
 
 def randomized_map(
@@ -412,40 +510,41 @@ def randomized_map(
     settings: Settings | None = None,
     *,
     count: int,
-    how: Randomization = "cascading",
+    mode: Randomization = "cascading",
 ) -> Values:
-    """A method's map of the network with layers made random; the last 512 maps are kept.
+    """A method's map of the network with random layers; the last 512 maps are cached.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
+        network: a run's network, finished or as it was after an epoch.
         image: the digit, uint8 (28, 28).
         question: what is explained.
         method: how it is explained.
-        settings: what a visitor may change of the method; None: as it is by default.
+        settings: what a visitor may change of the method; None: the defaults.
         count: how many layers are random, counted from the last.
-        how: all of them, or the last of them alone.
+        mode: all of these layers, or the last of them alone.
 
     Returns:
         The map, float32 (28, 28), read-only.
 
     Raises:
         PictureError: the digit is blank.
-        RunError: the network cannot be opened, its numbers are not finite, or it has no convolution
-            that Grad-CAM could use.
+        RunError: the network cannot be opened, its numbers are not finite, or it has no
+            convolution that Grad-CAM could use.
     """
-    asked = settings or Settings()
-    return _map_of_random(network, image.tobytes(), question, method, asked, count, how)
+    return _cached_randomized_map(
+        network, image.tobytes(), question, method, settings or Settings(), count, mode
+    )
 
 
-def map_similarity(one: Values, other: Values) -> float | None:
-    """Spearman's rank correlation of two maps, -1 to 1; None if one is the same everywhere."""
-    if np.ptp(one) == 0 or np.ptp(other) == 0:
+def map_similarity(first: Values, second: Values) -> float | None:
+    """Spearman's rank correlation of two maps, -1 to 1; None if a map is constant."""
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
-    return float(spearmanr(one.ravel(), other.ravel()).statistic)
+    return float(spearmanr(first.ravel(), second.ravel()).statistic)
 
 
 def describe_correlation(correlation: float | None) -> str:
-    """What a correlation says of a map, as a sentence."""
+    """What the correlation of a map with its randomized map says about it, as a sentence."""
     if correlation is None:
         return "One of the two maps is empty, so there is nothing to compare."
     if correlation >= WEAK_CORRELATION:
@@ -470,68 +569,71 @@ def similarity_over_layers(
     settings: Settings | None,
     report: Callable[[int, int], None],
 ) -> tuple[MapSimilarity, ...]:
-    """For each method, how alike its map stays while layer after layer is made random.
+    """How similar each method's map stays while layer after layer is made random.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
+        network: a run's network, finished or as it was after an epoch.
         image: the digit, uint8 (28, 28).
         question: what is explained.
-        settings: what a visitor may change of the methods; None: as it is by default.
-        report: is told maps done and in all, and stops it when it raises.
+        settings: what a visitor may change of the methods; None: the defaults.
+        report: called with the number of maps done and of all; it stops the work when it raises.
 
     Returns:
-        The likeness for each method that this network allows.
+        One result for each method that this network allows.
 
     Raises:
         PictureError: the digit is blank.
         RunError: the network cannot be opened, or its numbers are not finite.
     """
     stages = layers_from_last(list(network.run.info.recipe.architecture.rows()))
-    real = {}
+    trained_maps = {}
     for method in METHODS:
         try:
-            real[method] = explain(network, image, question, method, settings)
+            trained_maps[method] = explain(network, image, question, method, settings)
         except RunError:
             if method != "grad-cam":
                 raise
-    found: dict[Method, list[float | None]] = {method: [] for method in real}
-    total = len(real) * len(stages)
+    correlations: dict[Method, list[float | None]] = {method: [] for method in trained_maps}
+    total = len(trained_maps) * len(stages)
     for count in range(1, len(stages) + 1):
-        for place, (method, first) in enumerate(real.items()):
-            report((count - 1) * len(real) + place, total)
-            other = randomized_map(network, image, question, method, settings, count=count)
-            found[method].append(map_similarity(first, other))
+        for position, (method, trained_map) in enumerate(trained_maps.items()):
+            report((count - 1) * len(trained_maps) + position, total)
+            random_map = randomized_map(network, image, question, method, settings, count=count)
+            correlations[method].append(map_similarity(trained_map, random_map))
     return tuple(
-        MapSimilarity(method, tuple(stages), tuple(each)) for method, each in found.items()
+        MapSimilarity(method, tuple(stages), tuple(values))
+        for method, values in correlations.items()
     )
 
 
 @lru_cache(maxsize=4)
-def _randomized(network: Network, count: int, how: Randomization, seed: int) -> LayerModel:
+def _cached_randomized_model(
+    network: Network, count: int, mode: Randomization, seed: int
+) -> LayerModel:
     recipe = network.run.info.recipe
     rows = list(recipe.architecture.rows())
     copy = build_model(recipe.architecture)
     copy.set_weights(load_layer_model(network).model.get_weights())
-    names = randomized_layers(rows, count, how)
-    for place, row in enumerate(rows):
+    names = randomized_layers(rows, count, mode)
+    for position, row in enumerate(rows):
         if row.name in names:
             layer = copy.get_layer(row.name)
-            layer.set_weights(random_weights(layer.get_weights(), row.layer, (seed, place)))
+            layer.set_weights(random_weights(layer.get_weights(), row.layer, (seed, position)))
     return LayerModel(copy, recipe.scaling)
 
 
 @lru_cache(maxsize=512)
-def _map_of_random(
+def _cached_randomized_map(
     network: Network,
     pixels: bytes,
     question: Question,
     method: Method,
     settings: Settings,
     count: int,
-    how: Randomization,
+    mode: Randomization,
 ) -> Values:
     rows = list(network.run.info.recipe.architecture.rows())
     image = np.frombuffer(pixels, np.uint8).reshape(28, 28)
-    copy = randomized_models(network, count, how)
-    found = class_scores(copy, rows, image, question, method, settings)
-    return read_only(found)
+    copy = randomized_model(network, count, mode)
+    pixel_map = attribution_map(copy, rows, image, question, method, settings)
+    return read_only(pixel_map)

@@ -1,24 +1,20 @@
-"""A digit turned, shifted, stretched, thickened ..., by exactly so much: to see what it bears.
+"""Counterfactuals: the smallest change of a digit after which a network answers another digit.
 
-The changes are made on the 28×28 pixels that the network sees, and nothing is prepared anew after
-them: finding the ink again and centring it (`core.preprocessing.mnist_format`) would undo every
-shift and most of a stretch, so it would be another question. All is done on one picture enlarged
-four times, with empty room around it, and averaged back: edges stay smooth, and only what is
-outside the 28×28 at the end is cut off.
+A digit is turned, shifted, stretched or thickened by exact amounts. The edits work on the 28×28
+pixels that the network sees, and the result is not preprocessed again: finding the ink and
+centering it (`core.preprocessing.mnist_format`) would undo every shift and most of a stretch. The
+digit is enlarged four times, with empty room around it, edited, and averaged back: edges stay
+smooth, and only what lies outside the 28×28 at the end is cut off.
 
 The order is fixed: first the pen (`thicker`), then the shape (`wider`, `taller`, `slant`), then the
-turn, then the place. `core.evaluation.robustness` asks how many digits bear a change; this is about
-one digit, with finer steps. What makes an answer change is searched for by
-`core.explain.counterfactuals`.
+turn, then the shift. `core.evaluation.robustness` measures how many digits survive a corruption;
+this module is about one digit, with finer steps.
 
-Where an answer flips: the probabilities along a kind of change, and the smallest that does it.
-
-The search looks at some twenty to sixty values on each side of the unchanged digit, in even steps
-outwards (`core.explain.counterfactuals.EditParameter.coarse`), and takes the first with another
-answer; the interval between it and the one before is halved until it is one step of the kind
-(`core.explain.counterfactuals.EditParameter.step`). So a flip that is found is real, and the answer
-one step nearer is still the old one; but an answer that changes and changes back between two values
-that were looked at is missed.
+The search evaluates about twenty to sixty values on each side of the unchanged digit, in even steps
+outwards (`EditParameter.search_stride`), and takes the first with another answer. It halves the
+interval between that value and the one before until it is one step (`EditParameter.step`) wide. So
+a counterfactual that is found is real, and one step less keeps the old answer; but an answer that
+changes and changes back between two evaluated values is missed.
 """
 
 from collections.abc import Sequence
@@ -40,20 +36,22 @@ DIGIT_SIDE: Final = 28
 _FINE: Final = 4
 """Each pixel is divided into 4 × 4."""
 _ROOM: Final = 14
-"""Empty pixels on each side of the digit while it is changed."""
+"""Empty pixels on each side of the digit while it is edited."""
 _PENS_KEPT: Final = 128
-"""Enlarged pictures with thicker or thinner strokes; 50 kB each."""
+"""Cached enlarged pictures with thicker or thinner strokes; 50 kB each."""
 
 
 @dataclass(frozen=True)
 class Edit:
-    """How far a digit is changed; not at all, by default. `KINDS` says in which ranges.
+    """How far a digit is changed; by default not at all. `EDITS` gives the ranges.
 
     Attributes:
         turn: degrees about the middle of the picture, clockwise.
-        right, down: shifts in pixels; negative is left and up.
-        thicker: by how many pixels strokes grow wider; negative is thinner.
-        wider, taller: factors of width and height about the middle, above 0.
+        right: shift in pixels; negative is left.
+        down: shift in pixels; negative is up.
+        thicker: pixels by which strokes grow wider; negative is thinner.
+        wider: factor of the width about the middle, above 0.
+        taller: factor of the height about the middle, above 0.
         slant: degrees by which upright lines lean to the right.
     """
 
@@ -65,8 +63,13 @@ class Edit:
     taller: float = 1.0
     slant: float = 0.0
 
-    def but(self, name: EditName, value: float) -> "Edit":
-        """The same with another value of one kind."""
+    def with_value(self, name: EditName, value: float) -> "Edit":
+        """A copy with another value of one parameter.
+
+        Example:
+            >>> Edit(turn=5).with_value("right", 2)
+            Edit(turn=5, right=2, down=0.0, thicker=0.0, wider=1.0, taller=1.0, slant=0.0)
+        """
         return replace(self, **{name: value})
 
 
@@ -75,22 +78,23 @@ NO_EDIT: Final = Edit()
 
 @dataclass(frozen=True)
 class EditParameter(Parameter[EditName]):
-    """One way to change a digit.
+    """A parameter of an `Edit`.
 
     Its values are whole numbers of steps away from `nothing`, where the digit stays as it is.
 
     Attributes:
-        coarse: so many steps lie between two values when its whole range is searched.
-        less, more: what lower and higher values do to a digit, for sentences; `{}` is how far.
+        search_stride: the number of steps between two values when the whole range is searched.
+        decrease_text: what lower values do to a digit; `{}` stands for the amount.
+        increase_text: what higher values do to a digit; `{}` stands for the amount.
     """
 
-    coarse: int
-    less: str
-    more: str
+    search_stride: int
+    decrease_text: str
+    increase_text: str
 
     @property
     def nothing(self) -> float:
-        """The value that changes nothing."""
+        """The value that leaves the digit as it is."""
         return float(getattr(NO_EDIT, self.name))
 
     @property
@@ -99,23 +103,29 @@ class EditParameter(Parameter[EditName]):
         return self.nothing == 1
 
     def value(self, steps: int) -> float:
-        """The value so many steps above nothing, below it if negative."""
+        """The value a number of steps above `nothing`; below it if negative."""
         return round(self.nothing + steps * self.step, 6)
 
     def steps(self, value: float) -> int:
-        """How many steps above nothing the value nearest to this one lies."""
+        """The steps from `nothing` to a value, rounded; negative below it."""
         return round((value - self.nothing) / self.step)
 
     def amount(self, value: float) -> float:
-        """How far a value changes a digit, 0 or more; of a factor its logarithm."""
+        """How far a value changes a digit, 0 or more; for a factor, the logarithm."""
         return abs(float(np.log(value))) if self.is_factor else abs(value - self.nothing)
 
-    def in_words(self, value: float) -> str:
-        """What a value does to a digit, such as "turned 12.0° clockwise"."""
+    def describe(self, value: float) -> str:
+        """What a value does to a digit, as words.
+
+        Example:
+            >>> EDIT_BY_NAME["turn"].describe(-12)
+            'turned 12.0° anticlockwise'
+        """
         if value == self.nothing:
             return "unchanged"
-        far = value if self.is_factor else abs(value)
-        return (self.more if value > self.nothing else self.less).format(self.format_value(far))
+        amount = value if self.is_factor else abs(value)
+        text = self.increase_text if value > self.nothing else self.decrease_text
+        return text.format(self.format_value(amount))
 
 
 EDITS: Final = (
@@ -127,9 +137,9 @@ EDITS: Final = (
         0.5,
         "%.1f°",
         "About the middle of the picture; + is clockwise.",
-        coarse=6,
-        less="turned {} anticlockwise",
-        more="turned {} clockwise",
+        search_stride=6,
+        decrease_text="turned {} anticlockwise",
+        increase_text="turned {} clockwise",
     ),
     EditParameter(
         "right",
@@ -139,9 +149,9 @@ EDITS: Final = (
         0.1,
         "%.1f px",
         "In pixels of the 28; − is left. Ink beyond the edge is cut off.",
-        coarse=5,
-        less="shifted {} to the left",
-        more="shifted {} to the right",
+        search_stride=5,
+        decrease_text="shifted {} to the left",
+        increase_text="shifted {} to the right",
     ),
     EditParameter(
         "down",
@@ -151,9 +161,9 @@ EDITS: Final = (
         0.1,
         "%.1f px",
         "In pixels of the 28; − is up. Ink beyond the edge is cut off.",
-        coarse=5,
-        less="shifted {} up",
-        more="shifted {} down",
+        search_stride=5,
+        decrease_text="shifted {} up",
+        increase_text="shifted {} down",
     ),
     EditParameter(
         "thicker",
@@ -163,9 +173,9 @@ EDITS: Final = (
         0.05,
         "%.2f px",
         "How much wider the strokes become, in pixels of the 28; − is thinner.",
-        coarse=5,
-        less="strokes {} thinner",
-        more="strokes {} thicker",
+        search_stride=5,
+        decrease_text="strokes {} thinner",
+        increase_text="strokes {} thicker",
     ),
     EditParameter(
         "wider",
@@ -175,9 +185,9 @@ EDITS: Final = (
         0.01,
         "× %.2f",
         "Below 1: narrower.",
-        coarse=4,
-        less="width {}",
-        more="width {}",
+        search_stride=4,
+        decrease_text="width {}",
+        increase_text="width {}",
     ),
     EditParameter(
         "taller",
@@ -187,9 +197,9 @@ EDITS: Final = (
         0.01,
         "× %.2f",
         "Below 1: flatter.",
-        coarse=4,
-        less="height {}",
-        more="height {}",
+        search_stride=4,
+        decrease_text="height {}",
+        increase_text="height {}",
     ),
     EditParameter(
         "slant",
@@ -199,70 +209,100 @@ EDITS: Final = (
         0.5,
         "%.1f°",
         "How far upright lines lean to the right; − is to the left.",
-        coarse=4,
-        less="slanted {} to the left",
-        more="slanted {} to the right",
+        search_stride=4,
+        decrease_text="slanted {} to the left",
+        increase_text="slanted {} to the right",
     ),
 )
-EDIT_BY_NAME: Final = {kind.name: kind for kind in EDITS}
+EDIT_BY_NAME: Final = {parameter.name: parameter for parameter in EDITS}
 
 
-def describe_edit(change: Edit) -> str:
-    """All that a change does, for reading; "unchanged" if it does nothing."""
-    made = [kind for kind in EDITS if getattr(change, kind.name) != kind.nothing]
-    named = [kind.in_words(getattr(change, kind.name)) for kind in made]
-    return ", ".join(named) or "unchanged"
+def describe_edit(edit: Edit) -> str:
+    """All that an edit does, as words; "unchanged" if it does nothing.
 
-
-def apply_edit(pixels: Digits, change: Edit) -> Digits:
-    """A digit, uint8 (28, 28), after a change: uint8 (28, 28), a copy if nothing is changed.
-
-    Raises ValueError for any other shape or dtype, or a factor that is not above 0.
+    Example:
+        >>> describe_edit(Edit(turn=10, right=-2))
+        'turned 10.0° clockwise, shifted 2.0 px to the left'
     """
-    return drawn_digit(pixels, [change])[0][0]
+    values = [(parameter, getattr(edit, parameter.name)) for parameter in EDITS]
+    texts = [parameter.describe(value) for parameter, value in values if value != parameter.nothing]
+    return ", ".join(texts) or "unchanged"
 
 
-def drawn_digit(pixels: Digits, changes: Sequence[Edit]) -> tuple[Digits, NDArray[np.float64]]:
-    """A digit after each change, uint8 (n, 28, 28), and how much of its ink is left, (n,), 0 to 1.
+def apply_edit(pixels: Digits, edit: Edit) -> Digits:
+    """Edit a digit.
 
-    Ink is lost where thinning takes it away or it lies outside the picture; a digit that grows
-    loses none. A blank picture has lost nothing. Raises ValueError as `changed` does.
+    Args:
+        pixels: the digit, uint8 (28, 28).
+        edit: how far it is changed.
+
+    Returns:
+        The edited digit, uint8 (28, 28); a copy if nothing is changed.
+
+    Raises:
+        ValueError: another shape or dtype, or a factor that is not above 0.
+
+    Example:
+        >>> pixels = np.zeros((28, 28), np.uint8)
+        >>> pixels[14, 14] = 255
+        >>> [int(k) for k in apply_edit(pixels, Edit(right=3)).nonzero()[1]]
+        [17]
+    """
+    return apply_edits(pixels, [edit])[0][0]
+
+
+def apply_edits(pixels: Digits, edits: Sequence[Edit]) -> tuple[Digits, NDArray[np.float64]]:
+    """Edit a digit in several ways.
+
+    Ink is lost where thinning removes it or where it leaves the picture; a digit that grows loses
+    none, and a blank picture has lost nothing.
+
+    Args:
+        pixels: the digit, uint8 (28, 28).
+        edits: n edits of it.
+
+    Returns:
+        The edited digits, uint8 (n, 28, 28), and the share of ink that is left in each, (n,),
+        0 to 1.
+
+    Raises:
+        ValueError: as `apply_edit`.
     """
     check_digit(pixels)
-    if any(min(change.wider, change.taller) <= 0 for change in changes):
+    if any(min(edit.wider, edit.taller) <= 0 for edit in edits):
         raise ValueError("width and height are multiplied by factors above 0")
-    images = np.empty((len(changes), DIGIT_SIDE, DIGIT_SIDE), np.uint8)
-    left = np.ones(len(changes))
+    images = np.empty((len(edits), DIGIT_SIDE, DIGIT_SIDE), np.uint8)
+    remaining_ink = np.ones(len(edits))
     ink = pixels.tobytes()
-    for place, change in enumerate(changes):
-        if change == NO_EDIT:
-            images[place] = pixels
+    for index, edit in enumerate(edits):
+        if edit == NO_EDIT:
+            images[index] = pixels
         else:
-            images[place], left[place] = _one(ink, change)
-    return images, left
+            images[index], remaining_ink[index] = _edited(ink, edit)
+    return images, remaining_ink
 
 
-def _one(ink: bytes, change: Edit) -> tuple[Digits, float]:
-    before, written = _enlarged(ink), _pen(ink, change.thicker)
-    moved = cv2.warpAffine(written, _map(change), written.shape[::-1], flags=cv2.INTER_LINEAR)
+def _edited(ink: bytes, edit: Edit) -> tuple[Digits, float]:
+    enlarged, drawn = _enlarged(ink), _with_pen(ink, edit.thicker)
+    moved = cv2.warpAffine(drawn, _edit_matrix(edit), drawn.shape[::-1], flags=cv2.INTER_LINEAR)
     inner = slice(_ROOM * _FINE, (_ROOM + DIGIT_SIDE) * _FINE)
-    seen = moved[inner, inner]
+    visible = moved[inner, inner]
     # Ink that was thinned away, times ink that is outside now; 1 is added so that none is divided.
-    thinned = min(1.0, (1 + float(written.sum())) / (1 + float(before.sum())))
-    inside = (1 + float(seen.sum())) / (1 + float(moved.sum()))
-    small = cv2.resize(seen, (DIGIT_SIDE, DIGIT_SIDE), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, np.uint8), thinned * inside
+    share_drawn = min(1.0, (1 + float(drawn.sum())) / (1 + float(enlarged.sum())))
+    share_visible = (1 + float(visible.sum())) / (1 + float(moved.sum()))
+    edited = cv2.resize(visible, (DIGIT_SIDE, DIGIT_SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(edited, np.uint8), share_drawn * share_visible
 
 
-def _map(change: Edit) -> NDArray[np.float64]:
-    """Where a place of the enlarged picture goes, (2, 3): turn · slant · stretch, then shift."""
-    turn, slant = np.radians([change.turn, change.slant])
+def _edit_matrix(edit: Edit) -> NDArray[np.float64]:
+    """The affine matrix of the enlarged picture, (2, 3): turn · slant · stretch, then shift."""
+    turn, slant = np.radians([edit.turn, edit.slant])
     # y counts downwards: clockwise on the screen is the usual turn, and up is negative.
     turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     leaning = np.array([[1.0, -np.tan(slant)], [0.0, 1.0]])
-    shape = turned @ leaning @ np.diag([change.wider, change.taller])
+    shape = turned @ leaning @ np.diag([edit.wider, edit.taller])
     middle = np.full(2, ((DIGIT_SIDE + 2 * _ROOM) * _FINE - 1) / 2)
-    place = middle - shape @ middle + np.array([change.right, change.down]) * _FINE
+    place = middle - shape @ middle + np.array([edit.right, edit.down]) * _FINE
     return np.column_stack([shape, place])
 
 
@@ -271,8 +311,8 @@ def _enlarged(ink: bytes) -> Digits:
     return np.pad(digit, _ROOM).repeat(_FINE, axis=0).repeat(_FINE, axis=1)
 
 
-def _pen(ink: bytes, wider: float) -> Digits:
-    """The enlarged picture with wider strokes: between two whole radii both are mixed."""
+def _with_pen(ink: bytes, wider: float) -> Digits:
+    """The enlarged picture with wider strokes; between two whole radii, both are mixed."""
     radius = wider / 2 * _FINE
     low = floor(radius)
     share = radius - low
@@ -286,7 +326,7 @@ def _pen(ink: bytes, wider: float) -> Digits:
 def _grown(ink: bytes, radius: int) -> Digits:
     """The enlarged picture with every edge moved outwards, or inwards if the radius is negative.
 
-    Only the digit with some of its room can change, and that is all that is looked at.
+    Only the digit with some of its room can change, so only that part is computed.
     """
     large = _enlarged(ink)
     if radius:
@@ -297,50 +337,58 @@ def _grown(ink: bytes, radius: int) -> Digits:
 
 
 MIN_INK: Final = 0.25
-"""With less of its ink left than this, a picture is no digit any more, and is not searched."""
+"""With less of its ink left, a picture is no digit any more, and the search stops there."""
 _AT_ONCE: Final = 64
-"""Digits asked for at a time: a size for which networks are traced (`core.inference.predictor`)."""
-_LIVE: Final = 62
-"""So many values are looked at at most where each move of a slider asks anew: in one batch."""
+"""Digits per batch: a size for which networks are traced (`core.inference.predictor`)."""
+_MAX_CURVE_VALUES: Final = 62
+"""The most values on a curve that each move of a slider computes again: one batch."""
 
 
 @dataclass(frozen=True, eq=False)
-class ProbabilityCourse:
-    """What a network answers along a kind of change.
+class ProbabilityCurve:
+    """What a network answers along the range of one edit parameter.
 
-    `values` (n,), rising; `probabilities` float32 (n, 10); `ink` (n,), the part of its ink that the
-    picture still has, 0 to 1.
+    Attributes:
+        parameter: what is changed.
+        values: rising, float64 (n,).
+        probabilities: at each value, float32 (n, 10).
+        ink: the share of ink that the picture still has, float64 (n,), 0 to 1.
     """
 
-    kind: EditParameter
+    parameter: EditParameter
     values: NDArray[np.float64]
     probabilities: NDArray[np.float32]
     ink: NDArray[np.float64]
 
     @property
     def answers(self) -> NDArray[np.intp]:
-        """The answer at each value, (n,)."""
+        """The most probable digit at each value, (n,)."""
         return np.asarray(self.probabilities.argmax(axis=1), np.intp)
 
     @property
-    def drawn(self) -> NDArray[np.bool_]:
-        """Whether there is still a digit at each value, (n,)."""
+    def has_digit(self) -> NDArray[np.bool_]:
+        """Whether there is still a digit at each value, bool (n,)."""
         return np.asarray(self.ink >= MIN_INK)
 
-    def at(self, value: float) -> NDArray[np.float32]:
-        """The ten probabilities at the value that is nearest to this one."""
+    def probabilities_at(self, value: float) -> NDArray[np.float32]:
+        """The ten probabilities at the value on the curve that is nearest to `value`."""
         return np.asarray(self.probabilities[np.abs(self.values - value).argmin()], np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class Counterfactual:
-    """A change of one kind alone that changes the answer: its value, and what it looks like.
+    """A change of one parameter that changes the answer.
 
-    `answer`: the new one, with its `probability`; `pixels`: the changed digit, uint8 (28, 28), and
-    `ink`: how much of its ink is left in them, 0 to 1.
+    Attributes:
+        edit_name: the parameter.
+        value: its value.
+        answer: the new answer.
+        probability: of the new answer, 0 to 1.
+        pixels: the edited digit, uint8 (28, 28).
+        ink: the share of ink left in it, 0 to 1.
     """
 
-    kind: EditName
+    edit_name: EditName
     value: float
     answer: int
     probability: float
@@ -349,148 +397,189 @@ class Counterfactual:
 
     @property
     def amount(self) -> float:
-        """How far it is from nothing: to be compared within its kind."""
-        return EDIT_BY_NAME[self.kind].amount(self.value)
+        """How far the digit is changed; comparable within one parameter."""
+        return EDIT_BY_NAME[self.edit_name].amount(self.value)
 
 
 @dataclass(frozen=True)
 class Counterfactuals:
-    """The smallest change of one kind below nothing and above it, where there is one."""
+    """The smallest changes of one parameter that change the answer.
 
-    kind: EditName
+    Attributes:
+        edit_name: the parameter.
+        below: the smallest change below `nothing`, if any.
+        above: the smallest change above it, if any.
+    """
+
+    edit_name: EditName
     below: Counterfactual | None
     above: Counterfactual | None
 
     @property
     def smallest(self) -> Counterfactual | None:
-        """The smaller of both; of equal ones the first."""
-        found = [flip for flip in (self.below, self.above) if flip]
-        return min(found, key=lambda flip: flip.amount, default=None)
+        """The smaller of both; of equal ones, `below`."""
+        both = (self.below, self.above)
+        present = [counterfactual for counterfactual in both if counterfactual]
+        return min(present, key=lambda counterfactual: counterfactual.amount, default=None)
 
 
 @dataclass
-class _Gap:
-    """Between `same`, steps with the old answer, and `other`, with another one, lies a flip.
+class _Bracket:
+    """An interval with a change of the answer inside, in steps from `nothing`.
 
-    `found`: the ten probabilities at `other`.
+    Attributes:
+        parameter: what is changed.
+        same: an end with the old answer.
+        other: an end with another answer.
+        probabilities: the ten at `other`.
     """
 
-    kind: EditParameter
+    parameter: EditParameter
     same: int
     other: int
-    found: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
 
     @property
     def middle(self) -> int:
         return (self.same + self.other) // 2
 
     @property
+    def middle_edit(self) -> Edit:
+        return NO_EDIT.with_value(self.parameter.name, self.parameter.value(self.middle))
+
+    @property
     def is_open(self) -> bool:
         return abs(self.other - self.same) > 1
 
-    def flip(self, pixels: Digits) -> Counterfactual:
-        """What was found at its end."""
-        value, answer = self.kind.value(self.other), int(self.found.argmax())
-        (image,), (ink,) = drawn_digit(pixels, [NO_EDIT.but(self.kind.name, value)])
+    def counterfactual(self, pixels: Digits) -> Counterfactual:
+        """The end with another answer."""
+        value, answer = self.parameter.value(self.other), int(self.probabilities.argmax())
+        (image,), (ink,) = apply_edits(pixels, [NO_EDIT.with_value(self.parameter.name, value)])
         return Counterfactual(
-            self.kind.name, value, answer, float(self.found[answer]), image, float(ink)
+            self.parameter.name, value, answer, float(self.probabilities[answer]), image, float(ink)
         )
 
 
-def probability_course(
+def probability_curve(
     pixels: Digits, name: EditName, predict: Predict, base: Edit = NO_EDIT
-) -> ProbabilityCourse:
-    """What a network answers along the whole range of a kind, the rest of `base` kept as it is.
+) -> ProbabilityCurve:
+    """What a network answers along the whole range of one parameter.
 
-    Also at the kind's own value in `base`, so that one batch gives the digit as it stands too: at
-    most 64 digits. `pixels`: uint8 (28, 28). Raises ValueError for any other.
+    The other parameters stay as in `base`. The parameter's own value in `base` is on the curve too,
+    so that one batch of at most 64 digits also gives the answer for the digit as it is now.
+
+    Args:
+        pixels: the digit, uint8 (28, 28).
+        name: the parameter that varies.
+        predict: the network.
+        base: the edit of all other parameters.
+
+    Raises:
+        ValueError: `pixels` has another shape or dtype.
     """
-    return _courses(pixels, [name], predict, base, _LIVE)[name]
+    return _curves(pixels, [name], predict, base, _MAX_CURVE_VALUES)[name]
 
 
 def smallest_counterfactuals(
     pixels: Digits, predict: Predict, names: Sequence[EditName] = tuple(EDIT_BY_NAME)
 ) -> dict[EditName, Counterfactuals]:
-    """The smallest change of each kind, either way, that changes the answer, where there is one.
+    """The smallest change of each parameter, in both directions, that changes the answer.
 
-    One step of the kind less does not change it, and neither does any smaller value that was looked
-    at (see the top of this module). Few batches for all kinds together. Raises ValueError unless
-    `pixels` is uint8 (28, 28).
+    One step less does not change it, and neither does any smaller value that was evaluated (see the
+    top of this module). All parameters share a few batches.
+
+    Args:
+        pixels: the digit, uint8 (28, 28).
+        predict: the network.
+        names: the parameters that are searched.
+
+    Raises:
+        ValueError: `pixels` has another shape or dtype.
     """
-    gaps: dict[tuple[EditName, int], _Gap] = {}
-    for name, along in _courses(pixels, names, predict, NO_EDIT, None).items():
-        for way in (-1, 1):
-            gap = _first(along, way)
-            if gap:
-                gaps[name, way] = gap
-    _close(pixels, list(gaps.values()), predict)
-    ends = {key: gap.flip(pixels) for key, gap in gaps.items()}
+    brackets: dict[tuple[EditName, int], _Bracket] = {}
+    for name, curve in _curves(pixels, names, predict, NO_EDIT, None).items():
+        for direction in (-1, 1):
+            bracket = _first_change(curve, direction)
+            if bracket:
+                brackets[name, direction] = bracket
+    _narrow(pixels, list(brackets.values()), predict)
+    ends = {key: bracket.counterfactual(pixels) for key, bracket in brackets.items()}
     return {
         name: Counterfactuals(name, ends.get((name, -1)), ends.get((name, 1))) for name in names
     }
 
 
-def _courses(
-    pixels: Digits, names: Sequence[EditName], predict: Predict, base: Edit, most: int | None
-) -> dict[EditName, ProbabilityCourse]:
-    """The courses of several kinds, asked for together: fewer batches. `most`: values of each."""
+def _curves(
+    pixels: Digits, names: Sequence[EditName], predict: Predict, base: Edit, max_values: int | None
+) -> dict[EditName, ProbabilityCurve]:
+    """The curves of several parameters, in shared batches; `max_values` of each."""
     values = {
-        name: _looked_at(EDIT_BY_NAME[name], float(getattr(base, name)), most) for name in names
+        name: _searched_values(EDIT_BY_NAME[name], float(getattr(base, name)), max_values)
+        for name in names
     }
-    images, ink = drawn_digit(
-        pixels, [base.but(name, one) for name in names for one in values[name]]
+    images, ink = apply_edits(
+        pixels, [base.with_value(name, value) for name in names for value in values[name]]
     )
-    found = _asked(predict, images)
+    probabilities = _batched(predict, images)
     ends = np.cumsum([len(values[name]) for name in names])[:-1]
-    parts = zip(names, np.split(found, ends), np.split(ink, ends), strict=True)
+    parts = zip(names, np.split(probabilities, ends), np.split(ink, ends), strict=True)
     return {
-        name: ProbabilityCourse(EDIT_BY_NAME[name], np.array(values[name]), answers, left)
-        for name, answers, left in parts
+        name: ProbabilityCurve(EDIT_BY_NAME[name], np.array(values[name]), part, ink_part)
+        for name, part, ink_part in parts
     }
 
 
-def _first(along: ProbabilityCourse, way: int) -> _Gap | None:
-    """Where the answer is first another one, upwards (1) or downwards (-1) from nothing.
+def _first_change(curve: ProbabilityCurve, direction: int) -> _Bracket | None:
+    """Where the answer first changes, upwards (1) or downwards (-1) from `nothing`.
 
-    None if it never is, or the digit is gone before.
+    None if it never changes, or if the digit disappears before.
     """
-    kind, answers, there = along.kind, along.answers, along.drawn
-    steps = [kind.steps(value) for value in along.values.tolist()]
+    parameter, answers, has_digit = curve.parameter, curve.answers, curve.has_digit
+    steps = [parameter.steps(value) for value in curve.values.tolist()]
     start = steps.index(0)
-    end = len(steps) if way > 0 else -1
-    for place in range(start + way, end, way):
-        if not there[place]:
+    end = len(steps) if direction > 0 else -1
+    for index in range(start + direction, end, direction):
+        if not has_digit[index]:
             return None
-        if answers[place] != answers[start]:
-            return _Gap(kind, steps[place - way], steps[place], along.probabilities[place])
+        if answers[index] != answers[start]:
+            same, other = steps[index - direction], steps[index]
+            return _Bracket(parameter, same, other, curve.probabilities[index])
     return None
 
 
-def _close(pixels: Digits, gaps: Sequence[_Gap], predict: Predict) -> None:
-    """Halve all gaps together until each is one step wide."""
-    old = _asked(predict, pixels[None])[0].argmax()
-    while wide := [gap for gap in gaps if gap.is_open]:
-        images, _ = drawn_digit(
-            pixels, [NO_EDIT.but(g.kind.name, g.kind.value(g.middle)) for g in wide]
-        )
-        for gap, found in zip(wide, _asked(predict, images), strict=True):
-            if found.argmax() == old:
-                gap.same = gap.middle
+def _narrow(pixels: Digits, brackets: Sequence[_Bracket], predict: Predict) -> None:
+    """Halve all brackets together until each is one step wide."""
+    old_answer = _batched(predict, pixels[None])[0].argmax()
+    while wide := [bracket for bracket in brackets if bracket.is_open]:
+        images, _ = apply_edits(pixels, [bracket.middle_edit for bracket in wide])
+        for bracket, probabilities in zip(wide, _batched(predict, images), strict=True):
+            if probabilities.argmax() == old_answer:
+                bracket.same = bracket.middle
             else:
-                gap.other, gap.found = gap.middle, found
+                bracket.other, bracket.probabilities = bracket.middle, probabilities
 
 
-def _looked_at(kind: EditParameter, standing: float, most: int | None) -> list[float]:
-    """Values from one end of a range to the other: even steps from nothing, both ends, this one.
+def _searched_values(
+    parameter: EditParameter, current: float, max_values: int | None
+) -> list[float]:
+    """Values over the whole range: even steps from `nothing`, both ends, and the current value.
 
-    With `most`, the steps are as many times wider as it takes for no more than so many besides it.
+    With `max_values`, the steps are widened until no more than so many values remain besides the
+    current one.
     """
-    low, high = kind.steps(kind.low), kind.steps(kind.high)
-    wide = 1 if most is None else -(-((high - low) // kind.coarse) // (most - 2))
-    down, up = (range(0, end, way * wide * kind.coarse) for end, way in ((low, -1), (high, 1)))
-    return sorted({standing, *(kind.value(k) for k in {*down, *up, low, high})})
+    low, high = parameter.steps(parameter.low), parameter.steps(parameter.high)
+    widening = (
+        1
+        if max_values is None
+        else -(-((high - low) // parameter.search_stride) // (max_values - 2))
+    )
+    down, up = (
+        range(0, end, direction * widening * parameter.search_stride)
+        for end, direction in ((low, -1), (high, 1))
+    )
+    return sorted({current, *(parameter.value(k) for k in {*down, *up, low, high})})
 
 
-def _asked(predict: Predict, images: Digits) -> NDArray[np.float32]:
+def _batched(predict: Predict, images: Digits) -> NDArray[np.float32]:
     parts = [predict(images[at : at + _AT_ONCE]) for at in range(0, len(images), _AT_ONCE)]
     return np.concatenate(parts)

@@ -102,12 +102,12 @@ def _ablation(
     if number is not None:
         maps = maps[[number]]
     at_once = max(1, min(_ABLATED_AT_ONCE, _MOST_AT_ONCE_BYTES // values.nbytes))
-    logits = [opened.rest(tf.constant(values[None]), layer)]
+    logits = [opened.logits_after(tf.constant(values[None]), layer)]
     for start in range(0, len(maps), at_once):
         numbers = maps[start : start + at_once]
         batch = np.repeat(values[None], len(numbers), axis=0)
         batch[np.arange(len(numbers)), ..., numbers] = np.moveaxis(instead[..., numbers], -1, 0)
-        logits.append(opened.rest(tf.constant(batch), layer))
+        logits.append(opened.logits_after(tf.constant(batch), layer))
     answers = tf.nn.softmax(tf.concat(logits, axis=0)).numpy()
     return Ablation(_read_only_copy(answers[0]), _read_only_copy(answers[1:]))
 
@@ -134,7 +134,9 @@ def mean_activations(network: Network, layer: str) -> NDArray[np.float32]:
     until = keras.Model(opened.model.inputs, opened.model.get_layer(layer).output)
     parts = [
         tf.reduce_sum(
-            until(tf.constant(opened.inputs(images[k : k + _ABLATED_AT_ONCE])), training=False),
+            until(
+                tf.constant(opened.network_input(images[k : k + _ABLATED_AT_ONCE])), training=False
+            ),
             axis=0,
         )
         for k in range(0, len(images), _ABLATED_AT_ONCE)
@@ -160,7 +162,7 @@ def activation_of_zero(network: Network, layer: str, number: int) -> float | Non
     opened = load_layer_model(network)
     _check(opened, layer)
     rows = list(network.run.info.recipe.architecture.rows())
-    after = opened.names.index(layer) + 1
+    after = opened.layer_names.index(layer) + 1
     if after == len(rows) or not isinstance(rows[after].layer, BatchNorm):
         return None
     norm = opened.model.layers[after]
@@ -169,7 +171,7 @@ def activation_of_zero(network: Network, layer: str, number: int) -> float | Non
 
 
 def _check(opened: LayerModel, layer: str) -> None:
-    if layer not in opened.names:
+    if layer not in opened.layer_names:
         raise ValueError(f"the network has no layer {layer!r}")
 
 
@@ -312,7 +314,7 @@ def find_top_activations(network: Network, layer: str, report: Report) -> TopAct
     best = _Largest(until.output.shape[-1])
     for start in range(0, len(images), _AT_ONCE):
         report(start, len(images))
-        part = tf.constant(opened.inputs(images[start : start + _AT_ONCE]))
+        part = tf.constant(opened.network_input(images[start : start + _AT_ONCE]))
         best.take(until(part, training=False), start)
     rows, columns = np.divmod(best.places, best.width)
     return TopActivations(

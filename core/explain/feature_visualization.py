@@ -169,7 +169,7 @@ def target_activation(
     opened: LayerModel, images: NDArray[np.uint8], aims: Sequence[VisualizationTarget]
 ) -> NDArray[np.float32]:
     """The number each aim is after, for its picture: uint8 (n, 28, 28) to float32 (n,)."""
-    found = _aimed(opened, tf.constant(opened.inputs(images)), aims)
+    found = _aimed(opened, tf.constant(opened.network_input(images)), aims)
     return np.asarray(found.numpy(), np.float32)
 
 
@@ -236,10 +236,10 @@ def _aimed(opened: LayerModel, values: tf.Tensor, aims: Sequence[VisualizationTa
     """The number each aim is after, (n,), from the network's scaled input (n, 28, 28, 1)."""
     layer = aims[0].layer
     if layer is None:
-        found = opened.rest(values, None)
+        found = opened.logits_after(values, None)
     else:
         found = values
-        for one in opened.model.layers[: opened.names.index(layer) + 1]:
+        for one in opened.model.layers[: opened.layer_names.index(layer) + 1]:
             found = one(found, training=False)
     return tf.stack([_number(found[k], aim) for k, aim in enumerate(aims)])
 
@@ -261,10 +261,10 @@ def _check(opened: LayerModel, run: str, aims: Sequence[VisualizationTarget]) ->
     layer = aims[0].layer
     if layer is None:
         return
-    if layer not in opened.names:
+    if layer not in opened.layer_names:
         raise RunError(
             f"The network of the run {run!r} has no layer {layer!r}. "
-            f"It has: {', '.join(opened.names)}."
+            f"It has: {', '.join(opened.layer_names)}."
         )
     shape = opened.model.get_layer(layer).output.shape[1:]
     if not all(0 <= aim.number < shape[-1] for aim in aims):

@@ -74,7 +74,7 @@ def embed(opened: LayerModel, images: NDArray[np.uint8]) -> Floats:
     """What the last dense layer gets of digits, uint8 (n, 28, 28): float32 (n, d)."""
     parts = []
     for start in range(0, len(images), _AT_ONCE):
-        values = tf.constant(opened.inputs(images[start : start + _AT_ONCE]))
+        values = tf.constant(opened.network_input(images[start : start + _AT_ONCE]))
         for layer in opened.model.layers[:-1]:
             values = layer(values, training=False)
         parts.append(values.numpy())

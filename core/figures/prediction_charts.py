@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from core.data.mnist import CLASSES
-from core.explain.counterfactuals import Counterfactual, ProbabilityCourse
+from core.explain.counterfactuals import Counterfactual, ProbabilityCurve
 from core.figures.style import (
     ANSWER_COLOR,
     DIGIT_COLORS,
@@ -140,7 +140,7 @@ _WIDE_ENOUGH: Final = 0.03
 """A part of the band at least as wide, as a part of the range, has its digit written above it."""
 
 
-def answer_stretches(along: ProbabilityCourse) -> list[tuple[int, float, float]]:
+def answer_stretches(along: ProbabilityCurve) -> list[tuple[int, float, float]]:
     """Where on the range which digit is read: (digit, from, to), one after the other.
 
     From one to the next it is halfway between two values that were looked at. Where there is no
@@ -153,7 +153,7 @@ def answer_stretches(along: ProbabilityCourse) -> list[tuple[int, float, float]]
         values[-1],
     ]
     answers = [
-        int(k) if there else None for k, there in zip(along.answers, along.drawn, strict=True)
+        int(k) if there else None for k, there in zip(along.answers, along.has_digit, strict=True)
     ]
     found, start = [], 0
     for digit, group in groupby(answers):
@@ -165,7 +165,7 @@ def answer_stretches(along: ProbabilityCourse) -> list[tuple[int, float, float]]
 
 
 def probability_course_chart(
-    along: ProbabilityCourse,
+    along: ProbabilityCurve,
     answer: int,
     at: float,
     flips: Sequence[Counterfactual] = (),
@@ -178,12 +178,12 @@ def probability_course_chart(
     what was found along this kind; both are marked. The band above says which digit is read where.
     """
     figure = go.Figure()
-    percents = 100 * np.where(along.drawn[:, None], along.probabilities, np.nan)
+    percents = 100 * np.where(along.has_digit[:, None], along.probabilities, np.nan)
     highest = np.nan_to_num(percents).max(axis=0)
     rivals = [
         int(k) for k in np.argsort(-highest) if k != answer and highest[k] >= 100 * _MIN_RIVAL
     ]
-    written = [along.kind.format_value(value) for value in along.values.tolist()]
+    written = [along.parameter.format_value(value) for value in along.values.tolist()]
     for place, digit in enumerate([answer, *rivals[:_MOST_RIVALS]]):
         own = digit == answer
         dash = "solid" if own else _DASHES[place - 1]
@@ -199,8 +199,10 @@ def probability_course_chart(
             )
         )
     set_curve_layout(figure, _HEIGHT, text_color)
-    figure.update_layout(showlegend=True, uirevision=along.kind.name)
-    figure.update_xaxes(title_text=f"{along.kind.label.lower()} ({_unit(along)})", zeroline=False)
+    figure.update_layout(showlegend=True, uirevision=along.parameter.name)
+    figure.update_xaxes(
+        title_text=f"{along.parameter.label.lower()} ({_unit(along)})", zeroline=False
+    )
     figure.update_yaxes(
         title_text="probability",
         ticksuffix=" %",
@@ -211,13 +213,13 @@ def probability_course_chart(
     for flip in flips:
         line = {"color": text_color or OTHER_COLOR, "width": 1, "dash": "dot"}
         figure.add_vline(x=flip.value, line=line)
-    if at != along.kind.nothing:
-        mark_epoch(figure, at, along.kind.format_value(at), text_color)
+    if at != along.parameter.nothing:
+        mark_epoch(figure, at, along.parameter.format_value(at), text_color)
     return figure
 
 
-def _band(figure: go.Figure, along: ProbabilityCourse, answer: int, text_color: str | None) -> None:
-    whole = along.kind.high - along.kind.low
+def _band(figure: go.Figure, along: ProbabilityCurve, answer: int, text_color: str | None) -> None:
+    whole = along.parameter.high - along.parameter.low
     low, high = _BAND
     parts = answer_stretches(along)
     # All at once: Plotly checks everything anew for each that is added.
@@ -255,10 +257,10 @@ def _color(digit: int, answer: int) -> str:
     return DIGIT_COLORS[answer] if DIGIT_COLORS[digit] == ANSWER_COLOR else DIGIT_COLORS[digit]
 
 
-def _unit(along: ProbabilityCourse) -> str:
-    if along.kind.is_factor:
+def _unit(along: ProbabilityCurve) -> str:
+    if along.parameter.is_factor:
         return "factor"
-    return "degrees" if "°" in along.kind.format else "pixels"
+    return "degrees" if "°" in along.parameter.format else "pixels"
 
 
 _BLUES: Final = {

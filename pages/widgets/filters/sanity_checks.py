@@ -104,7 +104,7 @@ def _compared(
     st.markdown(f"**{_NAMES[method]}**")
     try:
         real = explain(*asked)
-        other = randomized_map(*asked, count=count, how=how)
+        other = randomized_map(*asked, count=count, mode=how)
     except DigitscopeError as error:
         st.info(plain(str(error)))
         return

@@ -15,10 +15,10 @@ from core.explain.counterfactuals import (
     Edit,
     EditName,
     EditParameter,
-    ProbabilityCourse,
+    ProbabilityCurve,
     apply_edit,
     describe_edit,
-    probability_course,
+    probability_curve,
     smallest_counterfactuals,
 )
 from core.figures.prediction_charts import probability_bars, probability_course_chart
@@ -72,10 +72,10 @@ def _draw(pixels: Pixels, network: Network) -> None:
             change = _sliders()
         name: EditName = st.session_state[ALONG]
         # One batch: along the whole range, and among it the digit as it stands.
-        along = probability_course(pixels, name, ask, change)
+        along = probability_curve(pixels, name, ask, change)
         answer = int(ask(pixels[None])[0].argmax())
         with right:
-            _as_it_stands(pixels, change, along.at(getattr(change, name)), answer)
+            _as_it_stands(pixels, change, along.probabilities_at(getattr(change, name)), answer)
         found = _smallest(pixels, network)
         _chart(along, change, answer, found[name])
         _cards(pixels, found, answer)
@@ -161,7 +161,7 @@ def _as_it_stands(
     )
 
 
-def _chart(along: ProbabilityCourse, change: Edit, answer: int, found: Counterfactuals) -> None:
+def _chart(along: ProbabilityCurve, change: Edit, answer: int, found: Counterfactuals) -> None:
     st.selectbox(
         "The chart goes along",
         [kind.name for kind in EDITS],
@@ -171,8 +171,8 @@ def _chart(along: ProbabilityCourse, change: Edit, answer: int, found: Counterfa
         width=240,
         help="The slider that was moved last; the others stay where they are.",
     )
-    name = along.kind.name
-    alone = change.but(name, along.kind.nothing) == NO_EDIT
+    name = along.parameter.name
+    alone = change.with_value(name, along.parameter.nothing) == NO_EDIT
     flips = [flip for flip in (found.below, found.above) if flip and alone]
     st.plotly_chart(
         probability_course_chart(
@@ -184,15 +184,18 @@ def _chart(along: ProbabilityCourse, change: Edit, answer: int, found: Counterfa
         ),
         config=CHART_CONFIG,
         key="predict-flips-chart",
-        alt=f"The probabilities over {along.kind.label.lower()}, with the slider's place marked",
+        alt=(
+            f"The probabilities over {along.parameter.label.lower()}, "
+            "with the slider's place marked"
+        ),
     )
     said = "The band on top says which digit is read; where it changes, the answer flips."
     if flips:
-        where = (f"{along.kind.format_value(one.value)} (then {one.answer})" for one in flips)
+        where = (f"{along.parameter.format_value(one.value)} (then {one.answer})" for one in flips)
         said += f" Dotted: the smallest change that does it, {' and '.join(where)}."
     if not alone:
         said += " The other sliders stay as they stand."
-    if not along.drawn.all():
+    if not along.has_digit.all():
         said += " Where the lines stop, less than a quarter of the ink is left."
     st.caption(plain(said))
 
@@ -216,7 +219,7 @@ def _cards(pixels: Pixels, found: dict[EditName, Counterfactuals], answer: int) 
         with st.grid(min_column_width=_CARD_PX, gap="small"):
             for flip in flips:
                 if flip:
-                    _card(pixels, flip, found[flip.kind])
+                    _card(pixels, flip, found[flip.edit_name])
     never = [EDIT_BY_NAME[name] for name, one in found.items() if one.smallest is None]
     if never:
         st.caption(f"No flip by: {'; '.join(map(_range, never))}.")
@@ -228,8 +231,8 @@ def _cards(pixels: Pixels, found: dict[EditName, Counterfactuals], answer: int) 
 
 
 def _card(pixels: Pixels, flip: Counterfactual, both: Counterfactuals) -> None:
-    kind = EDIT_BY_NAME[flip.kind]
-    words = kind.in_words(flip.value)
+    kind = EDIT_BY_NAME[flip.edit_name]
+    words = kind.describe(flip.value)
     with st.container(border=True, gap="small"):
         st.image(
             _before_and_after(pixels, flip.pixels),
@@ -252,9 +255,9 @@ def _card(pixels: Pixels, flip: Counterfactual, both: Counterfactuals) -> None:
             st.caption(plain(said))
         st.button(
             "Set sliders",
-            key=f"predict-flips-show-{flip.kind}",
+            key=f"predict-flips-show-{flip.edit_name}",
             on_click=_set,
-            args=(NO_EDIT.but(flip.kind, flip.value), flip.kind),
+            args=(NO_EDIT.with_value(flip.edit_name, flip.value), flip.edit_name),
         )
 
 

@@ -27,13 +27,13 @@ def test_from_every_layer_the_rest_leads_to_the_same_answer(run: str) -> None:
     images = TEST.images[:4]
     opened = activations.load_layer_model(network_of(run))
     answers = load_predictor(network_of(run)).probabilities(images)
-    outputs = opened.outputs(images)
+    outputs = opened.layer_outputs(images)
     rows = list(registry.find_run(run).info.recipe.architecture.rows())
-    assert list(outputs) == [row.name for row in rows] == opened.names
+    assert list(outputs) == [row.name for row in rows] == opened.layer_names
     assert [value.shape[1:] for value in outputs.values()] == [row.shape for row in rows]
-    starts = [(None, opened.inputs(images)), *list(outputs.items())[:-1]]
+    starts = [(None, opened.network_input(images)), *list(outputs.items())[:-1]]
     for name, values in starts:
-        logits = np.asarray(opened.rest(values, name), np.float64)
+        logits = np.asarray(opened.logits_after(values, name), np.float64)
         assert softmax(logits) == pytest.approx(answers, abs=1e-5)
 
 
@@ -78,4 +78,4 @@ def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_there_is_nothing_after_the_last_layer_or_one_that_does_not_exist(name: str) -> None:
     opened = activations.load_layer_model(network_of("fast"))
     with pytest.raises(ValueError, match=r"not in list|not enough values"):
-        opened.rest(opened.inputs(TEST.images[:1]), name)
+        opened.logits_after(opened.network_input(TEST.images[:1]), name)

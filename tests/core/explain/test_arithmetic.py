@@ -256,6 +256,6 @@ def test_what_does_not_exist() -> None:
 
 def test_every_shipped_run_is_judged() -> None:
     assert [run.id for run in registry.list_shipped()] == RUNS
-    assert set(activations.load_layer_model(network_of("fast")).names) == set(
+    assert set(activations.load_layer_model(network_of("fast")).layer_names) == set(
         activations_with_inputs(network_of("fast"), IMAGES[0]).values
     ) - {INPUT_LAYER}

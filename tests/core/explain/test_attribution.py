@@ -12,11 +12,11 @@ from core.explain.attribution import (
     METHODS,
     Question,
     Settings,
-    attribution_maps,
+    attribution_map,
     check_completeness,
-    class_scores,
     explain,
     grad_cam,
+    grad_cam_layer,
     integrated_gradients,
     occlusion,
 )
@@ -97,7 +97,7 @@ def test_grad_cam_through_pooling_and_dense_layers_is_backpropagation_by_hand() 
 def test_coarse_maps_are_laid_where_they_look() -> None:
     image, opened = TEST.images[17], activations.load_layer_model(network_of("best"))
     head = weights_of("best")[-2]
-    coarse = np.maximum(opened.outputs(image[None])["activation_6"][0] @ head[:, 9] / 49, 0)
+    coarse = np.maximum(opened.layer_outputs(image[None])["activation_6"][0] @ head[:, 9] / 49, 0)
     expected = cv2.resize(coarse.astype(np.float32), (28, 28), interpolation=cv2.INTER_LINEAR)
     found = explain(network_of("best"), image, Question(9), "grad-cam")
     assert found == pytest.approx(expected, abs=1e-4)
@@ -105,8 +105,8 @@ def test_coarse_maps_are_laid_where_they_look() -> None:
 
 
 def test_a_convolution_has_its_normalization_and_activation() -> None:
-    assert attribution_maps(rows_of("best"), "conv_6") == "activation_6"
-    assert attribution_maps(rows_of("kundathil"), "conv_1") == "conv_1"
+    assert grad_cam_layer(rows_of("best"), "conv_6") == "activation_6"
+    assert grad_cam_layer(rows_of("kundathil"), "conv_1") == "conv_1"
 
 
 def test_without_a_convolution_there_is_no_grad_cam() -> None:
@@ -132,7 +132,9 @@ def test_integrated_gradients_add_up_for_every_shipped_run(run: str) -> None:
     for index in (17, 300):
         image = TEST.images[index]
         opened = activations.load_layer_model(network_of(run))
-        both = opened.rest(opened.inputs(np.stack([image, np.zeros_like(image)])), None).numpy()
+        both = opened.logits_after(
+            opened.network_input(np.stack([image, np.zeros_like(image)])), None
+        ).numpy()
         digit = int(both[0].argmax())
         found = check_completeness(network_of(run), image, Question(digit))
         assert found.difference == pytest.approx(float(both[0, digit] - both[1, digit]), rel=1e-3)
@@ -243,7 +245,7 @@ def test_a_network_that_diverged_gets_a_sentence() -> None:
     model.set_weights([np.full((784, 10), np.nan), np.zeros(10)])
     broken = LayerModel(model, "divide-255")
     with pytest.raises(RunError, match="diverged"):
-        class_scores(
+        attribution_map(
             broken, list(small.rows()), TEST.images[0], Question(1), "occlusion", Settings()
         )
 

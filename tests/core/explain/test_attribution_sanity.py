@@ -15,7 +15,7 @@ from core.explain.attribution import (
     random_weights,
     randomized_layers,
     randomized_map,
-    randomized_models,
+    randomized_model,
     similarity_over_layers,
 )
 from core.runs import registry
@@ -33,7 +33,7 @@ def changed(run: str, count: int, how: str = "cascading") -> set[str]:
     """The layers of a randomized copy that hold other weights than the run's network."""
     real, copy = (
         activations.load_layer_model(network_of(run)).model,
-        randomized_models(network_of(run), count, how).model,
+        randomized_model(network_of(run), count, how).model,
     )
     return {
         one.name

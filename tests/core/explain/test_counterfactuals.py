@@ -12,9 +12,9 @@ from core.explain.counterfactuals import (
     Edit,
     EditName,
     apply_edit,
+    apply_edits,
     describe_edit,
-    drawn_digit,
-    probability_course,
+    probability_curve,
     smallest_counterfactuals,
 )
 from core.figures.prediction_charts import answer_stretches, probability_course_chart
@@ -95,7 +95,7 @@ def test_strokes_grow_by_as_much_as_is_said(wider: float) -> None:
 
 def test_thicker_strokes_grow_without_a_jump(digits: Digits) -> None:
     values = np.arange(-2.5, 6.001, 0.05)
-    images, _ = drawn_digit(digits[20], [Edit(thicker=float(value)) for value in values])
+    images, _ = apply_edits(digits[20], [Edit(thicker=float(value)) for value in values])
     amounts = images.sum(axis=(1, 2), dtype=np.float64) / 255
     steps = np.diff(amounts)
     assert steps.min() >= 0
@@ -119,7 +119,7 @@ def test_a_slant_moves_the_top_to_the_right_and_the_foot_to_the_left() -> None:
 
 def test_what_leaves_the_picture_or_is_thinned_away_is_told() -> None:
     digit = bar(4)
-    images, left = drawn_digit(
+    images, left = apply_edits(
         digit,
         [
             Edit(),
@@ -154,10 +154,10 @@ def test_values_are_whole_steps_and_are_written_with_their_units() -> None:
         assert kind.low < kind.nothing < kind.high
         for end in (kind.low, kind.high):
             assert kind.value(kind.steps(end)) == end
-    assert EDIT_BY_NAME["turn"].in_words(-12.5) == "turned 12.5° anticlockwise"
-    assert EDIT_BY_NAME["right"].in_words(2) == "shifted 2.0 px to the right"
-    assert EDIT_BY_NAME["thicker"].in_words(-0.25) == "strokes 0.25 px thinner"
-    assert EDIT_BY_NAME["wider"].in_words(0.8) == "width × 0.80"
+    assert EDIT_BY_NAME["turn"].describe(-12.5) == "turned 12.5° anticlockwise"
+    assert EDIT_BY_NAME["right"].describe(2) == "shifted 2.0 px to the right"
+    assert EDIT_BY_NAME["thicker"].describe(-0.25) == "strokes 0.25 px thinner"
+    assert EDIT_BY_NAME["wider"].describe(0.8) == "width × 0.80"
     assert EDIT_BY_NAME["down"].format_value(-3) == "−3.0 px"
     assert describe_edit(Edit(turn=5, taller=1.2)) == "turned 5.0° clockwise, height × 1.20"
 
@@ -220,7 +220,7 @@ def test_a_stroke_that_is_gone_is_no_flip() -> None:
 
     assert not apply_edit(bar(2), Edit(thicker=-2.5)).any()
     assert smallest_counterfactuals(bar(2), predict, ["thicker"])["thicker"].smallest is None
-    assert probability_course(bar(2), "thicker", predict).ink[0] < MIN_INK
+    assert probability_curve(bar(2), "thicker", predict).ink[0] < MIN_INK
 
 
 @pytest.mark.parametrize("name", list(EDIT_BY_NAME))
@@ -233,8 +233,8 @@ def test_a_course_goes_over_the_whole_range_in_one_batch(name: EditName) -> None
 
     kind = EDIT_BY_NAME[name]
     odd = kind.value(7)
-    base = Edit(down=1.5, turn=20).but(name, odd)
-    found = probability_course(bar(), name, predict, base)
+    base = Edit(down=1.5, turn=20).with_value(name, odd)
+    found = probability_curve(bar(), name, predict, base)
     assert [len(one) <= 64 for one in batches] == [True]
     assert (found.values[0], found.values[-1]) == (kind.low, kind.high)
     assert (np.diff(found.values) > 0).all()
@@ -248,16 +248,16 @@ def test_the_digit_as_it_stands_is_among_its_course() -> None:
     def predict(images: Digits) -> NDArray[np.float32]:
         return answering(middle_column(images) > 14.55)
 
-    found = probability_course(bar(4), "right", predict, Edit(right=1.1))
-    assert found.at(1.1).argmax() == 7
-    assert found.at(1.0).argmax() == 1
+    found = probability_curve(bar(4), "right", predict, Edit(right=1.1))
+    assert found.probabilities_at(1.1).argmax() == 7
+    assert found.probabilities_at(1.0).argmax() == 1
 
 
 def test_the_chart_shows_which_digit_is_read_where() -> None:
     def predict(images: Digits) -> NDArray[np.float32]:
         return answering(middle_column(images) - 13.5 >= 3.14)
 
-    along = probability_course(bar(4), "right", predict)
+    along = probability_curve(bar(4), "right", predict)
     (low, start, between), (high, same, end) = answer_stretches(along)
     assert (low, start, high, end) == (1, -14, 7, 14)
     assert between == same == pytest.approx(3.25, abs=0.26)
@@ -273,7 +273,7 @@ def test_the_chart_shows_which_digit_is_read_where() -> None:
 
 
 def test_where_nothing_is_left_there_is_neither_line_nor_band() -> None:
-    along = probability_course(bar(2), "thicker", lambda images: answering([False] * len(images)))
+    along = probability_curve(bar(2), "thicker", lambda images: answering([False] * len(images)))
     ((_, start, _),) = answer_stretches(along)
     assert start > -2
     assert np.isnan(probability_course_chart(along, 1, 0).data[0].y[0])

@@ -24,7 +24,7 @@ def test_zero_is_a_network_whose_next_weights_of_that_map_are_zero(run: str, lay
     after = next(
         one
         for one in model.layers[
-            activations.load_layer_model(network_of(run)).names.index(layer) + 1 :
+            activations.load_layer_model(network_of(run)).layer_names.index(layer) + 1 :
         ]
         if one.get_weights()
     )
@@ -41,7 +41,7 @@ def test_zero_is_a_network_whose_next_weights_of_that_map_are_zero(run: str, lay
 
 
 def cut_logits(model, run: str, image: np.ndarray) -> np.ndarray:
-    values = activations.load_layer_model(network_of(run)).inputs(image[None])
+    values = activations.load_layer_model(network_of(run)).network_input(image[None])
     for layer in model.layers[:-1]:
         values = layer(values, training=False)
     kernel, bias = model.layers[-1].get_weights()
@@ -55,13 +55,13 @@ def test_all_maps_in_batches_are_as_each_alone() -> None:
         activations.load_layer_model(network_of("best")),
         ablate_maps(network_of("best"), image, "activation_6", "mean"),
     )
-    values = opened.outputs(image[None])["activation_6"]
-    means = opened.outputs(IMAGES[::5])["activation_6"].mean(axis=0, dtype=np.float64)
+    values = opened.layer_outputs(image[None])["activation_6"]
+    means = opened.layer_outputs(IMAGES[::5])["activation_6"].mean(axis=0, dtype=np.float64)
     assert len(IMAGES[::5]) == MEAN_DIGITS
     for number in (63, 64):  # the last of the first batch, the first of the next
         cut = values.copy()
         cut[0, :, :, number] = means[:, :, number]
-        logits = np.asarray(opened.rest(cut, "activation_6"), np.float64)[0]
+        logits = np.asarray(opened.logits_after(cut, "activation_6"), np.float64)[0]
         powers = np.exp(logits - logits.max())
         assert found.without[number] == pytest.approx(powers / powers.sum(), abs=1e-5)
         alone = ablate_maps(network_of("best"), image, "activation_6", "mean", number)
@@ -70,7 +70,7 @@ def test_all_maps_in_batches_are_as_each_alone() -> None:
 
 
 def test_the_mean_is_of_each_position() -> None:
-    outputs = activations.load_layer_model(network_of("fast")).outputs(IMAGES[::5])["pool_1"]
+    outputs = activations.load_layer_model(network_of("fast")).layer_outputs(IMAGES[::5])["pool_1"]
     assert mean_activations(network_of("fast"), "pool_1") == pytest.approx(
         outputs.mean(axis=0), abs=1e-5
     )
@@ -86,7 +86,9 @@ def test_how_much_is_moved() -> None:
 
 
 def test_a_map_that_is_zero_already_changes_nothing_but_a_map_of_zeros_has_its_mean() -> None:
-    values = activations.load_layer_model(network_of("purawr")).outputs(IMAGES[:1])["dense_1"][0]
+    values = activations.load_layer_model(network_of("purawr")).layer_outputs(IMAGES[:1])[
+        "dense_1"
+    ][0]
     silent = np.flatnonzero(values == 0)
     zero = ablate_maps(network_of("purawr"), IMAGES[0], "dense_1", "zero")
     mean = ablate_maps(network_of("purawr"), IMAGES[0], "dense_1", "mean")

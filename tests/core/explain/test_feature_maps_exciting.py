@@ -34,7 +34,7 @@ def test_the_nine_largest_and_where_they_are(run: str, epoch: int | None, layer:
     assert isinstance(found, TopActivations)
     opened = activations.load_layer_model(network_of(run, epoch))
     every = np.concatenate(
-        [opened.outputs(IMAGES[k : k + 500])[layer] for k in range(0, 5000, 500)]
+        [opened.layer_outputs(IMAGES[k : k + 500])[layer] for k in range(0, 5000, 500)]
     )
     every = every.reshape(5000, -1, every.shape[-1])
     width = opened.model.get_layer(layer).output.shape[2] if layer != "dense_2" else 1

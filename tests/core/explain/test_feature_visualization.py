@@ -74,7 +74,7 @@ def test_regularization_makes_them_calmer_and_the_margin_white(run: str) -> None
 )
 def test_a_map_is_excited_more_than_by_any_digit(aim: VisualizationTarget) -> None:
     (found,) = visualize_feature(network_of("fast"), [aim], "some", quiet)
-    values = activations.load_layer_model(network_of("fast")).outputs(
+    values = activations.load_layer_model(network_of("fast")).layer_outputs(
         np.concatenate([found.image[None], TEST.images[:300]])
     )
     chosen = values[aim.layer][..., aim.number]
@@ -106,7 +106,7 @@ def test_dreams_are_scaled_as_digits_are(scaling: str) -> None:
 
 
 def test_excitement_is_read_off_the_layers() -> None:
-    values = activations.load_layer_model(network_of("fast")).outputs(TEST.images[:2])
+    values = activations.load_layer_model(network_of("fast")).layer_outputs(TEST.images[:2])
     found = target_activation(
         activations.load_layer_model(network_of("fast")),
         TEST.images[:2],

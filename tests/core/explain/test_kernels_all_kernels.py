@@ -64,7 +64,7 @@ def test_behind_a_flatten_weights_lie_on_the_maps(
     assert found.spatial
     # Laid over the maps, they sum to what the units are fed.
     opened = activations.load_layer_model(network_of(run_id))
-    maps = opened.outputs(TEST.images[:1])[before][0]
+    maps = opened.layer_outputs(TEST.images[:1])[before][0]
     assert found.bias is not None
     fed = np.einsum("hwc,hwcn->n", maps.astype(float), found.weights.astype(float)) + found.bias
     given = activations.layer_activations(network_of(run_id), TEST.images[0])[layer]

@@ -91,7 +91,7 @@ def test_exactly_the_pixels_of_the_field_change_the_number(name: str) -> None:
 def test_in_trained_networks_nothing_outside_the_field_changes_anything(run: str) -> None:
     architecture = registry.find_run(run).info.recipe.architecture
     opened = activations.load_layer_model(network_of(run))
-    base = opened.inputs(mnist.load("mnist-sample").test.images[3:4])[0]
+    base = opened.network_input(mnist.load("mnist-sample").test.images[3:4])[0]
     rows = [row for row in architecture.rows() if row.layer.kind in {"conv", "pool", "dense"}]
     for row in [*rows[:2], rows[-1]]:
         is_map = len(row.shape) == 3

@@ -72,9 +72,9 @@ def numbers(view: AppTest, layer: str) -> list[int]:
 
 
 def values_of(layer: str, run: str = "fast") -> np.ndarray:
-    return activations.load_layer_model(network_of(run)).outputs(IMAGES[DIGIT : DIGIT + 1])[layer][
-        0
-    ]
+    return activations.load_layer_model(network_of(run)).layer_outputs(IMAGES[DIGIT : DIGIT + 1])[
+        layer
+    ][0]
 
 
 def test_all_maps_and_one_of_them_at_its_largest(view: AppTest) -> None:
@@ -248,9 +248,9 @@ def test_an_epoch(view: AppTest) -> None:
     view.session_state["network"] = ("yalcin", 1)
     view.session_state["layer"] = "conv_1"
     view.run()
-    one = activations.load_layer_model(network_of("yalcin", 1)).outputs(IMAGES[DIGIT : DIGIT + 1])[
-        "conv_1"
-    ][0, ..., 0]
+    one = activations.load_layer_model(network_of("yalcin", 1)).layer_outputs(
+        IMAGES[DIGIT : DIGIT + 1]
+    )["conv_1"][0, ..., 0]
     assert f"its value is **{one.max():.5g}**" in said(view)
 
 

@@ -78,7 +78,7 @@ def test_each_flip_sets_its_slider_and_is_read_as_it_says(page: AppTest) -> None
         assert page.slider(key=f"predict-flips-{name}").value == flip.value
         assert page.selectbox(key="predict-flips-along").value == name
         assert f"Reads **{flip.answer}**" in reads(page)
-        assert EDIT_BY_NAME[name].in_words(flip.value) in said(page)
+        assert EDIT_BY_NAME[name].describe(flip.value) in said(page)
         moved = [one.key for one in page.slider if one.value not in {0.0, 1.0}]
         assert moved == [f"predict-flips-{name}"]
 

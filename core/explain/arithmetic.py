@@ -1,11 +1,9 @@
 """The arithmetic of one number inside a network: each step with its real numbers, in float64.
 
-A convolution multiplies a patch of its input with a kernel and adds up; batch normalization, an
-activation and pooling follow where the network has them next. Every step tells what it takes and
-what comes out, so that a reader can do it with a pencil; the results are the network's own but for
-what float32 rounds away.
-
-The steps of the arithmetic of one number: what each takes, and what comes out, in float64.
+A convolution multiplies a patch of its input with a kernel and adds up; batch normalization,
+activation and pooling follow where the network has them next. Each step holds what goes in and
+what comes out, so that a reader can check it with a pencil. The results are the network's own,
+except for what float32 rounds away.
 """
 
 import math
@@ -36,22 +34,30 @@ from core.runs.run import Network
 
 Floats = NDArray[np.float64]
 MapPosition = tuple[int, ...]
-"""A number of a layer's output: (row, column, channel), or (number,) in a layer of units."""
+"""Where a number of a layer's output is: (row, column, channel), or (unit,) in a dense layer."""
 
 
 @dataclass(frozen=True, eq=False)
 class ConvolutionStep:
-    """The sum of a convolution. `corner`: the input's (row, column) below the kernel's upper left.
+    """The weighted sum of a convolution.
 
-    `patch` and `kernel`: (k, k, channels in); `real`: bool (k, k), False in the padding of zeros.
+    Attributes:
+        layer: the name of the convolution.
+        position: of the result in its output.
+        source: the layer that gives the input.
+        corner: the input's (row, column) under the upper left of the kernel.
+        patch: the input under the kernel, (k, k, channels in).
+        inside_input: bool (k, k), False in the zero padding.
+        kernel: its weights, (k, k, channels in).
+        bias: None if the layer has none.
     """
 
     layer: str
-    place: MapPosition
+    position: MapPosition
     source: str
     corner: tuple[int, int]
     patch: Floats
-    real: NDArray[np.bool_]
+    inside_input: NDArray[np.bool_]
     kernel: Floats
     bias: float | None
 
@@ -62,7 +68,7 @@ class ConvolutionStep:
 
     @cached_property
     def sums(self) -> Floats:
-        """The products added up for each channel of the input, (channels in,)."""
+        """The products added up for each input channel, (channels in,)."""
         return np.asarray(self.products.sum(axis=(0, 1)))
 
     @property
@@ -76,14 +82,20 @@ class ConvolutionStep:
 
 @dataclass(frozen=True, eq=False)
 class WeightedSum:
-    """The sum of a dense layer's unit: (n,) inputs times (n,) weights, plus the bias.
+    """The weighted sum of a dense layer's unit.
 
-    `source`: the layer the inputs come from. `shape`: of the maps that were laid out as one vector
-    to make the inputs, or (n,).
+    Attributes:
+        layer: the name of the dense layer.
+        position: of the result in its output.
+        source: the layer that the inputs come from.
+        shape: of the maps that were flattened into the inputs, or (n,).
+        inputs: (n,).
+        weights: (n,).
+        bias: of the unit.
     """
 
     layer: str
-    place: MapPosition
+    position: MapPosition
     source: str
     shape: Shape
     inputs: Floats
@@ -103,17 +115,17 @@ class WeightedSum:
     def result(self) -> float:
         return self.total + self.bias
 
-    def came_from(self, number: int) -> MapPosition:
-        """Where an input stands in the source: (row, column, channel), or (number,)."""
+    def source_position(self, number: int) -> MapPosition:
+        """Where an input is in the source: (row, column, channel), or (unit,)."""
         return tuple(int(k) for k in np.unravel_index(number, self.shape))
 
 
 @dataclass(frozen=True)
 class NormalizationStep:
-    """Batch normalization when a network answers: with the mean and variance kept from training."""
+    """Batch normalization at inference: with the moving mean and variance from training."""
 
     layer: str
-    place: MapPosition
+    position: MapPosition
     value: float
     gamma: float
     beta: float
@@ -129,34 +141,52 @@ class NormalizationStep:
 
 @dataclass(frozen=True, eq=False)
 class ActivationStep:
-    """An activation. `beside`: for softmax the values of all channels, or units, at this place."""
+    """An activation.
+
+    Attributes:
+        layer: the name of the layer.
+        position: of the result in its output.
+        name: of the activation.
+        value: what goes in.
+        softmax_inputs: for softmax, the values of all channels or units at this position; else
+            None.
+    """
 
     layer: str
-    place: MapPosition
+    position: MapPosition
     name: ActivationName
     value: float
-    beside: Floats | None
+    softmax_inputs: Floats | None
 
     @property
     def result(self) -> float:
-        if self.beside is not None:
-            return float(softmax(self.beside)[self.place[-1]])
-        return _bent(self.name, self.value)
+        if self.softmax_inputs is not None:
+            return float(softmax(self.softmax_inputs)[self.position[-1]])
+        return _activation(self.name, self.value)
 
 
 @dataclass(frozen=True, eq=False)
 class PoolingStep:
-    """A square of (size, size) values that leaves one. `own`: which of them came in, if one did."""
+    """Pooling of one square.
+
+    Attributes:
+        layer: the name of the pooling layer.
+        position: of the result in its output.
+        mode: "max" or "average".
+        values: of the square, (size, size).
+        input_position: the (row, column) in the square of the number that is followed; None at the
+            first step.
+    """
 
     layer: str
-    place: MapPosition
+    position: MapPosition
     mode: str
     values: Floats
-    own: tuple[int, int] | None
+    input_position: tuple[int, int] | None
 
     @property
-    def winner(self) -> tuple[int, int]:
-        """Where the largest stands in the square, the first of equals."""
+    def largest_position(self) -> tuple[int, int]:
+        """The (row, column) of the largest value in the square, the first of equal ones."""
         row, column = np.unravel_index(self.values.argmax(), self.values.shape)
         return int(row), int(column)
 
@@ -167,10 +197,10 @@ class PoolingStep:
 
 @dataclass(frozen=True, eq=False)
 class AverageStep:
-    """A whole map, (h, w), that leaves its mean."""
+    """Global average pooling: the mean of a whole map, (h, w)."""
 
     layer: str
-    place: MapPosition
+    position: MapPosition
     values: Floats
 
     @property
@@ -180,21 +210,29 @@ class AverageStep:
 
 @dataclass(frozen=True)
 class PassThrough:
-    """A number that goes through unchanged: `source` and `origin` say where it stood before."""
+    """A number that a layer leaves unchanged.
+
+    Attributes:
+        layer: the name of the layer.
+        position: in its output.
+        source: the layer before.
+        source_position: in the output of `source`.
+        result: the number.
+    """
 
     layer: str
-    place: MapPosition
+    position: MapPosition
     source: str
-    origin: MapPosition
+    source_position: MapPosition
     result: float
 
 
 @dataclass(frozen=True)
-class OmittedTerms:
-    """A number that the pooling `layer` drops: at the edge, its squares do not reach it."""
+class DroppedNumber:
+    """A number that the pooling `layer` drops: its squares do not reach the edge."""
 
     layer: str
-    place: MapPosition
+    position: MapPosition
     result: float
 
 
@@ -206,12 +244,12 @@ ArithmeticStep = (
     | PoolingStep
     | AverageStep
     | PassThrough
-    | OmittedTerms
+    | DroppedNumber
 )
 
 
-def _bent(name: ActivationName, value: float) -> float:
-    """A number after an activation that looks at it alone, as Keras 3 defines them."""
+def _activation(name: ActivationName, value: float) -> float:
+    """An activation of one value, as Keras 3 defines it; not softmax."""
     if name == "relu":
         return max(value, 0.0)
     if name == "sigmoid":
@@ -229,18 +267,18 @@ def _bent(name: ActivationName, value: float) -> float:
 
 Values = NDArray[np.float32]
 INPUT_LAYER: Final = "input"
-"""The name of a network's scaled input among what its layers give."""
+"""The key of the network's scaled input among the activations."""
 
 
 @dataclass(frozen=True, eq=False)
 class LayerActivations:
-    """A network at work on one digit.
+    """A network's activations for one digit, with its weights.
 
     Attributes:
         architecture: its layers.
-        values: what each layer gives by its name, and under `INPUT` what goes into the first.
-        weights: a layer's arrays, as Keras's `get_weights` orders them.
-        epsilon: what a batch normalization adds to its variance.
+        values: the activations by layer name, and the scaled input under `INPUT_LAYER`.
+        weights: gives a layer's arrays in the order of Keras's `get_weights`.
+        epsilon: gives what a batch normalization adds to its variance.
     """
 
     architecture: Architecture
@@ -250,90 +288,99 @@ class LayerActivations:
 
 
 def activations_with_inputs(network: Network, image: NDArray[np.uint8]) -> LayerActivations:
-    """A network at work on a digit. Imports TensorFlow when it is called.
+    """A network's activations for a digit. Imports TensorFlow when it is called.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
+        network: a run's network, finished or as it was after an epoch.
         image: the digit, uint8 (28, 28).
-
-    Returns:
-        What its layers give and hold.
 
     Raises:
         RunError: the network cannot be opened.
     """
     from core.explain.activations import layer_activations, load_layer_model
 
-    opened = load_layer_model(network)
+    layer_model = load_layer_model(network)
     values = {
-        INPUT_LAYER: opened.network_input(image[None])[0],
+        INPUT_LAYER: layer_model.network_input(image[None])[0],
         **layer_activations(network, image),
     }
     return LayerActivations(
         network.run.info.recipe.architecture,
         values,
-        lambda name: opened.model.get_layer(name).get_weights(),
-        lambda name: float(opened.model.get_layer(name).epsilon),
+        lambda name: layer_model.model.get_layer(name).get_weights(),
+        lambda name: float(layer_model.model.get_layer(name).epsilon),
     )
 
 
 def explain_number(
-    network: LayerActivations, layer: str, place: MapPosition
+    network: LayerActivations, layer: str, position: MapPosition
 ) -> list[ArithmeticStep]:
-    """How a number of a layer's output comes about, and what the layers right after make of it.
+    """How a number of a layer's output is computed, and what the layers right after make of it.
 
-    Batch normalization, activation and dropout work number by number, so it begins with the layer
-    before them that made the number. It is followed through such layers and pooling, up to the next
-    layer that mixes channels. Each step takes the result of the one before. Raises ValueError if
-    there is no such layer, IndexError if it has no such place.
+    Batch normalization, activation and dropout work number by number, so the steps begin with the
+    layer before them that computed the number. The number is followed through such layers and
+    pooling, up to the next layer that mixes channels. Each step takes the result of the one before.
+
+    Args:
+        network: the activations and weights.
+        layer: the name of the layer.
+        position: of the number in the layer's output.
+
+    Raises:
+        ValueError: there is no such layer.
+        IndexError: the layer has no such position.
     """
     rows = list(network.architecture.rows())
     names = [row.name for row in rows]
     if layer not in names:
         raise ValueError(f"the network has no layer {layer!r}")
-    at = names.index(layer)
-    shape = rows[at].shape
-    if len(place) != len(shape) or any(not 0 <= k < n for k, n in zip(place, shape, strict=True)):
-        raise IndexError(f"the layer {layer} has no place {place}: its output is {shape}")
-    start = at
+    index = names.index(layer)
+    shape = rows[index].shape
+    if len(position) != len(shape) or any(
+        not 0 <= k < n for k, n in zip(position, shape, strict=True)
+    ):
+        raise IndexError(f"the layer {layer} has no place {position}: its output is {shape}")
+    start = index
     while start and isinstance(rows[start].layer, BatchNorm | Activation | Dropout):
         start -= 1
-    steps = list(_first(_Taken(network, rows, start), place))
+    steps = list(_first_steps(_LayerInput(network, rows, start), position))
     for following in range(start + 1, len(rows)):
-        taken, before = _Taken(network, rows, following), steps[-1]
-        if isinstance(taken.row.layer, Dropout):
-            if following == at:
-                steps.append(PassThrough(layer, place, taken.source, place, before.result))
+        layer_input, before = _LayerInput(network, rows, following), steps[-1]
+        if isinstance(layer_input.row.layer, Dropout):
+            if following == index:
+                steps.append(
+                    PassThrough(layer, position, layer_input.source, position, before.result)
+                )
             continue
-        step = _next(taken, before.place, before.result)
+        step = _next_step(layer_input, before.position, before.result)
         if step is None:
             break
         steps.append(step)
-        if isinstance(step, OmittedTerms):
+        if isinstance(step, DroppedNumber):
             break
     return steps
 
 
 @dataclass(frozen=True, eq=False)
-class _Taken:
-    """A layer, with what goes into it."""
+class _LayerInput:
+    """A layer with its input."""
 
     network: LayerActivations
     rows: list[Row]
-    at: int
+    index: int
 
     @property
     def row(self) -> Row:
-        return self.rows[self.at]
+        return self.rows[self.index]
 
     @property
     def source(self) -> str:
-        """The name of the layer before, or `INPUT`."""
-        return self.rows[self.at - 1].name if self.at else INPUT_LAYER
+        """The name of the layer before, or `INPUT_LAYER`."""
+        return self.rows[self.index - 1].name if self.index else INPUT_LAYER
 
     @property
     def values(self) -> Values:
-        """What goes into the layer."""
+        """The input of the layer."""
         return self.network.values[self.source]
 
     @property
@@ -341,69 +388,99 @@ class _Taken:
         return self.network.weights(self.row.name)
 
 
-def _first(taken: _Taken, place: MapPosition) -> Iterator[ArithmeticStep]:
+def _first_steps(layer_input: _LayerInput, position: MapPosition) -> Iterator[ArithmeticStep]:
     """The steps of the layer itself, from its input."""
-    layer, name = taken.row.layer, taken.row.name
+    layer, name = layer_input.row.layer, layer_input.row.name
     if isinstance(layer, Conv | Dense):
-        found = (
-            _convolved(taken, layer, place) if isinstance(layer, Conv) else _weighted(taken, place)
+        weighted_sum = (
+            _convolved(layer_input, layer, position)
+            if isinstance(layer, Conv)
+            else _weighted(layer_input, position)
         )
-        yield found
+        yield weighted_sum
         if layer.activation != "linear":
-            beside = _sums(taken, found) if layer.activation == "softmax" else None
-            yield ActivationStep(name, place, layer.activation, found.result, beside)
+            softmax_inputs = (
+                _sums(layer_input, weighted_sum) if layer.activation == "softmax" else None
+            )
+            yield ActivationStep(
+                name, position, layer.activation, weighted_sum.result, softmax_inputs
+            )
     elif isinstance(layer, Pool):
-        yield _pooled(taken, layer, place, None)
+        yield _pooled(layer_input, layer, position, None)
     elif isinstance(layer, GlobalAverage):
-        yield AverageStep(name, place, taken.values[..., place[-1]].astype(np.float64))
+        yield AverageStep(name, position, layer_input.values[..., position[-1]].astype(np.float64))
     elif isinstance(layer, Flatten):
-        origin = tuple(int(k) for k in np.unravel_index(place[0], taken.values.shape))
-        yield PassThrough(name, place, taken.source, origin, float(taken.values[origin]))
+        source_position = tuple(
+            int(k) for k in np.unravel_index(position[0], layer_input.values.shape)
+        )
+        yield PassThrough(
+            name,
+            position,
+            layer_input.source,
+            source_position,
+            float(layer_input.values[source_position]),
+        )
     else:
-        value = float(taken.values[place])
-        made = _next(taken, place, value)
-        yield PassThrough(name, place, taken.source, place, value) if made is None else made
+        value = float(layer_input.values[position])
+        step = _next_step(layer_input, position, value)
+        yield (
+            PassThrough(name, position, layer_input.source, position, value)
+            if step is None
+            else step
+        )
 
 
-def _next(taken: _Taken, before: MapPosition, value: float) -> ArithmeticStep | None:
-    """What a layer makes of a number at a place of its input; None if it mixes channels."""
-    layer, name = taken.row.layer, taken.row.name
+def _next_step(
+    layer_input: _LayerInput, source_position: MapPosition, value: float
+) -> ArithmeticStep | None:
+    """What a layer makes of a number of its input; None if the layer mixes channels."""
+    layer, name = layer_input.row.layer, layer_input.row.name
     if isinstance(layer, BatchNorm):
-        gamma, beta, mean, variance = (float(one[before[-1]]) for one in taken.weights)
-        epsilon = taken.network.epsilon(name)
-        return NormalizationStep(name, before, value, gamma, beta, mean, variance, epsilon)
+        gamma, beta, mean, variance = (
+            float(array[source_position[-1]]) for array in layer_input.weights
+        )
+        epsilon = layer_input.network.epsilon(name)
+        return NormalizationStep(name, source_position, value, gamma, beta, mean, variance, epsilon)
     if isinstance(layer, Activation):
-        beside = None
+        softmax_inputs = None
         if layer.activation == "softmax":
-            beside = taken.values[before[:-1]].astype(np.float64)
-            beside[before[-1]] = value
-        return ActivationStep(name, before, layer.activation, value, beside)
+            softmax_inputs = layer_input.values[source_position[:-1]].astype(np.float64)
+            softmax_inputs[source_position[-1]] = value
+        return ActivationStep(name, source_position, layer.activation, value, softmax_inputs)
     if isinstance(layer, Pool):
-        place = (before[0] // layer.size, before[1] // layer.size, before[2])
-        if place[0] >= taken.row.shape[0] or place[1] >= taken.row.shape[1]:
-            return OmittedTerms(name, before, value)
-        own = (before[0] % layer.size, before[1] % layer.size)
-        return _pooled(taken, layer, place, own)
+        position = (
+            source_position[0] // layer.size,
+            source_position[1] // layer.size,
+            source_position[2],
+        )
+        if position[0] >= layer_input.row.shape[0] or position[1] >= layer_input.row.shape[1]:
+            return DroppedNumber(name, source_position, value)
+        input_position = (source_position[0] % layer.size, source_position[1] % layer.size)
+        return _pooled(layer_input, layer, position, input_position)
     if isinstance(layer, GlobalAverage):
-        return AverageStep(name, before[-1:], taken.values[..., before[-1]].astype(np.float64))
+        return AverageStep(
+            name,
+            source_position[-1:],
+            layer_input.values[..., source_position[-1]].astype(np.float64),
+        )
     return None
 
 
-def _convolved(taken: _Taken, layer: Conv, place: MapPosition) -> ConvolutionStep:
-    row, column, channel = place
+def _convolved(layer_input: _LayerInput, layer: Conv, position: MapPosition) -> ConvolutionStep:
+    row, column, channel = position
     size = layer.kernel_size
     # As Keras pads: where the number of zeros is odd, one more comes below and to the right.
-    before = (size - 1) // 2 if layer.padding == "same" else 0
-    corner = row - before, column - before
-    kernel, *rest = taken.weights
-    patch, real = _patch(taken.values, corner, size)
+    padding = (size - 1) // 2 if layer.padding == "same" else 0
+    corner = row - padding, column - padding
+    kernel, *rest = layer_input.weights
+    patch, inside_input = _patch(layer_input.values, corner, size)
     return ConvolutionStep(
-        taken.row.name,
-        place,
-        taken.source,
+        layer_input.row.name,
+        position,
+        layer_input.source,
         corner,
         patch,
-        real,
+        inside_input,
         kernel[..., channel].astype(np.float64),
         float(rest[0][channel]) if rest else None,
     )
@@ -413,55 +490,60 @@ def _patch(values: Values, corner: tuple[int, int], size: int) -> tuple[Floats, 
     """A square of the input, (size, size, channels), 0 beyond the edge; and where it is inside."""
     rows, columns = (np.arange(start, start + size) for start in corner)
     height, width = values.shape[:2]
-    real = np.logical_and.outer((rows >= 0) & (rows < height), (columns >= 0) & (columns < width))
+    inside_input = np.logical_and.outer(
+        (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
+    )
     near = values[np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))]
-    return np.where(real[..., None], near.astype(np.float64), 0.0), real
+    return np.where(inside_input[..., None], near.astype(np.float64), 0.0), inside_input
 
 
-def _weighted(taken: _Taken, place: MapPosition) -> WeightedSum:
-    kernel, bias = taken.weights
-    source, shape = _laid_out(taken)
+def _weighted(layer_input: _LayerInput, position: MapPosition) -> WeightedSum:
+    kernel, bias = layer_input.weights
+    source, shape = _flattened_source(layer_input)
     return WeightedSum(
-        taken.row.name,
-        place,
+        layer_input.row.name,
+        position,
         source,
         shape,
-        taken.values.astype(np.float64),
-        kernel[:, place[0]].astype(np.float64),
-        float(bias[place[0]]),
+        layer_input.values.astype(np.float64),
+        kernel[:, position[0]].astype(np.float64),
+        float(bias[position[0]]),
     )
 
 
-def _laid_out(taken: _Taken) -> tuple[str, Shape]:
-    """Where a dense layer's inputs come from: the layer, and the shape in which they have a place.
+def _flattened_source(layer_input: _LayerInput) -> tuple[str, Shape]:
+    """The layer that a dense layer's inputs come from, and the shape in which they have a position.
 
-    Dropout changes nothing and flatten only the order, so what stands before them is named.
+    Dropout changes nothing and flatten only the order, so the layer before them is named.
     """
-    source, shape = taken.source, tuple(taken.values.shape)
-    for at in range(taken.at - 1, -1, -1):
-        earlier = _Taken(taken.network, taken.rows, at)
-        kind = earlier.row.layer
-        if isinstance(kind, Dropout | Flatten) and source == earlier.row.name:
+    source, shape = layer_input.source, tuple(layer_input.values.shape)
+    for index in range(layer_input.index - 1, -1, -1):
+        earlier = _LayerInput(layer_input.network, layer_input.rows, index)
+        layer = earlier.row.layer
+        if isinstance(layer, Dropout | Flatten) and source == earlier.row.name:
             source = earlier.source
-        if isinstance(kind, Flatten):
+        if isinstance(layer, Flatten):
             return source, tuple(earlier.values.shape)
-        if not isinstance(kind, Dropout | BatchNorm | Activation):
+        if not isinstance(layer, Dropout | BatchNorm | Activation):
             break
     return source, shape
 
 
-def _sums(taken: _Taken, step: ConvolutionStep | WeightedSum) -> Floats:
-    """The sums, bias included, of all filters at the same place, or of all units."""
-    kernel, *rest = taken.weights
+def _sums(layer_input: _LayerInput, step: ConvolutionStep | WeightedSum) -> Floats:
+    """The sums, with bias, of all filters at the same position, or of all units."""
+    kernel, *rest = layer_input.weights
     inputs = step.patch if isinstance(step, ConvolutionStep) else step.inputs
     sums = np.tensordot(inputs, kernel.astype(np.float64), axes=inputs.ndim)
     return np.asarray(sums + (rest[0] if rest else 0.0))
 
 
 def _pooled(
-    taken: _Taken, layer: Pool, place: MapPosition, own: tuple[int, int] | None
+    layer_input: _LayerInput,
+    layer: Pool,
+    position: MapPosition,
+    input_position: tuple[int, int] | None,
 ) -> PoolingStep:
-    row, column, channel = place
+    row, column, channel = position
     rows, columns = (slice(k * layer.size, (k + 1) * layer.size) for k in (row, column))
-    values = taken.values[rows, columns, channel].astype(np.float64)
-    return PoolingStep(taken.row.name, place, layer.mode, values, own)
+    values = layer_input.values[rows, columns, channel].astype(np.float64)
+    return PoolingStep(layer_input.row.name, position, layer.mode, values, input_position)

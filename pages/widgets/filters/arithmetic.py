@@ -14,10 +14,10 @@ from core.explain.arithmetic import (
     ArithmeticStep,
     AverageStep,
     ConvolutionStep,
+    DroppedNumber,
     LayerActivations,
     MapPosition,
     NormalizationStep,
-    OmittedTerms,
     PassThrough,
     PoolingStep,
     WeightedSum,
@@ -61,7 +61,7 @@ def show_arithmetic(
     for position, (step, following) in enumerate(zip(steps, [*after, None], strict=True), 1):
         with st.container(gap="xsmall"):
             _DRAW[type(step)](step, position)
-            if not isinstance(step, OmittedTerms):
+            if not isinstance(step, DroppedNumber):
                 unfinished = following is not None and following.layer == step.layer
                 _ends(step, unfinished, step.layer == layer)
 
@@ -70,7 +70,7 @@ def _convolved(step: ConvolutionStep, position: int) -> None:
     size, channels = step.patch.shape[0], step.patch.shape[-1]
     st.markdown(f"**{position}. {step.layer}: a patch of its input, times the kernel, added up**")
     channel = _one_channel(step) if channels > 1 else 0
-    beyond = ~step.real
+    beyond = ~step.inside_input
     words = f"the patch of {_source(step.source)}, {_span(step, size)}"
     theme = st.context.theme.type
     patch, kernel, products = (
@@ -79,7 +79,7 @@ def _convolved(step: ConvolutionStep, position: int) -> None:
     _side_by_side(
         number_table(patch, words, theme, padding=beyond),
         "×",
-        number_table(kernel, f"the kernel of map {step.place[-1]}", theme),
+        number_table(kernel, f"the kernel of map {step.position[-1]}", theme),
         "=",
         number_table(products, "their products", theme, padding=beyond),
     )
@@ -107,7 +107,7 @@ def _one_channel(step: ConvolutionStep) -> int:
         order,
         format_func=lambda k: f"map {k}: {signed_number(sums[k])}",
         # Another place has another order: its largest is meant then.
-        key=f"{_CHANNEL}-{step.layer}-{step.place}",
+        key=f"{_CHANNEL}-{step.layer}-{step.position}",
         width=220,
     )
     return chosen
@@ -134,7 +134,7 @@ def _weighted(step: WeightedSum, position: int) -> None:
 
 
 def _origin(step: WeightedSum, index: int) -> str:
-    place = step.came_from(index)
+    place = step.source_position(index)
     if len(place) == 1:
         return f"unit {place[0]}"
     row, column, channel = place
@@ -169,10 +169,10 @@ def _normalized(step: NormalizationStep, position: int) -> None:
 
 def _activated(step: ActivationStep, position: int) -> None:
     st.markdown(f"**{position}. {step.layer}: activation {step.name}**")
-    if step.beside is not None:
-        largest = float(step.beside.max())
-        powers = np.exp(step.beside - largest)
-        what = "units" if len(step.place) == 1 else "maps at this place"
+    if step.softmax_inputs is not None:
+        largest = float(step.softmax_inputs.max())
+        powers = np.exp(step.softmax_inputs - largest)
+        what = "units" if len(step.position) == 1 else "maps at this place"
         _code(
             f"e^x divided by the sum of e^x over all {len(powers)} {what}; the largest x, "
             f"{exact_number(largest)}, is taken from each first, which changes nothing",
@@ -189,13 +189,13 @@ def _pooled(step: PoolingStep, position: int) -> None:
     size = len(step.values)
     kind = "the largest" if step.mode == "max" else "the mean"
     st.markdown(f"**{position}. {step.layer}: {kind} of a square of {size}×{size}**")
-    marked = {step.winner} if step.mode == "max" else set()
-    top, left = step.place[0] * size, step.place[1] * size
+    marked = {step.largest_position} if step.mode == "max" else set()
+    top, left = step.position[0] * size, step.position[1] * size
     title = f"rows {top} to {top + size - 1}, columns {left} to {left + size - 1}"
     _side_by_side(number_table(step.values, title, st.context.theme.type, marked=marked))
     words = f"{kind} = {exact_number(step.result)}"
-    if step.own is not None and step.mode == "max":
-        ours = step.values[step.own] == step.result
+    if step.input_position is not None and step.mode == "max":
+        ours = step.values[step.input_position] == step.result
         words += ": the number from above" if ours else ": another than the number from above"
     _code(words)
 
@@ -210,13 +210,13 @@ def _averaged(step: AverageStep, position: int) -> None:
 
 
 def _passed(step: PassThrough, position: int) -> None:
-    laid_out = step.origin != step.place
+    laid_out = step.source_position != step.position
     why = "it lays the maps out as one vector" if laid_out else "dropout works in training alone"
     st.markdown(f"**{position}. {step.layer} changes nothing: {why}**")
-    st.caption(f"The number stood in {_source(step.source)} at {_at(step.origin)}.")
+    st.caption(f"The number stood in {_source(step.source)} at {_at(step.source_position)}.")
 
 
-def _left_out(step: OmittedTerms, position: int) -> None:
+def _left_out(step: DroppedNumber, position: int) -> None:
     st.markdown(f"**{position}. {step.layer} leaves this number out**")
     st.caption("Its squares lie side by side, and the last one ends before this row or column.")
 
@@ -229,7 +229,7 @@ _DRAW: Final[dict[type[ArithmeticStep], Callable[[Any, int], None]]] = {
     PoolingStep: _pooled,
     AverageStep: _averaged,
     PassThrough: _passed,
-    OmittedTerms: _left_out,
+    DroppedNumber: _left_out,
 }
 
 
@@ -240,7 +240,7 @@ def _ends(step: ArithmeticStep, unfinished: bool, asked: bool) -> None:
         st.caption(f"{result}, before the activation of {step.layer}")
         return
     this = ": **this is the number**" if asked else ""
-    st.caption(f"{result} in {step.layer} at {_at(step.place)}{this}")
+    st.caption(f"{result} in {step.layer} at {_at(step.position)}{this}")
 
 
 def _at(place: MapPosition) -> str:

@@ -14,9 +14,9 @@ from core.explain.arithmetic import (
     ActivationStep,
     AverageStep,
     ConvolutionStep,
+    DroppedNumber,
     LayerActivations,
     NormalizationStep,
-    OmittedTerms,
     PassThrough,
     PoolingStep,
     WeightedSum,
@@ -55,10 +55,10 @@ def check(network: LayerActivations) -> None:
         for place in places(row.shape):
             steps = explain_number(network, row.name, place)
             # The last step in a layer gives that layer's number.
-            last = {step.layer: step for step in steps if not isinstance(step, OmittedTerms)}
+            last = {step.layer: step for step in steps if not isinstance(step, DroppedNumber)}
             assert row.name in last
             for name, step in last.items():
-                own = network.values[name][step.place]
+                own = network.values[name][step.position]
                 assert step.result == pytest.approx(own, abs=1e-5, rel=1e-5), (name, place)
 
 
@@ -157,11 +157,11 @@ def test_a_convolution_batch_norm_activation_and_pool_by_hand() -> None:
     assert isinstance(relu, ActivationStep)
     assert relu.result == pytest.approx(9.25)
     assert isinstance(pooled, PoolingStep)
-    assert (pooled.own, pooled.winner, pooled.result) == ((0, 0), (1, 1), 11)
-    assert pooled.place == (0, 0, 2)
+    assert (pooled.input_position, pooled.largest_position, pooled.result) == ((0, 0), (1, 1), 11)
+    assert pooled.position == (0, 0, 2)
     # The last of 27 columns has no square of its own.
     values["activation_1"] = rectified
-    assert isinstance(explain_number(network, "conv_1", (0, 26, 0))[-1], OmittedTerms)
+    assert isinstance(explain_number(network, "conv_1", (0, 26, 0))[-1], DroppedNumber)
 
 
 def test_the_zeros_of_the_padding_are_told_from_the_pictures() -> None:
@@ -170,8 +170,8 @@ def test_the_zeros_of_the_padding_are_told_from_the_pictures() -> None:
     )[0]
     assert isinstance(found, ConvolutionStep)
     assert found.corner == (-1, 26)
-    assert found.real.tolist() == [[False] * 3, [True, True, False], [True, True, False]]
-    assert not found.patch[~found.real].any()
+    assert found.inside_input.tolist() == [[False] * 3, [True, True, False], [True, True, False]]
+    assert not found.patch[~found.inside_input].any()
     # Standardized, an empty pixel is (0 - 0.1307) / 0.3081.
     assert found.patch[1, 0, 0] == pytest.approx(-0.1307 / 0.3081)
 
@@ -181,14 +181,14 @@ def test_where_a_units_inputs_come_from() -> None:
     first = explain_number(network, "dense_1", (5,))[0]
     assert isinstance(first, WeightedSum)
     assert (first.source, first.shape) == ("pool_1", (13, 13, 28))
-    row, column, channel = first.came_from(1000)
+    row, column, channel = first.source_position(1000)
     assert first.inputs[1000] == network.values["pool_1"][row, column, channel]
     second = explain_number(network, "dense_2", (5,))[0]
-    assert (second.source, second.came_from(7)) == ("dense_1", (7,))
+    assert (second.source, second.source_position(7)) == ("dense_1", (7,))
     pixel = explain_number(
         activations_with_inputs(network_of("purawr"), IMAGES[0]), "dense_1", (0,)
     )[0]
-    assert (pixel.source, pixel.came_from(57)) == (INPUT_LAYER, (2, 1, 0))
+    assert (pixel.source, pixel.source_position(57)) == (INPUT_LAYER, (2, 1, 0))
     # A batch normalization stands between: its numbers are the inputs, in the order of the maps.
     normed = explain_number(
         activations_with_inputs(network_of("katariya"), IMAGES[0]), "dense_1", (0,)

@@ -1,9 +1,9 @@
 """A kernel that slides over a picture, number by number: what a convolution layer computes.
 
-What deep learning calls a convolution is, in mathematics, a cross-correlation: the kernel is laid
-on the picture as it is. A convolution in the strict sense turns the kernel by 180 degrees first
-(Goodfellow, Bengio and Courville, "Deep Learning", 2016, section 9.1). For a kernel that is learned
-it makes no difference, for one that is written down by hand it does.
+What deep learning calls a convolution is a cross-correlation in mathematics: the kernel is not
+flipped. A convolution in the strict sense rotates the kernel by 180 degrees first (Goodfellow,
+Bengio and Courville, "Deep Learning", 2016, section 9.1). This makes no difference for a kernel
+that is learned, but it does for one that is written by hand.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,13 @@ STRIDES: Final = (1, 2, 3)
 
 @dataclass(frozen=True)
 class KernelPreset:
-    """A kernel by hand: its name, its numbers (3, 3), and what it does to a picture, in words."""
+    """A kernel written by hand.
+
+    Attributes:
+        name: its name on the page.
+        kernel: its numbers, (3, 3).
+        about: what it does to a picture, as a sentence.
+    """
 
     name: str
     kernel: tuple[tuple[float, ...], ...]
@@ -61,7 +67,13 @@ KERNEL_PRESETS: Final = (
 
 @dataclass(frozen=True)
 class WindowStep:
-    """The kernel at one place: the pixels below it, their products with it (k, k), and the sum."""
+    """The kernel at one position.
+
+    Attributes:
+        pixels: the picture under the kernel, (k, k).
+        products: pixels times kernel, (k, k).
+        total: the sum of the products.
+    """
 
     pixels: Floats
     products: Floats
@@ -69,12 +81,20 @@ class WindowStep:
 
 
 def output_side(side: int, size: int, stride: int, padding: Padding) -> int:
-    """How many places the kernel has along one side; 0 if it does not fit in.
+    """The number of kernel positions along one side, counted as Keras does; 0 if it does not fit.
 
-    As Keras counts: ceil(side / stride) for "same", ceil((side - size + 1) / stride) for "valid".
+    Args:
+        side: of the picture.
+        size: of the kernel.
+        stride: between two positions.
+        padding: "same": ceil(side / stride); "valid": ceil((side - size + 1) / stride).
+
+    Example:
+        >>> output_side(28, 3, 1, "valid"), output_side(28, 3, 2, "same")
+        (26, 14)
     """
-    places = side if padding == "same" else side - size + 1
-    return max(-(-places // stride), 0)
+    positions = side if padding == "same" else side - size + 1
+    return max(-(-positions // stride), 0)
 
 
 def convolve(
@@ -85,15 +105,28 @@ def convolve(
     padding: Padding = "valid",
     turned: bool = False,
 ) -> Floats:
-    """The sums at all places of the kernel: (height, width) and (k, k) to (rows, columns).
+    """The weighted sums at all positions of the kernel.
 
-    With `padding` "same", zeros stand around the picture as Keras puts them: where their number is
-    odd, the greater part comes below and to the right. `turned`: turn the kernel by 180 degrees
-    first, a convolution in the strict sense. Raises ValueError if the kernel is larger than the
-    padded picture.
+    Args:
+        picture: (height, width).
+        kernel: (k, k).
+        stride: between two positions.
+        padding: "same" pads with zeros as Keras does: where their number is odd, the larger part is
+            below and to the right.
+        turned: rotate the kernel by 180 degrees first: a convolution in the strict sense.
+
+    Returns:
+        float64 (rows, columns).
+
+    Raises:
+        ValueError: the kernel is larger than the padded picture.
+
+    Example:
+        >>> convolve([[1, 2, 3], [4, 5, 6]], [[1, 0], [0, 1]])
+        array([[6., 8.]])
     """
-    windows = _windows(picture, _laid(kernel, turned), stride, padding)
-    sums: Floats = np.einsum("rcij,ij->rc", windows, _laid(kernel, turned))
+    windows = _windows(picture, _oriented(kernel, turned), stride, padding)
+    sums: Floats = np.einsum("rcij,ij->rc", windows, _oriented(kernel, turned))
     return sums
 
 
@@ -106,33 +139,56 @@ def window_step(
     padding: Padding = "valid",
     turned: bool = False,
 ) -> WindowStep:
-    """What happens at one place, (row, column) of the output: the sum written out.
+    """The sum at one position, written out.
 
-    Raises IndexError for a place outside the output.
+    Args:
+        picture: (height, width).
+        kernel: (k, k).
+        place: (row, column) of the output.
+        stride: as in `convolve`.
+        padding: as in `convolve`.
+        turned: as in `convolve`.
+
+    Raises:
+        IndexError: the output has no such position.
     """
-    laid = _laid(kernel, turned)
-    windows = _windows(picture, laid, stride, padding)
+    oriented = _oriented(kernel, turned)
+    windows = _windows(picture, oriented, stride, padding)
     row, column = place
     if not (0 <= row < windows.shape[0] and 0 <= column < windows.shape[1]):
         raise IndexError(f"the output has no place {place}: it is {windows.shape[:2]}")
     pixels = windows[row, column].copy()
-    products = pixels * laid
+    products = pixels * oriented
     return WindowStep(pixels, products, float(products.sum()))
 
 
 def window_corner(
     place: tuple[int, int], side: int, size: int, *, stride: int, padding: Padding
 ) -> tuple[int, int]:
-    """The picture's (row, column) below the kernel's upper left cell; negative in the padding."""
-    before = _pad(side, size, stride, padding)[0]
-    return place[0] * stride - before, place[1] * stride - before
+    """The picture's (row, column) under the kernel's upper left cell; negative in the padding."""
+    padding_before = _pad(side, size, stride, padding)[0]
+    return place[0] * stride - padding_before, place[1] * stride - padding_before
 
 
 def pool(picture: ArrayLike, size: int, kind: Pooling) -> Floats:
-    """The largest or the mean value of each size × size square; a rest at the edges is left out.
+    """The largest or the mean value of each square; a rest at the edges is dropped.
 
-    (height, width) to (height // size, width // size), as Keras's pooling with padding "valid".
-    Raises ValueError if not one square fits in.
+    This is Keras's pooling with padding "valid".
+
+    Args:
+        picture: (height, width).
+        size: the side of a square, which is also the stride.
+        kind: "max" or "average".
+
+    Returns:
+        float64 (height // size, width // size).
+
+    Raises:
+        ValueError: not one square fits in.
+
+    Example:
+        >>> pool([[1, 2, 5], [3, 4, 5]], 2, "max")
+        array([[4.]])
     """
     values = np.asarray(picture, np.float64)
     rows, columns = values.shape[0] // size, values.shape[1] // size
@@ -143,7 +199,7 @@ def pool(picture: ArrayLike, size: int, kind: Pooling) -> Floats:
     return pooled
 
 
-def _laid(kernel: ArrayLike, turned: bool) -> Floats:
+def _oriented(kernel: ArrayLike, turned: bool) -> Floats:
     values = np.asarray(kernel, np.float64)
     return values[::-1, ::-1] if turned else values
 
@@ -156,7 +212,7 @@ def _pad(side: int, size: int, stride: int, padding: Padding) -> tuple[int, int]
 
 
 def _windows(picture: ArrayLike, kernel: Floats, stride: int, padding: Padding) -> Floats:
-    """The pixels below the kernel at each of its places, (rows, columns, k, k)."""
+    """The pixels under the kernel at each of its positions, (rows, columns, k, k)."""
     values = np.asarray(picture, np.float64)
     size = kernel.shape[0]
     padded = np.pad(values, [_pad(side, size, stride, padding) for side in values.shape])

@@ -1,12 +1,10 @@
-"""How a network forms: its first kernels, and what it makes of a digit, after each kept epoch.
+"""The kernels of a layer, and how a network forms over its kept epochs.
 
-A network is built once and filled with the weights of one epoch after the other, besides those that
-visitors use: a visitor who goes through the epochs pushes out nobody's.
-
-All kernels of a layer: a convolution's, and a dense layer's weights as pictures of its input.
-
-Weights come from `epochs/` (float16) for a network after an epoch, and from the network that the
-server has loaded for the finished one.
+A convolution has kernels; a dense layer's weights are shown as pictures of its input. The weights
+after an epoch come from `epochs/` (float16), those of the finished network from the network that
+the server has loaded. For the evolution over epochs, a separate network is built once and filled
+with the weights of one epoch after the other, so that a visitor who goes through the epochs evicts
+nobody else's network.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,8 +41,8 @@ if TYPE_CHECKING:
 
 KernelArray = NDArray[np.float32]
 KernelOrder = Literal["number", "norm"]
-_NETWORKS: Final = 4
-"""So many networks' weights are kept here; one of the largest allowed takes 20 MB."""
+_NETWORKS_KEPT: Final = 4
+"""Networks whose weights are cached; one of the largest allowed takes 20 MB."""
 _NO_FIT: Final = (
     "The stored weights do not fit the run's network, so its kernels cannot be shown. "
     "Choose another epoch, or train the run again."
@@ -53,11 +51,15 @@ _NO_FIT: Final = (
 
 @dataclass(frozen=True)
 class Kernels:
-    """The kernels of a layer, or the weights of a dense layer's units in the shape of its input.
+    """The kernels of a convolution, or the weights of a dense layer in the shape of its input.
 
-    `weights`: float32 (height, width, channels in, kernels), read-only. `bias`: (kernels,), or None
-    if the layer has none. `spatial`: whether height and width are places of a picture; the weights
-    of numbers that are none stand row by row, and what is left of the last row is NaN.
+    Attributes:
+        layer: the name of the layer.
+        weights: float32 (height, width, channels in, kernels), read-only.
+        bias: (kernels,), or None if the layer has none.
+        spatial: whether height and width are positions of a picture. Otherwise the weights stand
+            row by row, and the rest of the last row is NaN.
+        dense: whether the layer is dense.
     """
 
     layer: str
@@ -68,69 +70,90 @@ class Kernels:
 
     @property
     def count(self) -> int:
-        """How many kernels there are."""
+        """The number of kernels."""
         return int(self.weights.shape[-1])
 
     @property
     def channels(self) -> int:
-        """How many channels a kernel reads."""
+        """The number of channels that a kernel reads."""
         return int(self.weights.shape[2])
 
     def norms(self) -> NDArray[np.float64]:
-        """The length of each kernel: the root of the sum of its squared weights, (kernels,)."""
+        """The Euclidean norm of each kernel's weights, float64 (kernels,)."""
         squares = np.nansum(np.square(self.weights, dtype=np.float64), axis=(0, 1, 2))
         return np.asarray(np.sqrt(squares))
 
     def order(self, by: KernelOrder) -> list[int]:
-        """The kernels' numbers in the order of their numbers, or the largest norm first."""
+        """The kernels' numbers, sorted by number or with the largest norm first."""
         if by == "number":
             return list(range(self.count))
         return [int(kernel) for kernel in np.argsort(-self.norms(), kind="stable")]
 
-    def pictures(self, channel: int | None) -> NDArray[np.float32]:
-        """What the kernels hold for one input channel, (height, width, kernels); None: the mean."""
+    def images(self, channel: int | None) -> NDArray[np.float32]:
+        """The weights for one input channel.
+
+        Args:
+            channel: the input channel; None: the mean over all.
+
+        Returns:
+            float32 (height, width, kernels).
+        """
         if channel is None:
             return np.asarray(self.weights.mean(axis=2), np.float32)
         return self.weights[:, :, channel]
 
-    def end(self, channel: int | None) -> float:
-        """The absolute weight at which the colors end: one for all kernels and channels.
+    def color_limit(self, channel: int | None) -> float:
+        """The absolute weight at which the color scale ends, shared by all kernels and channels.
 
-        The means over the channels are smaller, and have one of their own.
+        The means over the channels are smaller and have a limit of their own.
         """
-        return color_limit(self.pictures(None) if channel is None else self.weights)
+        return color_limit(self.images(None) if channel is None else self.weights)
 
 
-def color_limit(*pictures: KernelArray) -> float:
-    """The absolute weight at which the colors end, one for all that is compared.
+def color_limit(*arrays: KernelArray) -> float:
+    """The absolute weight at which a color scale ends, shared by all arrays that are compared.
 
-    One weight in a hundred is larger and gets the last color: a single large one would leave the
-    others pale.
+    It is the 99th percentile: a single large weight would leave the others pale.
+
+    Args:
+        arrays: of any shape; values that are not finite are ignored.
+
+    Example:
+        >>> color_limit(np.array([-2.0, 1.0, np.nan]), np.array([2.0]))
+        2.0
     """
-    sizes = np.concatenate([np.abs(kernels).ravel() for kernels in pictures])
-    known = sizes[np.isfinite(sizes)]
-    return float(np.percentile(known, 99)) if len(known) else 0.0
+    sizes = np.concatenate([np.abs(array).ravel() for array in arrays])
+    finite = sizes[np.isfinite(sizes)]
+    return float(np.percentile(finite, 99)) if len(finite) else 0.0
 
 
 def first_layer_kernels(weights: Sequence[NDArray[Any]], recipe: Recipe) -> KernelArray:
-    """The kernels of the first layer that has any, float32 (height, width, n).
+    """The kernels of the first layer that has any.
 
-    `weights` are in the order of Keras's `get_weights()`. A convolution gives its kernels; a dense
-    layer gives each unit's weights in the shape of the pixels that it reads. Raises RunError if the
-    weights are not of this network.
+    A dense layer gives each unit's weights in the shape of the pixels that it reads.
+
+    Args:
+        weights: of the network, in the order of Keras's `get_weights()`.
+        recipe: of the run.
+
+    Returns:
+        float32 (height, width, kernels).
+
+    Raises:
+        RunError: the weights are not of this network.
     """
-    passed = 0
+    index = 0
     pixels: tuple[int, ...] = INPUT_SHAPE[:2]
     for row in recipe.architecture.rows():
         layer = row.layer
         if isinstance(layer, Conv):
-            return _shaped(
-                _at(weights, passed), (layer.kernel_size, layer.kernel_size, layer.filters)
+            return _reshaped(
+                _weight_array(weights, index), (layer.kernel_size, layer.kernel_size, layer.filters)
             )
         if isinstance(layer, Dense):
-            return _shaped(_at(weights, passed), (*pixels, layer.units))
+            return _reshaped(_weight_array(weights, index), (*pixels, layer.units))
         if isinstance(layer, BatchNorm):
-            passed += 4
+            index += 4
         elif isinstance(layer, GlobalAverage):
             pixels = (1, 1)
         elif isinstance(layer, Pool):
@@ -139,59 +162,64 @@ def first_layer_kernels(weights: Sequence[NDArray[Any]], recipe: Recipe) -> Kern
 
 
 def has_kernels(row: Row) -> bool:
-    """Whether a layer has weights to be seen as pictures."""
+    """Whether a layer has weights that can be shown as pictures."""
     return isinstance(row.layer, Conv | Dense)
 
 
 def layer_kernels(network: Network, layer: str) -> Kernels:
-    """The kernels of a layer. Imports TensorFlow for a finished network, when it is called.
+    """The kernels of a layer. Imports TensorFlow for a finished network.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
-        layer: whose kernels are meant.
-
-    Returns:
-        All its kernels.
+        network: a run's network, finished or as it was after an epoch.
+        layer: the name of the layer.
 
     Raises:
         RunError: the network cannot be read, or has no such layer with weights.
     """
-    found = _of_network(network).get(layer)
-    if found is None:
+    kernels = _network_kernels(network).get(layer)
+    if kernels is None:
         raise RunError(
             f"The network of the run {network.run.id!r} has no layer with kernels of that name. "
             "Choose one of its layers."
         )
-    return found
+    return kernels
 
 
 def split_weights(
     recipe: Recipe, weights: Sequence[NDArray[Any]]
 ) -> Iterator[tuple[Row, Shape, list[NDArray[Any]]]]:
-    """The layers that have kernels, with what each holds out of Keras's `get_weights()`.
+    """The layers that have kernels, with their arrays out of Keras's `get_weights()`.
 
-    The shape is that of its input for one digit; of a flattened picture, that of the picture.
-    Raises RunError if the weights are not of this network.
+    Args:
+        recipe: of the run.
+        weights: all arrays of the network.
+
+    Yields:
+        The layer, the shape of its input for one digit (of a flattened picture, that of the
+        picture), and its arrays.
+
+    Raises:
+        RunError: the weights are not of this network.
     """
     rest = list(weights)
     shape: Shape = INPUT_SHAPE
-    flat_of: Shape | None = None
+    flattened_shape: Shape | None = None
     for row in recipe.architecture.rows():
-        held = _held(row)
-        own, rest = rest[:held], rest[held:]
-        if len(own) < held:
+        count = _array_count(row)
+        arrays, rest = rest[:count], rest[count:]
+        if len(arrays) < count:
             raise RunError(_NO_FIT)
         if has_kernels(row):
-            yield row, flat_of or shape, own
+            yield row, flattened_shape or shape, arrays
         if isinstance(row.layer, Flatten):
-            flat_of = shape
+            flattened_shape = shape
         elif isinstance(row.layer, Dense | GlobalAverage):
-            flat_of = None
+            flattened_shape = None
         shape = row.shape
 
 
-def _held(row: Row) -> int:
-    """How many arrays a layer has in `get_weights()`."""
+def _array_count(row: Row) -> int:
+    """The number of arrays that a layer has in `get_weights()`."""
     if isinstance(row.layer, Conv):
         return 1 + row.layer.use_bias
     if isinstance(row.layer, Dense):
@@ -199,28 +227,28 @@ def _held(row: Row) -> int:
     return 4 if isinstance(row.layer, BatchNorm) else 0
 
 
-@lru_cache(maxsize=_NETWORKS)
-def _of_network(network: Network) -> Mapping[str, Kernels]:
+@lru_cache(maxsize=_NETWORKS_KEPT)
+def _network_kernels(network: Network) -> Mapping[str, Kernels]:
     if network.epoch is None:
         from core.inference.predictor import load_predictor
 
         weights: Sequence[NDArray[Any]] = load_predictor(network).model.get_weights()
     else:
         weights = network.run.epoch_weights(network.epoch)
-    found = split_weights(network.run.info.recipe, weights)
+    layers = split_weights(network.run.info.recipe, weights)
     return MappingProxyType(
-        {row.name: kernels_from_weights(row, shape, own) for row, shape, own in found}
+        {row.name: kernels_from_weights(row, shape, arrays) for row, shape, arrays in layers}
     )
 
 
-def kernels_from_weights(row: Row, shape: Shape, own: Sequence[NDArray[Any]]) -> Kernels:
-    """The kernels of a layer out of what `split_weights` gives for it."""
-    kernel, *bias = (np.asarray(one, np.float32) for one in own)
+def kernels_from_weights(row: Row, shape: Shape, arrays: Sequence[NDArray[Any]]) -> Kernels:
+    """The kernels of a layer from its shape and arrays (`split_weights`)."""
+    kernel, *bias = (np.asarray(array, np.float32) for array in arrays)
     if isinstance(row.layer, Conv):
         size = row.layer.kernel_size
-        kernel = _shaped(kernel, (size, size, shape[-1], row.layer.filters))
+        kernel = _reshaped(kernel, (size, size, shape[-1], row.layer.filters))
     else:
-        kernel = _of_units(kernel, shape)
+        kernel = _unit_kernels(kernel, shape)
     spatial = isinstance(row.layer, Conv) or len(shape) == len(INPUT_SHAPE)
     return Kernels(
         row.name,
@@ -231,11 +259,11 @@ def kernels_from_weights(row: Row, shape: Shape, own: Sequence[NDArray[Any]]) ->
     )
 
 
-def _of_units(weights: NDArray[np.float32], shape: Shape) -> NDArray[np.float32]:
+def _unit_kernels(weights: NDArray[np.float32], shape: Shape) -> NDArray[np.float32]:
     """A dense layer's weights (inputs, units) in the shape of its input."""
     units = weights.shape[-1]
     if len(shape) == len(INPUT_SHAPE):
-        return _shaped(weights, (*shape, units))
+        return _reshaped(weights, (*shape, units))
     across = int(np.ceil(np.sqrt(len(weights))))
     down = -(-len(weights) // across)
     filled = np.full((down * across, units), np.nan, np.float32)
@@ -243,13 +271,13 @@ def _of_units(weights: NDArray[np.float32], shape: Shape) -> NDArray[np.float32]
     return filled.reshape(down, across, 1, units)
 
 
-def _at(weights: Sequence[NDArray[Any]], index: int) -> KernelArray:
+def _weight_array(weights: Sequence[NDArray[Any]], index: int) -> KernelArray:
     if index >= len(weights):
         raise RunError(_NO_FIT)
     return np.asarray(weights[index], np.float32)
 
 
-def _shaped(weights: KernelArray, shape: tuple[int, ...]) -> KernelArray:
+def _reshaped(weights: KernelArray, shape: tuple[int, ...]) -> KernelArray:
     """Weights in another shape, whose last axis they must have already."""
     if weights.size != np.prod(shape) or weights.shape[-1] != shape[-1]:
         raise RunError(_NO_FIT)
@@ -259,31 +287,35 @@ def _shaped(weights: KernelArray, shape: tuple[int, ...]) -> KernelArray:
 MAX_KERNELS: Final = 32
 MAX_MAPS: Final = 32
 MAX_NUMBERS: Final = 128
-"""So many are kept of a layer, for each epoch; of maps and numbers the strongest at the end."""
-_KEPT: Final = 8
-"""Digits and layers whose forming is kept; one takes at most 20 MB."""
+"""The most that are kept of a layer, per epoch; of maps and numbers the strongest at the end."""
+_EVOLUTIONS_KEPT: Final = 8
+"""Cached evolutions; one takes at most 20 MB."""
 
 
 @dataclass(frozen=True)
 class KernelEvolution:
-    """What a network was after each of its kept epochs; float32, read-only.
+    """A network after each of its kept epochs; arrays are float32 and read-only.
 
-    `epochs`: rising, then None for the finished network, if there is one. `kernels`: (epochs, h, w,
-    n) of the layer `kernels_of`, those with the numbers `kernel_numbers`; of several input channels
-    their mean. `maps`: (epochs, h, w, n) of the layer that was asked for, the channels `channels`.
-    `probabilities`: (epochs, 10), NaN where the network gave no numbers.
+    Attributes:
+        epochs: rising, then None for the finished network, if there is one.
+        kernel_layer: the layer of `kernels`.
+        kernels: (epochs, h, w, n); the mean over several input channels.
+        kernel_numbers: the numbers of these n kernels.
+        maps: (epochs, h, w, n), the activations of the requested layer.
+        channels: the channels of these n maps.
+        probabilities: (epochs, 10), NaN where the network gave no finite numbers.
     """
 
     epochs: tuple[int | None, ...]
-    kernels_of: str
+    kernel_layer: str
     kernels: NDArray[np.float32]
     kernel_numbers: tuple[int, ...]
     maps: NDArray[np.float32]
     channels: tuple[int, ...]
     probabilities: NDArray[np.float32]
 
-    def place(self, epoch: int | None) -> int:
-        """Where an epoch stands, None for the finished network. Raises RunError without it."""
+    def index_of(self, epoch: int | None) -> int:
+        """The index of an epoch, None for the finished network. Raises RunError without it."""
         if epoch not in self.epochs:
             raise RunError(
                 f"The weights of {epoch_name(epoch)} cannot be read. Go to another epoch."
@@ -291,40 +323,52 @@ class KernelEvolution:
         return self.epochs.index(epoch)
 
     @property
-    def kernel_end(self) -> float:
-        """The absolute weight at which the colors of the kernels end."""
+    def kernel_color_limit(self) -> float:
+        """The absolute weight at which the color scale of the kernels ends."""
         return color_limit(self.kernels)
 
     @property
-    def map_end(self) -> float:
-        """The absolute value at which the colors of the maps end."""
+    def map_color_limit(self) -> float:
+        """The absolute value at which the color scale of the maps ends."""
         return color_limit(self.maps) or float(np.nan_to_num(np.abs(self.maps)).max())
 
 
 def kernel_evolution(run: Run, image: NDArray[np.uint8], layer: str) -> KernelEvolution:
-    """A run's network over its kept epochs, and what one of its layers gave for a digit, (28, 28).
+    """A run's network over its kept epochs, and the activations of one of its layers for a digit.
 
-    Imports TensorFlow when it is called. Worked out once for all visitors. Epochs whose weights
-    cannot be read are left out. Raises RunError if none is left, the weights are not of this
-    network, or it has no such layer.
+    Imports TensorFlow when it is called. Computed once for all visitors. Epochs whose weights
+    cannot be read are left out.
+
+    Args:
+        run: whose epochs are read.
+        image: the digit, uint8 (28, 28).
+        layer: the name of the layer.
+
+    Raises:
+        RunError: no epoch is left, the weights are not of this network, or it has no such layer.
     """
-    with _working:
-        return _formed(Network(run), tuple(run.epochs()), image.tobytes(), layer)
+    with _evolution_lock:
+        return _evolution(Network(run), tuple(run.epochs()), image.tobytes(), layer)
 
 
 def epoch_name(epoch: int | None) -> str:
-    """An epoch in words."""
+    """The name of an epoch for sentences.
+
+    Example:
+        >>> epoch_name(3), epoch_name(None)
+        ('epoch 3', 'finished')
+    """
     return "finished" if epoch is None else f"epoch {epoch}"
 
 
-_working = Lock()
+_evolution_lock = Lock()
 
 
-@lru_cache(maxsize=_KEPT)
-def _formed(
+@lru_cache(maxsize=_EVOLUTIONS_KEPT)
+def _evolution(
     network: Network, _epochs: tuple[int, ...], pixels: bytes, layer: str
 ) -> KernelEvolution:
-    """Another one where epochs have come since: a training that goes on keeps more of them."""
+    """Cached by the kept epochs too, because a training that goes on adds epochs."""
     import keras
     import tensorflow as tf
 
@@ -333,26 +377,26 @@ def _formed(
     from core.recipes.keras_model import build_model
 
     model = build_model(recipe.architecture)
-    if layer not in [one.name for one in model.layers]:
+    if layer not in [model_layer.name for model_layer in model.layers]:
         raise RunError(f"The network of the run {run.id!r} has no layer {layer!r}. Choose another.")
     last = model.layers[-1]
-    inside = keras.Model(model.inputs, [model.get_layer(layer).output, last.input])
+    inner_model = keras.Model(model.inputs, [model.get_layer(layer).output, last.input])
     image = np.frombuffer(pixels, np.uint8).reshape(1, 28, 28)
     batch = tf.constant(np.asarray(scale(image, recipe.scaling), np.float32))
     epochs, kernels, values, answers = [], [], [], []
-    for epoch, weights in _weights(run, model):
-        row, shape, own = next(split_weights(recipe, weights))
-        kernels.append(kernels_from_weights(row, shape, own))
-        given, before = inside(batch, training=False)
-        answers.append(tf.nn.softmax(before @ last.kernel + last.bias)[0].numpy())
-        values.append(as_feature_maps(given[0].numpy()))
+    for epoch, weights in _epoch_weights(run, model):
+        row, shape, arrays = next(split_weights(recipe, weights))
+        kernels.append(kernels_from_weights(row, shape, arrays))
+        outputs, last_input = inner_model(batch, training=False)
+        answers.append(tf.nn.softmax(last_input @ last.kernel + last.bias)[0].numpy())
+        values.append(as_feature_maps(outputs[0].numpy()))
         epochs.append(epoch)
     if not epochs:
         raise RunError(f"The run {run.id!r} keeps no weights that can be read. Choose another run.")
-    return _put_together(epochs, kernels, values, answers)
+    return _stacked(epochs, kernels, values, answers)
 
 
-def _put_together(
+def _stacked(
     epochs: list[int | None],
     kernels: list[Kernels],
     values: list[NDArray[np.float32]],
@@ -366,21 +410,23 @@ def _put_together(
     return KernelEvolution(
         tuple(epochs),
         kernels[-1].layer,
-        _fixed(np.stack([one.pictures(None)[..., numbers] for one in kernels])),
+        _read_only_float32(
+            np.stack([epoch_kernels.images(None)[..., numbers] for epoch_kernels in kernels])
+        ),
         tuple(numbers),
-        _fixed(np.stack([one[..., channels] for one in values])),
+        _read_only_float32(np.stack([maps[..., channels] for maps in values])),
         tuple(channels),
-        _fixed(probabilities),
+        _read_only_float32(probabilities),
     )
 
 
-def _weights(
+def _epoch_weights(
     run: Run, model: "keras.Model"
 ) -> Iterator[tuple[int | None, Sequence[NDArray[np.float32]]]]:
-    """The weights after each kept epoch, and at the end, filled into the network too."""
+    """The weights after each kept epoch and at the end; the network is filled with them too."""
     for epoch in run.epochs():
         try:
-            weights = [half.astype(np.float32) for half in run.epoch_weights(epoch)]
+            weights = [array.astype(np.float32) for array in run.epoch_weights(epoch)]
         except RunError:
             continue
         try:
@@ -399,6 +445,5 @@ def _weights(
         yield None, weights
 
 
-def _fixed(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    own = np.ascontiguousarray(values, np.float32)
-    return read_only(own)
+def _read_only_float32(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    return read_only(np.ascontiguousarray(values, np.float32))

@@ -1,11 +1,10 @@
-"""Which pixels of the digit a number inside a network can see: its receptive field.
+"""Receptive fields: which pixels of the digit a number inside a network can see. No TensorFlow.
 
 The field is followed back from a layer's output to the network's input, layer by layer, as in
 A. Araujo, W. Norris and J. Sim, "Computing Receptive Fields of Convolutional Neural Networks",
-Distill, 2019. What a layer would see beyond the edge of its input is padding, or, under pooling, a
-rest that is dropped; neither is a pixel.
-
-Where on the digit the values of a feature map belong.
+Distill, 2019. What a layer would see beyond the edge of its input is padding, or, for pooling, a
+rest that is dropped; neither is a pixel. The same geometry places a feature map's values on the
+digit.
 """
 
 from collections.abc import Sequence
@@ -32,92 +31,117 @@ FeatureMaps = NDArray[np.float32]
 
 
 def as_feature_maps(values: NDArray[np.float32]) -> FeatureMaps:
-    """What a layer gives for one digit, (h, w, n) or (n,), as maps (h, w, n): a number is 1×1."""
+    """A layer's activations for one digit as maps; a unit becomes a map of 1×1.
+
+    Args:
+        values: (h, w, n) or (n,).
+
+    Returns:
+        (h, w, n).
+    """
     return values if values.ndim == 3 else values.reshape(1, 1, -1)
 
 
 def strongest_maps(values: NDArray[np.float32], count: int) -> list[int]:
-    """The channels with the largest mean absolute value, that one first; at most `count`.
+    """The channels with the largest mean absolute value, the largest first.
 
-    `values`: (h, w, n) or (n,). Of equal ones the first comes first.
+    Args:
+        values: (h, w, n) or (n,).
+        count: the most channels that are given.
+
+    Example:
+        >>> strongest_maps(np.array([1.0, -3.0, 2.0], np.float32), 2)
+        [1, 2]
     """
     means = np.abs(as_feature_maps(values)).mean(axis=(0, 1))
     return [int(channel) for channel in np.argsort(-means, kind="stable")[:count]]
 
 
-Values = NDArray[np.float32]
-
-
 def map_over_digit(
-    found: NDArray[np.float32], rows: Sequence[Row], name: str
+    values: NDArray[np.float32], rows: Sequence[Row], name: str
 ) -> NDArray[np.float32]:
-    """A map's values, (h, w), at the centers of their receptive fields: float32 (28, 28)."""
-    first, apart = _centers(rows, name)
-    places = (np.arange(INPUT_SHAPE[0]) - first) / apart
-    grid = np.meshgrid(places, places, indexing="ij")
-    return np.asarray(map_coordinates(found, grid, order=1, mode="nearest"), np.float32)
+    """A map's values at the centers of their receptive fields, with interpolated values between.
+
+    Args:
+        values: the map, (h, w).
+        rows: the layers of the network.
+        name: the layer that gave the map.
+
+    Returns:
+        float32 (28, 28).
+    """
+    first_center, stride = _centers(rows, name)
+    positions = (np.arange(INPUT_SHAPE[0]) - first_center) / stride
+    grid = np.meshgrid(positions, positions, indexing="ij")
+    return np.asarray(map_coordinates(values, grid, order=1, mode="nearest"), np.float32)
 
 
 def _centers(rows: Sequence[Row], name: str) -> tuple[float, int]:
-    """Where on the digit a map's first value is centerd, and how far apart its values are."""
-    first, apart = 0.0, 1
+    """The pixel at the center of a map's first value, and the stride between its values."""
+    first_center, stride = 0.0, 1
     for row in rows:
         layer = row.layer
         if isinstance(layer, Conv):
-            before = (layer.kernel_size - 1) // 2 if layer.padding == "same" else 0
-            first += ((layer.kernel_size - 1) / 2 - before) * apart
+            padding = (layer.kernel_size - 1) // 2 if layer.padding == "same" else 0
+            first_center += ((layer.kernel_size - 1) / 2 - padding) * stride
         elif isinstance(layer, Pool):
-            first += (layer.size - 1) / 2 * apart
-            apart *= layer.size
+            first_center += (layer.size - 1) / 2 * stride
+            stride *= layer.size
         if row.name == name:
             break
-    return first, apart
+    return first_center, stride
 
 
 FieldPosition = tuple[int, ...]
-"""A position of a layer's output: (row, column) of a map, (number,) of a unit."""
+"""A position in a layer's output: (row, column) of a map, (unit,) of a dense layer."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """Rows, or columns: from `first` to `last` seen, counted from 0; `wanted` without an edge."""
+    """Rows, or columns, of the digit.
+
+    Attributes:
+        first: the first that is seen, counted from 0.
+        last: the last that is seen.
+        unclipped: how many would be seen if the digit had no edge.
+    """
 
     first: int
     last: int
-    wanted: int
+    unclipped: int
 
     @property
     def size(self) -> int:
-        """How many there are."""
+        """The number of rows or columns."""
         return self.last - self.first + 1
 
 
 @dataclass(frozen=True)
 class ReceptiveField:
-    """A receptive field: rows and columns of the 28×28 pixels that go into the network."""
+    """The rows and columns of the 28×28 input pixels that a number can see."""
 
     rows: Span
     columns: Span
 
     @property
     def pixels(self) -> int:
-        """How many pixels it holds."""
+        """The number of pixels."""
         return self.rows.size * self.columns.size
 
     @property
-    def everything(self) -> bool:
+    def covers_digit(self) -> bool:
         """Whether it is the whole digit."""
         return self.pixels == INPUT_SHAPE[0] * INPUT_SHAPE[1]
 
     @property
-    def outside(self) -> float:
-        """Which part of what it would see without an edge is no pixel, from 0 to below 1."""
-        return 1 - self.pixels / (self.rows.wanted * self.columns.wanted)
+    def outside_share(self) -> float:
+        """The share of the unclipped field beyond the edge, from 0 to below 1."""
+        return 1 - self.pixels / (self.rows.unclipped * self.columns.unclipped)
 
 
 @dataclass(frozen=True)
 class _Reach:
-    """The field so far back: first and last with the edges counted, and without them."""
+    """A field on the way back: `first` and `last` clipped at the edges, `low` and `high` not."""
 
     first: int
     last: int
@@ -125,7 +149,7 @@ class _Reach:
     high: int
 
     def spread(self, before: int, after: int, side: int) -> "_Reach":
-        """One layer back whose outputs see so many more on either side; `side`: its input's."""
+        """One layer back whose outputs see more values on either side; `side`: of its input."""
         return _Reach(
             max(self.first - before, 0),
             min(self.last + after, side - 1),
@@ -134,32 +158,44 @@ class _Reach:
         )
 
     def widened(self, size: int) -> "_Reach":
-        """Back through squares side by side."""
-        last, high = ((place + 1) * size - 1 for place in (self.last, self.high))
+        """One pooling layer back."""
+        last, high = ((end + 1) * size - 1 for end in (self.last, self.high))
         return _Reach(self.first * size, last, self.low * size, high)
 
 
-def receptive_field(architecture: Architecture, layer: str, place: FieldPosition) -> ReceptiveField:
-    """What the number at a place of a layer's output can see, of the 28×28 inputs.
+def receptive_field(
+    architecture: Architecture, layer: str, position: FieldPosition
+) -> ReceptiveField:
+    """The pixels of the 28×28 input that a number of a layer's output can see.
 
-    `layer`: its name in Keras. `place`: (row, column) in a layer of maps, (number,) in a layer of
-    units; a unit sees all that gets as far as its layer. Raises ValueError if there is no such
-    layer, IndexError if it has no such place.
+    Args:
+        architecture: the layers of the network.
+        layer: the name of the layer.
+        position: (row, column) in a layer of maps, (unit,) in a dense layer. A unit sees all that
+            reaches its layer.
+
+    Raises:
+        ValueError: there is no such layer.
+        IndexError: the layer has no such position.
     """
     rows = list(architecture.rows())
     names = [row.name for row in rows]
     if layer not in names:
         raise ValueError(f"the network has no layer {layer!r}")
-    until = names.index(layer)
+    index = names.index(layer)
     inputs = [INPUT_SHAPE, *(row.shape for row in rows)]
-    given = inputs[until + 1]
-    limits = given[:2] if len(given) == 3 else given
-    if len(place) != len(limits) or any(not 0 <= k < n for k, n in zip(place, limits, strict=True)):
-        raise IndexError(f"the layer {layer} has no place {place}: its output is {given}")
-    seen: _Seen = place[0] if len(place) == 1 else (_only(place[0]), _only(place[1]))
-    for position in range(until, -1, -1):
-        seen = _back(architecture.layers[position], inputs[position], seen)
-    down, across = seen if isinstance(seen, tuple) else _everything(INPUT_SHAPE)
+    shape = inputs[index + 1]
+    sides = shape[:2] if len(shape) == 3 else shape
+    if len(position) != len(sides) or any(
+        not 0 <= k < n for k, n in zip(position, sides, strict=True)
+    ):
+        raise IndexError(f"the layer {layer} has no place {position}: its output is {shape}")
+    seen: _Seen = (
+        position[0] if len(position) == 1 else (_single(position[0]), _single(position[1]))
+    )
+    for earlier in range(index, -1, -1):
+        seen = _back(architecture.layers[earlier], inputs[earlier], seen)
+    down, across = seen if isinstance(seen, tuple) else _whole(INPUT_SHAPE)
     return ReceptiveField(_span(down), _span(across))
 
 
@@ -168,32 +204,34 @@ _Seen = _Reaches | int | None
 """Rows and columns of maps, or in a vector a unit's number, None for all of its units."""
 
 
-def _back(layer: Layer, taken: Shape, seen: _Seen) -> _Seen:
-    """What is seen of a layer's input; `taken`: the shape of that."""
+def _back(layer: Layer, input_shape: Shape, seen: _Seen) -> _Seen:
+    """What is seen of a layer's input."""
     if isinstance(seen, tuple):
-        down, across = (_one_back(layer, side, one) for side, one in zip(taken, seen, strict=False))
+        down, across = (
+            _back_along(layer, side, reach) for side, reach in zip(input_shape, seen, strict=False)
+        )
         return down, across
     if isinstance(layer, Dense):
         return None
     if isinstance(layer, Flatten) and seen is not None:
-        row, column, _ = (int(k) for k in np.unravel_index(seen, taken))
-        return _only(row), _only(column)
-    return _everything(taken) if isinstance(layer, Flatten | GlobalAverage) else seen
+        row, column, _ = (int(k) for k in np.unravel_index(seen, input_shape))
+        return _single(row), _single(column)
+    return _whole(input_shape) if isinstance(layer, Flatten | GlobalAverage) else seen
 
 
-def _one_back(layer: Layer, side: int, seen: _Reach) -> _Reach:
-    """The same along one side of maps; what works value by value changes nothing."""
+def _back_along(layer: Layer, side: int, reach: _Reach) -> _Reach:
+    """The same along one side of maps; other layers change nothing."""
     if isinstance(layer, Conv):
-        before = (layer.kernel_size - 1) // 2 if layer.padding == "same" else 0
-        return seen.spread(before, layer.kernel_size - 1 - before, side)
-    return seen.widened(layer.size) if isinstance(layer, Pool) else seen
+        padding = (layer.kernel_size - 1) // 2 if layer.padding == "same" else 0
+        return reach.spread(padding, layer.kernel_size - 1 - padding, side)
+    return reach.widened(layer.size) if isinstance(layer, Pool) else reach
 
 
-def _only(place: int) -> _Reach:
-    return _Reach(place, place, place, place)
+def _single(index: int) -> _Reach:
+    return _Reach(index, index, index, index)
 
 
-def _everything(shape: Shape) -> _Reaches:
+def _whole(shape: Shape) -> _Reaches:
     down, across = (_Reach(0, side - 1, 0, side - 1) for side in shape[:2])
     return down, across
 

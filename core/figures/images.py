@@ -382,7 +382,7 @@ def _gif_frame(
 ) -> Image.Image:
     """A picture: the digit and the epoch, the kernels, the maps, one below the other."""
     sheets = [
-        (f"First kernels ({found.kernels_of})", evolution_kernel_sheet(found, place, "light")),
+        (f"First kernels ({found.kernel_layer})", evolution_kernel_sheet(found, place, "light")),
         (f"What {layer} gives for the digit", evolution_map_sheet(found, place, "light")),
     ]
     side = 2 * len(digit)
@@ -631,11 +631,11 @@ def evolution_kernel_sheet(
     evolution: KernelEvolution, place: int, theme: str | None
 ) -> NDArray[np.uint8]:
     """The first kernels at one place in time, RGB, with one scale of colors for all times."""
-    return _gif_sheet(evolution.kernels, place, theme, evolution.kernel_end)
+    return _gif_sheet(evolution.kernels, place, theme, evolution.kernel_color_limit)
 
 
 def evolution_map_sheet(
     evolution: KernelEvolution, place: int, theme: str | None
 ) -> NDArray[np.uint8]:
     """The digit's maps at one place in time, RGB, with one scale of colors for all times."""
-    return _gif_sheet(evolution.maps, place, theme, evolution.map_end)
+    return _gif_sheet(evolution.maps, place, theme, evolution.map_color_limit)

@@ -87,7 +87,7 @@ def _boxed(seen: Seen, layer: str, number: int, one: "TopActivation") -> NDArray
     place = one.place if len(shape) == 3 else (number,)
     field = receptive_field(seen.network.run.info.recipe.architecture, layer, place)
     image = split_of("mnist-sample", one.split).images[one.index]
-    return receptive_field_box(image, None if field.everything else field, 4)
+    return receptive_field_box(image, None if field.covers_digit else field, 4)
 
 
 def _words(one: "TopActivation") -> str:

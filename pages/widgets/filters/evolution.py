@@ -41,7 +41,7 @@ def forming_view(seen: Seen) -> None:
     with st.spinner("Going through the epochs ...", show_time=True):
         found = kernel_evolution(seen.network.run, seen.image, layer)
     epoch = _choose(seen, found)
-    place = found.place(epoch)
+    place = found.index_of(epoch)
     left, right = st.columns(2, gap="large")
     with left:
         _kernels(found, place)
@@ -78,7 +78,7 @@ def _choose(seen: Seen, found: KernelEvolution) -> int | None:
 
 
 def _reads(found: KernelEvolution, epoch: int | None) -> str:
-    answer: NDArray[np.float32] = found.probabilities[found.place(epoch)]
+    answer: NDArray[np.float32] = found.probabilities[found.index_of(epoch)]
     if np.isnan(answer).any():
         return "the network gives no numbers: its training diverged"
     best = int(answer.argmax())
@@ -86,11 +86,11 @@ def _reads(found: KernelEvolution, epoch: int | None) -> str:
 
 
 def _kernels(found: KernelEvolution, place: int) -> None:
-    st.markdown(f"**First kernels**: {found.kernels_of}")
+    st.markdown(f"**First kernels**: {found.kernel_layer}")
     sheet = evolution_kernel_sheet(found, place, st.context.theme.type)
     when = epoch_name(found.epochs[place])
-    st.image(sheet, alt=f"The kernels of {found.kernels_of}, {when}")
-    _scale(found.kernel_end)
+    st.image(sheet, alt=f"The kernels of {found.kernel_layer}, {when}")
+    _scale(found.kernel_color_limit)
     st.caption(f"Kernels {_numbers(found.kernel_numbers)}, row by row.")
 
 
@@ -98,7 +98,7 @@ def _maps(seen: Seen, found: KernelEvolution, place: int, layer: str) -> None:
     st.markdown(f"**What {layer} gives** for {plain(seen.name)}")
     sheet = evolution_map_sheet(found, place, st.context.theme.type)
     st.image(sheet, alt=f"What {layer} gives, {epoch_name(found.epochs[place])}")
-    _scale(found.map_end)
+    _scale(found.map_color_limit)
     row = next(row for row in seen.rows() if row.name == layer)
     what = "Numbers" if len(row.shape) == 1 else "Maps"
     few = f", the strongest at the end of {row.shape[-1]}" * (len(found.channels) < row.shape[-1])

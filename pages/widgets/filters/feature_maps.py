@@ -268,7 +268,7 @@ def _place(layer: str, one: Values) -> tuple[int, int]:
 
 def _looks(seen: Seen, field: ReceptiveField) -> None:
     st.image(
-        receptive_field_box(seen.image, None if field.everything else field, 10),
+        receptive_field_box(seen.image, None if field.covers_digit else field, 10),
         width=_WIDTH,
         alt="The digit, with a box around the pixels that this number can see if it is not all",
     )
@@ -276,17 +276,17 @@ def _looks(seen: Seen, field: ReceptiveField) -> None:
 
 def _field_words(seen: Seen, field: ReceptiveField) -> str:
     rows, columns = field.rows, field.columns
-    if field.everything:
+    if field.covers_digit:
         return "It can see all 784 pixels of the digit: that is its **receptive field**."
     words = (
         f"It can see rows {rows.first} to {rows.last} and columns {columns.first} to "
         f"{columns.last} of the digit, {field.pixels} pixels: the box, its **receptive field** "
         "(worked out as by Araujo, Norris and Sim, 2019)."
     )
-    if field.outside:
+    if field.outside_share:
         words += (
-            f" {100 * field.outside:.0f} % of what it reaches for lies beyond the edge, in the "
-            "padding."
+            f" {100 * field.outside_share:.0f} % of what it reaches for lies beyond the edge, in "
+            "the padding."
         )
     if seen.network.run.info.recipe.scaling == "l2-axis-1":
         words += (

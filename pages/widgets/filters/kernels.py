@@ -49,7 +49,7 @@ def kernels_view(seen: Seen) -> None:
         by = _order()
         channel = _channel(kernels)
     chosen = chosen_map(kernels.count)
-    theme, end = st.context.theme.type, kernels.end(channel)
+    theme, end = st.context.theme.type, kernels.color_limit(channel)
     st.markdown(_DENSE if kernels.dense else _CONV)
     st.caption(_about(kernels, channel))
     color_legend(f"−{end:.2g}", "0", f"{end:.2g}")
@@ -128,7 +128,7 @@ def _grid(
     chosen: int,
     theme: str | None,
 ) -> None:
-    pictures, norms = kernels.pictures(channel), kernels.norms()
+    pictures, norms = kernels.images(channel), kernels.norms()
     zoom = max(1, _SHEET_PX // pictures.shape[0])
     columns = min(_COLUMNS, len(order))
     sheet = feature_map_sheet(
@@ -153,7 +153,7 @@ def _one(seen: Seen, kernels: Kernels, channel: int | None, end: float, chosen: 
     st.subheader(f"{name} {chosen}", anchor=False)
     st.plotly_chart(
         kernel_figure(
-            kernels.pictures(channel)[:, :, chosen],
+            kernels.images(channel)[:, :, chosen],
             end,
             spatial=kernels.spatial,
             theme=theme,

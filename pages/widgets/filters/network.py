@@ -101,7 +101,9 @@ def _drawn(row: Row, values: NDArray[np.float32], theme: str | None) -> Picture:
 def _weights(seen: Seen, row: Row, values: NDArray[np.float32], theme: str | None) -> Picture:
     """The weights of the units that say most about the digit, as pictures of 28×28."""
     kernels = layer_kernels(seen.network, row.name)
-    found = layer_images(kernels.pictures(0), strongest_maps(values, _MAPS), theme, kernels.end(0))
+    found = layer_images(
+        kernels.images(0), strongest_maps(values, _MAPS), theme, kernels.color_limit(0)
+    )
     return Picture(
         png_url(found.sheet),
         found.sheet.shape[1],

@@ -34,7 +34,7 @@ def test_each_epoch_is_the_network_as_it_was_then(run_id: str, layer: str) -> No
     found = kernel_evolution(run, IMAGE, layer)
     assert found.epochs == (*run.epochs(), None)
     for epoch in (run.epochs()[0], None):
-        place = found.place(epoch)
+        place = found.index_of(epoch)
         expected = activations.layer_activations(network_of(run_id, epoch), IMAGE)[layer]
         expected = expected.reshape(*found.maps.shape[1:3], -1)[..., list(found.channels)]
         np.testing.assert_allclose(found.maps[place], expected, atol=1e-4)
@@ -45,7 +45,7 @@ def test_each_epoch_is_the_network_as_it_was_then(run_id: str, layer: str) -> No
 def test_the_first_kernels_are_those_of_the_kept_weights() -> None:
     run = registry.find_run("kundathil")
     found = kernel_evolution(run, IMAGE, "pool_1")
-    assert found.kernels_of == "conv_1"
+    assert found.kernel_layer == "conv_1"
     assert found.kernels.shape == (3, 4, 4, 32)
     for place, epoch in enumerate(run.epochs()):
         kept = run.epoch_weights(epoch)[0][:, :, 0].astype(np.float32)
@@ -71,7 +71,7 @@ def test_of_many_maps_the_same_strongest_are_shown_at_all_times() -> None:
 def test_one_scale_of_colors_holds_for_all_epochs() -> None:
     found = kernel_evolution(registry.find_run("fast"), IMAGE, "conv_1")
     end = float(np.percentile(np.abs(found.kernels), 99))
-    assert found.kernel_end == pytest.approx(end)
+    assert found.kernel_color_limit == pytest.approx(end)
     for place in range(len(found.epochs)):
         sheet = evolution_kernel_sheet(found, place, "dark")
         corner = sheet[4, 4]  # inside the first kernel's first weight
@@ -97,7 +97,7 @@ def test_what_does_not_exist_is_told() -> None:
     with pytest.raises(RunError, match="no layer 'conv_9'"):
         kernel_evolution(registry.find_run("fast"), IMAGE, "conv_9")
     with pytest.raises(RunError, match="epoch 7 cannot be read"):
-        kernel_evolution(registry.find_run("fast"), IMAGE, "conv_1").place(7)
+        kernel_evolution(registry.find_run("fast"), IMAGE, "conv_1").index_of(7)
 
 
 def own_copy(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
@@ -130,7 +130,7 @@ def test_an_epoch_that_gives_no_numbers_has_no_probabilities(
     found = kernel_evolution(run, IMAGE, "dense_1")
     assert np.isnan(found.probabilities[0]).all()
     assert np.isfinite(found.probabilities[1:]).all()
-    assert np.isfinite([found.kernel_end, found.map_end]).all()
+    assert np.isfinite([found.kernel_color_limit, found.map_color_limit]).all()
     assert evolution_gif(run, IMAGE, "dense_1").startswith(b"GIF89a")
 
 

@@ -144,13 +144,13 @@ def test_order_pictures_and_scale() -> None:
     norms = [float(np.linalg.norm(found.weights[..., k])) for k in range(found.count)]
     assert found.order("number") == list(range(64))
     assert found.order("norm") == sorted(range(64), key=lambda k: -norms[k])
-    np.testing.assert_array_equal(found.pictures(5), found.weights[:, :, 5])
+    np.testing.assert_array_equal(found.images(5), found.weights[:, :, 5])
     np.testing.assert_allclose(
-        found.pictures(None), sum(found.weights[:, :, c] for c in range(32)) / 32, atol=1e-6
+        found.images(None), sum(found.weights[:, :, c] for c in range(32)) / 32, atol=1e-6
     )
     # One scale for every channel, another for the smaller means.
-    assert found.end(0) == found.end(31) == np.percentile(np.abs(found.weights), 99)
-    assert found.end(None) < found.end(0)
+    assert found.color_limit(0) == found.color_limit(31) == np.percentile(np.abs(found.weights), 99)
+    assert found.color_limit(None) < found.color_limit(0)
 
 
 def test_a_small_kernel_has_its_numbers_written_in_a_large_one_not() -> None:

@@ -108,13 +108,13 @@ def test_by_hand() -> None:
     best = registry.find_run("best").info.recipe.architecture
     # Two 3×3 convolutions with zeros around see 5×5 pixels; at the corner 3×3 of them are there.
     corner = receptive_field(best, "conv_2", (0, 0))
-    assert (corner.rows.first, corner.rows.last, corner.rows.wanted) == (0, 2, 5)
-    assert (corner.pixels, corner.outside) == (9, pytest.approx(16 / 25))
+    assert (corner.rows.first, corner.rows.last, corner.rows.unclipped) == (0, 2, 5)
+    assert (corner.pixels, corner.outside_share) == (9, pytest.approx(16 / 25))
     # A square of the pool: 2 + 4 pixels.
     inside = receptive_field(best, "pool_1", (7, 8))
     assert (inside.rows.first, inside.rows.last) == (12, 17)
     assert (inside.columns.first, inside.columns.last) == (14, 19)
-    assert inside.outside == 0
+    assert inside.outside_share == 0
     # kundathil: 28 - 4 + 1 = 25 rows, of which the pool takes 24: so pixel row 27 is seen by none.
     dense = receptive_field(
         registry.find_run("kundathil").info.recipe.architecture, "dense_2", (9,)

@@ -1,16 +1,14 @@
-"""Which digits excite a feature map most, and where: the largest activations among many digits.
+"""What a feature map responds to, and what it contributes to the answer.
 
-What a map responds to is seen best in what it responds to most (M. D. Zeiler and R. Fergus,
-"Visualizing and Understanding Convolutional Networks", 2014, whose figures show the top nine). Only
-the largest are kept, of each digit at most one place.
+Top activations: a map's role is seen best in the digits that it responds to most (M. D. Zeiler and
+R. Fergus, "Visualizing and Understanding Convolutional Networks", 2014, whose figures show the top
+nine). Only the largest are kept, of each digit at most one position.
 
-A feature map's share of the decision: what the network answers when the map is taken out.
-
-Two ways. "zero": all its values become 0, the plainest cut (R. Meyes and others, "Ablation Studies
-in Artificial Neural Networks", 2019); but 0 may be a value that the rest never met, above all in
-front of a batch normalization, which turns it into something else. "mean": at each position the
-mean over some digits of the sample, so that the map tells of no digit in particular and the rest
-gets what it is used to.
+Ablation: what the network answers when a map is taken out, in two modes. "zero" sets all its values
+to 0, the plainest cut (R. Meyes and others, "Ablation Studies in Artificial Neural Networks",
+2019); but 0 may be a value that later layers never met, above all before a batch normalization,
+which turns it into something else. "mean" sets each position to its mean over some digits of the
+sample, so that the map is specific to no digit and later layers get what they are used to.
 """
 
 from dataclasses import dataclass
@@ -32,93 +30,93 @@ from core.utils.validation import read_only
 
 AblationMode = Literal["zero", "mean"]
 MEAN_DIGITS: Final = 200
-"""So many test digits of the sample the mean is taken over, evenly spread."""
+"""Test digits of the sample that the mean is taken over, evenly spread."""
 _ABLATED_AT_ONCE: Final = 64
 _MOST_AT_ONCE_BYTES: Final = 64 * 1024**2
 _ABLATIONS_KEPT: Final = 256
-_KEPT_MEANS: Final = 32
+_MEANS_KEPT: Final = 32
 Probabilities = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
 class Ablation:
-    """What a network answers with a layer whole, and with one of its maps taken out; read-only.
+    """A network's answers with a layer whole, and with one of its maps taken out; read-only.
 
     Attributes:
-        whole: the ten probabilities with every map, float32 (10,).
-        without: the ten without each map in turn, float32 (maps, 10).
+        baseline: the ten probabilities with every map, float32 (10,).
+        ablated: the ten probabilities without each map in turn, float32 (maps, 10).
     """
 
-    whole: Probabilities
-    without: Probabilities
+    baseline: Probabilities
+    ablated: Probabilities
 
     @property
-    def moved(self) -> NDArray[np.float32]:
-        """How much probability goes to other digits without each map, 0 to 1, float32 (maps,).
+    def total_variation(self) -> NDArray[np.float32]:
+        """The total variation distance of the answers without each map from the baseline.
 
-        The total variation distance between both answers.
+        It is the probability that goes to other digits, 0 to 1, float32 (maps,).
         """
-        return np.abs(self.without - self.whole).sum(axis=1) / 2
+        return np.abs(self.ablated - self.baseline).sum(axis=1) / 2
 
 
 def ablate_maps(
     network: Network,
     image: NDArray[np.uint8],
     layer: str,
-    way: AblationMode,
+    mode: AblationMode,
     number: int | None = None,
 ) -> Ablation:
-    """Take out maps of a layer, one at a time, on a digit. What was found is kept.
+    """Take out maps of a layer, one at a time, on a digit. Results are cached.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
+        network: a run's network, finished or as it was after an epoch.
         image: the digit, uint8 (28, 28).
-        layer: whose maps are taken out.
-        way: what is put in their place: 0, or their mean.
+        layer: the name of the layer.
+        mode: what replaces the map: zeros or its mean.
         number: the only map that is taken out; None: each in turn.
 
     Returns:
-        What the network answers with and without them.
+        The network's answers with and without the maps.
 
     Raises:
         RunError: the network cannot be opened.
         IndexError: there is no such map.
-        ValueError: there is no such layer, or none after it: the last layer's units are the answer
-            itself.
+        ValueError: there is no such layer, or none after it: the units of the last layer are the
+            answer itself.
     """
-    return _ablation(network, image.tobytes(), layer, way, number)
+    return _ablation(network, image.tobytes(), layer, mode, number)
 
 
 @lru_cache(maxsize=_ABLATIONS_KEPT)
 def _ablation(
-    network: Network, pixels: bytes, layer: str, way: AblationMode, number: int | None
+    network: Network, pixels: bytes, layer: str, mode: AblationMode, number: int | None
 ) -> Ablation:
-    opened = load_layer_model(network)
-    _check(opened, layer)
+    layer_model = load_layer_model(network)
+    _check_layer(layer_model, layer)
     image = np.frombuffer(pixels, np.uint8).reshape(28, 28)
     values = layer_activations(network, image)[layer]
-    instead = np.zeros_like(values) if way == "zero" else mean_activations(network, layer)
+    replacement = np.zeros_like(values) if mode == "zero" else mean_activations(network, layer)
     maps = np.arange(values.shape[-1])
     if number is not None:
         maps = maps[[number]]
     at_once = max(1, min(_ABLATED_AT_ONCE, _MOST_AT_ONCE_BYTES // values.nbytes))
-    logits = [opened.logits_after(tf.constant(values[None]), layer)]
+    logits = [layer_model.logits_after(tf.constant(values[None]), layer)]
     for start in range(0, len(maps), at_once):
-        numbers = maps[start : start + at_once]
-        batch = np.repeat(values[None], len(numbers), axis=0)
-        batch[np.arange(len(numbers)), ..., numbers] = np.moveaxis(instead[..., numbers], -1, 0)
-        logits.append(opened.logits_after(tf.constant(batch), layer))
+        chunk = maps[start : start + at_once]
+        batch = np.repeat(values[None], len(chunk), axis=0)
+        batch[np.arange(len(chunk)), ..., chunk] = np.moveaxis(replacement[..., chunk], -1, 0)
+        logits.append(layer_model.logits_after(tf.constant(batch), layer))
     answers = tf.nn.softmax(tf.concat(logits, axis=0)).numpy()
     return Ablation(_read_only_copy(answers[0]), _read_only_copy(answers[1:]))
 
 
-@lru_cache(maxsize=_KEPT_MEANS)
+@lru_cache(maxsize=_MEANS_KEPT)
 def mean_activations(network: Network, layer: str) -> NDArray[np.float32]:
-    """The mean of a layer's values over `MEAN_OF` digits; kept.
+    """The mean of a layer's activations over `MEAN_DIGITS` digits; cached.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
-        layer: whose values are meant.
+        network: a run's network, finished or as it was after an epoch.
+        layer: the name of the layer.
 
     Returns:
         The means in the layer's shape, float32, read-only.
@@ -127,79 +125,83 @@ def mean_activations(network: Network, layer: str) -> NDArray[np.float32]:
         RunError: the network cannot be opened.
         ValueError: there is no such layer.
     """
-    opened = load_layer_model(network)
-    _check(opened, layer)
+    layer_model = load_layer_model(network)
+    _check_layer(layer_model, layer)
     images = split_of("mnist-sample", "test").images
     images = images[:: len(images) // MEAN_DIGITS]
-    until = keras.Model(opened.model.inputs, opened.model.get_layer(layer).output)
+    layer_outputs = keras.Model(layer_model.model.inputs, layer_model.model.get_layer(layer).output)
     parts = [
         tf.reduce_sum(
-            until(
-                tf.constant(opened.network_input(images[k : k + _ABLATED_AT_ONCE])), training=False
+            layer_outputs(
+                tf.constant(layer_model.network_input(images[start : start + _ABLATED_AT_ONCE])),
+                training=False,
             ),
             axis=0,
         )
-        for k in range(0, len(images), _ABLATED_AT_ONCE)
+        for start in range(0, len(images), _ABLATED_AT_ONCE)
     ]
     return _read_only_copy((tf.add_n(parts) / len(images)).numpy())
 
 
 def activation_of_zero(network: Network, layer: str, number: int) -> float | None:
-    """What a 0 of a map becomes in the batch normalization right after its layer.
+    """The value that a 0 of a map becomes in the batch normalization right after its layer.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
-        layer: whose map is meant.
+        network: a run's network, finished or as it was after an epoch.
+        layer: the name of the layer.
         number: of the map, counted from 0.
 
     Returns:
-        That number; None if no batch normalization follows.
+        The value; None if no batch normalization follows.
 
     Raises:
         RunError: the network cannot be opened.
         ValueError: there is no such layer.
     """
-    opened = load_layer_model(network)
-    _check(opened, layer)
+    layer_model = load_layer_model(network)
+    _check_layer(layer_model, layer)
     rows = list(network.run.info.recipe.architecture.rows())
-    after = opened.layer_names.index(layer) + 1
-    if after == len(rows) or not isinstance(rows[after].layer, BatchNorm):
+    following = layer_model.layer_names.index(layer) + 1
+    if following == len(rows) or not isinstance(rows[following].layer, BatchNorm):
         return None
-    norm = opened.model.layers[after]
-    gamma, beta, mean, variance = (np.float64(one[number]) for one in norm.get_weights())
+    norm = layer_model.model.layers[following]
+    gamma, beta, mean, variance = (np.float64(array[number]) for array in norm.get_weights())
     return float(beta - gamma * mean / np.sqrt(variance + norm.epsilon))
 
 
-def _check(opened: LayerModel, layer: str) -> None:
-    if layer not in opened.layer_names:
+def _check_layer(layer_model: LayerModel, layer: str) -> None:
+    if layer not in layer_model.layer_names:
         raise ValueError(f"the network has no layer {layer!r}")
 
 
 def _read_only_copy(array: NDArray[Any]) -> NDArray[Any]:
-    own = array.copy()  # neither TensorFlow's memory nor a part of a larger array
-    return read_only(own)
+    return read_only(array.copy())  # neither TensorFlow's memory nor a part of a larger array
 
 
 DATASET: Final = "mnist-sample"
 TOP_K: Final = 9
 FAST_MULTIPLY_ADDS: Final = 4_000_000
-"""Multiply-adds a digit: on two cores, 5,000 digits then take a second."""
+"""Multiply-adds per digit below which 5,000 digits take at most a second on two cores."""
 _AT_ONCE: Final = 100
-_KEPT: Final = 32
+_SEARCHES_KEPT: Final = 32
 Ints = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
 class TopActivation:
-    """A digit that excites a map: where it stands in the dataset, and where the map is largest.
+    """A digit that activates a map strongly.
 
-    `place`: (row, column) in the map; (0, 0) for a unit.
+    Attributes:
+        split: of the sample.
+        index: of the digit in the split.
+        value: the map's largest value.
+        position: its (row, column) in the map; (0, 0) for a unit.
     """
 
     split: SplitName
     index: int
     value: float
-    place: tuple[int, int]
+    position: tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,10 +209,11 @@ class TopActivations:
     """The largest activations of each map of a layer, the largest first; arrays are read-only.
 
     Attributes:
-        digits: which digit, int (maps, 9), counted through the test digits, then the training ones.
-        values: its largest value in the map, float32 (maps, 9).
-        rows, columns: where in the map that is, int (maps, 9).
-        total: how many digits were looked at.
+        digits: the digits, int (maps, 9), counted through the test split, then the training split.
+        values: the largest value of the map for each, float32 (maps, 9).
+        rows: its row in the map, int (maps, 9).
+        columns: its column in the map, int (maps, 9).
+        total: the number of digits that were searched.
     """
 
     digits: Ints
@@ -219,13 +222,14 @@ class TopActivations:
     columns: Ints
     total: int
 
-    def of(self, number: int) -> list[TopActivation]:
-        """The digits that excite a map most; raises IndexError if there is no such map.
+    def for_map(self, number: int) -> list[TopActivation]:
+        """The digits that activate a map most, without those for which it is 0 all over.
 
-        Where a rectified map (ReLU) is 0 all over, a digit does not excite it and is left out.
+        Raises:
+            IndexError: there is no such map.
         """
         n_test = len(split_of(DATASET, "test"))
-        found = []
+        activations = []
         for digit, value, row, column in zip(
             self.digits[number].tolist(),
             self.values[number].tolist(),
@@ -236,21 +240,26 @@ class TopActivations:
             split: SplitName = "test" if digit < n_test else "train"
             index = digit - n_test * (split == "train")
             if value:
-                found.append(TopActivation(split, index, value, (row, column)))
-        return found
+                activations.append(TopActivation(split, index, value, (row, column)))
+        return activations
 
 
 def multiply_adds(architecture: Architecture, layer: str) -> int:
-    """How many multiplications a digit takes from the input to a layer. Raises ValueError if none.
+    """The multiplications that one digit takes from the input to a layer.
 
-    It tells whether `exciting` is a matter of a second.
+    Args:
+        architecture: the layers of the network.
+        layer: the name of the layer.
+
+    Raises:
+        ValueError: there is no such layer.
     """
     shape: tuple[int, ...] = INPUT_SHAPE
     total = 0
     for row in architecture.rows():
         if isinstance(row.layer, Conv):
-            places = row.shape[0] * row.shape[1]
-            total += places * row.layer.kernel_size**2 * shape[-1] * row.layer.filters
+            positions = row.shape[0] * row.shape[1]
+            total += positions * row.layer.kernel_size**2 * shape[-1] * row.layer.filters
         elif isinstance(row.layer, Dense):
             total += shape[-1] * row.layer.units
         shape = row.shape
@@ -262,84 +271,82 @@ def multiply_adds(architecture: Architecture, layer: str) -> int:
 def stored_top_activations(
     network: Network, layer: str
 ) -> TopActivations | BackgroundTask[TopActivations]:
-    """The nine digits, of the sample's 5,000, that excite each map of a layer most; kept.
+    """The nine digits of the sample's 5,000 that activate each map of a layer most; cached.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
-        layer: whose maps are meant.
+        network: a run's network, finished or as it was after an epoch.
+        layer: the name of the layer.
 
     Returns:
-        The digits; where finding them takes more than a second, a chore that is to be started,
-        until it is done.
+        The digits; where the search takes more than a second, a task to be started until it is
+        done.
 
     Raises:
-        RunError: the network cannot be opened, or gives no numbers.
+        RunError: the network cannot be opened, or its numbers are not finite.
         ValueError: it has no such layer.
     """
     if multiply_adds(network.run.info.recipe.architecture, layer) <= FAST_MULTIPLY_ADDS:
-        return _quick(network, layer)
-    chore = shared_task(
+        return _cached_top_activations(network, layer)
+    task = shared_task(
         (network, layer, "exciting"), lambda report: find_top_activations(network, layer, report)
     )
-    return chore.state.result or chore
+    return task.state.result or task
 
 
-@lru_cache(maxsize=_KEPT)
-def _quick(network: Network, layer: str) -> TopActivations:
+@lru_cache(maxsize=_SEARCHES_KEPT)
+def _cached_top_activations(network: Network, layer: str) -> TopActivations:
     return find_top_activations(network, layer, lambda done, total: None)
 
 
 @lru_cache(maxsize=1)
-def _images() -> NDArray[np.uint8]:
+def _sample_images() -> NDArray[np.uint8]:
     return np.concatenate([split_of(DATASET, "test").images, split_of(DATASET, "train").images])
 
 
 def find_top_activations(network: Network, layer: str, report: Report) -> TopActivations:
-    """Let a network read the digits as far as a layer.
+    """Search all digits of the sample for those that activate each map of a layer most.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
-        layer: whose maps are meant.
-        report: is told digits read and in all, and stops it when it raises.
-
-    Returns:
-        The nine digits that excite each map of the layer most.
+        network: a run's network, finished or as it was after an epoch.
+        layer: the name of the layer.
+        report: called with the number of digits read and of all; it stops the search when it
+            raises.
 
     Raises:
-        RunError: the network cannot be opened, or gives no numbers.
+        RunError: the network cannot be opened, or its numbers are not finite.
         ValueError: it has no such layer.
     """
-    opened, images = load_layer_model(network), _images()
-    until = keras.Model(opened.model.inputs, opened.model.get_layer(layer).output)
-    best = _Largest(until.output.shape[-1])
+    layer_model, images = load_layer_model(network), _sample_images()
+    layer_outputs = keras.Model(layer_model.model.inputs, layer_model.model.get_layer(layer).output)
+    largest = _LargestValues(layer_outputs.output.shape[-1])
     for start in range(0, len(images), _AT_ONCE):
         report(start, len(images))
-        part = tf.constant(opened.network_input(images[start : start + _AT_ONCE]))
-        best.take(until(part, training=False), start)
-    rows, columns = np.divmod(best.places, best.width)
+        part = tf.constant(layer_model.network_input(images[start : start + _AT_ONCE]))
+        largest.update(layer_outputs(part, training=False), start)
+    rows, columns = np.divmod(largest.positions, largest.width)
     return TopActivations(
-        _read_only_rows(best.digits),
-        _read_only_rows(best.values),
+        _read_only_rows(largest.digits),
+        _read_only_rows(largest.values),
         _read_only_rows(rows),
         _read_only_rows(columns),
         len(images),
     )
 
 
-class _Largest:
+class _LargestValues:
     """The largest values so far, each array (9, maps), the largest first."""
 
     def __init__(self, maps: int) -> None:
         self.width = 1
         self.values = np.full((TOP_K, maps), -np.inf, np.float32)
         self.digits = np.zeros((TOP_K, maps), np.intp)
-        self.places = np.zeros((TOP_K, maps), np.intp)
+        self.positions = np.zeros((TOP_K, maps), np.intp)
 
-    def take(self, given: tf.Tensor, start: int) -> None:
-        """Look at what a layer gives for the digits from number `start` on, (n, ..., maps)."""
-        n, maps = given.shape[0], given.shape[-1]
-        self.width = given.shape[2] if len(given.shape) == 4 else 1
-        flat = tf.reshape(given, (n, -1, maps))
+    def update(self, activations: tf.Tensor, start: int) -> None:
+        """Take in the activations of the digits from number `start` on, (n, ..., maps)."""
+        n, maps = activations.shape[0], activations.shape[-1]
+        self.width = activations.shape[2] if len(activations.shape) == 4 else 1
+        flat = tf.reshape(activations, (n, -1, maps))
         peaks = tf.reduce_max(flat, axis=1).numpy()
         if not np.isfinite(peaks).all():
             raise RunError(
@@ -348,23 +355,22 @@ class _Largest:
             )
         order = np.argsort(-peaks, axis=0, kind="stable")[:TOP_K]
         values = np.take_along_axis(peaks, order, axis=0)
-        # Where the largest value is, is only asked of those that stay: a look at every map of every
-        # digit would take longer than the network does.
+        # The position is computed only for values that stay: to find it in every map of every digit
+        # would take longer than the network itself.
         rank, number = np.nonzero(values > self.values[-1])
-        places = np.zeros_like(order)
-        places[rank, number] = flat.numpy()[order[rank, number], :, number].argmax(axis=1)
-        every = np.concatenate([self.values, values])
-        kept = np.argsort(-every, axis=0, kind="stable")[:TOP_K]
-        self.values = np.take_along_axis(every, kept, axis=0)
-        self.digits = _of_kept(kept, self.digits, order + start)
-        self.places = _of_kept(kept, self.places, places)
+        positions = np.zeros_like(order)
+        positions[rank, number] = flat.numpy()[order[rank, number], :, number].argmax(axis=1)
+        candidates = np.concatenate([self.values, values])
+        kept = np.argsort(-candidates, axis=0, kind="stable")[:TOP_K]
+        self.values = np.take_along_axis(candidates, kept, axis=0)
+        self.digits = _select(kept, self.digits, order + start)
+        self.positions = _select(kept, self.positions, positions)
 
 
-def _of_kept(kept: Ints, before: Ints, now: Ints) -> Ints:
-    return np.take_along_axis(np.concatenate([before, now]), kept, axis=0)
+def _select(kept: Ints, old: Ints, new: Ints) -> Ints:
+    return np.take_along_axis(np.concatenate([old, new]), kept, axis=0)
 
 
 def _read_only_rows(array: NDArray[Any]) -> NDArray[Any]:
-    """Its rows and columns exchanged, so that each map has a row; read-only."""
-    own = array.T.copy()
-    return read_only(own)
+    """A read-only transposed copy, so that each map has a row."""
+    return read_only(array.T.copy())

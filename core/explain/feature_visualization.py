@@ -1,12 +1,12 @@
-"""What a network dreams of: the picture that excites one of its numbers most.
+"""Feature visualization: the picture that activates one number of a network most.
 
 Activation maximization (Erhan et al., "Visualizing Higher-Layer Features of a Deep Network", 2009;
 Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", 2014): the weights stay, and
-the picture is changed, step by step up the gradient. Left to itself this finds noise that excites
-the network and means nothing to a reader. What makes it readable is regularization, as in Olah,
-Mordvintsev and Schubert, "Feature Visualization", 2017: jitter (the picture is moved by some pixels
-before each step), total variation (neighboring pixels shall be alike) and decay (ink that gains
-nothing fades). The picture holds ink from 0 to 1 at all times, as paper does.
+the picture is changed, step by step up the gradient. Alone, this finds noise that activates the
+network and means nothing to a reader. Regularization makes it readable, as in Olah, Mordvintsev and
+Schubert, "Feature Visualization", 2017: jitter (the picture is moved by some pixels before each
+step), total variation (neighboring pixels shall be alike) and decay (ink that gains nothing fades).
+The picture holds ink from 0 to 1 at all times, as paper does.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,20 +27,23 @@ from core.utils.validation import read_only
 RegularizationStrength = Literal["none", "some", "strong"]
 ASCENT_STEPS: Final = 96
 ASCENT_SEEDS: Final = 2
-"""Beginnings of each dream; the one that ends highest is shown."""
+"""Starting pictures of each visualization; the one that ends highest is shown."""
 _SIDE: Final = 28
 _AT_ONCE: Final = 128
 _RATE: Final = 0.06
-_GREY: Final = 0.15
-_NOISE: Final = 0.05
+_START_GRAY: Final = 0.15
+_START_NOISE: Final = 0.05
 
 
 @dataclass(frozen=True)
 class Regularization:
-    """How a picture is kept readable: `jitter` in pixels, the others as parts of a step.
+    """How a picture is kept readable.
 
-    `variation`: how strongly neighbors are made alike. `decay`: how strongly ink fades. `margin`:
-    white pixels at each edge; MNIST's digits are 20×20 in 28×28, so that theirs is about 4.
+    Attributes:
+        jitter: pixels by which the picture is moved at most.
+        variation: how strongly neighbors are made alike, as a part of a step.
+        decay: how strongly ink fades, as a part of a step.
+        margin: white pixels at each edge. MNIST's digits are 20×20 in 28×28, so theirs is about 4.
     """
 
     jitter: int
@@ -58,29 +61,38 @@ REGULARIZATIONS: Final[dict[RegularizationStrength, Regularization]] = {
 
 @dataclass(frozen=True)
 class VisualizationTarget:
-    """The number to be excited.
+    """The number that is maximized.
 
-    Without a layer, the logit of the class `number`. With one, its map or unit `number`: a map's
-    mean, or its value at `place` (row, column).
+    Attributes:
+        number: without a layer, the class whose logit is meant; else the map or unit.
+        layer: the name of the layer.
+        position: (row, column) of the value in the map; None: the mean of the map.
     """
 
     number: int
     layer: str | None = None
-    place: tuple[int, int] | None = None
+    position: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
 class FeatureVisualization:
-    """A picture uint8 (28, 28), read-only; the number that was aimed at; ten probabilities."""
+    """A picture that activates its target strongly.
 
-    aim: VisualizationTarget
+    Attributes:
+        target: the number that was maximized.
+        image: uint8 (28, 28), read-only.
+        value: of the target for the picture.
+        probabilities: the network's ten for the picture, float32 (10,).
+    """
+
+    target: VisualizationTarget
     image: NDArray[np.uint8]
     value: float
     probabilities: NDArray[np.float32]
 
     @property
     def answer(self) -> int:
-        """The digit as which the network reads it."""
+        """The digit that the network reads in it."""
         return int(self.probabilities.argmax())
 
 
@@ -91,162 +103,174 @@ def class_targets() -> list[VisualizationTarget]:
 
 def visualize_feature(
     network: Network,
-    aims: Sequence[VisualizationTarget],
+    targets: Sequence[VisualizationTarget],
     strength: RegularizationStrength,
     report: Callable[[int, int], None],
     *,
     steps: int = ASCENT_STEPS,
     seed: int = 0,
 ) -> tuple[FeatureVisualization, ...]:
-    """What a network dreams of: all aims in one batch, each from `SEEDS` beginnings.
+    """Maximize all targets in one batch, each from `ASCENT_SEEDS` starting pictures.
 
-    A beginning is gray with a little noise.
+    A starting picture is gray with a little noise.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
-        aims: what is to be excited, all of one layer.
+        network: a run's network, finished or as it was after an epoch.
+        targets: what is maximized, all of one layer.
         strength: how strongly the pictures are kept readable.
-        report: is told steps done and in all, and stops it when it raises.
+        report: called with the number of steps done and of all; it stops the ascent when it raises.
         steps: how often each picture is changed.
-        seed: of the noise and the jitter; the same one gives the same pictures.
+        seed: of the noise and the jitter; the same seed gives the same pictures.
 
     Returns:
-        A dream for each aim, in their order.
+        One visualization per target, in their order.
 
     Raises:
         RunError: the network cannot be opened, has no such layer or number, or is not finite.
     """
-    opened = load_layer_model(network)
+    layer_model = load_layer_model(network)
     scaling = network.run.info.recipe.scaling
-    begun = [aim for aim in aims for _ in range(ASCENT_SEEDS)]
-    _check(opened, network.run.id, aims)
-    ink = _ascend(opened, scaling, begun, REGULARIZATIONS[strength], (steps, seed), report)
+    repeated_targets = [target for target in targets for _ in range(ASCENT_SEEDS)]
+    _check_targets(layer_model, network.run.id, targets)
+    ink = _ascend(
+        layer_model, scaling, repeated_targets, REGULARIZATIONS[strength], steps, seed, report
+    )
     if scaling == "l2-axis-1":
-        # That does not see how strong the ink of a whole picture is: a reader does.
+        # This scaling hides how strong the ink of a whole picture is from the network.
         ink = ink / np.maximum(ink.max(axis=(1, 2), keepdims=True), 1e-6)
     images = np.rint(255 * ink).astype(np.uint8)
     read_only(images)
-    values = target_activation(opened, images, begun)
+    values = target_activation(layer_model, images, repeated_targets)
     if not np.isfinite(values).all():
         raise RunError(
             "This network gives numbers that are not finite: its training diverged. "
             "Choose another run or another epoch."
         )
-    best = values.reshape(-1, ASCENT_SEEDS).argmax(axis=1) + ASCENT_SEEDS * np.arange(len(aims))
-    answers = load_predictor(network).probabilities(images[best])
+    best = values.reshape(-1, ASCENT_SEEDS).argmax(axis=1) + ASCENT_SEEDS * np.arange(len(targets))
+    all_probabilities = load_predictor(network).probabilities(images[best])
     return tuple(
-        FeatureVisualization(aim, images[place], float(values[place]), answer)
-        for aim, place, answer in zip(aims, best, answers, strict=True)
+        FeatureVisualization(target, images[index], float(values[index]), probabilities)
+        for target, index, probabilities in zip(targets, best, all_probabilities, strict=True)
     )
 
 
 def highest_activation(
-    network: Network, aim: VisualizationTarget, images: NDArray[np.uint8]
+    network: Network, target: VisualizationTarget, images: NDArray[np.uint8]
 ) -> float:
-    """The most that any of these digits excites what a dream aims at.
+    """The highest value of a target for any of these digits.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
-        aim: the number that is excited.
+        network: a run's network, finished or as it was after an epoch.
+        target: the number that is computed.
         images: the digits, uint8 (n, 28, 28).
-
-    Returns:
-        The highest of the n numbers.
 
     Raises:
         RunError: the network cannot be opened, or has no such layer or number.
     """
-    opened = load_layer_model(network)
-    _check(opened, network.run.id, [aim])
-    found = []
+    layer_model = load_layer_model(network)
+    _check_targets(layer_model, network.run.id, [target])
+    highest = []
     for start in range(0, len(images), _AT_ONCE):
-        part = images[start : start + _AT_ONCE]
-        found.append(target_activation(opened, part, [aim] * len(part)).max())
-    return float(max(found))
+        batch = images[start : start + _AT_ONCE]
+        highest.append(target_activation(layer_model, batch, [target] * len(batch)).max())
+    return float(max(highest))
 
 
 def target_activation(
-    opened: LayerModel, images: NDArray[np.uint8], aims: Sequence[VisualizationTarget]
+    layer_model: LayerModel, images: NDArray[np.uint8], targets: Sequence[VisualizationTarget]
 ) -> NDArray[np.float32]:
-    """The number each aim is after, for its picture: uint8 (n, 28, 28) to float32 (n,)."""
-    found = _aimed(opened, tf.constant(opened.network_input(images)), aims)
-    return np.asarray(found.numpy(), np.float32)
+    """The value of each target for its picture: uint8 (n, 28, 28) to float32 (n,)."""
+    values = _target_values(layer_model, tf.constant(layer_model.network_input(images)), targets)
+    return np.asarray(values.numpy(), np.float32)
 
 
 def scaled_image(ink: tf.Tensor, scaling: Scaling) -> tf.Tensor:
-    """As `core.data.normalization.scale`, but differentiable.
+    """The network's input from ink, differentiable; the values of `core.data.normalization.scale`.
 
-    Ink (n, 28, 28), 0 to 1, to (n, 28, 28, 1).
+    Args:
+        ink: (n, 28, 28), 0 to 1.
+        scaling: of the run.
+
+    Returns:
+        (n, 28, 28, 1).
     """
     if scaling == "standardise":
         ink = (ink - MNIST_MEAN) / MNIST_STD
     elif scaling == "l2-axis-1":
         squares = tf.reduce_sum(ink**2, axis=1, keepdims=True)
-        # As there, a column shorter than one gray value is not made longer; a root has no gradient
-        # at 0, so it is kept away from it.
+        # As in `scale`, a column shorter than one gray value is not stretched. The root has no
+        # gradient at 0, so its argument stays above.
         ink = ink / tf.sqrt(tf.maximum(squares, 1 / 255**2))
     return ink[..., None]
 
 
 def _ascend(
-    opened: LayerModel,
+    layer_model: LayerModel,
     scaling: Scaling,
-    aims: Sequence[VisualizationTarget],
-    kept: Regularization,
-    course: tuple[int, int],
+    targets: Sequence[VisualizationTarget],
+    regularization: Regularization,
+    steps: int,
+    seed: int,
     report: Callable[[int, int], None],
 ) -> NDArray[np.float32]:
-    steps, seed = course
-    # One number of a map sees a part of the picture: moved about, that would see something else.
-    jitter = kept.jitter if aims[0].place is None else 0
-    draw = np.random.default_rng(seed)
-    ink = np.clip(draw.normal(_GREY, _NOISE, (len(aims), _SIDE, _SIDE)), 0, 1).astype(np.float32)
-    paper = np.pad(np.ones([_SIDE - 2 * kept.margin] * 2, np.float32), kept.margin)
-    uphill = _uphill(opened, scaling, aims)
+    # One value of a map sees a part of the picture: jitter would move that part away.
+    jitter = regularization.jitter if targets[0].position is None else 0
+    random = np.random.default_rng(seed)
+    ink = np.clip(
+        random.normal(_START_GRAY, _START_NOISE, (len(targets), _SIDE, _SIDE)), 0, 1
+    ).astype(np.float32)
+    paper = np.pad(
+        np.ones([_SIDE - 2 * regularization.margin] * 2, np.float32), regularization.margin
+    )
+    gradient_of = _gradient_function(layer_model, scaling, targets)
     for step in range(steps):
         report(step, steps)
-        shift = tuple(draw.integers(-jitter, jitter + 1, 2).tolist())
+        shift = tuple(random.integers(-jitter, jitter + 1, 2).tolist())
         moved = tf.constant(np.roll(ink, shift, axis=(1, 2)))
-        way = np.roll(uphill(moved).numpy(), (-shift[0], -shift[1]), axis=(1, 2))
-        way -= kept.variation * _roughness(ink) + kept.decay * (ink > 0)
+        gradient = np.roll(gradient_of(moved).numpy(), (-shift[0], -shift[1]), axis=(1, 2))
+        gradient -= regularization.variation * _roughness(ink) + regularization.decay * (ink > 0)
         # Ever shorter steps, so that it comes to rest.
-        ink = np.clip(ink + _RATE * (1 - step / steps) * way, 0, 1).astype(np.float32) * paper
+        ink = np.clip(ink + _RATE * (1 - step / steps) * gradient, 0, 1).astype(np.float32) * paper
     report(steps, steps)
     return ink
 
 
-def _uphill(opened: LayerModel, scaling: Scaling, aims: Sequence[VisualizationTarget]) -> Any:
-    """A function from ink to the gradient of what is aimed at, its mean square made 1."""
+def _gradient_function(
+    layer_model: LayerModel, scaling: Scaling, targets: Sequence[VisualizationTarget]
+) -> Any:
+    """A function from ink to the gradient of the targets, scaled to a mean square of 1."""
 
     @tf.function(
-        input_signature=[tf.TensorSpec((len(aims), _SIDE, _SIDE), tf.float32)], autograph=False
+        input_signature=[tf.TensorSpec((len(targets), _SIDE, _SIDE), tf.float32)], autograph=False
     )
-    def uphill(ink: tf.Tensor) -> tf.Tensor:
+    def gradient_of(ink: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(ink)
-            total = tf.reduce_sum(_aimed(opened, scaled_image(ink, scaling), aims))
-        way = tape.gradient(total, ink)
-        size = tf.sqrt(tf.reduce_mean(way**2, axis=(1, 2), keepdims=True))
-        return tf.math.divide_no_nan(way, size)
+            total = tf.reduce_sum(_target_values(layer_model, scaled_image(ink, scaling), targets))
+        gradient = tape.gradient(total, ink)
+        size = tf.sqrt(tf.reduce_mean(gradient**2, axis=(1, 2), keepdims=True))
+        return tf.math.divide_no_nan(gradient, size)
 
-    return uphill
+    return gradient_of
 
 
-def _aimed(opened: LayerModel, values: tf.Tensor, aims: Sequence[VisualizationTarget]) -> tf.Tensor:
-    """The number each aim is after, (n,), from the network's scaled input (n, 28, 28, 1)."""
-    layer = aims[0].layer
+def _target_values(
+    layer_model: LayerModel, values: tf.Tensor, targets: Sequence[VisualizationTarget]
+) -> tf.Tensor:
+    """The value of each target, (n,), from the network's scaled input (n, 28, 28, 1)."""
+    layer = targets[0].layer
     if layer is None:
-        found = opened.logits_after(values, None)
+        activations = layer_model.logits_after(values, None)
     else:
-        found = values
-        for one in opened.model.layers[: opened.layer_names.index(layer) + 1]:
-            found = one(found, training=False)
-    return tf.stack([_number(found[k], aim) for k, aim in enumerate(aims)])
+        activations = values
+        for model_layer in layer_model.model.layers[: layer_model.layer_names.index(layer) + 1]:
+            activations = model_layer(activations, training=False)
+    return tf.stack([_target_value(activations[k], target) for k, target in enumerate(targets)])
 
 
-def _number(found: tf.Tensor, aim: VisualizationTarget) -> tf.Tensor:
-    chosen = found[..., aim.number]
-    return chosen[aim.place] if aim.place is not None else tf.reduce_mean(chosen)
+def _target_value(activations: tf.Tensor, target: VisualizationTarget) -> tf.Tensor:
+    values = activations[..., target.number]
+    return values[target.position] if target.position is not None else tf.reduce_mean(values)
 
 
 def _roughness(ink: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -254,18 +278,20 @@ def _roughness(ink: NDArray[np.float32]) -> NDArray[np.float32]:
     padded = np.pad(ink, ((0, 0), (1, 1), (1, 1)))
     middle = padded[:, 1:-1, 1:-1]
     around = (padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], padded[:, 1:-1, :-2], padded[:, 1:-1, 2:])
-    return np.asarray(sum(np.tanh(10 * (middle - one)) for one in around), np.float32)
+    return np.asarray(sum(np.tanh(10 * (middle - neighbor)) for neighbor in around), np.float32)
 
 
-def _check(opened: LayerModel, run: str, aims: Sequence[VisualizationTarget]) -> None:
-    layer = aims[0].layer
+def _check_targets(
+    layer_model: LayerModel, run: str, targets: Sequence[VisualizationTarget]
+) -> None:
+    layer = targets[0].layer
     if layer is None:
         return
-    if layer not in opened.layer_names:
+    if layer not in layer_model.layer_names:
         raise RunError(
             f"The network of the run {run!r} has no layer {layer!r}. "
-            f"It has: {', '.join(opened.layer_names)}."
+            f"It has: {', '.join(layer_model.layer_names)}."
         )
-    shape = opened.model.get_layer(layer).output.shape[1:]
-    if not all(0 <= aim.number < shape[-1] for aim in aims):
+    shape = layer_model.model.get_layer(layer).output.shape[1:]
+    if not all(0 <= target.number < shape[-1] for target in targets):
         raise RunError(f"The layer {layer!r} has {shape[-1]} maps, counted from 0. Choose another.")

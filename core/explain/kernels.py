@@ -288,7 +288,7 @@ MAX_KERNELS: Final = 32
 MAX_MAPS: Final = 32
 MAX_NUMBERS: Final = 128
 """The most that are kept of a layer, per epoch; of maps and numbers the strongest at the end."""
-_EVOLUTIONS_KEPT: Final = 8
+EVOLUTIONS_KEPT: Final = 8
 """Cached evolutions; one takes at most 20 MB."""
 
 
@@ -364,7 +364,7 @@ def epoch_name(epoch: int | None) -> str:
 _evolution_lock = Lock()
 
 
-@lru_cache(maxsize=_EVOLUTIONS_KEPT)
+@lru_cache(maxsize=EVOLUTIONS_KEPT)
 def _evolution(
     network: Network, _epochs: tuple[int, ...], pixels: bytes, layer: str
 ) -> KernelEvolution:

@@ -1,9 +1,10 @@
-"""The inside map: where the sample's 1,000 test digits lie for a network, and which are neighbors.
+"""The latent space: where the sample's 1,000 test digits lie for a network, and their neighbors.
 
-A digit's embedding is what the network's last dense layer gets: its own description of the digit,
-from which that layer reads the answer. Two ways from its many numbers to two, as on the dataset
-page (`core.data.projection`): PCA, which can place any digit, and t-SNE (van der Maaten and Hinton,
-"Visualizing Data using t-SNE", 2008), which keeps neighbors together and takes some seconds.
+A digit's embedding is the input of the network's last dense layer: the network's own description of
+the digit, from which that layer reads the answer. Two methods reduce it to two numbers, as on the
+dataset page (`core.data.projection`): PCA, which can place any digit, and t-SNE (van der Maaten and
+Hinton, "Visualizing Data using t-SNE", 2008), which keeps neighbors together and takes some
+seconds.
 """
 
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from core.utils.validation import read_only
 
 DATASET: Final = "mnist-sample"
 MAX_EMBEDDING: Final = 8192
-"""So many numbers may describe a digit: 1,000 digits then take 33 MB."""
+"""The most numbers that may describe a digit: 1,000 digits then take 33 MB."""
 _AT_ONCE: Final = 128
 _SEED: Final = 0
 _PERPLEXITY: Final = 30
@@ -36,10 +37,13 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class LatentSpace:
-    """The test digits inside a network.
+    """The embeddings of the test digits, with their PCA; arrays are read-only.
 
-    `values`: their embeddings, float32 (n, d). `mean` (d,) and `directions` (2, d): of its PCA;
-    `shares`: of the whole variance, what each direction holds, 0 to 1. All read-only.
+    Attributes:
+        values: the embeddings, float32 (n, d).
+        mean: of the PCA, float32 (d,).
+        directions: of the PCA, float32 (2, d).
+        shares: of the whole variance, the share of each direction, 0 to 1.
     """
 
     values: Floats
@@ -47,35 +51,41 @@ class LatentSpace:
     directions: Floats
     shares: tuple[float, float]
 
-    def flat(self, values: Floats) -> Floats:
-        """Where embeddings (n, d) lie on the map by PCA: float32 (n, 2)."""
+    def project(self, values: Floats) -> Floats:
+        """Embeddings (n, d) on the PCA map: float32 (n, 2)."""
         return np.asarray((values - self.mean) @ self.directions.T, np.float32)
 
 
 @dataclass(frozen=True)
 class NearDigits:
-    """Test digits near to one: their indices int (k,), labels, distances; the nearest first."""
+    """Test digits near a digit, the nearest first.
+
+    Attributes:
+        indices: in the test split, int (k,).
+        labels: uint8 (k,).
+        distances: Euclidean, float64 (k,).
+    """
 
     indices: NDArray[np.intp]
     labels: NDArray[np.uint8]
     distances: NDArray[np.float64]
 
-    def same(self, label: int) -> int:
+    def count_label(self, label: int) -> int:
         """How many of them have this label."""
         return int((self.labels == label).sum())
 
 
-def shown_indices() -> Split:
+def displayed_digits() -> Split:
     """The digits on the map."""
     return mnist.load(DATASET).test
 
 
-def embed(opened: LayerModel, images: NDArray[np.uint8]) -> Floats:
-    """What the last dense layer gets of digits, uint8 (n, 28, 28): float32 (n, d)."""
+def embed(layer_model: LayerModel, images: NDArray[np.uint8]) -> Floats:
+    """The input of the last dense layer for digits, uint8 (n, 28, 28): float32 (n, d)."""
     parts = []
     for start in range(0, len(images), _AT_ONCE):
-        values = tf.constant(opened.network_input(images[start : start + _AT_ONCE]))
-        for layer in opened.model.layers[:-1]:
+        values = tf.constant(layer_model.network_input(images[start : start + _AT_ONCE]))
+        for layer in layer_model.model.layers[:-1]:
             values = layer(values, training=False)
         parts.append(values.numpy())
     return np.concatenate(parts)
@@ -83,171 +93,171 @@ def embed(opened: LayerModel, images: NDArray[np.uint8]) -> Floats:
 
 @lru_cache(maxsize=4)
 def load_latent_space(network: Network) -> LatentSpace:
-    """The test digits inside a network, worked out once for all visitors.
+    """The embeddings of the test digits, computed once for all visitors.
 
-    The last four networks' are kept, each 33 MB at most.
+    The last four networks' are cached, 33 MB each at most.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
-
-    Returns:
-        Their embeddings, and the PCA of these.
+        network: a run's network, finished or as it was after an epoch.
 
     Raises:
         RunError: the network cannot be opened, its numbers are not finite or the same for all
-            digits, or there are more of them for a digit than `LARGEST`.
+            digits, or a digit has more of them than `MAX_EMBEDDING`.
     """
     from sklearn.decomposition import PCA  # takes a second to import: not before it is needed
 
-    opened = load_layer_model(network)
-    count = int(opened.model.layers[-1].kernel.shape[0])
-    if count > MAX_EMBEDDING:
+    layer_model = load_layer_model(network)
+    width = int(layer_model.model.layers[-1].kernel.shape[0])
+    if width > MAX_EMBEDDING:
         raise RunError(
-            f"Before its last layer this network describes a digit by {count:,} numbers: too many "
+            f"Before its last layer this network describes a digit by {width:,} numbers: too many "
             f"for a map, which takes {MAX_EMBEDDING:,}. Choose a run that pools more, or has a "
-            "dense "
-            "layer before its last."
+            "dense layer before its last."
         )
-    values = _differing(_checked(embed(opened, shown_indices().images)))
+    values = _differing(_checked(embed(layer_model, displayed_digits().images)))
     # Both are exact, and the same every time; the second is fast where there are many numbers.
-    way = "full" if count <= _AT_ONCE else "arpack"
-    fitted = PCA(n_components=2, svd_solver=way, random_state=_SEED).fit(values.astype(np.float64))
-    first, second = fitted.explained_variance_ratio_.tolist()
+    solver = "full" if width <= _AT_ONCE else "arpack"
+    pca = PCA(n_components=2, svd_solver=solver, random_state=_SEED).fit(values.astype(np.float64))
+    first, second = pca.explained_variance_ratio_.tolist()
     return LatentSpace(
         read_only(values),
-        read_only(fitted.mean_.astype(np.float32)),
-        read_only(fitted.components_.astype(np.float32)),
+        read_only(pca.mean_.astype(np.float32)),
+        read_only(pca.components_.astype(np.float32)),
         (first, second),
     )
 
 
 def pca_points(network: Network) -> tuple[Points, ...]:
-    """The digits on the map by PCA.
+    """The digits on the PCA map.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
+        network: a run's network, finished or as it was after an epoch.
 
     Returns:
-        The dots by label, 0 to 9.
+        The points by label, 0 to 9.
 
     Raises:
-        RunError: as `inside`.
+        RunError: as `load_latent_space`.
     """
-    return latent_points(_flat(network))
+    return latent_points(_projected(network))
 
 
 def tsne_positions(network: Network, report: Callable[[int, int], None]) -> NDArray[np.float32]:
-    """Where the digits lie by t-SNE, scikit-learn's, begun from the PCA; the same each time.
+    """Positions of the digits by scikit-learn's t-SNE, started from the PCA; the same each time.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
-        report: is told the digits at the beginning and the end: what lies between cannot be looked
-            into.
+        network: a run's network, finished or as it was after an epoch.
+        report: called with the number of digits at the beginning and at the end; t-SNE reports
+            nothing between.
 
     Returns:
-        The places, float32 (n, 2), read-only.
+        float32 (n, 2), read-only.
 
     Raises:
-        RunError: as `inside`.
+        RunError: as `load_latent_space`.
     """
     from sklearn.manifold import TSNE  # takes a second to import: not before it is needed
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    found = load_latent_space(network)
+    space = load_latent_space(network)
     report(0, 0)
-    # On a busy machine, threads that wait for each other at every step took six times as long.
+    # One thread: on a busy machine, threads that wait for each other took six times as long.
     with threadpool_limits(1):
-        fitted = TSNE(init="pca", perplexity=_PERPLEXITY, random_state=_SEED, n_jobs=1)
-        laid = fitted.fit_transform(found.values)
-    report(len(laid), len(laid))
-    return read_only(np.asarray(laid, np.float32))
+        tsne = TSNE(init="pca", perplexity=_PERPLEXITY, random_state=_SEED, n_jobs=1)
+        positions = tsne.fit_transform(space.values)
+    report(len(positions), len(positions))
+    return read_only(np.asarray(positions, np.float32))
 
 
-def latent_points(places: Floats) -> tuple[Points, ...]:
-    """Positions of the test digits, (n, 2), by label 0 to 9, for `projection_chart`."""
-    labels = shown_indices().labels
-    which = [np.flatnonzero(labels == label) for label in range(CLASSES)]
-    return tuple(Points("test", label, some, places[some]) for label, some in enumerate(which))
+def latent_points(positions: Floats) -> tuple[Points, ...]:
+    """Positions of the test digits, (n, 2), as points by label 0 to 9."""
+    labels = displayed_digits().labels
+    indices = (np.flatnonzero(labels == label) for label in range(CLASSES))
+    return tuple(
+        Points("test", label, index, positions[index]) for label, index in enumerate(indices)
+    )
 
 
 def place_in_latent_space(
     network: Network, image: NDArray[np.uint8], tsne: Floats | None = None
 ) -> tuple[float, float]:
-    """Where a digit lies on the map by PCA, or on a given one by t-SNE.
+    """The position of a digit on the PCA map, or on a given t-SNE map.
 
-    t-SNE has no rule for a new point: there it is put at the mean place of the five digits nearest
-    to it inside the network, each weighted by 1 / distance; a test digit lies where it lies.
+    t-SNE has no rule for a new point. It is put at the mean position of the five digits with the
+    nearest embeddings, each weighted by 1 / distance; a test digit keeps its own position.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
+        network: a run's network, finished or as it was after an epoch.
         image: the digit, uint8 (28, 28).
-        tsne: the places of the test digits by t-SNE, float32 (n, 2); None: by PCA.
+        tsne: the positions of the test digits by t-SNE, float32 (n, 2); None: PCA.
 
     Returns:
         Its x and y.
 
     Raises:
-        RunError: as `inside`.
+        RunError: as `load_latent_space`.
     """
-    found = load_latent_space(network)
+    space = load_latent_space(network)
     embedding = _embedding(network, image.tobytes())
     if tsne is None:
-        x, y = found.flat(embedding[None])[0].tolist()
+        x, y = space.project(embedding[None])[0].tolist()
         return x, y
-    own = latent_position(image)
-    if own is not None:
-        x, y = tsne[own].tolist()
+    test_index = test_digit_index(image)
+    if test_index is not None:
+        x, y = tsne[test_index].tolist()
         return x, y
-    distances = np.linalg.norm(found.values - embedding, axis=1)
+    distances = np.linalg.norm(space.values - embedding, axis=1)
     nearest = np.argsort(distances, kind="stable")[:NEIGHBORS]
     weights = 1 / np.maximum(distances[nearest], 1e-9)
     x, y = np.average(tsne[nearest], axis=0, weights=weights).tolist()
     return x, y
 
 
-def latent_position(image: NDArray[np.uint8]) -> int | None:
-    """Which of the test digits this picture is, None if it is none of them."""
-    same = (shown_indices().images == image).all(axis=(1, 2))
+def test_digit_index(image: NDArray[np.uint8]) -> int | None:
+    """The index of a picture among the test digits; None if it is none of them."""
+    same = (displayed_digits().images == image).all(axis=(1, 2))
     return int(same.argmax()) if same.any() else None
 
 
 def nearest_in_latent_space(
     network: Network, image: NDArray[np.uint8], count: int = 10
 ) -> NearDigits:
-    """The test digits whose embeddings are nearest (Euclidean) to a digit's, without itself.
+    """The test digits whose embeddings are nearest to a digit's, without the digit itself.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
+        network: a run's network, finished or as it was after an epoch.
         image: the digit, uint8 (28, 28).
         count: how many.
 
     Returns:
-        The digits, the nearest first.
+        The digits with their Euclidean distances, the nearest first.
 
     Raises:
-        RunError: as `inside`.
+        RunError: as `load_latent_space`.
     """
-    apart = load_latent_space(network).values - _embedding(network, image.tobytes())
-    distances = np.sqrt(np.einsum("ij,ij->i", apart, apart, dtype=np.float64))
-    return _near(np.argsort(distances, kind="stable"), distances, image, count)
+    differences = load_latent_space(network).values - _embedding(network, image.tobytes())
+    distances = np.sqrt(np.einsum("ij,ij->i", differences, differences, dtype=np.float64))
+    return _near_digits(np.argsort(distances, kind="stable"), distances, image, count)
 
 
 def nearest_by_pixels(image: NDArray[np.uint8], count: int = 10) -> NearDigits:
     """The test digits whose pixels are nearest (Euclidean) to a digit's, without itself."""
-    order, sorted_ = most_similar_pairs(image, shown_indices().images, len(shown_indices()))
+    order, sorted_distances = most_similar_pairs(
+        image, displayed_digits().images, len(displayed_digits())
+    )
     distances = np.empty(len(order))
-    distances[order] = sorted_
-    return _near(order, distances, image, count)
+    distances[order] = sorted_distances
+    return _near_digits(order, distances, image, count)
 
 
-def _near(
+def _near_digits(
     order: NDArray[np.intp],
     distances: NDArray[np.float64],
     image: NDArray[np.uint8],
     count: int,
 ) -> NearDigits:
-    chosen = order[order != latent_position(image)][:count]
-    return NearDigits(chosen, shown_indices().labels[chosen], distances[chosen])
+    chosen = order[order != test_digit_index(image)][:count]
+    return NearDigits(chosen, displayed_digits().labels[chosen], distances[chosen])
 
 
 @lru_cache(maxsize=256)
@@ -257,9 +267,9 @@ def _embedding(network: Network, pixels: bytes) -> Floats:
 
 
 @lru_cache(maxsize=64)
-def _flat(network: Network) -> Floats:
-    found = load_latent_space(network)
-    return read_only(found.flat(found.values))
+def _projected(network: Network) -> Floats:
+    space = load_latent_space(network)
+    return read_only(space.project(space.values))
 
 
 def _checked(values: Floats) -> Floats:

@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from core.explain.kernels import (
-    _KEPT,
+    EVOLUTIONS_KEPT,
     KernelEvolution,
     epoch_name,
     kernel_evolution,
@@ -344,7 +344,7 @@ def evolution_gif(run: Run, image: NDArray[np.uint8], layer: str) -> bytes:
     return _gif(Network(run), tuple(run.epochs()), image.tobytes(), layer)
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=EVOLUTIONS_KEPT)
 def _gif(network: Network, _epochs: tuple[int, ...], pixels: bytes, layer: str) -> bytes:
     digit = np.frombuffer(pixels, np.uint8).reshape(28, 28)
     found = kernel_evolution(network.run, digit, layer)

@@ -49,7 +49,7 @@ def shares(seen: Seen, layer: str) -> NDArray[np.float32] | None:
         )
         return None
     with st.spinner("Taking out one map after the other …"):
-        return ablate_maps(seen.network, seen.image, layer, "zero").moved
+        return ablate_maps(seen.network, seen.image, layer, "zero").total_variation
 
 
 def show_exciting(seen: Seen, layer: str, number: int) -> None:
@@ -63,7 +63,7 @@ def show_exciting(seen: Seen, layer: str, number: int) -> None:
         st.caption("This network is large: reading the sample's 5,000 digits takes some seconds.")
         run_chore(found, "Search all digits", "filters-maps-exciting", doing="Searching")
         return
-    best = found.of(number)
+    best = found.for_map(number)
     if not best:
         st.info(
             f"None of the sample's {found.total:,} digits excites it: it is 0 everywhere, for "
@@ -84,7 +84,7 @@ def show_exciting(seen: Seen, layer: str, number: int) -> None:
 
 def _boxed(seen: Seen, layer: str, number: int, one: "TopActivation") -> NDArray[np.uint8]:
     shape = next(row.shape for row in seen.rows() if row.name == layer)
-    place = one.place if len(shape) == 3 else (number,)
+    place = one.position if len(shape) == 3 else (number,)
     field = receptive_field(seen.network.run.info.recipe.architecture, layer, place)
     image = split_of("mnist-sample", one.split).images[one.index]
     return receptive_field_box(image, None if field.covers_digit else field, 4)
@@ -119,14 +119,14 @@ def show_share(seen: Seen, layer: str, number: int) -> None:
     )
     with st.spinner("Asking the network without it …"):
         found = ablate_maps(seen.network, seen.image, layer, way, number)
-    whole, without = found.whole.tolist(), found.without[0].tolist()
-    before, after = int(found.whole.argmax()), int(found.without[0].argmax())
+    whole, without = found.baseline.tolist(), found.ablated[0].tolist()
+    before, after = int(found.baseline.argmax()), int(found.ablated[0].argmax())
     words = (
         f"With it the network reads **{before}** ({percent(whole[before])}), without it "
         f"**{after}** ({percent(without[after])}). "
     )
     if before == after:
-        moved = float(found.moved[0])
+        moved = float(found.total_variation[0])
         moves = f"{small_percent(moved)} of the probability moves."
         words += moves if moved else "Nothing changes."
     else:

@@ -97,7 +97,7 @@ def _ten(seen: Seen, strength: "RegularizationStrength") -> None:
         return
     with st.container(horizontal=True):
         for dream in dreams:
-            name = NAMES[dream.aim.number]
+            name = NAMES[dream.target.number]
             sure = percent(float(dream.probabilities[dream.answer]))
             st.image(
                 enlarge(255 - dream.image, _BIG),
@@ -105,7 +105,7 @@ def _ten(seen: Seen, strength: "RegularizationStrength") -> None:
                 width=28 * _BIG,
                 alt=f"What {seen.network.name} dreams of for {name}",
             )
-    right = sum(dream.answer == dream.aim.number for dream in dreams)
+    right = sum(dream.answer == dream.target.number for dream in dreams)
     st.write(
         "Each picture raises the logit of one digit; below it stands how "
         f"{plain(seen.network.name)} reads it: {right} of 10 as what was dreamt of. They were "
@@ -158,7 +158,7 @@ def _number(count: int, word: str) -> int:
 
 
 def _show_one(seen: Seen, dream: "FeatureVisualization", highest: float, *, is_map: bool) -> None:
-    aim = dream.aim
+    aim = dream.target
     what = f"map {aim.number} of {aim.layer}" if is_map else f"unit {aim.number} of {aim.layer}"
     picture, words = st.columns([1, 2], gap="medium")
     picture.image(
@@ -167,7 +167,7 @@ def _show_one(seen: Seen, dream: "FeatureVisualization", highest: float, *, is_m
         alt=f"What {seen.network.name} dreams of for {what}",
     )
     with words:
-        number = "Its mean" if is_map and aim.place is None else "Its value"
+        number = "Its mean" if is_map and aim.position is None else "Its value"
         st.markdown(
             f"**{what[0].upper()}{what[1:]}.** {number} is **{dream.value:.3g}** for this picture. "
             f"Of the sample's 1,000 test digits, the one that excites it most gives {highest:.3g}."

@@ -136,10 +136,14 @@ def _chart(
 
 def _neighbors(seen: Seen) -> None:
     """Draw the digit that was clicked, or the page's, and its neighbors in two senses."""
-    from core.explain.latent_space import nearest_by_pixels, nearest_in_latent_space, shown_indices
+    from core.explain.latent_space import (
+        displayed_digits,
+        nearest_by_pixels,
+        nearest_in_latent_space,
+    )
 
     index: int | None = st.session_state.get(CLICKED)
-    digits = shown_indices()
+    digits = displayed_digits()
     if index is None:
         image, label, name = seen.image, seen.label, seen.name
     else:
@@ -172,9 +176,9 @@ def _neighbors(seen: Seen) -> None:
 def _same(near: "NearDigits", label: int | None) -> str:
     count = len(near.indices)
     if label is not None:
-        return f"{near.same(label)} of {count} are {PLURALS[label]} like it."
+        return f"{near.count_label(label)} of {count} are {PLURALS[label]} like it."
     most = int(np.bincount(near.labels).argmax())
-    return f"{near.same(most)} of {count} are {PLURALS[most]}."
+    return f"{near.count_label(most)} of {count} are {PLURALS[most]}."
 
 
 def _grid(images: NDArray[np.uint8], near: "NearDigits", key: str) -> None:

@@ -17,7 +17,7 @@ IMAGES = mnist.load("mnist-sample").test.images
 def test_zero_is_a_network_whose_next_weights_of_that_map_are_zero(run: str, layer: str) -> None:
     image = IMAGES[11]
     found = ablate_maps(network_of(run), image, layer, "zero")
-    assert found.whole == pytest.approx(
+    assert found.baseline == pytest.approx(
         load_predictor(network_of(run)).probabilities(image[None])[0], abs=1e-6
     )
     model = load_model(registry.find_run(run))
@@ -29,7 +29,7 @@ def test_zero_is_a_network_whose_next_weights_of_that_map_are_zero(run: str, lay
         if one.get_weights()
     )
     kernel, bias = after.get_weights()
-    maps = found.without.shape[0]
+    maps = found.ablated.shape[0]
     for number in (0, maps // 2, maps - 1):
         cut = kernel.copy()
         # Flatten lays the channels side by side: those of a map are every `maps`th input.
@@ -37,7 +37,7 @@ def test_zero_is_a_network_whose_next_weights_of_that_map_are_zero(run: str, lay
         after.set_weights([cut, bias])
         logits = cut_logits(model, run, image)
         expected = np.exp(logits - logits.max())
-        assert found.without[number] == pytest.approx(expected / expected.sum(), abs=1e-5)
+        assert found.ablated[number] == pytest.approx(expected / expected.sum(), abs=1e-5)
 
 
 def cut_logits(model, run: str, image: np.ndarray) -> np.ndarray:
@@ -63,10 +63,10 @@ def test_all_maps_in_batches_are_as_each_alone() -> None:
         cut[0, :, :, number] = means[:, :, number]
         logits = np.asarray(opened.logits_after(cut, "activation_6"), np.float64)[0]
         powers = np.exp(logits - logits.max())
-        assert found.without[number] == pytest.approx(powers / powers.sum(), abs=1e-5)
+        assert found.ablated[number] == pytest.approx(powers / powers.sum(), abs=1e-5)
         alone = ablate_maps(network_of("best"), image, "activation_6", "mean", number)
-        assert alone.without.shape == (1, 10)
-        assert alone.without[0] == pytest.approx(found.without[number], abs=1e-6)
+        assert alone.ablated.shape == (1, 10)
+        assert alone.ablated[0] == pytest.approx(found.ablated[number], abs=1e-6)
 
 
 def test_the_mean_is_of_each_position() -> None:
@@ -78,11 +78,11 @@ def test_the_mean_is_of_each_position() -> None:
 
 def test_how_much_is_moved() -> None:
     found = ablate_maps(network_of("katariya", 2), IMAGES[0], "dense_1", "zero")
-    assert found.without.shape == (512, 10)
-    assert found.without.sum(axis=1) == pytest.approx(np.ones(512), abs=1e-5)
+    assert found.ablated.shape == (512, 10)
+    assert found.ablated.sum(axis=1) == pytest.approx(np.ones(512), abs=1e-5)
     # What some digits lose, others win: the total variation is the sum of the gains.
-    gains = np.maximum(found.without - found.whole, 0).sum(axis=1)
-    assert found.moved == pytest.approx(gains, abs=1e-6)
+    gains = np.maximum(found.ablated - found.baseline, 0).sum(axis=1)
+    assert found.total_variation == pytest.approx(gains, abs=1e-6)
 
 
 def test_a_map_that_is_zero_already_changes_nothing_but_a_map_of_zeros_has_its_mean() -> None:
@@ -92,15 +92,15 @@ def test_a_map_that_is_zero_already_changes_nothing_but_a_map_of_zeros_has_its_m
     silent = np.flatnonzero(values == 0)
     zero = ablate_maps(network_of("purawr"), IMAGES[0], "dense_1", "zero")
     mean = ablate_maps(network_of("purawr"), IMAGES[0], "dense_1", "mean")
-    assert zero.moved[silent] == pytest.approx(np.zeros(len(silent)), abs=1e-7)
-    assert mean.moved[silent].max() > 0
+    assert zero.total_variation[silent] == pytest.approx(np.zeros(len(silent)), abs=1e-7)
+    assert mean.total_variation[silent].max() > 0
 
 
 def test_it_is_shared_and_read_only() -> None:
     first = ablate_maps(network_of("fast"), IMAGES[0], "conv_1", "zero")
     assert ablate_maps(network_of("fast"), IMAGES[0].copy(), "conv_1", "zero") is first
     with pytest.raises(ValueError, match="read-only"):
-        first.without[0, 0] = 1
+        first.ablated[0, 0] = 1
 
 
 def test_what_a_batch_normalization_makes_of_a_zero() -> None:

@@ -42,11 +42,11 @@ def test_the_nine_largest_and_where_they_are(run: str, epoch: int | None, layer:
         peaks = every[:, :, number].max(axis=1)
         assert found.values[number] == pytest.approx(np.sort(peaks)[::-1][:9], rel=1e-5, abs=1e-6)
         assert len(set(found.digits[number].tolist())) == 9
-        for one in found.of(number):
+        for one in found.for_map(number):
             images = (SAMPLE.test if one.split == "test" else SAMPLE.train).images
             k = one.index + 1000 * (one.split == "train")
             assert np.array_equal(images[one.index], IMAGES[k])
-            row, column = one.place
+            row, column = one.position
             there = every[k, row * width + column, number]
             assert there == pytest.approx(one.value, rel=1e-5)
             assert there == pytest.approx(peaks[k], rel=1e-5)
@@ -61,10 +61,10 @@ def test_a_map_that_is_zero_everywhere_is_excited_by_nothing() -> None:
         found = find_top_activations(network_of("purawr", 3), "dense_1", silent)
     finally:
         layer.set_weights([kernel, bias])
-    assert found.of(7) == []
-    assert len(found.of(8)) == 9
+    assert found.for_map(7) == []
+    assert len(found.for_map(8)) == 9
     with pytest.raises(IndexError):
-        found.of(50)
+        found.for_map(50)
 
 
 def test_it_is_searched_once_and_shared() -> None:

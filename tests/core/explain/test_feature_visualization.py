@@ -42,7 +42,7 @@ def test_the_network_knows_each_digit_that_it_dreamt_of(run: str) -> None:
     assert answers.max(axis=1).min() > 0.9
     for one, answer in zip(dreams, answers, strict=True):
         assert one.probabilities == pytest.approx(answer, abs=1e-4)
-        assert one.answer == one.aim.number
+        assert one.answer == one.target.number
         assert one.image.dtype == np.uint8
         assert not one.image.flags.writeable
 
@@ -78,12 +78,12 @@ def test_a_map_is_excited_more_than_by_any_digit(aim: VisualizationTarget) -> No
         np.concatenate([found.image[None], TEST.images[:300]])
     )
     chosen = values[aim.layer][..., aim.number]
-    if aim.place:
-        chosen = chosen[:, *aim.place]
+    if aim.position:
+        chosen = chosen[:, *aim.position]
     elif chosen.ndim > 1:
         chosen = chosen.mean(axis=(1, 2))
     assert found.value == pytest.approx(chosen[0], rel=1e-3)
-    assert found.value > (1 if aim.place else 2) * chosen[1:].max()
+    assert found.value > (1 if aim.position else 2) * chosen[1:].max()
     assert highest_activation(network_of("fast"), aim, TEST.images[:300]) == pytest.approx(
         chosen[1:].max(), rel=1e-3
     )

@@ -5,20 +5,20 @@ import pytest
 
 from core.explain import activations, latent_space
 from core.explain.latent_space import (
+    displayed_digits,
     latent_points,
     load_latent_space,
     nearest_by_pixels,
     nearest_in_latent_space,
     pca_points,
     place_in_latent_space,
-    shown_indices,
     tsne_positions,
 )
 from core.inference.predictor import load_predictor
 from core.utils.errors import RunError
 from tests.helpers.networks import network_of
 
-DIGITS = shown_indices()
+DIGITS = displayed_digits()
 
 
 @pytest.mark.parametrize("run", ["fast", "purawr", "soorya"])
@@ -83,7 +83,7 @@ def test_neighbors_are_the_nearest_without_the_digit_itself() -> None:
     assert near.distances == pytest.approx([distances[k] for k in expected], rel=1e-3)
     assert near.labels.tolist() == DIGITS.labels[expected].tolist()
     label = int(DIGITS.labels[42])
-    assert near.same(label) == sum(DIGITS.labels[k] == label for k in expected)
+    assert near.count_label(label) == sum(DIGITS.labels[k] == label for k in expected)
 
 
 def test_neighbors_by_pixels_are_of_the_same_digits() -> None:

@@ -110,7 +110,7 @@ def test_sorting(view: AppTest) -> None:
     view.selectbox(key="filters-maps-order").set_value("strength").run()
     assert numbers(view, "activation_2") == strongest_maps(values_of("activation_2"), 32)
     view.selectbox(key="filters-maps-order").set_value("share").run()
-    moved = ablate_maps(network_of("fast"), IMAGES[DIGIT], "activation_2", "zero").moved
+    moved = ablate_maps(network_of("fast"), IMAGES[DIGIT], "activation_2", "zero").total_variation
     assert (np.diff(moved[numbers(view, "activation_2")]) <= 0).all()
     notes = [cell["note"] for cell in component(view, TILES + "activation_2")["digits"]]
     assert 0 < moved.max() < 1e-4
@@ -164,7 +164,7 @@ def test_what_excites_it_and_a_network_that_takes_long(view: AppTest) -> None:
     opened(view, "pool_1", 4)
     found = stored_top_activations(network_of("fast"), "pool_1")
     assert isinstance(found, TopActivations)
-    best = found.of(4)[0]
+    best = found.for_map(4)[0]
     split = "training" if best.split == "train" else "test"
     captions = [one.caption for one in view.get("image")[-1].proto.imgs]
     assert len(captions) == 9
@@ -181,9 +181,9 @@ def test_its_share(view: AppTest, way: str) -> None:
     found = ablate_maps(network_of("yalcin"), IMAGES[DIGIT], "conv_1", way, 7)
     bars = json.loads(view.get("plotly_chart")[-1].proto.spec)["data"]
     assert [bar["name"] for bar in bars] == ["with it", "without it"]
-    assert as_numbers(bars[0]["x"]) == pytest.approx(found.whole.tolist())
-    assert as_numbers(bars[1]["x"]) == pytest.approx(found.without[0].tolist())
-    assert f"the network reads **{found.whole.argmax()}**" in said(view)
+    assert as_numbers(bars[0]["x"]) == pytest.approx(found.baseline.tolist())
+    assert as_numbers(bars[1]["x"]) == pytest.approx(found.ablated[0].tolist())
+    assert f"the network reads **{found.baseline.argmax()}**" in said(view)
 
 
 def as_numbers(values) -> list[float]:

@@ -7,7 +7,7 @@ import numpy as np
 from streamlit.testing.v1 import AppTest
 
 from core.explain import activations  # noqa: F401  TensorFlow, before a page's thread needs it
-from core.explain.latent_space import nearest_by_pixels, nearest_in_latent_space, shown_indices
+from core.explain.latent_space import displayed_digits, nearest_by_pixels, nearest_in_latent_space
 from tests.helpers.networks import network_of
 
 
@@ -52,10 +52,10 @@ def test_the_digit_is_marked_among_a_thousand_with_its_neighbors_in_two_senses()
     page = opened()
     assert not page.exception
     assert marked(page)[0] == "test digit 17"
-    image = shown_indices().images[17]
+    image = displayed_digits().images[17]
     inner, outer = nearest_in_latent_space(network_of("purawr"), image), nearest_by_pixels(image)
-    assert f"Nearest inside the network:** {inner.same(9)} of 10 are nines" in said(page)
-    assert f"Nearest by their pixels:** {outer.same(9)} of 10 are nines" in said(page)
+    assert f"Nearest inside the network:** {inner.count_label(9)} of 10 are nines" in said(page)
+    assert f"Nearest by their pixels:** {outer.count_label(9)} of 10 are nines" in said(page)
     assert "% of the variance" in said(page)
 
 

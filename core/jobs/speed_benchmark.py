@@ -1,10 +1,8 @@
-"""Measures this machine for `core.jobs.time_estimate`.
+"""Measures how fast this machine trains: `python -m core.jobs.speed_benchmark`, half a minute.
 
-`python -m core.jobs.speed_benchmark` takes half a minute; it imports TensorFlow.
-
-A handful of small networks is trained for some steps each, by the very functions that train runs;
-from their times follows what a unit of each kind of work takes (`core.jobs.time_estimate`). Two
-whole trainings in a temporary folder give what comes before, between and after the epochs.
+A handful of small networks is trained for some steps each, by the functions that train runs. From
+their times follows what a unit of each kind of work takes (`core.jobs.time_estimate`). Two whole
+trainings in a temporary folder give the time before, between and after the epochs.
 """
 
 import argparse
@@ -67,7 +65,7 @@ def _network(*layers: Layer, **changes: Any) -> Recipe:
     return Recipe(architecture=Architecture(layers=(*layers, last)), **changes)
 
 
-# Each one has much of a work that the others have little of.
+# Each has much of one kind of work that the others have little of.
 PROBES: Final = (
     _network(Flatten()),
     _network(
@@ -96,7 +94,7 @@ PROBES: Final = (
 )
 # Both validate, as nearly all recipes do: starting that takes as long as reading many digits.
 SMALL: Final = _network(Flatten(), batch_size=512, epochs=5, validation_split=0.1)
-# Many layers and weights, little arithmetic: what is left of its epochs is what keeping them takes.
+# Many layers and weights, little arithmetic: the rest of its epochs is the time for saving them.
 DEEP: Final = _network(
     *(Flatten(), Dense(units=512), BatchNorm(), Activation(), Dropout()),
     *(Dense(units=32), BatchNorm(), Activation(), Dropout()) * 2,
@@ -106,8 +104,8 @@ DEEP: Final = _network(
 )
 
 
-class _Clock(keras.callbacks.Callback):
-    """Notes when each step was done; ends the training when there were enough."""
+class _StepTimer(keras.callbacks.Callback):
+    """Notes when each step was done; ends the training after enough of them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -129,18 +127,18 @@ class _Probe:
         self.step_seconds = float("inf")
 
     def train(self, steps: int) -> None:
-        """Time some steps. Other processes disturb and none helps: the shorter times count."""
-        clock = _Clock()
+        """Time some steps. Other processes only make them slower, so the shorter times count."""
+        timer = _StepTimer()
         self._model.fit(
             training_batches(self._digits, self.recipe.changed(epochs=50)),
             steps_per_epoch=min(steps, len(self._digits) // self.recipe.batch_size),
-            callbacks=[clock],
+            callbacks=[timer],
             shuffle=False,
             verbose=0,
         )
-        # The first step is traced, the second finds batches that were made meanwhile.
-        taken = np.diff(clock.times)[1:]
-        self.step_seconds = min(self.step_seconds, float(np.percentile(taken, 25)))
+        # The first step is traced, the second finds batches that were prepared meanwhile.
+        seconds = np.diff(timer.times)[1:]
+        self.step_seconds = min(self.step_seconds, float(np.percentile(seconds, 25)))
 
     def answer_seconds(self) -> float:
         """Seconds to read one more digit."""
@@ -149,42 +147,49 @@ class _Probe:
 
     def _evaluate(self, n: int) -> float:
         batches = evaluation_batches(self._digits.take(slice(n)), self.recipe)
-        taken = []
+        seconds = []
         for _ in range(3):
             began = time.perf_counter()
             self._model.evaluate(batches, verbose=0)
-            taken.append(time.perf_counter() - began)
-        return min(taken)
+            seconds.append(time.perf_counter() - began)
+        return min(seconds)
 
 
 def measure_speed(
     probes: Sequence[Recipe] = PROBES, rounds: int = ROUNDS, steps: int = STEPS
 ) -> MachineSpeed:
-    """Measure this machine. Nothing is kept: see `core.jobs.time_estimate.save_speed`."""
+    """Measure this machine; nothing is saved.
+
+    Args:
+        probes: recipes of the networks whose steps are timed.
+        rounds: how often each of them is timed.
+        steps: batches of each time.
+    """
     launch = time.time() - psutil.Process().create_time()
     began = time.monotonic()
     mnist.load("mnist-sample")
     launch += time.monotonic() - began
-    company = _Company()
-    running = [_Probe(recipe) for recipe in probes]
+    others = _OtherProcesses()
+    measured = [_Probe(recipe) for recipe in probes]
     for _ in range(rounds):
-        for probe in running:
+        for probe in measured:
             probe.train(steps)
     costs = fit_costs(
-        [training_step_work(recipe) for recipe in probes], [p.step_seconds for p in running]
+        [training_step_work(recipe) for recipe in probes],
+        [probe.step_seconds for probe in measured],
     )
-    speed = _with_whole_trainings(_speed(costs, _answer(running, costs), launch))
-    return speed.model_copy(update={"company": company.share()})
+    speed = _with_whole_trainings(_speed(costs, _answer_share(measured, costs), launch))
+    return speed.model_copy(update={"company": others.share()})
 
 
-class _Company:
-    """How much of the machine other processes have taken since this was made."""
+class _OtherProcesses:
+    """How much of the machine other processes have used since this object was made."""
 
     def __init__(self) -> None:
         self._before = self._times()
 
     def share(self) -> float:
-        """Their part of all cores' time, 0 to 1."""
+        """Their share of all cores' time, 0 to 1."""
         whole, idle, own = (
             now - before for now, before in zip(self._times(), self._before, strict=True)
         )
@@ -198,7 +203,7 @@ class _Company:
 
 
 def _speed(costs: dict[LayerWorkKind, float], answer: float, launch: float) -> MachineSpeed:
-    """A speed that knows of steps and answers only."""
+    """A speed of which only steps and answers are known yet."""
     return MachineSpeed(
         machine=this_machine(),
         measured=datetime.now(UTC).replace(microsecond=0),
@@ -214,11 +219,11 @@ def _speed(costs: dict[LayerWorkKind, float], answer: float, launch: float) -> M
     )
 
 
-def _answer(running: Sequence[_Probe], costs: dict[LayerWorkKind, float]) -> float:
-    """What reading a digit takes, as a part of what training on it does."""
+def _answer_share(measured: Sequence[_Probe], costs: dict[LayerWorkKind, float]) -> float:
+    """The time to read a digit, relative to the time to train on it."""
     whole = _speed(costs, 1.0, 0.0)
-    # Networks that do much for a digit: the others' times are mostly the pipeline's.
-    ordered = sorted(running, key=lambda probe: inference_seconds(probe.recipe, whole))
+    # The networks with the most work per digit: the times of others are mostly the pipeline's.
+    ordered = sorted(measured, key=lambda probe: inference_seconds(probe.recipe, whole))
     parts = [p.answer_seconds() / inference_seconds(p.recipe, whole) for p in ordered[-3:]]
     return min(max(median(parts), 0.05), 1.0)
 
@@ -247,12 +252,12 @@ def _time_training(recipe: Recipe) -> _Times:
 
 
 def _with_whole_trainings(speed: MachineSpeed) -> MachineSpeed:
-    """Add what a training takes besides steps and answers, from a small one and a deep one."""
+    """Add the time of a training besides steps and answers, from a small and a deep network."""
     small, deep = _time_training(SMALL), _time_training(DEEP)
     layers = [len(recipe.architecture.layers) for recipe in (SMALL, DEEP)]
     weights = [recipe.architecture.parameters for recipe in (SMALL, DEEP)]
     tested = sum(len(mnist.load(name).test) for name in mnist.available())
-    # The speed so far knows of steps and answers only, so that is what it takes an epoch for.
+    # The speed knows only steps and answers yet, so its epochs consist of these.
     extra = [
         max(times.epoch - estimate_time(recipe, speed).epoch, 0.0)
         for recipe, times in ((SMALL, small), (DEEP, deep))
@@ -278,15 +283,15 @@ def _line(x: Sequence[float], y: Sequence[float]) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Measure, and keep it unless what is kept already was measured with less company."""
+    """Measure and save, unless other processes disturbed it and a better measurement is there."""
     parser = argparse.ArgumentParser(description="Measure this machine's training speed.")
     parser.add_argument("--quick", action="store_true", help="rougher, in a few seconds")
     if parser.parse_args().quick:
         speed = measure_speed(PROBES[::3], rounds=1, steps=MIN_STEPS + 2)
     else:
         speed = measure_speed()
-    kept = load_speed()
-    if kept is None or kept.is_disturbed() or not speed.is_disturbed():
+    saved = load_speed()
+    if saved is None or saved.is_disturbed() or not speed.is_disturbed():
         save_speed(speed)
 
 

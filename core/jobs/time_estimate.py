@@ -1,17 +1,9 @@
 """How long a training will take on this machine, and how large its network will be on disk.
 
-The machine's speed was measured before (`core.jobs.speed_benchmark`, started by
-`core.jobs.scheduler`): what a multiply-add, a value, a weight takes here. The work of any recipe is
-counted from its layers (`core.jobs.time_estimate`), so that an estimate costs no time while sliders
-move.
-
-How much work a training step is, counted from the recipe alone: what `core.jobs.time_estimate`
-prices.
-
-Each kind of work is counted in a unit of its own (multiply-adds, values, weights); what a unit
-takes is measured on the machine at hand by `core.jobs.speed_benchmark`.
-
-From the times of a few networks to what each kind of work takes: a small least-squares fit.
+The work of a training step is counted from the recipe's layers alone, so an estimate costs no time
+while sliders move. Each kind of work has a unit of its own (multiply-adds, values, weights). What a
+unit takes on this machine follows from the times of a few small networks by a least-squares fit
+(`fit_costs`); `core.jobs.speed_benchmark` measures them once, and `core.jobs.scheduler` starts it.
 """
 
 import math
@@ -62,35 +54,36 @@ LayerWorkKind = Literal[
 ]
 LAYER_WORK_KINDS: Final[tuple[LayerWorkKind, ...]] = get_args(LayerWorkKind)
 LayerWork = dict[LayerWorkKind, float]
+"""The amount of each kind of work, in its unit."""
 # A vector register holds 16 numbers (AVX-512): convolutions work on as many channels at once, and
 # the rest of the last block is wasted.
 CHANNELS_AT_ONCE: Final = 16
-# What an update reads and writes, in parts of what Adam does: weights, gradients, two moments.
+# What an update reads and writes (weights, gradients, moments), relative to Adam with two moments.
 _UPDATE: Final = {"adam": 1.0, "rmsprop": 0.75, "sgd": 0.5}
 _ONE_ARRAY: Final = 0.25
-_OF_VALUES: Final[dict[type, LayerWorkKind]] = {BatchNorm: "norm", Dropout: "dropout"}
+_KIND_OF_VALUES: Final[dict[type, LayerWorkKind]] = {BatchNorm: "norm", Dropout: "dropout"}
 
 
 def training_step_work(recipe: Recipe) -> LayerWork:
-    """What one training step has to do: a batch forwards and backwards, then the update.
+    """Count the work of one training step: a batch forward and backward, then the update.
 
-    A product of forwards comes twice more in backwards, for the gradients of the input and of the
-    kernel; the picture itself needs no gradient.
+    Each product of the forward pass comes twice more in the backward pass, for the gradients of the
+    input and of the kernel; the picture itself needs no gradient.
     """
     work = inference_work(recipe)
     work = {kind: amount * recipe.batch_size for kind, amount in work.items()}
     work["step"] = 1
     work["layer"] = len(recipe.architecture.layers)
-    work["weight"] = recipe.architecture.parameters * _update(recipe.optimizer)
+    work["weight"] = recipe.architecture.parameters * _update_work(recipe.optimizer)
     work["augmented"] = recipe.batch_size * recipe.augmentation.active
     return work
 
 
 def inference_work(recipe: Recipe) -> LayerWork:
-    """What the network has to do for one digit in a training step, backwards included."""
+    """Count the network's work for one digit of a training step, both passes."""
     work: LayerWork = dict.fromkeys(LAYER_WORK_KINDS, 0.0)
     shape: Shape = INPUT_SHAPE
-    learns = False  # a layer before has weights, and so wants a gradient
+    learns = False  # a layer before has weights, so it needs a gradient
     for layer, row in zip(recipe.architecture.layers, recipe.architecture.rows(), strict=True):
         work = _sum(work, _layer_work(layer, shape, row.shape, learns))
         learns = learns or row.parameters > 0
@@ -98,28 +91,34 @@ def inference_work(recipe: Recipe) -> LayerWork:
     return work
 
 
-def _layer_work(layer: Layer, taken: Shape, given: Shape, learns: bool) -> LayerWork:
-    n_taken, n_given = math.prod(taken), math.prod(given)
+def _layer_work(layer: Layer, inputs: Shape, outputs: Shape, learns: bool) -> LayerWork:
+    n_inputs, n_outputs = math.prod(inputs), math.prod(outputs)
     if isinstance(layer, Conv):
-        touched: LayerWork = {"touched": n_taken + math.prod(given[:-1]) * _blocks(layer.filters)}
-        return _sum(_conv_work(layer, taken, given), touched, _activation(layer, n_given))
+        touched: LayerWork = {
+            "touched": n_inputs + math.prod(outputs[:-1]) * _padded_channels(layer.filters)
+        }
+        return _sum(_conv_work(layer, inputs, outputs), touched, _activation_work(layer, n_outputs))
     if isinstance(layer, Dense):
-        return _sum({"dense": (2 + learns) * n_taken * n_given}, _activation(layer, n_given))
+        return _sum(
+            {"dense": (2 + learns) * n_inputs * n_outputs}, _activation_work(layer, n_outputs)
+        )
     if isinstance(layer, Activation):
-        return _activation(layer, n_given)
+        return _activation_work(layer, n_outputs)
     if isinstance(layer, Pool | GlobalAverage):
-        return {"touched": n_taken}
-    return {_OF_VALUES[type(layer)]: n_given} if type(layer) in _OF_VALUES else {}
+        return {"touched": n_inputs}
+    kind = _KIND_OF_VALUES.get(type(layer))
+    return {kind: n_outputs} if kind else {}
 
 
-def _conv_work(layer: Conv, taken: Shape, given: Shape) -> LayerWork:
-    positions, taps = given[0] * given[1], layer.kernel_size**2
-    if taken[-1] == 1:
-        return {"first": 2.0 * positions * taps * _blocks(layer.filters)}
-    return {"multiply": 3.0 * positions * taps * _blocks(taken[-1]) * _blocks(layer.filters)}
+def _conv_work(layer: Conv, inputs: Shape, outputs: Shape) -> LayerWork:
+    positions, taps = outputs[0] * outputs[1], layer.kernel_size**2
+    filters = _padded_channels(layer.filters)
+    if inputs[-1] == 1:
+        return {"first": 2.0 * positions * taps * filters}
+    return {"multiply": 3.0 * positions * taps * _padded_channels(inputs[-1]) * filters}
 
 
-def _activation(layer: Conv | Dense | Activation, values: int) -> LayerWork:
+def _activation_work(layer: Conv | Dense | Activation, values: int) -> LayerWork:
     if layer.activation in {"linear", "softmax"}:
         return {}
     return {"touched" if layer.activation == "relu" else "curved": values}
@@ -133,14 +132,15 @@ def _sum(*parts: LayerWork) -> LayerWork:
     return total
 
 
-def _blocks(channels: int) -> int:
+def _padded_channels(channels: int) -> int:
+    """Channels that are computed: whole vector registers."""
     return math.ceil(channels / CHANNELS_AT_ONCE) * CHANNELS_AT_ONCE
 
 
-def _update(optimizer: Optimizer) -> float:
-    """What changing a weight costs, in parts of what plain Adam's change does."""
-    more = (optimizer.momentum > 0) + (optimizer.weight_decay > 0)
-    return _UPDATE[optimizer.kind] + _ONE_ARRAY * more
+def _update_work(optimizer: Optimizer) -> float:
+    """What updating a weight costs, relative to plain Adam."""
+    extra_arrays = (optimizer.momentum > 0) + (optimizer.weight_decay > 0)
+    return _UPDATE[optimizer.kind] + _ONE_ARRAY * extra_arrays
 
 
 # Seconds a unit on one two-core machine, fitted to the steps of 35 networks there, 16 of them drawn
@@ -163,11 +163,20 @@ _TRUST: Final = 0.07
 
 
 def fit_costs(works: Sequence[LayerWork], seconds: Sequence[float]) -> dict[LayerWorkKind, float]:
-    """Seconds a unit of each kind of work, so that the sums agree with what was measured.
+    """Fit the cost of each kind of work to measured times.
 
-    The sum of squared *relative* errors is smallest, none is negative, and where the measurements
-    say little, a cost keeps its typical proportion to the others. `seconds`: positive, one for
-    each work. Raises ValueError if there is none.
+    Non-negative least squares of the relative errors. Where the measurements say little, a cost
+    keeps its typical proportion to the others.
+
+    Args:
+        works: the work of each measured network.
+        seconds: the time that each of them took, positive.
+
+    Returns:
+        Seconds per unit of each kind of work.
+
+    Raises:
+        ValueError: there is no measurement, or not as many times as works.
     """
     if not works or len(works) != len(seconds):
         raise ValueError("fit_costs wants as many times as works, and at least one")
@@ -198,7 +207,7 @@ SecondsRange = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class MachineSpeed(BaseModel):
-    """What `machine.json` holds: which machine was measured, and what things take on it."""
+    """What `machine.json` holds: which machine was measured, and how fast it is."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -226,7 +235,18 @@ class MachineSpeed(BaseModel):
 
 @dataclass(frozen=True)
 class TimeEstimate:
-    """Seconds of a training: until its first step is done, of an epoch, and of the final test."""
+    """The time that a training will take.
+
+    Attributes:
+        start: seconds until its first step is done.
+        epoch: seconds of an epoch.
+        test: seconds of the final test.
+        epochs: how many there are.
+
+    Example:
+        >>> TimeEstimate(start=5.0, epoch=2.0, test=1.0, epochs=10).total
+        26.0
+    """
 
     start: float
     epoch: float
@@ -241,7 +261,13 @@ class TimeEstimate:
 
 @dataclass(frozen=True)
 class DigitCounts:
-    """How many digits a training handles: fitted and validated in each epoch, tested at the end."""
+    """How many digits a training handles.
+
+    Attributes:
+        fitted: trained on in each epoch.
+        validation: validated on after each epoch.
+        test: tested on at the end.
+    """
 
     fitted: int
     validation: int
@@ -249,7 +275,7 @@ class DigitCounts:
 
 
 def this_machine() -> dict[str, str]:
-    """What a measurement holds for: this machine, its cores, the versions that do the work."""
+    """What a measurement is valid for: this machine, its cores, the versions of the libraries."""
     return {
         "name": platform.node(),
         "cores": str(os.cpu_count()),
@@ -263,7 +289,7 @@ def speed_folder() -> Path:
 
 
 def load_speed() -> MachineSpeed | None:
-    """What was measured on this machine; None if nothing was, or it no longer holds."""
+    """What was measured on this machine; None if nothing was, or it is no longer valid."""
     try:
         speed = MachineSpeed.model_validate_json((speed_folder() / SPEED_FILE).read_bytes())
     except (OSError, ValidationError):
@@ -283,13 +309,17 @@ def save_speed(speed: MachineSpeed) -> None:
 
 
 def digit_counts(recipe: Recipe) -> DigitCounts:
-    """How many digits the recipe's training handles. Nothing is loaded for it.
+    """Count the digits of a recipe's training without loading any.
 
-    Tested is on all datasets that are at hand, and on the recipe's own, which may be downloaded.
+    The test at the end is on all datasets that are available, and on the recipe's own, which may
+    have to be downloaded.
+
+    Raises:
+        DatasetError: `$MNIST_NPZ` names a file that does not exist.
     """
     train, fitted = training_digits(recipe), training_digit_count(recipe)
-    known = {*mnist.available(), recipe.dataset}
-    test = SAMPLE_TEST + MNIST_TEST * ("mnist" in known)
+    datasets = {*mnist.available(), recipe.dataset}
+    test = SAMPLE_TEST + MNIST_TEST * ("mnist" in datasets)
     if recipe.validate_on_test:
         return DigitCounts(train, MNIST_TEST if recipe.dataset == "mnist" else SAMPLE_TEST, test)
     return DigitCounts(fitted, train - fitted, test)
@@ -298,10 +328,15 @@ def digit_counts(recipe: Recipe) -> DigitCounts:
 def estimate_time(
     recipe: Recipe, speed: MachineSpeed, digits: DigitCounts | None = None
 ) -> TimeEstimate:
-    """The time that a training will take, on an otherwise idle machine.
+    """Estimate the time of a training on an otherwise idle machine.
 
-    `digits` are counted from the recipe if they are not given. Raises DatasetError if `$MNIST_NPZ`
-    names a file that is not there.
+    Args:
+        recipe: what is trained.
+        speed: what was measured on the machine.
+        digits: counted from the recipe if they are not given.
+
+    Raises:
+        DatasetError: `$MNIST_NPZ` names a file that does not exist.
     """
     digits = digits or digit_counts(recipe)
     layers = len(recipe.architecture.layers)
@@ -322,7 +357,7 @@ def step_seconds(recipe: Recipe, speed: MachineSpeed) -> float:
 
 
 def inference_seconds(recipe: Recipe, speed: MachineSpeed) -> float:
-    """Seconds in which the network reads one digit, as one of many."""
+    """Seconds for reading one digit of a large batch."""
     work = inference_work(recipe)
     return speed.answer * sum(
         speed.costs[kind] * amount for kind, amount in work.items() if kind != "dropout"
@@ -330,9 +365,9 @@ def inference_seconds(recipe: Recipe, speed: MachineSpeed) -> float:
 
 
 def size_on_disk(recipe: Recipe) -> int:
-    """Bytes of the run's `model.keras`, within a few percent: float32 weights, and what names them.
+    """Bytes of the run's `model.keras`, within a few percent.
 
-    The run's folder holds more: answers, and the weights of its epochs (`core.runs.writer`).
+    The run's folder holds more: predictions, and the weights of its epochs (`core.runs.writer`).
     """
     rows = list(recipe.architecture.rows())
     weights = sum(row.parameters for row in rows)

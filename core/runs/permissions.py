@@ -1,12 +1,11 @@
-"""What a server allows a training to take: settings in the environment, with safe defaults.
+"""Who may do what with a run: the limits of a server, and the card of a visitor's run.
 
-`DIGITSCOPE_PUBLIC=1` is for a server that strangers use: its defaults are tighter. Each limit can
-be set by itself, in either case.
+Limits are settings in the environment, with safe defaults. `DIGITSCOPE_PUBLIC=1` is for a server
+that strangers use: its defaults are tighter. Each limit can be set by itself, in either case.
 
-What the server keeps beside a run of a visitor: whose it is, its title, how it was started.
-
-`run.json` belongs to the training process; `job.json` belongs to the server, which writes it under
-the queue's lock. A run without one was made on the command line.
+The card (`job.json`) says whose a run is, its title, and how it was started. `run.json` belongs to
+the training process; the card belongs to the server, which writes it under the queue's lock. A run
+without one was made on the command line.
 """
 
 import hashlib
@@ -77,9 +76,13 @@ _PUBLIC: Final[dict[str, Any]] = {
 
 
 def limits() -> Limits:
-    """This server's limits. Raises SettingError naming the variable whose value is no good."""
+    """Read this server's limits from the environment.
+
+    Raises:
+        SettingError: a value is not valid; the error names its variable.
+    """
     try:
-        found = Limits()
+        settings = Limits()
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         name = first["loc"][0]
@@ -87,14 +90,24 @@ def limits() -> Limits:
             f"The setting {name} of this server cannot be used: {first['msg'].lower()}. "
             "Correct it, or unset it, and start the server again."
         ) from error
-    if not found.public:
-        return found
-    unset = {name: tight for name, tight in _PUBLIC.items() if name not in found.model_fields_set}
-    return found.model_copy(update=unset)
+    if not settings.public:
+        return settings
+    unset = {
+        name: value for name, value in _PUBLIC.items() if name not in settings.model_fields_set
+    }
+    return settings.model_copy(update=unset)
 
 
 def check_limits(recipe: Recipe, allowed: Limits) -> None:
-    """Raise RecipeError with a sentence about the first limit that a recipe passes."""
+    """Check a recipe against a server's limits.
+
+    Args:
+        recipe: what is to be trained.
+        allowed: the limits.
+
+    Raises:
+        RecipeError: it passes one; the error is about the first.
+    """
     if recipe.epochs > allowed.epochs:
         raise RecipeError(
             f"This server trains for at most {_epochs(allowed.epochs)}, not {recipe.epochs}: "
@@ -114,13 +127,13 @@ def check_limits(recipe: Recipe, allowed: Limits) -> None:
 
 
 def fit_to_limits(recipe: Recipe, allowed: Limits) -> Recipe:
-    """The recipe with epochs and dataset brought within the limits, for a preset to start from."""
+    """Bring the epochs and the dataset of a preset's recipe within the limits."""
     dataset = recipe.dataset if recipe.dataset in allowed.datasets else allowed.datasets[0]
     return recipe.changed(epochs=min(recipe.epochs, allowed.epochs), dataset=dataset)
 
 
 def describe_limits(allowed: Limits) -> str:
-    """The limits as a sentence for the page."""
+    """The limits as a sentence for a page, such as "This server: one training at a time, ..."."""
     at_once = "one training" if allowed.trainings == 1 else f"{allowed.trainings} trainings"
     parts = [
         f"{at_once} at a time, {allowed.queued} of yours may wait",
@@ -170,7 +183,7 @@ class JobCard(BaseModel):
 
 
 def read_card(folder: Path) -> JobCard:
-    """The card of a run folder; an empty one if there is none, or it is damaged."""
+    """Read the card of a run folder; an empty one if there is none, or it is damaged."""
     try:
         return JobCard.model_validate_json((folder / JOB_FILE).read_bytes())
     except (OSError, ValidationError):
@@ -178,13 +191,13 @@ def read_card(folder: Path) -> JobCard:
 
 
 def write_card(folder: Path, card: JobCard) -> None:
-    """Keep the card. Raises OSError if the folder is gone or the disk full."""
+    """Write the card of a run folder. Raises OSError if the folder is gone or the disk full."""
     text = card.model_dump_json(indent=1, by_alias=True) + "\n"
     write_whole(folder / JOB_FILE, lambda file: file.write(text.encode()))
 
 
 def clear_stop(folder: Path) -> None:
-    """Take back that a run was asked to stop, for a training that goes on by the command line."""
+    """Forget that a run was asked to stop, because the command line continues its training."""
     card = read_card(folder)
     if card.stop_asked:
         write_card(folder, card.model_copy(update={"stop_asked": 0.0}))
@@ -192,7 +205,18 @@ def clear_stop(folder: Path) -> None:
 
 
 def owner_of(token: str) -> str:
-    """What is kept of a visitor's secret token: enough to know it again, not to have it."""
+    """The SHA-256 of a visitor's secret token: enough to recognize it, not to know it.
+
+    Args:
+        token: the secret.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Example:
+        >>> owner_of("my secret")[:8]
+        'b9d1d013'
+    """
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -202,15 +226,20 @@ def is_mine(run: Run, token: str) -> bool:
 
 
 def is_shipped(run: Run | BrokenRun) -> bool:
-    """Whether the run came with the product: nobody can change or delete it."""
+    """Whether the run came with the product, so that nobody can change or delete it."""
     return run.folder.parent == registry.SHIPPED_FOLDER
 
 
 def may_manage(run: Run | BrokenRun, token: str, allowed: Limits) -> bool:
     """Whether the visitor with this token may stop, rename and delete the run.
 
-    Runs that were made on the command line are nobody's: whoever sits at a machine that is not
-    public may manage them.
+    Runs that were made on the command line have no owner: unless the server is public, every
+    visitor may manage them.
+
+    Args:
+        run: whose card is read.
+        token: the visitor's secret.
+        allowed: this server's limits.
     """
     if is_shipped(run):
         return False

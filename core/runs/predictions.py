@@ -1,8 +1,9 @@
-"""What a network answered on labeled digits: what all that is said of its mistakes is made of.
+"""What a network answered on labeled digits: the basis of all figures about its mistakes.
 
-The sample's test digits that networks find hardest, and the mistakes that a network makes.
-
-What stored answers say about a run. Nothing here needs TensorFlow.
+`load_predictions` gives the stored answers of a run on the test digits of a dataset;
+`score_predictions` counts errors and averages the loss. `hardest_digits` are the sample's test
+digits that the shipped runs find hardest, `confused_pairs` the most frequent mistakes. Nothing here
+needs TensorFlow.
 """
 
 from collections import Counter
@@ -23,7 +24,7 @@ from core.utils.validation import read_only
 
 
 class NoPredictionsError(DatasetError):
-    """A run whose answers on a dataset's test digits were not kept."""
+    """A run has no stored answers on a dataset's test digits."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +32,7 @@ class Predictions:
     """A network's answers on labeled digits; all arrays are shared and read-only.
 
     Attributes:
-        network: who answers.
+        network: whose answers they are.
         dataset: "mnist", "mnist-sample" (their test digits), or "mine" (the visitor's own).
         images: uint8 (n, 28, 28); digit k is number k of the dataset's test digits.
         labels: uint8 (n,), 0 to 9.
@@ -66,33 +67,41 @@ class Predictions:
 
     @cached_property
     def predicted(self) -> NDArray[np.uint8]:
-        """The answers: the digit with the largest probability, the smaller one of equals. (n,)."""
+        """The answers (n,): the digit with the largest probability, the smallest of equals."""
         return read_only(self.probabilities.argmax(axis=1).astype(np.uint8))
 
     @cached_property
     def confidence(self) -> NDArray[np.float32]:
-        """The probability of the answer, 0.1 to 1. (n,)."""
+        """The probability of each answer (n,), 0.1 to 1."""
         return read_only(self.probabilities.max(axis=1))
 
     @cached_property
     def correct(self) -> NDArray[np.bool_]:
-        """Whether the answer is the label. (n,)."""
+        """Whether each answer is the label (n,)."""
         return read_only(self.predicted == self.labels)
 
 
-def check_predictions(who: str, answers: StoredPredictions) -> None:
-    """Raise RunError unless stored answers can be counted: ten finite probabilities for a label."""
-    labels, found = answers.labels, answers.probabilities
-    fits = labels.ndim == 1 and found.shape == (len(labels), CLASSES) and len(labels) > 0
+def check_predictions(name: str, answers: StoredPredictions) -> None:
+    """Check that stored answers are ten finite probabilities for each label.
+
+    Args:
+        name: of the run, for the error.
+        answers: what its file holds.
+
+    Raises:
+        RunError: they are not.
+    """
+    labels, probabilities = answers.labels, answers.probabilities
+    fits = labels.ndim == 1 and probabilities.shape == (len(labels), CLASSES) and len(labels) > 0
     if not fits or labels.min() < 0 or labels.max() >= CLASSES:
         raise RunError(
-            f"The stored answers of {who} are damaged: they are not ten probabilities for each "
+            f"The stored answers of {name} are damaged: they are not ten probabilities for each "
             "digit. Choose another run, or train this one again."
         )
-    if not np.isfinite(found).all():
+    if not np.isfinite(probabilities).all():
         raise RunError(
-            f"The stored answers of {who} hold numbers that are not finite: its training diverged. "
-            "Choose another run, or train it again with a smaller learning rate."
+            f"The stored answers of {name} hold numbers that are not finite: its training "
+            "diverged. Choose another run, or train it again with a smaller learning rate."
         )
 
 
@@ -101,38 +110,44 @@ def load_predictions(run: Run, dataset: str) -> Predictions:
 
     Args:
         run: whose network was tested at the end of its training.
-        dataset: whose test digits.
+        dataset: "mnist" or "mnist-sample".
 
     Returns:
-        The answers; each time the same object.
+        The answers; the same object for each call.
 
     Raises:
         RunError: the answers are damaged.
-        NoAnswersError: the run has none on these digits.
+        NoPredictionsError: the run has none on these digits.
         DatasetError: the dataset cannot be loaded.
+
+    Example:
+        >>> from core.runs.registry import find_run
+        >>> predictions = load_predictions(find_run("best"), "mnist-sample")
+        >>> (len(predictions), predictions.name, predictions.probabilities.shape)
+        (1000, 'best', (1000, 10))
     """
-    return _read(Network(run), dataset)
+    return _load(Network(run), dataset)
 
 
 @lru_cache(maxsize=32)
-def _read(network: Network, dataset: str) -> Predictions:
+def _load(network: Network, dataset: str) -> Predictions:
     """Read once for each network of a run, so that the same answers are the same object.
 
-    That there are none is not remembered: a training writes them after its network.
+    An error is not cached: a training writes the answers after its network.
     """
     run = network.run
     answers, digits = run.predictions(dataset), split_of(dataset, "test")
     if answers is None:
-        raise _none(run)
+        raise _no_predictions(run)
     check_predictions(run.id, answers)
     if not np.array_equal(answers.labels, digits.labels):
-        raise _none(run)
+        raise _no_predictions(run)
     held_out = run.info.provenance.held_out(dataset)
     probabilities = read_only(answers.probabilities)
     return Predictions(network, dataset, digits.images, digits.labels, probabilities, held_out)
 
 
-def _none(run: Run) -> NoPredictionsError:
+def _no_predictions(run: Run) -> NoPredictionsError:
     return NoPredictionsError(
         f"The run {run.id!r} has no answers on these test digits. Choose another run."
     )
@@ -143,22 +158,39 @@ _SMALLEST = 1e-7
 
 
 def score_predictions(answer: StoredPredictions, *, held_out: bool) -> Metrics:
-    """Count the errors and average the cross-entropy (in nats) of answers on labeled digits."""
+    """Count the errors and average the cross-entropy of answers on labeled digits.
+
+    Args:
+        answer: labels and probabilities.
+        held_out: whether none of the digits was trained on.
+
+    Returns:
+        The metrics; the loss is in nats.
+    """
     labels = answer.labels.astype(int)
-    right = answer.probabilities.argmax(axis=1) == labels
-    of_truth = answer.probabilities[np.arange(len(labels)), labels]
-    loss = -np.log(np.clip(of_truth.astype(np.float64), _SMALLEST, 1)).mean()
-    return Metrics(n=len(labels), wrong=int((~right).sum()), loss=float(loss), held_out=held_out)
+    correct = answer.probabilities.argmax(axis=1) == labels
+    true_probabilities = answer.probabilities[np.arange(len(labels)), labels]
+    loss = -np.log(np.clip(true_probabilities.astype(np.float64), _SMALLEST, 1)).mean()
+    return Metrics(n=len(labels), wrong=int((~correct).sum()), loss=float(loss), held_out=held_out)
 
 
 HARD_TEST_DIGITS: Final = 1000
 
 
 def hardest_digits(count: int = 24) -> tuple[int, ...]:
-    """Indices into the sample's 1,000 test digits, the hardest first.
+    """The test digits of the sample that networks find hardest.
 
-    Hard is a digit to whose true class the shipped runs give a low probability, on average. Without
-    shipped runs they are the first `count`. Raises ValueError unless 0 <= count <= 1,000.
+    Those are the digits to whose true class the shipped runs give the lowest mean probability.
+
+    Args:
+        count: how many, 0 to 1,000.
+
+    Returns:
+        Indices into the sample's 1,000 test digits, the hardest first; without shipped runs the
+        first `count`.
+
+    Raises:
+        ValueError: `count` is out of its range.
     """
     if not 0 <= count <= HARD_TEST_DIGITS:
         raise ValueError(f"there are {HARD_TEST_DIGITS} test digits in the sample, not {count}")
@@ -169,27 +201,37 @@ def hardest_digits(count: int = 24) -> tuple[int, ...]:
 def confused_pairs(
     labels: NDArray[Any], answers: NDArray[Any], most: int = 5
 ) -> tuple[tuple[int, int, int], ...]:
-    """The most frequent mistakes: (true digit, answer, how often), the most frequent first.
+    """The most frequent mistakes.
 
-    `labels` and `answers`: whole numbers, (n,) each. Equal counts stand in the order of the digits.
+    Args:
+        labels: the true digits, integers (n,).
+        answers: what was read, integers (n,).
+        most: how many pairs at most.
+
+    Returns:
+        (true digit, answer, count), the most frequent first, equal counts in the order of digits.
+
+    Example:
+        >>> confused_pairs(np.array([4, 4, 7, 1]), np.array([9, 9, 1, 1]))
+        ((4, 9, 2), (7, 1, 1))
     """
     pairs = Counter((int(t), int(a)) for t, a in zip(labels, answers, strict=True) if t != a)
     ordered = sorted(pairs.items(), key=lambda pair: (-pair[1], pair[0]))
-    return tuple((truth, answer, often) for (truth, answer), often in ordered[:most])
+    return tuple((truth, answer, count) for (truth, answer), count in ordered[:most])
 
 
 @lru_cache(maxsize=4)
 def _hardest_first(shipped: tuple[Network, ...]) -> tuple[int, ...]:
-    """Worked out once for these networks."""
-    of_truth = list(_of_truth(network.run for network in shipped))
-    if not of_truth:
+    """Computed once for these networks."""
+    probabilities = list(_true_probabilities(network.run for network in shipped))
+    if not probabilities:
         return tuple(range(HARD_TEST_DIGITS))
-    # A stable sort: equal ones stay in order, on every machine.
-    return tuple(np.argsort(np.mean(of_truth, axis=0), kind="stable").tolist())
+    # A stable sort: equal digits stay in order, on every machine.
+    return tuple(np.argsort(np.mean(probabilities, axis=0), kind="stable").tolist())
 
 
-def _of_truth(shipped: Iterable[Run]) -> Iterator[NDArray[np.float64]]:
-    """For each run that has answers on the sample: its probability of the true digit, (1000,)."""
+def _true_probabilities(shipped: Iterable[Run]) -> Iterator[NDArray[np.float64]]:
+    """Of each run that has answers on the sample: its probabilities of the true digits, (1000,)."""
     for run in shipped:
         answers = run.predictions("mnist-sample")
         if answers is not None and answers.probabilities.shape == (HARD_TEST_DIGITS, 10):

@@ -1,22 +1,24 @@
-"""The run folder: with `run_writer`, the only module that knows its files.
+"""Finding and listing runs, and the files of a run folder.
 
-A run is a network, the recipe it was trained by, how that went, and what it answers on the test
-digits. Runs that ship lie in `models/`, a visitor's own in `runs/`; both are folders of one kind:
+A run is a network, the recipe it was trained by, the course of its training, and its answers on the
+test digits. Shipped runs lie in `models/`, a visitor's own in `runs/`; both are folders of one
+kind, which `core.runs.writer` writes:
 
     run.json               recipe, status, metrics, versions, provenance, times
-    history.csv            a row an epoch
-    events.jsonl           what happened while it trained, a line each, appended as it goes
+    history.csv            a row per epoch
+    events.jsonl           what happened during the training, a line per event (`messages`)
     model.keras            network and weights, without the optimizer
     test_predictions.npz   for each dataset: labels, probabilities
     epochs/epoch_07.npz    the weights after epoch 7 as float16
-    stress.json, epoch_predictions-mnist.npz    once asked for (`stress_curves`, `epoch_answers`)
+    stress.json            accuracy on distorted digits, once asked for (`core.evaluation`)
+    epoch_predictions-mnist.npz    answers after each kept epoch, once asked for
 
 and, for a run that is being trained here, or was:
 
     worker.lock            held by the process that trains it, for as long as it lives
-    checkpoint.npz         all that a training needs in order to go on (`core.training.checkpoints`)
-    orders.jsonl           what the training was told: pause, stop ... (`core.runs.messages`)
-    job.json               whose it is, its title, how it was started (`core.runs.permissions`)
+    checkpoint.npz         all that a training needs to continue (`core.training.checkpoints`)
+    orders.jsonl           commands to the training: pause, stop ... (`messages`)
+    job.json               whose it is, its title, how it was started (`permissions`)
     worker.log             its output
     own_digits.npz, start.keras    if fine-tuned (`core.training.fine_tuning`)
 
@@ -46,7 +48,14 @@ def own_folder() -> Path:
 
 
 def read_run(folder: Path) -> Run:
-    """Read a run folder. Raises RunError if it is missing, broken, or of another version."""
+    """Read a run folder.
+
+    Args:
+        folder: its name becomes the run's id.
+
+    Raises:
+        RunError: it is missing, damaged, or of another version.
+    """
     name = folder.name
     try:
         text = (folder / "run.json").read_text(encoding="utf-8")
@@ -74,26 +83,39 @@ def read_run(folder: Path) -> Run:
 
 
 def find_run(run_id: str, *, name_own: bool = False) -> Run:
-    """The run of that id, shipped or own.
+    """Find a run by its id, shipped or own.
 
-    Raises RunError if there is none. It names the runs that shipped and counts the others, which
-    may be many and strangers'; with `name_own` it names them all.
+    Args:
+        run_id: from a link, a page, or the command line.
+        name_own: whether the error names all runs. Otherwise it names the shipped ones and counts
+            the others, which may be many, and belong to other visitors.
+
+    Raises:
+        RunError: there is none, or it is damaged.
+
+    Example:
+        >>> find_run("best").info.status
+        'finished'
     """
     for root in (SHIPPED_FOLDER, own_folder()):
         # The pattern keeps an id from a link inside the two folders: no "..", no "/".
         if _ID.fullmatch(run_id) and _is_folder(root / run_id):
-            found = _read_or_broken(root / run_id)
-            if isinstance(found, BrokenRun):
-                raise RunError(found.problem)
-            return found
-    asked = run_id if len(run_id) <= 40 else run_id[:39] + "…"
-    raise RunError(f"There is no run {asked!r}. The runs are: {_all_runs(name_own)}.")
+            run = _read_or_broken(root / run_id)
+            if isinstance(run, BrokenRun):
+                raise RunError(run.problem)
+            return run
+    short_id = run_id if len(run_id) <= 40 else run_id[:39] + "…"
+    raise RunError(f"There is no run {short_id!r}. The runs are: {_all_runs(name_own)}.")
 
 
 def open_run(text: str) -> Run:
-    """The run of that id, or in the folder of that path: for the command line, never for a link.
+    """Find a run by its id or its path: for the command line, never for a link.
 
-    What holds a separator and is a folder is a path. Raises RunError like `find`.
+    Args:
+        text: a path if it has a separator and is a folder, else an id.
+
+    Raises:
+        RunError: there is none, or it is damaged.
     """
     path = Path(text)
     if ("/" in text or os.sep in text) and _is_folder(path):
@@ -102,7 +124,7 @@ def open_run(text: str) -> Run:
 
 
 def check_run_name(name: str) -> None:
-    """Raise RunError unless a run may be called that, in links and on the command line."""
+    """Raise RunError unless a run may have this name, in links and on the command line."""
     if not _ID.fullmatch(name):
         raise RunError(
             f"No run can be called {name!r}. Name its folder with at most 80 small letters, "
@@ -111,7 +133,7 @@ def check_run_name(name: str) -> None:
 
 
 def list_runs() -> list[Run | BrokenRun]:
-    """All runs, shipped ones first, each by name; broken folders stand among them as such."""
+    """All runs, shipped ones first, each part by name; damaged folders as `BrokenRun`."""
     shipped = list_shipped()
     taken = {run.id for run in shipped}
     return shipped + [_hidden(run) if run.id in taken else run for run in _list_in(own_folder())]
@@ -147,7 +169,7 @@ def _all_runs(name_own: bool) -> str:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except (OSError, ValueError):  # one that may not be looked at; a name no file can have
+    except (OSError, ValueError):  # no permission to look at it; a name that no file can have
         return False
 
 

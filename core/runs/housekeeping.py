@@ -1,9 +1,9 @@
-"""Renaming and deleting runs, taking that back, and keeping all runs within the disk's quota.
+"""Renaming and deleting runs, undoing a deletion, and keeping all runs within the disk quota.
 
-A deleted run is moved, not removed: it lies in `.trash` of the runs folder until its room is needed
-or somebody deletes a run an hour later. Several servers may share the folder, so whoever changes or
-moves a run holds the queue's lock. Emptying the trash needs no lock: a folder is renamed before it
-is removed, and of two who rename it one comes too late.
+A deleted run is moved, not removed: it lies in `.trash` of the runs folder until its space is
+needed, or another run is deleted more than an hour later. Several servers may share the folder, so
+a run is changed or moved under the queue's lock. Emptying the trash needs no lock: a folder is
+renamed before it is removed, and only one of two processes can rename it.
 """
 
 import os
@@ -39,9 +39,12 @@ _GONE = ".gone"
 
 @dataclass(frozen=True)
 class Deleted:
-    """A run in the trash: what it was called, where it lies now, where it came from.
+    """A run in the trash.
 
-    The last part of `home` is the run's id.
+    Attributes:
+        name: its title, or its id.
+        folder: where it lies now.
+        home: where it came from; the last part is the run's id.
     """
 
     name: str
@@ -50,7 +53,16 @@ class Deleted:
 
 
 def why_not_allowed(run: Run | BrokenRun, token: str, allowed: Limits) -> str:
-    """Why the visitor with this token may not rename or delete the run; empty if they may."""
+    """Say why a visitor may not rename or delete a run.
+
+    Args:
+        run: that is to be changed.
+        token: the visitor's secret.
+        allowed: this server's limits.
+
+    Returns:
+        A sentence; empty if the visitor may.
+    """
     if isinstance(run, BrokenRun) and run.folder in {own_folder(), registry.SHIPPED_FOLDER}:
         return "This is the folder of all runs: it cannot be deleted here."
     if may_manage(run, token, allowed):
@@ -61,34 +73,43 @@ def why_not_allowed(run: Run | BrokenRun, token: str, allowed: Limits) -> str:
 
 
 def is_busy(run: Run) -> bool:
-    """Whether the run waits for its training, is in it, or a process still writes its end."""
+    """Whether the run is queued, is being trained, or a process still writes to it."""
     status = read_run(run.folder).info.status
     return status in {"queued", "running"} or is_being_trained(run.folder)
 
 
 def rename_run(run: Run, title: str, *, token: str, allowed: Limits) -> str:
-    """Give the run a title and return it as it is kept: without line breaks and outer spaces.
+    """Give a run a title.
 
-    An empty title takes the old one away, so that the run is called by its id again. Raises
-    JobError if the visitor may not, the title is longer than 60 characters or the disk is full,
-    RunError if the run is gone.
+    Args:
+        run: to be renamed.
+        title: without a title, if empty, the run is called by its id again.
+        token: the visitor's secret.
+        allowed: this server's limits.
+
+    Returns:
+        The title as it is kept: without line breaks and outer spaces.
+
+    Raises:
+        JobError: the visitor may not, the title has more than 60 characters, or the disk is full.
+        RunError: the run is gone.
     """
-    words = "".join(char if char.isprintable() else " " for char in title)
-    kept = " ".join(words.split())
-    if len(kept) > MAX_TITLE:
+    printable = "".join(char if char.isprintable() else " " for char in title)
+    new_title = " ".join(printable.split())
+    if len(new_title) > MAX_TITLE:
         raise JobError(
-            f"A name has at most {MAX_TITLE} characters, this one has {len(kept)}: shorten it."
+            f"A name has at most {MAX_TITLE} characters, this one has {len(new_title)}: shorten it."
         )
     with queue_lock():
         _check(run, token, allowed)
         try:
             card = read_card(run.folder).model_copy(
-                update={"title": "" if kept == run.id else kept}
+                update={"title": "" if new_title == run.id else new_title}
             )
             write_card(run.folder, card)
         except OSError as error:
-            raise _explained(error, run, "renamed") from error
-    return kept
+            raise _storage_error(error, run, "renamed") from error
+    return new_title
 
 
 def delete_run(
@@ -98,17 +119,27 @@ def delete_run(
     allowed: Limits,
     busy: Callable[[Run], bool] = is_busy,
 ) -> Deleted:
-    """Move the run into the trash; what has lain there for an hour is removed for good.
+    """Move a run into the trash; what has lain there for an hour is removed for good.
 
-    `busy` says whether the run waits for its training or is in it: it is asked under the queue's
-    lock, of the run as it is now, so that no training starts meanwhile. A damaged run is busy
-    only while a process still trains it. Raises JobError if the visitor may not or the run
-    is busy, RunError if it is gone.
+    Args:
+        run: to be deleted.
+        token: the visitor's secret.
+        allowed: this server's limits.
+        busy: whether a run is queued or being trained. It is called under the queue's lock with
+            the run as it is now, so that no training starts meanwhile. A damaged run is busy only
+            while a process trains it.
+
+    Returns:
+        What `undo_delete` needs.
+
+    Raises:
+        JobError: the visitor may not, or the run is busy.
+        RunError: the run is gone.
     """
     with queue_lock():
         _check(run, token, allowed)
-        now = _as_it_is_now(run)
-        if is_being_trained(run.folder) or (now and busy(now)):
+        current = _reread(run)
+        if is_being_trained(run.folder) or (current and busy(current)):
             raise JobError(
                 f"The run {run.id!r} is waiting or being trained. Stop it first, then delete it."
             )
@@ -118,7 +149,7 @@ def delete_run(
             target.parent.mkdir(exist_ok=True)
             run.folder.rename(target)
         except OSError as error:
-            raise _explained(error, run, "deleted") from error
+            raise _storage_error(error, run, "deleted") from error
         empty_trash()
     return Deleted(name, target, run.folder)
 
@@ -126,8 +157,13 @@ def delete_run(
 def undo_delete(deleted: Deleted, *, token: str) -> None:
     """Put a deleted run back where it was.
 
-    Raises JobError if it is another visitor's, RunError if it is no longer in the trash or another
-    run has its place.
+    Args:
+        deleted: what `delete_run` returned.
+        token: the visitor's secret.
+
+    Raises:
+        JobError: it is another visitor's.
+        RunError: it is no longer in the trash, or another run has its place.
     """
     with queue_lock():
         if not deleted.folder.is_dir():
@@ -151,9 +187,16 @@ def undo_delete(deleted: Deleted, *, token: str) -> None:
 
 
 def empty_trash(older_than_s: float = 3600) -> int:
-    """Remove for good what was deleted longer ago than that; returns the bytes that came free."""
+    """Remove old runs in the trash for good.
+
+    Args:
+        older_than_s: seconds since they were deleted.
+
+    Returns:
+        The bytes that were freed.
+    """
     before = time.time() - older_than_s
-    return sum(_remove(entry) for when, entry in _trash() if when < before)
+    return sum(_remove(entry) for deleted_at, entry in _trash() if deleted_at < before)
 
 
 def folder_size(folder: Path) -> int:
@@ -166,30 +209,38 @@ def folder_size(folder: Path) -> int:
 
 
 def used_bytes() -> int:
-    """What all visitors' runs take on the disk, deleted ones in the trash included."""
+    """The bytes of all visitors' runs, including those in the trash."""
     return folder_size(own_folder())
 
 
 def check_disk_space(needed_bytes: int, allowed: Limits) -> None:
-    """Make sure that a run of this size fits: into the quota, and onto the disk.
+    """Make sure that a run fits into the quota and onto the disk.
 
-    Takes it from the trash where that is enough, oldest first. Raises JobError that names what is
-    used and what is allowed, and leaves the trash alone, where it is not.
+    Empties as much of the trash as is needed, oldest first; if all of it would not be enough, it is
+    left alone.
+
+    Args:
+        needed_bytes: the size of the run.
+        allowed: this server's limits.
+
+    Raises:
+        JobError: it does not fit; the error names what is used and what is allowed.
     """
-    lacking = _shortage(needed_bytes, allowed)
-    if lacking <= 0:
+    missing = _shortage(needed_bytes, allowed)
+    if missing <= 0:
         return
     in_trash = [entry for _, entry in _trash()]
-    if lacking > sum(folder_size(entry) for entry in in_trash):
+    if missing > sum(folder_size(entry) for entry in in_trash):
         raise JobError(_no_room(needed_bytes, allowed))
     for entry in in_trash:
-        if lacking > 0:
-            lacking -= _remove(entry)
+        if missing > 0:
+            missing -= _remove(entry)
     if _shortage(needed_bytes, allowed) > 0:
         raise JobError(_no_room(needed_bytes, allowed))
 
 
 def _shortage(needed: int, allowed: Limits) -> int:
+    """Bytes that have to be freed; zero or less if there is room."""
     over_quota = used_bytes() + needed - allowed.disk_mb * MB
     return max(over_quota, needed + MIN_FREE_BYTES - _free_bytes())
 
@@ -214,8 +265,8 @@ def _no_room(needed: int, allowed: Limits) -> str:
     )
 
 
-def _as_it_is_now(run: Run | BrokenRun) -> Run | None:
-    """The run read again: the page may have drawn it before a training began. None if damaged."""
+def _reread(run: Run | BrokenRun) -> Run | None:
+    """The run as it is now: a page may have read it before a training began. None if damaged."""
     try:
         return read_run(run.folder)
     except RunError:
@@ -223,9 +274,9 @@ def _as_it_is_now(run: Run | BrokenRun) -> Run | None:
 
 
 def _check(run: Run | BrokenRun, token: str, allowed: Limits) -> None:
-    """Raise unless the run is still there and the visitor's own."""
-    there = run.folder if isinstance(run, BrokenRun) else run.folder / "run.json"
-    if not there.exists():
+    """Raise unless the run still exists and the visitor may manage it."""
+    path = run.folder if isinstance(run, BrokenRun) else run.folder / "run.json"
+    if not path.exists():
         raise gone_error(run)
     if reason := why_not_allowed(run, token, allowed):
         raise JobError(reason)
@@ -238,7 +289,7 @@ def gone_error(run: Run | BrokenRun) -> RunError:
     )
 
 
-def _explained(error: OSError, run: Run | BrokenRun, done: str) -> DigitscopeError:
+def _storage_error(error: OSError, run: Run | BrokenRun, done: str) -> DigitscopeError:
     if not run.folder.exists():
         return gone_error(run)
     if error.errno in DISK_FULL:
@@ -249,7 +300,7 @@ def _explained(error: OSError, run: Run | BrokenRun, done: str) -> DigitscopeErr
 
 
 def _trash() -> list[tuple[float, Path]]:
-    """What lies in the trash, oldest first: (when it was deleted in Unix seconds, folder)."""
+    """The folders in the trash, oldest first: (time of deletion in Unix seconds, folder)."""
     try:
         entries = list((own_folder() / TRASH).iterdir())
     except OSError:
@@ -258,13 +309,13 @@ def _trash() -> list[tuple[float, Path]]:
 
 
 def _deleted_at(entry: Path) -> float:
-    """Read from the name; 0 for what is half removed already, or was put there by hand."""
+    """Time of deletion, from the name; 0 for what is half removed, or was put there by hand."""
     stamp = entry.name.rpartition(".")[2]
     return int(stamp) / 1e9 if stamp.isdecimal() else 0.0
 
 
 def _remove(entry: Path) -> int:
-    """Remove a folder for good and return the bytes that came free.
+    """Remove a folder for good and return the bytes that were freed.
 
     It is renamed first, so that nobody can bring back half a run.
     """

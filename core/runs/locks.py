@@ -1,4 +1,7 @@
-"""Locks between processes, which the system frees when their holder dies, however it dies."""
+"""Locks between processes: of the queue, and of each run that is being trained.
+
+The system releases them when their holder dies, however it dies.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,10 +24,12 @@ LOCK_FILE = "worker.lock"
 
 @contextmanager
 def queue_lock() -> Iterator[None]:
-    """Hold the lock of the runs folder: whoever starts, renames, moves or deletes runs has it.
+    """Hold the lock of the runs folder while runs are started, renamed, moved or deleted.
 
-    Several servers may share the folder. Raises JobError if the folder cannot be written, or
-    somebody keeps the lock.
+    Several servers may share the folder.
+
+    Raises:
+        JobError: the folder cannot be written, or another process keeps the lock.
     """
     folder = own_folder()
     lock = FileLock(folder / ".queue.lock", timeout=QUEUE_WAIT_S)
@@ -47,12 +52,12 @@ def queue_lock() -> Iterator[None]:
 
 
 def worker_lock(folder: Path) -> FileLock:
-    """The lock that a process holds for as long as it trains the run of this folder."""
+    """The lock that a process holds while it trains the run of this folder."""
     return FileLock(folder / LOCK_FILE, timeout=0)
 
 
 def is_being_trained(folder: Path) -> bool:
-    """Whether a process that is alive trains the run of this folder."""
+    """Whether a living process trains the run of this folder."""
     try:
         with (folder / LOCK_FILE).open("rb") as file:
             return _is_locked(file)
@@ -61,7 +66,7 @@ def is_being_trained(folder: Path) -> bool:
 
 
 def _is_locked(file: IO[bytes]) -> bool:
-    """Ask for a share of the lock: any number may ask at a time, and nobody is kept out by that."""
+    """Try to get a shared lock: any number of processes may ask at a time."""
     if fcntl is None:
         try:
             with FileLock(file.name, timeout=0):

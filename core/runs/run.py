@@ -1,4 +1,8 @@
-"""What a run's `run.json` holds: its recipe, how it did, which digits it was trained on."""
+"""A run that was read from its folder, and the models of its `run.json`.
+
+`Run` gives access to the files of one run folder; `Network` is a run at an epoch, the key of every
+cache of computed results. `RunInfo` and its parts are what `run.json` holds.
+"""
 
 import hashlib
 import re
@@ -26,7 +30,7 @@ OwnPart = Literal["trained on", "held out"]
 
 
 class Metrics(BaseModel):
-    """How a run did on one dataset's test digits."""
+    """The result of a run on one dataset's test digits."""
 
     # A training that diverged has a loss of NaN: written as null, it could not be read again.
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="constants")
@@ -38,19 +42,24 @@ class Metrics(BaseModel):
 
     @property
     def accuracy(self) -> float:
-        """The fraction that was read rightly, 0 to 1."""
+        """The fraction of correct answers, 0 to 1."""
         return 1 - self.wrong / self.n
 
     def __str__(self) -> str:
-        """Errors counted before they are rated: "38 wrong of 10,000 (99.62 %)"."""
+        """The errors first, then the accuracy.
+
+        Example:
+            >>> str(Metrics(n=10_000, wrong=38, loss=0.012, held_out=True))
+            '38 wrong of 10,000 (99.62 %)'
+        """
         return f"{self.wrong:,} wrong of {self.n:,} ({100 * self.accuracy:.2f} %)"
 
 
 class FineTuned(BaseModel):
-    """What a fine-tuned run began with, and which part a visitor's own digits have in it.
+    """What a fine-tuned run began with, and the share of a visitor's own digits in it.
 
-    The digits lie in the run's folder (`core.training.fine_tuning`), the network that it began with
-    too.
+    The digits and the network that it began with lie in the run's folder
+    (`core.training.fine_tuning`).
     """
 
     model_config = ConfigDict(frozen=True)
@@ -67,9 +76,9 @@ class FineTuned(BaseModel):
 
 
 class Pens(BaseModel):
-    """The last epochs of a run, after its recipe's own: they show digits that pens redrew too.
+    """The last epochs of a run, after its recipe's own: they also show redrawn digits.
 
-    Of digits it was trained on already, by pens of any width, slanted, bent, with gaps
+    Training digits were redrawn with pens of any width, slanted, bent, with gaps
     (`benchmarks/train_best_pens.py`).
     """
 
@@ -82,7 +91,7 @@ class Pens(BaseModel):
 
 
 class Provenance(BaseModel):
-    """Which digits a run was trained on; a fine-tuned run's parent's are among them."""
+    """Which digits a run was trained on, including those of the run that it was fine-tuned from."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -94,15 +103,15 @@ class Provenance(BaseModel):
     pens: Pens | None = None
 
     def held_out(self, dataset: str) -> bool:
-        """Whether the test digits of `dataset` were kept out of this run's training.
+        """Whether the test digits of a dataset were kept out of this run's training.
 
         MNIST's test digits are in neither training set. The sample's 1,000 are MNIST training
-        digits: a run on the full MNIST has seen them unless they were left out.
+        digits: a run on the full MNIST has seen them unless they were excluded.
         """
         return dataset == "mnist" or self.dataset == "mnist-sample" or self.excluded_sample_test
 
     def counted(self, n_train: int, n_validation: int) -> "Provenance":
-        """The same, with the digits counted that an epoch shows and those validated on."""
+        """A copy with the numbers of digits that an epoch trains on and validates on."""
         return self.model_copy(update={"n_train": n_train, "n_validation": n_validation})
 
 
@@ -117,7 +126,7 @@ class RateChange(BaseModel):
 
 
 class RunInfo(BaseModel):
-    """What `run.json` holds."""
+    """What `run.json` holds: recipe, status, provenance, results."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -145,21 +154,25 @@ class RunInfo(BaseModel):
 
     @property
     def epochs_planned(self) -> int:
-        """The epochs of the whole training: its recipe's, and those that show what pens redrew."""
+        """The epochs of the whole training: its recipe's, and those with redrawn digits."""
         pens = self.provenance.pens
         return self.recipe.epochs + (pens.epochs if pens else 0)
 
     @property
     def from_scratch(self) -> Recipe:
-        """The recipe by which such a network is trained from nothing.
+        """The recipe by which such a network is trained from random weights.
 
-        That of a fine-tuned run's first ancestor: its own says how a finished network goes on.
+        For a fine-tuned run that is its first ancestor's: its own begins with a finished network.
         """
         tuned = self.provenance.fine_tuned
         return tuned.base_recipe if tuned else self.recipe
 
     def headline(self) -> tuple[DatasetName, Metrics] | None:
-        """The figure that speaks for the run: on MNIST's test digits, else on the sample's."""
+        """The main result: on MNIST's test digits, else on the sample's.
+
+        Returns:
+            The dataset and the metrics; None before the run was tested.
+        """
         for name in DATASETS:
             if name in self.metrics:
                 return name, self.metrics[name]
@@ -172,7 +185,12 @@ _EPOCH_FILE = re.compile(r"epoch_([0-9]{2})\.npz")
 
 @dataclass(frozen=True)
 class StoredPredictions:
-    """What a run answers on test digits: labels uint8 (n,), probabilities float32 (n, 10)."""
+    """The answers of a run on test digits, as its file has them, not checked.
+
+    Attributes:
+        labels: uint8 (n,).
+        probabilities: float32 (n, 10).
+    """
 
     labels: NDArray[np.uint8]
     probabilities: NDArray[np.float32]
@@ -180,7 +198,12 @@ class StoredPredictions:
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder that could be read."""
+    """A run folder that could be read.
+
+    Attributes:
+        folder: where it lies.
+        info: what its `run.json` holds.
+    """
 
     folder: Path
     info: RunInfo
@@ -192,13 +215,13 @@ class Run:
 
     @property
     def model_file(self) -> Path:
-        """Where the network and its weights are."""
+        """The file with the network and its weights."""
         return self.folder / "model.keras"
 
     def check_can_go_on(self) -> None:
-        """Raise RunError if the training cannot go on where it was.
+        """Raise RunError if the training cannot be continued.
 
-        Without a network yet, it simply begins. With one, beginning anew would throw it away.
+        Without a network yet, it simply begins. With one, a new beginning would throw it away.
         """
         if self.info.model_sha256 and not (self.folder / CHECKPOINT).exists():
             raise RunError(
@@ -207,7 +230,14 @@ class Run:
             )
 
     def check_model(self) -> bytes:
-        """What is in `model.keras`. Raises RunError unless it is the file that training wrote."""
+        """Read `model.keras`, and check that it is the file that the training wrote.
+
+        Returns:
+            Its content.
+
+        Raises:
+            RunError: it is missing, damaged, or another file.
+        """
         try:
             content = self.model_file.read_bytes()
         except OSError as error:
@@ -223,9 +253,13 @@ class Run:
         return content
 
     def history(self) -> pd.DataFrame:
-        """A row an epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
+        """Read the figures of each epoch.
 
-        Raises RunError if no epoch was finished, or the file is damaged.
+        Returns:
+            A row per epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
+
+        Raises:
+            RunError: no epoch was finished, or the file is damaged.
         """
         try:
             return pd.read_csv(self.folder / "history.csv")
@@ -235,7 +269,7 @@ class Run:
             raise RunError(f"The history.csv of the run {self.id!r} is damaged.") from error
 
     def predictions(self, dataset: str) -> StoredPredictions | None:
-        """The stored answers on a dataset's test digits, or None if there are none."""
+        """Read the stored answers on a dataset's test digits; None if there are none."""
         try:
             # Opened here, because np.load leaves a file open that it cannot read.
             with (
@@ -254,7 +288,17 @@ class Run:
         return sorted(int(file[1]) for file in files if file)
 
     def epoch_weights(self, epoch: int) -> list[NDArray[np.float16]]:
-        """The weights after an epoch, in the order of Keras's `get_weights()`."""
+        """Read the weights after an epoch.
+
+        Args:
+            epoch: counted from 1, one of `epochs()`.
+
+        Returns:
+            Arrays in the order of Keras's `get_weights()`.
+
+        Raises:
+            RunError: they were not kept, or are damaged.
+        """
         try:
             with (
                 epoch_file(self.folder, epoch).open("rb") as file,
@@ -272,8 +316,8 @@ class Run:
 class Network:
     """A run's network: the finished one, or the one after an epoch. A key for caches.
 
-    Two are equal if they lie in the same folder, come from the same training, and are of the same
-    epoch; so what was computed for one of them is never taken for another training's.
+    Two are equal if they have the same folder, training and epoch, so what was computed for one
+    training is never taken for another's.
 
     Attributes:
         run: the run whose network it is.
@@ -302,7 +346,13 @@ class Network:
 
 @dataclass(frozen=True)
 class BrokenRun:
-    """A run folder that cannot be used, and a sentence why."""
+    """A run folder that cannot be used.
+
+    Attributes:
+        id: the folder's name.
+        folder: where it lies.
+        problem: a sentence that says why.
+    """
 
     id: str
     folder: Path
@@ -310,5 +360,10 @@ class BrokenRun:
 
 
 def epoch_file(folder: Path, epoch: int) -> Path:
-    """Where the weights after an epoch are kept."""
+    """The file with the weights after an epoch.
+
+    Example:
+        >>> epoch_file(Path("runs/mine"), 7).as_posix()
+        'runs/mine/epochs/epoch_07.npz'
+    """
     return folder / "epochs" / f"epoch_{epoch:02d}.npz"

@@ -1,10 +1,8 @@
-"""Writing a run folder while its training goes on.
+"""Writing a run folder: during its training, when that fails, and what is computed afterwards.
 
-`core.runs.registry` says what is in it and reads it.
-
-What is worked out of a run after its training, and kept in its folder, as another file.
-
-How a training that broke off says so in its run folder.
+`RunWriter` and `ResumedWriter` hold the folder's lock for as long as they are open.
+`store_derived_file` adds what is computed from a finished run. `core.runs.registry` describes the
+files and reads them.
 """
 
 import hashlib
@@ -42,7 +40,7 @@ from core.utils.files import DISK_FULL, _replace, to_json, write_whole
 
 MAX_EPOCHS_KEPT = 20
 MAX_EPOCH_BYTES = 20 * 1024 * 1024
-# Room that is given back when the disk is full, so that the run can still say so.
+# A file that is deleted when the disk is full, so that the run can still note it.
 SPARE_EPOCHS = ".spare"
 SPARE_BYTES = 64 * 1024
 LOCK_WAIT_S = 3.0
@@ -62,7 +60,20 @@ class RunWriter:
         machine: str = "",
         preset: str = "",
     ) -> None:
-        """Make the folder. Raises RunError if it cannot be written, or holds a run already."""
+        """Make the folder.
+
+        Args:
+            folder: of the new run; its name becomes the run's id.
+            recipe: what is trained.
+            provenance: on which digits.
+            max_epoch_bytes: of the weights that are kept of single epochs.
+            versions: of the libraries.
+            machine: a description of it.
+            preset: the preset or run that the recipe came from.
+
+        Raises:
+            RunError: the folder cannot be written, or exists already.
+        """
         make_run_folder(folder)
         self._open(folder, max_epoch_bytes)
         self.info = RunInfo(
@@ -84,7 +95,7 @@ class RunWriter:
         self.ended_before: EndedBy = ""
         self._lock = worker_lock(folder)
         try:
-            # Whoever asks whether a run is being trained holds its lock for a moment.
+            # A process that asks whether a run is being trained holds its lock for a moment.
             self._lock.acquire(timeout=LOCK_WAIT_S)
             (folder / "epochs").mkdir(exist_ok=True)
             _write(folder / SPARE_EPOCHS, bytes(SPARE_BYTES))
@@ -96,18 +107,18 @@ class RunWriter:
             raise RunError(why_unwritable(error, folder)) from error
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Release the folder."""
         with suppress(OSError):
             (self.folder / SPARE_EPOCHS).unlink(missing_ok=True)
         self._lock.release()
 
     def update(self, **changes: Any) -> None:
-        """Change fields of `run.json` and write it."""
+        """Change fields of `RunInfo` and write `run.json`."""
         self.info = self.info.model_copy(update=changes)
         write_info(self.folder, self.info)
 
     def fail(self, reason: str) -> None:
-        """Note that the training failed, on a full disk too: the spare room is for this."""
+        """Note that the training failed, on a full disk too: the spare file is for this."""
         with suppress(OSError):
             (self.folder / SPARE_EPOCHS).unlink(missing_ok=True)
             self.update(status="failed", ended_by="fault", error=reason)
@@ -118,19 +129,27 @@ class RunWriter:
             file.write(to_json(fields).encode() + b"\n")
 
     def rewind(self, epoch: int, step: int) -> None:
-        """Forget what came after `step` batches of the epoch that follows `epoch` whole ones.
+        """Forget what is later than the checkpoint from which an interrupted training continues.
 
-        A training that was broken off goes on from its last checkpoint, which may be older.
+        Args:
+            epoch: whole epochs that are done.
+            step: batches of the next epoch that are done.
         """
         self.rows = [row for row in self.rows if row["epoch"] <= epoch]
         changes = self.info.rate_changes
-        kept = tuple(one for one in changes if (one.epoch, one.step) <= (epoch + 1, step))
+        kept = tuple(
+            change for change in changes if (change.epoch, change.step) <= (epoch + 1, step)
+        )
         self.update(rate_changes=kept, epochs_done=epoch)
 
     def epoch(self, row: dict[str, Any], weights: Sequence[NDArray[np.float32]]) -> None:
-        """Keep an epoch's figures and its weights; thin the older ones if they grow too many.
+        """Keep an epoch's figures and weights; drop weights of older epochs if they take too much.
 
-        An epoch that was begun before, and broken off, is replaced.
+        Figures of the same epoch, from before an interruption, are replaced.
+
+        Args:
+            row: the figures, a value for each column of `history.csv`.
+            weights: in the order of Keras's `get_weights()`; kept as float16.
         """
         self.rows = [old for old in self.rows if old["epoch"] < row["epoch"]] + [row]
         table = pd.DataFrame(self.rows).to_csv(index=False)
@@ -145,7 +164,11 @@ class RunWriter:
             epoch_file(self.folder, extra).unlink()
 
     def model(self, save: Callable[[Path], None]) -> None:
-        """Keep the network: `save` writes it to the path it is given (which ends in .keras)."""
+        """Keep the network.
+
+        Args:
+            save: writes it to the path that it is given, which ends in `.keras`.
+        """
         with tempfile.TemporaryDirectory(dir=self.folder, prefix=".model.") as place:
             draft = Path(place) / "model.keras"
             save(draft)
@@ -154,7 +177,7 @@ class RunWriter:
         self.update(model_sha256=digest)
 
     def predictions(self, answers: dict[DatasetName, StoredPredictions]) -> None:
-        """Keep what the run answers on the test digits of each dataset."""
+        """Keep the answers on the test digits of each dataset."""
         arrays: dict[str, NDArray[Any]] = {}
         for name, answer in answers.items():
             arrays[f"{name}_labels"] = answer.labels
@@ -164,7 +187,7 @@ class RunWriter:
 
 
 class ResumedWriter(RunWriter):
-    """Goes on writing a run that waits for its training, or whose training was broken off."""
+    """Writes a run that is queued, or whose training was interrupted or has ended."""
 
     def __init__(self, run: Run, *, max_epoch_bytes: int = MAX_EPOCH_BYTES) -> None:
         """Take the folder over. Raises RunError if another process trains the run."""
@@ -180,7 +203,7 @@ class ResumedWriter(RunWriter):
 
 
 def make_run_folder(folder: Path) -> None:
-    """Make a new run's folder. Raises RunError if it is there already or cannot be made."""
+    """Make a new run's folder. Raises RunError if it exists already or cannot be made."""
     try:
         folder.mkdir(parents=True, exist_ok=False)
     except FileExistsError as error:
@@ -200,12 +223,17 @@ def write_info(folder: Path, info: RunInfo) -> None:
 
 
 def utc_now() -> datetime:
-    """The time that a run is dated by: UTC, whole seconds."""
+    """The time now in UTC, to whole seconds, as `run.json` has it."""
     return datetime.now(UTC).replace(microsecond=0)
 
 
 def why_unwritable(error: OSError, folder: Path) -> str:
-    """A sentence about a file of this run's folder that could not be written."""
+    """Say why a file of a run's folder could not be written, and what to do.
+
+    Args:
+        error: what the system raised.
+        folder: the run's folder.
+    """
     if error.errno in DISK_FULL:
         saved = (folder / CHECKPOINT).exists()
         then = "it can be continued from where it was last saved" if saved else "train it again"
@@ -217,11 +245,22 @@ def why_unwritable(error: OSError, folder: Path) -> str:
 
 
 def thin_epochs(epochs: Sequence[int], at_most: int) -> Iterator[int]:
-    """Which epochs to drop so that at most `at_most` (never fewer than 2) and 20 stay.
+    """Choose the epochs whose weights are dropped.
 
-    The first and the last always stay, and the last but one if there is room for three; each time
-    the one goes whose neighbors are closest together as a ratio, because a network changes most
-    in its first epochs.
+    The first and the last always stay, and the last but one if there is room for three. Of the
+    others, the one whose neighbors have the smallest ratio is dropped first, because a network
+    changes most in its first epochs.
+
+    Args:
+        epochs: that are kept now.
+        at_most: how many may stay; never fewer than 2, and never more than 20.
+
+    Yields:
+        The epochs to drop.
+
+    Example:
+        >>> list(thin_epochs([1, 2, 3, 4, 5, 6], at_most=4))
+        [4, 3]
     """
     kept = sorted(epochs)
     while len(kept) > max(2, min(at_most, MAX_EPOCHS_KEPT)):
@@ -231,23 +270,16 @@ def thin_epochs(epochs: Sequence[int], at_most: int) -> Iterator[int]:
         yield kept.pop(1 + ratios.index(min(ratios)))
 
 
-def _write(target: Path, content: bytes) -> None:
-    write_whole(target, lambda file: file.write(content))
-
-
-def _remove_drafts(folder: Path) -> None:
-    """Remove what a process that was killed while it wrote has left; only with the lock held."""
-    for draft in [*folder.glob(".*.*"), *folder.glob("epochs/.*.*")]:
-        if draft.is_dir():
-            shutil.rmtree(draft, ignore_errors=True)
-        else:
-            draft.unlink(missing_ok=True)
-
-
 def store_derived_file(run: Run, name: str, write: Callable[[IO[bytes]], Any]) -> None:
-    """Write a file of that name whole into the folder of a run that is still as it was.
+    """Write a file with results about a run into its folder, if the run is still the same.
 
-    Raises RunError if the run was deleted or trained on meanwhile, or nothing can be written.
+    Args:
+        run: as it was when the computation began.
+        name: of the file.
+        write: writes its content.
+
+    Raises:
+        RunError: the run was deleted or trained on meanwhile, or the file cannot be written.
     """
     if registry.read_run(run.folder).info.model_sha256 != run.info.model_sha256:
         raise RunError(
@@ -269,15 +301,36 @@ def store_derived_file(run: Run, name: str, write: Callable[[IO[bytes]], Any]) -
 
 
 def record_failure(writer: RunWriter, error: BaseException, seconds: float) -> None:
-    """Only the folder is told: whoever listens is told by the error itself, or is what failed."""
-    reason = _sentence(error, writer.folder)
+    """Note in the run folder that the training failed, and why.
+
+    The callback for events is not called: its caller gets the error, or it is what failed.
+
+    Args:
+        writer: of the run.
+        error: what ended the training.
+        seconds: of training so far.
+    """
+    reason = _failure_sentence(error, writer.folder)
     writer.fail(reason)
     with suppress(OSError):
         writer.event(event_to_line(Ended(time.time(), "failed", seconds, reason, "fault")))
 
 
-def _sentence(error: BaseException, folder: Path) -> str:
-    """A sentence for visitors: what TensorFlow says of itself is for the log."""
+def _write(target: Path, content: bytes) -> None:
+    write_whole(target, lambda file: file.write(content))
+
+
+def _remove_drafts(folder: Path) -> None:
+    """Remove unfinished files of a process that was killed; only with the lock held."""
+    for draft in [*folder.glob(".*.*"), *folder.glob("epochs/.*.*")]:
+        if draft.is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
+        else:
+            draft.unlink(missing_ok=True)
+
+
+def _failure_sentence(error: BaseException, folder: Path) -> str:
+    """A sentence for visitors; TensorFlow's own messages are for the log."""
     if isinstance(error, DigitscopeError):
         return str(error)
     if isinstance(error, OSError):

@@ -329,10 +329,10 @@ def seconds_until_start(run: Run) -> float | None:
         if other.id == run.id:
             break
         before.append(queue_seconds(other))
-    known = [seconds for seconds in before if seconds is not None]
-    if len(known) < len(before):
+    times = [seconds for seconds in before if seconds is not None]
+    if len(times) < len(before):
         return None
-    return sum(known) / limits().trainings
+    return sum(times) / limits().trainings
 
 
 def queue_seconds(run: Run) -> float | None:

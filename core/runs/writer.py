@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from core.data.mnist import DatasetName
 from core.recipes.recipe import Recipe
-from core.runs import registry
 from core.runs.locks import worker_lock
 from core.runs.messages import Ended, event_to_line
 from core.runs.registry import read_run
@@ -281,7 +280,7 @@ def store_derived_file(run: Run, name: str, write: Callable[[IO[bytes]], Any]) -
     Raises:
         RunError: the run was deleted or trained on meanwhile, or the file cannot be written.
     """
-    if registry.read_run(run.folder).info.model_sha256 != run.info.model_sha256:
+    if read_run(run.folder).info.model_sha256 != run.info.model_sha256:
         raise RunError(
             f"The run {run.id!r} was trained on meanwhile, so this is of its old network and was "
             "thrown away. Start it again."

@@ -134,13 +134,13 @@ def _submit(job: _Job, token: str, allowed: Limits) -> Run:
     check_limits(job.recipe, allowed)
     with queue_lock():
         waiting = queue()
-        visitors = [run for run in waiting if is_mine(run, token)]
+        own_runs = [run for run in waiting if is_mine(run, token)]
         first = _just_submitted(job, owner_of(token))
         if first:
             return first
-        if len(visitors) >= allowed.queued:
+        if len(own_runs) >= allowed.queued:
             raise JobError(
-                f"{len(visitors)} of your trainings are waiting already, and that is how many may. "
+                f"{len(own_runs)} of your trainings are waiting already, and that is how many may. "
                 "Wait until one has begun, or take one out of the queue."
             )
         if len(waiting) >= allowed.waiting:

@@ -11,10 +11,10 @@ RISING = [0.30, 0.20, 0.15, 0.16, 0.17, 0.18]
 
 
 def test_memorizing_counts_the_epochs_and_names_the_best():
-    found = said(history(RISING))
-    assert found.kind == "memorising"
-    assert "risen for 3 epochs" in found.headline
-    assert "best was epoch 3, at 0.150" in found.headline
+    diagnosis = said(history(RISING))
+    assert diagnosis.kind == "memorising"
+    assert "risen for 3 epochs" in diagnosis.headline
+    assert "best was epoch 3, at 0.150" in diagnosis.headline
     assert "risen for 4 epochs" in said(history([*RISING, 0.19])).headline
 
 
@@ -48,9 +48,9 @@ def test_only_what_the_recipe_lacks_is_advised(wanted, try_):
 
 def test_overfitting_by_a_loss_that_left_its_best():
     # Up, up, down a little: never three in a row, but far above the best.
-    found = said(history([0.30, 0.20, 0.16, 0.20, 0.19, 0.195]))
-    assert found.kind == "overfitting"
-    assert "best was epoch 3, at 0.160" in found.headline
+    diagnosis = said(history([0.30, 0.20, 0.16, 0.20, 0.19, 0.195]))
+    assert diagnosis.kind == "overfitting"
+    assert "best was epoch 3, at 0.160" in diagnosis.headline
 
 
 def test_a_loss_within_a_tenth_of_its_best_is_not_overfitting():
@@ -59,10 +59,10 @@ def test_a_loss_within_a_tenth_of_its_best_is_not_overfitting():
 
 def test_overfitting_by_the_gap_in_accuracy():
     flat = [0.30, 0.20, 0.16, 0.165, 0.161]
-    found = said(history(flat, accuracy=0.995, val_accuracy=0.96))
-    assert found.kind == "overfitting"
-    assert "99.5 % of the training digits" in found.headline
-    assert "96.0 % of the others" in found.headline
+    diagnosis = said(history(flat, accuracy=0.995, val_accuracy=0.96))
+    assert diagnosis.kind == "overfitting"
+    assert "99.5 % of the training digits" in diagnosis.headline
+    assert "96.0 % of the others" in diagnosis.headline
     assert said(history(flat, accuracy=0.975, val_accuracy=0.96)).kind == "wavering"
     # Only one epoch after the best it may still come back.
     assert said(history(flat[:-1], accuracy=0.995, val_accuracy=0.96)).kind == "wavering"
@@ -76,10 +76,10 @@ def test_a_gap_while_validation_still_improves_is_not_held_against_it():
 
 
 def test_jumps_are_a_high_learning_rate():
-    found = said(history([0.20, 0.10, 0.16, 0.09, 0.15]))
-    assert found.kind == "jumping"
-    assert "between 0.0900 and 0.200" in found.headline
-    assert "to 0.001 say" in found.advice
+    diagnosis = said(history([0.20, 0.10, 0.16, 0.09, 0.15]))
+    assert diagnosis.kind == "jumping"
+    assert "between 0.0900 and 0.200" in diagnosis.headline
+    assert "to 0.001 say" in diagnosis.advice
     assert "one-cycle" in said(history([0.20, 0.10, 0.16, 0.09, 0.15]), ended_by="by hand").advice
 
 
@@ -90,9 +90,9 @@ def test_one_jump_is_an_accident():
 def test_one_cycle_may_be_restless_while_its_rate_is_high():
     # Warm-up 0.25 of 20 epochs: half of the peak is reached at epoch 12.5.
     cycle = recipe(schedule=Schedule(kind="one-cycle"))
-    found = said(history(RISING), cycle)
-    assert found.kind == "jumping"
-    assert "one-cycle's learning rate is high" in found.headline
+    diagnosis = said(history(RISING), cycle)
+    assert diagnosis.kind == "jumping"
+    assert "one-cycle's learning rate is high" in diagnosis.headline
     assert said(history(RISING), cycle.changed(epochs=8)).kind == "memorising"
     assert "continue it" in said(history(RISING), cycle, ended_by="by hand").advice
     # The first epochs of the preset `best`: two rises, far above the best, are no overfitting.
@@ -103,10 +103,10 @@ LEVEL = [0.30, 0.20, 0.150, 0.152, 0.151, 0.153]
 
 
 def test_levelled_off_after_three_epochs_without_a_better_one():
-    found = said(history(LEVEL))
-    assert found.kind == "levelled off"
-    assert "no lower validation loss for 3 epochs" in found.headline
-    assert "Lower the learning rate" in found.advice
+    diagnosis = said(history(LEVEL))
+    assert diagnosis.kind == "levelled off"
+    assert "no lower validation loss for 3 epochs" in diagnosis.headline
+    assert "Lower the learning rate" in diagnosis.advice
     assert said(history(LEVEL[:-1])).kind == "wavering"
 
 
@@ -119,16 +119,16 @@ def test_a_standstill_under_one_cycle_asks_for_more_of_a_network():
 
 
 def test_early_stopping_is_named_as_the_end():
-    found = said(history(LEVEL[:-1]), recipe(early_stopping=2), ended_by="early stopping")
-    assert found.kind == "levelled off"
-    assert "Early stopping ended it" in found.headline
+    diagnosis = said(history(LEVEL[:-1]), recipe(early_stopping=2), ended_by="early stopping")
+    assert diagnosis.kind == "levelled off"
+    assert "Early stopping ended it" in diagnosis.headline
 
 
 def test_still_improving():
-    found = said(history(FALLING[:4]))
-    assert found.kind == "improving"
-    assert found.headline.startswith("Still improving: epoch 4 is the best so far")
-    assert "0.150" in found.headline
+    diagnosis = said(history(FALLING[:4]))
+    assert diagnosis.kind == "improving"
+    assert diagnosis.headline.startswith("Still improving: epoch 4 is the best so far")
+    assert "0.150" in diagnosis.headline
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,10 @@ def test_still_improving():
     ],
 )
 def test_what_ended_while_improving_wants_more_epochs(ended_by, how):
-    found = said(history(FALLING[:4]), ended_by=ended_by)
-    assert found.kind == "improving"
-    assert how in found.headline
-    assert "Continue it: more epochs would help" in found.advice
+    diagnosis = said(history(FALLING[:4]), ended_by=ended_by)
+    assert diagnosis.kind == "improving"
+    assert how in diagnosis.headline
+    assert "Continue it: more epochs would help" in diagnosis.advice
 
 
 def test_one_cycle_that_is_through_is_trained_again_not_continued():
@@ -159,10 +159,10 @@ def test_a_hair_better_is_not_still_improving():
 
 
 def test_one_worse_epoch_says_little_until_it_is_the_last():
-    found = said(history([0.30, 0.20, 0.25]))
-    assert found.kind == "wavering"
-    assert "0.250, no better than before. The best was epoch 2, at 0.200" in found.headline
-    assert "wait" in found.advice
+    diagnosis = said(history([0.30, 0.20, 0.25]))
+    assert diagnosis.kind == "wavering"
+    assert "0.250, no better than before. The best was epoch 2, at 0.200" in diagnosis.headline
+    assert "wait" in diagnosis.advice
     ended = said(history([0.30, 0.20, 0.25]), ended_by="last epoch")
     assert "ended off its best" in ended.headline
     assert "one-cycle" in ended.advice
@@ -218,17 +218,17 @@ def test_early_stopping_counts_down():
     ],
 )
 def test_without_validation_the_training_loss_speaks(losses, kind):
-    found = said(history(loss=losses), recipe(**UNVALIDATED))
-    assert found.kind == kind
-    assert "alidation" not in found.headline
-    assert ("memorising cannot be seen" in found.advice) == (kind != "diverged")
+    diagnosis = said(history(loss=losses), recipe(**UNVALIDATED))
+    assert diagnosis.kind == kind
+    assert "alidation" not in diagnosis.headline
+    assert ("memorising cannot be seen" in diagnosis.advice) == (kind != "diverged")
 
 
 def test_without_validation_a_falling_loss_is_no_reason_for_more_epochs():
-    found = said(history(loss=FALLING), recipe(**UNVALIDATED), ended_by="last epoch")
-    assert "on the digits that it is trained on" in found.headline
-    assert "cannot be told" in found.advice
-    assert "more epochs would help." not in found.advice
+    diagnosis = said(history(loss=FALLING), recipe(**UNVALIDATED), ended_by="last epoch")
+    assert "on the digits that it is trained on" in diagnosis.headline
+    assert "cannot be told" in diagnosis.advice
+    assert "more epochs would help." not in diagnosis.advice
 
 
 def test_without_validation_a_rise_is_not_called_memorizing():

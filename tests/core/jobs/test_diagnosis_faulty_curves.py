@@ -38,9 +38,9 @@ from tests.helpers.made_histories import EMPTY, LEARNING, NAN, history, recipe, 
     ],
 )
 def test_the_first_epoch_is_judged_by_its_batches(batches, kind, words):
-    found = said(EMPTY, batches=batches)
-    assert found.kind == kind
-    assert words in found.headline
+    diagnosis = said(EMPTY, batches=batches)
+    assert diagnosis.kind == kind
+    assert words in diagnosis.headline
 
 
 def test_a_training_that_ended_before_an_epoch_says_so():
@@ -48,9 +48,9 @@ def test_a_training_that_ended_before_an_epoch_says_so():
 
 
 def test_one_epoch_is_no_direction():
-    found = said(history([0.2], val_accuracy=0.941))
-    assert found.kind == "early"
-    assert "One epoch is done, 94.1 % right" in found.headline
+    diagnosis = said(history([0.2], val_accuracy=0.941))
+    assert diagnosis.kind == "early"
+    assert "One epoch is done, 94.1 % right" in diagnosis.headline
     assert "Continue" in said(history([0.2]), ended_by="last epoch").advice
 
 
@@ -70,10 +70,10 @@ def test_one_epoch_is_no_direction():
     ids=["NaN", "infinite", "training NaN", "exploded", "exploded at once", "stays exploded"],
 )
 def test_numbers_that_blew_up_are_a_divergence(table):
-    found = said(table, recipe(optimizer=Optimizer(learning_rate=0.3)), ended_by="last epoch")
-    assert found.kind == "diverged"
-    assert "learning rate is too high" in found.headline
-    assert "0.001 say, instead of 0.3" in found.advice
+    diagnosis = said(table, recipe(optimizer=Optimizer(learning_rate=0.3)), ended_by="last epoch")
+    assert diagnosis.kind == "diverged"
+    assert "learning rate is too high" in diagnosis.headline
+    assert "0.001 say, instead of 0.3" in diagnosis.advice
 
 
 def test_a_run_that_ended_as_diverged_is_one_whatever_its_last_epoch():
@@ -123,10 +123,10 @@ GUESSING = history([2.30, 2.30], loss=[2.31, 2.30], accuracy=0.11, val_accuracy=
     ids=["rate too high", "rate too low", "hidden sigmoid", "unknown"],
 )
 def test_guessing_gets_the_likeliest_reason(wanted, why):
-    found = said(GUESSING, wanted)
-    assert found.kind == "guessing"
-    assert "11.0 % right and a loss of 2.30" in found.headline
-    assert re.search(why, found.advice)
+    diagnosis = said(GUESSING, wanted)
+    assert diagnosis.kind == "guessing"
+    assert "11.0 % right and a loss of 2.30" in diagnosis.headline
+    assert re.search(why, diagnosis.advice)
 
 
 def test_guessing_that_slowly_falls_wants_a_higher_rate():
@@ -149,9 +149,9 @@ def test_a_quarter_right_is_more_than_guessing():
 
 def test_batch_norm_that_has_not_settled_is_explained():
     lagging = history([4.0, 3.0], loss=[0.4, 0.2], accuracy=0.95, val_accuracy=0.3)
-    found = said(lagging, recipe("batch norm"))
-    assert found.kind == "settling"
-    assert "batch norm's running averages" in found.headline
+    diagnosis = said(lagging, recipe("batch norm"))
+    assert diagnosis.kind == "settling"
+    assert "batch norm's running averages" in diagnosis.headline
     assert said(lagging, recipe("plain")).kind != "settling"
     # 3,600 digits in batches of 8: 450 steps an epoch, time enough to settle.
     assert said(lagging, recipe("batch norm", batch_size=8)).kind != "settling"
@@ -179,7 +179,7 @@ def test_any_history_gets_a_whole_sentence(rows, batches, wanted, ended_by):
     table = history([row[0] for row in rows], [row[1] for row in rows])
     table["accuracy"] = [row[2] for row in rows]
     table["val_accuracy"] = [row[3] for row in rows]
-    found = said(table, wanted, ended_by=ended_by, batches=batches)
-    assert found.headline.endswith(".")
-    assert found.advice.endswith(".")
-    assert "nan" not in found.headline + found.advice
+    diagnosis = said(table, wanted, ended_by=ended_by, batches=batches)
+    assert diagnosis.headline.endswith(".")
+    assert diagnosis.advice.endswith(".")
+    assert "nan" not in diagnosis.headline + diagnosis.advice

@@ -64,9 +64,9 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> NoEngine:
 
 def workers() -> list[psutil.Process]:
     """The processes that train runs of this test."""
-    found = psutil.process_iter(["cmdline"])
+    processes = psutil.process_iter(["cmdline"])
     mine = str(registry.own_folder())
-    return [process for process in found if mine in " ".join(process.info["cmdline"] or [])]
+    return [process for process in processes if mine in " ".join(process.info["cmdline"] or [])]
 
 
 def wait_for(reached: Callable[[], object], what: str) -> None:
@@ -99,7 +99,8 @@ def log(run: Run) -> str:
 def test_a_training_in_a_process_of_its_own_is_killed_paused_stopped_and_continued() -> None:
     run = submission.submit(long_recipe(), token=ME)
     second = submission.submit(dense_recipe(seed=2), token=ME, preset="fast")
-    assert [submission.job_state(one).name for one in (run, second)] == ["starting", "queued"]
+    states = [submission.job_state(submitted).name for submitted in (run, second)]
+    assert states == ["starting", "queued"]
     assert submission.job_state(second).place == 1
     wait_for(lambda: '"EpochEnded"' in log(run), "an epoch is done")
     (process,) = workers()
@@ -110,7 +111,7 @@ def test_a_training_in_a_process_of_its_own_is_killed_paused_stopped_and_continu
     assert submission.job_state(registry.find_run(run.id)).name == "interrupted"
     scheduler.tick()
     wait_for(lambda: log(run).count('"Started"') == 2, "it goes on")
-    pids |= {one.pid for one in workers()}
+    pids |= {worker.pid for worker in workers()}
     started = next(line for line in reversed(log(run).splitlines()) if '"Started"' in line)
     assert '"first_step": 0' not in started
     submission.pause(run, token=ME)
@@ -128,9 +129,9 @@ def test_a_training_in_a_process_of_its_own_is_killed_paused_stopped_and_continu
     info = registry.find_run(run.id).info
     assert (info.status, info.ended_by, info.epochs_done >= 1) == ("stopped", "by hand", True)
     assert info.model_sha256
-    found = registry.find_run(second.id).info
-    assert (found.preset, found.provenance.n_train, found.epochs_done) == ("fast", 4000, 1)
-    assert found.metrics["mnist-sample"].n == 1000
+    finished = registry.find_run(second.id).info
+    assert (finished.preset, finished.provenance.n_train, finished.epochs_done) == ("fast", 4000, 1)
+    assert finished.metrics["mnist-sample"].n == 1000
     wait_for(lambda: not workers(), "no process is left")
     wait_for(lambda: none_is_left_to_bury(pids), "nothing of them is in the system's table")
     # ... and continued, to an epoch more.
@@ -156,10 +157,10 @@ def test_thirty_presses_start_one_training_and_let_two_wait(engine: NoEngine) ->
 
 @pytest.mark.usefixtures("own")
 def test_a_double_click_is_one_training(engine: NoEngine) -> None:
-    one = submission.submit(dense_recipe(), token=ME)
-    assert submission.submit(dense_recipe(), token=ME).id == one.id
-    assert submission.submit(dense_recipe(), token=OTHER).id != one.id
-    assert engine.started == [one.id]
+    first = submission.submit(dense_recipe(), token=ME)
+    assert submission.submit(dense_recipe(), token=ME).id == first.id
+    assert submission.submit(dense_recipe(), token=OTHER).id != first.id
+    assert engine.started == [first.id]
 
 
 @pytest.mark.usefixtures("engine")

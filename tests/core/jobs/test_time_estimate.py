@@ -128,7 +128,7 @@ def test_what_is_more_work_takes_longer(name: str, speed: MachineSpeed) -> None:
 
 def test_the_total_is_start_epochs_and_test(speed: MachineSpeed, only_sample: None) -> None:
     # Softmax regression on 4,000 digits: 32 steps of 128; nothing is validated.
-    found = estimate_time(dense_recipe(epochs=7), speed.model_copy(update={"answer": 0.5}))
+    estimate = estimate_time(dense_recipe(epochs=7), speed.model_copy(update={"answer": 0.5}))
     # The work: forwards and the kernel's gradient; two layers; 7,850 weights.
     digit = 2 * 7840 * TYPICAL_COSTS["dense"]
     step = (
@@ -137,10 +137,10 @@ def test_the_total_is_start_epochs_and_test(speed: MachineSpeed, only_sample: No
         + 2 * TYPICAL_COSTS["layer"]
         + 7850 * TYPICAL_COSTS["weight"]
     )
-    assert found.start == pytest.approx(5.0 + 0.5 + 2 * 0.1)
-    assert found.epoch == pytest.approx(32 * step + 0.2 + 7850e-7)
-    assert found.test == pytest.approx(2 * 0.1 + 1000 * 0.5 * digit)
-    assert found.total == pytest.approx(found.start + 7 * found.epoch + found.test)
+    assert estimate.start == pytest.approx(5.0 + 0.5 + 2 * 0.1)
+    assert estimate.epoch == pytest.approx(32 * step + 0.2 + 7850e-7)
+    assert estimate.test == pytest.approx(2 * 0.1 + 1000 * 0.5 * digit)
+    assert estimate.total == pytest.approx(estimate.start + 7 * estimate.epoch + estimate.test)
 
 
 def test_a_machine_twice_as_slow_takes_twice_as_long(speed: MachineSpeed) -> None:
@@ -298,12 +298,12 @@ def test_the_measurement_itself(run_folders: tuple[Path, Path]) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert [file.name for file in speed_folder().iterdir()] == [SPEED_FILE]
-    found = load_speed()
-    assert found is not None
+    speed = load_speed()
+    assert speed is not None
     # Wide bounds: other processes may run. The order of sizes is that of the networks.
-    seconds = {name: estimate_time(preset.recipe, found).epoch for name, preset in PRESETS.items()}
+    seconds = {name: estimate_time(preset.recipe, speed).epoch for name, preset in PRESETS.items()}
     assert 0.3 < seconds["purawr"] < seconds["kundathil"] < seconds["best"] < 3600
-    assert found.launch > 0.5
+    assert speed.launch > 0.5
 
 
 # The second is what the program was called in the version before: it may still be running.

@@ -59,11 +59,11 @@ def test_costs_are_found_again() -> None:
     recipes += [network(Flatten(), Dense(units=900), batch_size=size) for size in (32, 256)]
     works = [training_step_work(recipe) for recipe in recipes]
     times = [sum(true[kind] * work[kind] for kind in LAYER_WORK_KINDS) for work in works]
-    found = fit_costs(works, times)
-    again = [sum(found[kind] * work[kind] for kind in LAYER_WORK_KINDS) for work in works]
+    costs = fit_costs(works, times)
+    again = [sum(costs[kind] * work[kind] for kind in LAYER_WORK_KINDS) for work in works]
     np.testing.assert_allclose(again, times, rtol=0.1)
     assert (
-        found["dense"] / found["multiply"]
+        costs["dense"] / costs["multiply"]
         > 1.6 * TYPICAL_COSTS["dense"] / TYPICAL_COSTS["multiply"]
     )
 

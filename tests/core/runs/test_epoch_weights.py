@@ -52,14 +52,15 @@ def test_each_epoch_is_loaded_once_and_apart_from_the_finished_network(own_run: 
     first, finished = load_predictor(network_of("mine", 1)), load_predictor(network_of("mine"))
     assert load_predictor(network_of("mine", 1)) is first
     assert load_predictor(network_of("mine")) is finished
-    assert len({id(one) for one in (first, load_predictor(network_of("mine", 2)), finished)}) == 3
+    predictors = (first, load_predictor(network_of("mine", 2)), finished)
+    assert len({id(predictor) for predictor in predictors}) == 3
 
 
 def test_an_epoch_can_be_asked_while_the_run_has_no_network_yet(own_run: Run) -> None:
     expected = load_model(own_run, 1).get_weights()
     own_run.model_file.unlink()
-    for found, wanted in zip(load_model(own_run, 1).get_weights(), expected, strict=True):
-        assert np.array_equal(found, wanted)
+    for weights, wanted in zip(load_model(own_run, 1).get_weights(), expected, strict=True):
+        assert np.array_equal(weights, wanted)
 
 
 @pytest.mark.parametrize("epoch", [0, -1, 3, 99, 123])
@@ -106,9 +107,9 @@ def test_evaluate_scores_the_network_of_an_epoch(capsys: pytest.CaptureFixture[s
     answers = load_predictor(network_of("mine", 1)).probabilities(test.images)
     options = ["--dataset", "mnist-sample", "--epoch", "1"]
     assert main(["evaluate", "mine", *options, "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert (found["run"], found["epoch"], found["n"]) == ("mine", 1, 1000)
-    assert found["accuracy"] == pytest.approx((answers.argmax(axis=1) == test.labels).mean())
+    result = json.loads(capsys.readouterr().out)
+    assert (result["run"], result["epoch"], result["n"]) == ("mine", 1, 1000)
+    assert result["accuracy"] == pytest.approx((answers.argmax(axis=1) == test.labels).mean())
     assert main(["evaluate", "mine", *options]) == 0
     assert capsys.readouterr().out.startswith("mine after epoch 1 on mnist-sample: ")
 

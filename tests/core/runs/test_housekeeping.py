@@ -164,9 +164,9 @@ def test_a_run_continued_in_another_tab_is_judged_as_it_is_now(own: Path) -> Non
 def damaged(folder: Path, *, owner: str = MINE) -> BrokenRun:
     make(folder, owner=owner)
     (folder / "run.json").write_text("damaged")
-    (found,) = [run for run in registry.list_runs() if run.folder == folder]
-    assert isinstance(found, BrokenRun)
-    return found
+    (broken,) = [run for run in registry.list_runs() if run.folder == folder]
+    assert isinstance(broken, BrokenRun)
+    return broken
 
 
 def test_a_damaged_run_is_deleted_by_its_owner_and_brought_back(own: Path) -> None:

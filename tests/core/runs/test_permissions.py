@@ -18,21 +18,21 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_server_of_ones_own_limits_little() -> None:
-    found = limits()
-    assert not found.public
-    assert (found.trainings, found.queued) == (1, 2)
-    assert (found.epochs, found.minutes, found.pause_minutes) == (50, 0, 10)
-    assert set(found.datasets) == {"mnist-sample", "mnist"}
-    assert found.disk_mb == 2000
+    allowed = limits()
+    assert not allowed.public
+    assert (allowed.trainings, allowed.queued) == (1, 2)
+    assert (allowed.epochs, allowed.minutes, allowed.pause_minutes) == (50, 0, 10)
+    assert set(allowed.datasets) == {"mnist-sample", "mnist"}
+    assert allowed.disk_mb == 2000
 
 
 def test_a_public_server_is_tighter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITSCOPE_PUBLIC", "1")
-    found = limits()
-    assert found.public
-    assert (found.epochs, found.parameters) == (10, 1_000_000)
-    assert (found.minutes, found.pause_minutes, found.disk_mb) == (15, 3, 1000)
-    assert found.queued == 2
+    allowed = limits()
+    assert allowed.public
+    assert (allowed.epochs, allowed.parameters) == (10, 1_000_000)
+    assert (allowed.minutes, allowed.pause_minutes, allowed.disk_mb) == (15, 3, 1000)
+    assert allowed.queued == 2
 
 
 @pytest.mark.parametrize("public", ["0", "1"])
@@ -128,10 +128,10 @@ def test_a_recipe_past_a_limit_is_refused_with_what_to_do(allowed: Limits, sente
 def test_a_preset_is_brought_within_the_limits() -> None:
     wanted = dense_recipe(epochs=20, dataset="mnist")
     allowed = Limits(epochs=10, datasets=("mnist-sample",))
-    found = fit_to_limits(wanted, allowed)
-    assert (found.epochs, found.dataset) == (10, "mnist-sample")
-    assert found.changed(epochs=20, dataset="mnist") == wanted
-    check_limits(found, allowed)
+    fitted = fit_to_limits(wanted, allowed)
+    assert (fitted.epochs, fitted.dataset) == (10, "mnist-sample")
+    assert fitted.changed(epochs=20, dataset="mnist") == wanted
+    check_limits(fitted, allowed)
 
 
 def test_what_is_within_the_limits_stays() -> None:

@@ -68,9 +68,9 @@ def test_confusions_are_counted_as_scikit_learn_counts_them() -> None:
     labels, answers = rng.integers(0, 10, 2000), rng.integers(0, 10, 2000)
     table = confusion_matrix(labels, answers)
     np.fill_diagonal(table, 0)
-    found = confused_pairs(labels, answers, most=6)
-    assert [often for _, _, often in found] == sorted(table.ravel().tolist(), reverse=True)[:6]
-    assert all(table[truth, answer] == often for truth, answer, often in found)
+    pairs = confused_pairs(labels, answers, most=6)
+    assert [count for _, _, count in pairs] == sorted(table.ravel().tolist(), reverse=True)[:6]
+    assert all(table[truth, answer] == count for truth, answer, count in pairs)
 
 
 def test_confusions_of_equal_counts_stand_in_the_order_of_the_digits() -> None:

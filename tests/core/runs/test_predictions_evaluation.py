@@ -23,33 +23,33 @@ def answers(seed: int, n: int = 300) -> StoredPredictions:
 @pytest.mark.parametrize("seed", range(3))
 def test_score_is_scikit_learns(seed: int) -> None:
     answer = answers(seed)
-    found = score_predictions(answer, held_out=True)
+    metrics = score_predictions(answer, held_out=True)
     accuracy = accuracy_score(answer.labels, answer.probabilities.argmax(axis=1))
     exact = answer.probabilities.astype(np.float64)
     exact /= exact.sum(axis=1, keepdims=True)
-    assert found.n == 300
-    assert found.accuracy == pytest.approx(accuracy)
-    assert found.wrong == round((1 - accuracy) * 300)
-    assert found.loss == pytest.approx(log_loss(answer.labels, exact), rel=1e-5)
+    assert metrics.n == 300
+    assert metrics.accuracy == pytest.approx(accuracy)
+    assert metrics.wrong == round((1 - accuracy) * 300)
+    assert metrics.loss == pytest.approx(log_loss(answer.labels, exact), rel=1e-5)
 
 
 def test_score_by_hand() -> None:
     probabilities = np.full((2, 10), 0.05, np.float32)
     probabilities[0, 3] = probabilities[1, 4] = 0.55
-    found = score_predictions(
+    metrics = score_predictions(
         StoredPredictions(np.array([3, 9], np.uint8), probabilities), held_out=False
     )
-    assert (found.n, found.wrong, found.held_out) == (2, 1, False)
-    assert found.loss == pytest.approx(-(np.log(0.55) + np.log(0.05)) / 2)
+    assert (metrics.n, metrics.wrong, metrics.held_out) == (2, 1, False)
+    assert metrics.loss == pytest.approx(-(np.log(0.55) + np.log(0.05)) / 2)
 
 
 def test_certain_and_wrong_costs_much_but_not_infinity() -> None:
     probabilities = np.zeros((1, 10), np.float32)
     probabilities[0, 0] = 1
-    found = score_predictions(
+    metrics = score_predictions(
         StoredPredictions(np.array([1], np.uint8), probabilities), held_out=True
     )
-    assert found.loss == pytest.approx(-np.log(1e-7))  # Keras's own clipping: 16.118
+    assert metrics.loss == pytest.approx(-np.log(1e-7))  # Keras's own clipping: 16.118
 
 
 def test_metrics_count_before_they_rate() -> None:

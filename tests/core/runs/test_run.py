@@ -69,9 +69,9 @@ def test_files_are_those_of_the_contract_and_no_draft_is_left(folder: Path) -> N
 def test_epoch_weights_are_kept_as_half_floats_in_order(folder: Path) -> None:
     run = registry.read_run(folder)
     assert run.epochs() == [1, 2]
-    found = run.epoch_weights(2)
-    assert [array.dtype for array in found] == [np.float16, np.float16]
-    for array, expected in zip(found, WEIGHTS, strict=True):
+    weights = run.epoch_weights(2)
+    assert [array.dtype for array in weights] == [np.float16, np.float16]
+    for array, expected in zip(weights, WEIGHTS, strict=True):
         assert array == pytest.approx(expected, abs=1e-3)
 
 

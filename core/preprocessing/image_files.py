@@ -1,15 +1,14 @@
 """Files that people bring (photos, scans, drawings) -> upright RGB pixels.
 
-Everything odd about picture files ends here: turned phone photos (EXIF), transparency, palettes,
-16-bit and floating-point grays, CMYK, animations, damaged files and files that are no pictures.
-What comes out is plain RGB, and whatever cannot be read is told in one sentence (`PictureError`).
+`decode_image` and `read_image` handle everything odd about picture files: turned phone photos
+(EXIF), transparency, palettes, 16-bit and floating-point grays, CMYK, animations, damaged files and
+files that are no pictures. They return plain RGB, and explain in one sentence (`PictureError`) what
+they cannot read. `picture_files` lists the pictures that a user names by files and folders.
 
 Built on Pillow, because OpenCV returns None instead of a reason and has no size check before it
 decodes. Big pictures cost a server little memory: JPEG is shrunk while it is decoded, other kinds
 are held once as they are stored and shrunk in strips, and of big ones only one is read at a time.
 `Picture.to_original` leads back to the pixels of the file.
-
-The picture files that somebody means by a list of files and folders, one after the other.
 """
 
 from __future__ import annotations
@@ -33,25 +32,29 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 from core.utils.errors import PictureError
 
 MAX_BYTES: Final = 20 * 1024 * 1024
+"""Size of a file."""
 MAX_PIXELS: Final = 30_000_000
 """Pixels of width × height; a photo of 24 megapixels (6000×4000) passes."""
-BIG_PIXELS: Final = 4_000_000  # of pictures with more pixels only one is decoded at a time
-LONGEST_SIDE: Final = 2000
-"""Longer pictures are shrunk to at most this many pixels a side: far more than 28×28 needs."""
-STRIP: Final = 64  # rows of the shrunken picture that are made at a time
+BIG_PIXELS: Final = 4_000_000
+"""Of pictures with more pixels only one is decoded at a time."""
+MAX_SIDE: Final = 2000
+"""Pixels: longer pictures are shrunk to at most this side, far more than 28×28 needs."""
+STRIP_ROWS: Final = 64
+"""Rows of the shrunken picture that are made at a time."""
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 FORMATS_TEXT: Final = "PNG, JPEG, WebP, GIF, BMP or TIFF"
 EXTENSIONS: Final = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff")
+_SUFFIXES: Final = tuple(f".{extension}" for extension in EXTENSIONS)
 NO_NAME: Final = "the picture"
 _one_big_picture = threading.Lock()
 # What Pillow (13.0) was seen to raise, or raises in its source, on damaged files. MemoryError: a
 # damaged header may ask for more than there is. OSError covers "truncated" and Unidentified.
 _BAD_FILE: Final = (OSError, ValueError, SyntaxError, EOFError, struct.error, MemoryError)
-_ODD: Final = (TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError)
-_BAD_DATA: Final = (*_BAD_FILE, *_ODD)
+_UNEXPECTED: Final = (TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError)
+_BAD_DATA: Final = (*_BAD_FILE, *_UNEXPECTED)
 _TOO_MANY: Final = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 # EXIF orientation -> what turns the stored pixels upright (EXIF 2.32, tag 0x0112).
-_UPRIGHT: Final = {
+_TRANSPOSITIONS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -76,7 +79,7 @@ class Picture:
     """A picture read from a file.
 
     Attributes:
-        pixels: uint8 (height, width, 3), RGB, 0..255, upright, at most `LONGEST_SIDE` a side.
+        pixels: uint8 (height, width, 3), RGB, 0..255, upright, at most `MAX_SIDE` a side.
         size: (width, height) of the upright picture in the file, before any shrinking.
     """
 
@@ -84,58 +87,63 @@ class Picture:
     size: tuple[int, int]
 
     def to_original(self, box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-        """Carry a box (x, y, width, height) from `pixels` to the file's own pixels, outwards."""
+        """Carry a box (x, y, width, height) from `pixels` to the file's, rounded outwards."""
         return scale_box(box, self.pixels.shape[1::-1], self.size)
 
 
 def scale_box(
-    box: tuple[int, int, int, int], given: tuple[int, ...], wanted: tuple[int, ...]
+    box: tuple[int, int, int, int], size: tuple[int, ...], new_size: tuple[int, ...]
 ) -> tuple[int, int, int, int]:
-    """Carry a box from a picture to the same one in another size, outwards.
+    """Carry a box from a picture to the same one in another size, rounded outwards.
 
     Args:
-        box: x, y, width, height in pixels of the picture that it is given in.
-        given: width and height of that picture.
-        wanted: width and height of the other one, in whose pixels the box is returned.
+        box: x, y, width, height in pixels of a picture.
+        size: width and height of that picture.
+        new_size: width and height of the other one, in whose pixels the box is returned.
+
+    Example:
+        >>> scale_box((10, 20, 5, 8), (100, 100), (50, 50))
+        (5, 10, 3, 4)
     """
     x, y, box_width, box_height = box
-    left, top = x * wanted[0] // given[0], y * wanted[1] // given[1]
-    right = min(wanted[0], -(-(x + box_width) * wanted[0] // given[0]))
-    bottom = min(wanted[1], -(-(y + box_height) * wanted[1] // given[1]))
+    left, top = x * new_size[0] // size[0], y * new_size[1] // size[1]
+    right = min(new_size[0], -(-(x + box_width) * new_size[0] // size[0]))
+    bottom = min(new_size[1], -(-(y + box_height) * new_size[1] // size[1]))
     return left, top, right - left, bottom - top
 
 
 def decode_image(data: bytes, name: str = NO_NAME) -> Picture:
-    """Read the bytes of a picture file; the first frame if it is animated.
+    """Decode the bytes of a picture file; the first frame if it is animated.
 
     Args:
         data: the whole file, in one of `FORMATS`.
-        name: the file's name, for the sentences.
+        name: the file's name, for error messages.
 
     Raises:
         PictureError: empty, too large, no picture, an unknown kind, or damaged.
     """
-    who = _called(name)
+    subject = _subject(name)
     if not data:
-        raise PictureError(f"{who} is empty (0 bytes): save or upload it again.")
+        raise PictureError(f"{subject} is empty (0 bytes): save or upload it again.")
     if len(data) > MAX_BYTES:
         raise PictureError(
-            f"{who} is larger than {MAX_BYTES // 2**20} MB: make it smaller or cut out the digit."
+            f"{subject} is larger than {MAX_BYTES // 2**20} MB: "
+            "make it smaller or cut out the digit."
         )
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
             if width * height > MAX_PIXELS:
-                raise _too_many_pixels(who, f"{width}×{height}")
+                raise _too_many_pixels(subject, f"{width}×{height}")
             with _one_big_picture if width * height > BIG_PIXELS else nullcontext():
-                return _read(image)
+                return _convert(image)
     except _TOO_MANY as error:
-        raise _too_many_pixels(who, "far too many") from error
+        raise _too_many_pixels(subject, "far too many") from error
     except UnidentifiedImageError as error:
-        raise PictureError(f"{who} {_what_is_it(data)}") from error
+        raise PictureError(f"{subject} {_describe_unknown(data)}") from error
     except _BAD_DATA as error:
         raise PictureError(
-            f"{who} is damaged or cut off and cannot be read to its end: "
+            f"{subject} is damaged or cut off and cannot be read to its end: "
             "save it again or choose another picture."
         ) from error
 
@@ -144,27 +152,27 @@ def read_image(path: Path) -> Picture:
     """Read a picture file from disk.
 
     Raises:
-        PictureError: missing, a folder, not permitted, or whatever `decode` refuses.
+        PictureError: missing, a folder, not permitted, or refused by `decode_image`.
     """
-    who = _called(path.name or str(path))
+    subject = _subject(path.name or str(path))
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
-        raise PictureError(f"{who} does not exist: check the name and the folder.") from error
+        raise PictureError(f"{subject} does not exist: check the name and the folder.") from error
     except IsADirectoryError as error:
-        raise PictureError(f"{who} is a folder: name a picture inside it.") from error
+        raise PictureError(f"{subject} is a folder: name a picture inside it.") from error
     except PermissionError as error:
         raise PictureError(
-            f"{who} may not be read by this user: change its permissions or copy it."
+            f"{subject} may not be read by this user: change its permissions or copy it."
         ) from error
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
-        raise PictureError(f"{who} cannot be read from disk: check the name.") from error
+        raise PictureError(f"{subject} cannot be read from disk: check the name.") from error
     return decode_image(data, path.name)
 
 
 def flatten_transparency(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay a picture with transparency on white, or on black where all that is visible is light.
+    """Blend a picture with transparency onto white, or onto black if all that is visible is light.
 
     White ink on nothing would vanish on white; light paper with dark ink on it has dark pixels and
     stays on white.
@@ -179,33 +187,33 @@ def flatten_transparency(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if alpha.size == 0 or alpha.min() == 255:
         return np.ascontiguousarray(colors)
     # Half-transparent edges carry the ink's color too: they count as far as they are visible.
-    shown = alpha[..., 0] >= max(1, int(alpha.max()) // 2)
-    tones = colors.sum(axis=-1, dtype=np.uint16)[shown] if alpha.any() else np.zeros(1)
+    is_visible = alpha[..., 0] >= max(1, int(alpha.max()) // 2)
+    tones = colors.sum(axis=-1, dtype=np.uint16)[is_visible] if alpha.any() else np.zeros(1)
     backdrop = 0 if np.percentile(tones, 2) >= 3 * 128 else 255
     # Two bytes hold 255 · 255 + 127; floats would take four times the memory of the picture.
-    laid = np.multiply(colors, alpha, dtype=np.uint16)
-    laid += np.multiply(255 - alpha, backdrop, dtype=np.uint16)
-    laid += 127
-    laid //= 255
-    return laid.astype(np.uint8)
+    blended = np.multiply(colors, alpha, dtype=np.uint16)
+    blended += np.multiply(255 - alpha, backdrop, dtype=np.uint16)
+    blended += 127
+    blended //= 255
+    return blended.astype(np.uint8)
 
 
-def _read(image: Image.Image) -> Picture:
+def _convert(image: Image.Image) -> Picture:
     """Decode, shrink, turn upright and flatten an opened image."""
     size, is_jpeg = image.size, image.format in ("JPEG", "MPO")
     if is_jpeg:
         # The JPEG decoder can skip detail: draft picks the smallest 1/2, 1/4, 1/8 above the limit.
-        image.draft(None, (LONGEST_SIDE, LONGEST_SIDE))
+        image.draft(None, (MAX_SIDE, MAX_SIDE))
     image.load()
     size = size if is_jpeg else image.size  # Pillow turns a TIFF upright while it loads
     orientation = _orientation(image)
-    plain = _shrunk(image, math.ceil(max(image.size) / LONGEST_SIDE))
-    if orientation in _UPRIGHT:
-        plain = plain.transpose(_UPRIGHT[orientation])
+    upright = _shrink(image, math.ceil(max(image.size) / MAX_SIDE))
+    if orientation in _TRANSPOSITIONS:
+        upright = upright.transpose(_TRANSPOSITIONS[orientation])
         if orientation >= 5:
             size = (size[1], size[0])
-    pixels = np.array(plain)
-    return Picture(flatten_transparency(pixels) if plain.mode == "RGBA" else pixels, size)
+    pixels = np.array(upright)
+    return Picture(flatten_transparency(pixels) if upright.mode == "RGBA" else pixels, size)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -217,30 +225,30 @@ def _orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) else 1
 
 
-def _shrunk(image: Image.Image, factor: int) -> Image.Image:
-    """Any Pillow mode -> RGB, or RGBA if something is transparent, 1/`factor` of the size.
+def _shrink(image: Image.Image, factor: int) -> Image.Image:
+    """Convert any mode to RGB, or RGBA if something is transparent, at 1/`factor` of the size.
 
-    In strips: a conversion of the whole would need several times the memory of the picture.
+    In strips: converting the whole would need several times the memory of the picture.
     """
-    deep = image.mode.startswith("I;16") or image.mode in ("I", "F")
-    tones = _range(image, factor) if deep else (0.0, 255.0)
-    mode = "RGBA" if image.has_transparency_data and not deep else "RGB"
+    is_deep = image.mode.startswith("I;16") or image.mode in ("I", "F")
+    tone_range = _tone_range(image, factor) if is_deep else (0.0, 255.0)
+    mode = "RGBA" if image.has_transparency_data and not is_deep else "RGB"
     small = Image.new(mode, (-(-image.width // factor), -(-image.height // factor)))
-    for number, strip in enumerate(_strips(image, factor)):
+    for index, strip in enumerate(_strips(image, factor)):
         # Pillow's own conversion of deep grays clips everything above 255 to white.
-        plain = Image.fromarray(_to_255(strip, *tones)) if deep else strip
-        small.paste(plain.convert(mode).reduce(factor), (0, number * STRIP))
+        upright = Image.fromarray(_to_uint8(strip, *tone_range)) if is_deep else strip
+        small.paste(upright.convert(mode).reduce(factor), (0, index * STRIP_ROWS))
     return small
 
 
 def _strips(image: Image.Image, factor: int) -> Iterator[Image.Image]:
-    """The picture from top to bottom, `STRIP` × `factor` rows at a time."""
-    step = STRIP * factor
+    """The picture from top to bottom, `STRIP_ROWS` × `factor` rows at a time."""
+    step = STRIP_ROWS * factor
     for y in range(0, image.height, step):
         yield image.crop((0, y, image.width, min(image.height, y + step)))
 
 
-def _range(image: Image.Image, factor: int) -> tuple[float, float]:
+def _tone_range(image: Image.Image, factor: int) -> tuple[float, float]:
     """The tones that stand for black and white in grays of 16 or 32 bits or floats.
 
     uint16 is 0..65535. Other kinds do not say their range: it is taken as 0..1 (floats), 0..255 or
@@ -248,26 +256,29 @@ def _range(image: Image.Image, factor: int) -> tuple[float, float]:
     """
     if image.mode.startswith("I;16"):
         return 0.0, 65535.0
-    ends = [(float(gray.min()), float(gray.max())) for gray in map(_gray, _strips(image, factor))]
-    low, high = min(low for low, _ in ends), max(high for _, high in ends)
+    ranges = [
+        (float(gray.min()), float(gray.max()))
+        for gray in map(_finite_values, _strips(image, factor))
+    ]
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
     if low >= 0.0 and high <= 65535.0:
-        tops = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
-        return 0.0, next(top for top in tops if high <= top)
+        maxima = (1.0, 255.0, 65535.0) if image.mode == "F" else (255.0, 65535.0)
+        return 0.0, next(maximum for maximum in maxima if high <= maximum)
     return low, high
 
 
-def _gray(strip: Image.Image) -> NDArray[np.float64]:
-    """A strip's values; what is no number or infinite is 0."""
+def _finite_values(strip: Image.Image) -> NDArray[np.float64]:
+    """A strip's values; 0 replaces what is infinite or not a number."""
     return np.nan_to_num(np.asarray(strip, np.float64), nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def _to_255(strip: Image.Image, low: float, high: float) -> NDArray[np.uint8]:
+def _to_uint8(strip: Image.Image, low: float, high: float) -> NDArray[np.uint8]:
     """A strip's grays, `low` to `high`, as uint8."""
     # The ends of float32 values: their difference cannot overflow in float64.
-    return np.rint((_gray(strip) - low) / ((high - low) or 1.0) * 255.0).astype(np.uint8)
+    return np.rint((_finite_values(strip) - low) / ((high - low) or 1.0) * 255.0).astype(np.uint8)
 
 
-def _called(name: str) -> str:
+def _subject(name: str) -> str:
     """The subject of a sentence: the file's name in quotes, on one line and not too long."""
     if name == NO_NAME or not name.strip():
         return "The picture"
@@ -275,19 +286,19 @@ def _called(name: str) -> str:
     return f'"{line if len(line) <= 80 else line[:77] + "..."}"'
 
 
-def _too_many_pixels(who: str, count: str) -> PictureError:
+def _too_many_pixels(subject: str, count: str) -> PictureError:
     return PictureError(
-        f"{who} has {count} pixels, more than {MAX_PIXELS // 1_000_000} million: "
+        f"{subject} has {count} pixels, more than {MAX_PIXELS // 1_000_000} million: "
         "make it smaller or cut out the digit."
     )
 
 
-def _what_is_it(data: bytes) -> str:
+def _describe_unknown(data: bytes) -> str:
     """The rest of a sentence about bytes that Pillow does not know: what they are, what to do."""
-    start = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if re.search(rb"<svg[\s>]", start, re.IGNORECASE):
+    beginning = data[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if re.search(rb"<svg[\s>]", beginning, re.IGNORECASE):
         return f"is an SVG drawing, not pixels: export it as {FORMATS_TEXT}."
-    if start.startswith(b"%PDF"):
+    if beginning.startswith(b"%PDF"):
         return f"is a PDF document: save the page with the digit as {FORMATS_TEXT}."
     if data[4:8] == b"ftyp":
         return f"is a HEIC, AVIF or video file: save it as {FORMATS_TEXT}."
@@ -300,7 +311,7 @@ def _what_is_it(data: bytes) -> str:
 
 
 def _is_text(data: bytes) -> bool:
-    """Whether the bytes are UTF-8 text; a last character that is cut in two is forgiven."""
+    """Whether the bytes are UTF-8 text; the last character may be cut in two."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -310,54 +321,59 @@ def _is_text(data: bytes) -> bool:
     return bool(text) and sum(c.isprintable() or c.isspace() for c in text) >= 0.95 * len(text)
 
 
-_ENDINGS: Final = tuple(f".{ending}" for ending in EXTENSIONS)
-
-
 def picture_files(names: Iterable[str]) -> Iterator[Path | PictureError]:
-    """Each file as it is named, and of each folder the pictures in it and below, by their names.
+    """List picture files: each file that is named, and the pictures in and below each folder.
 
-    A file that is named is given whatever it is called; in a folder, files without a picture's
-    ending and hidden ones are passed over, and links to folders are not followed. A folder without
-    a picture, or one that may not be read, comes as the sentence that says so. Nothing is read
+    A file that is named is listed whatever it is called. In a folder, files without a picture's
+    extension and hidden ones are left out, and links to folders are not followed. Nothing is read
     ahead: `names` may be a pipe, and a folder as large as a disk.
+
+    Args:
+        names: paths of files and folders.
+
+    Yields:
+        Paths in the order of `names`, those of a folder sorted by name; for a folder without a
+        picture, or one that may not be read, the error that says so.
     """
     for name in names:
         path = Path(name)
         if _is_folder(path):
-            yield from _in_folder(path)
+            yield from _files_in_folder(path)
         else:
             yield path
 
 
 def _is_folder(path: Path) -> bool:
+    """Whether a path is a folder that the system can name."""
     try:
         return path.is_dir()
     except (OSError, ValueError):  # a name that no file can have: reading it says so
         return False
 
 
-def _in_folder(folder: Path) -> Iterator[Path | PictureError]:
-    faults: list[OSError] = []
-    found = False
-    for place, folders, files in os.walk(folder, onerror=faults.append):
-        # Changed in place: where the walk goes on, and in which order.
+def _files_in_folder(folder: Path) -> Iterator[Path | PictureError]:
+    """The pictures in and below a folder, then the errors."""
+    errors: list[OSError] = []
+    has_picture = False
+    for directory, folders, files in os.walk(folder, onerror=errors.append):
+        # Changed in place: it decides where the walk goes on, and in which order.
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if name.lower().endswith(_ENDINGS) and not name.startswith("."):
-                found = True
-                yield Path(place, name)
-    for fault in faults:
+            if name.lower().endswith(_SUFFIXES) and not name.startswith("."):
+                has_picture = True
+                yield Path(directory, name)
+    for error in errors:
         yield PictureError(
-            f"The folder {_named(fault.filename)} cannot be read ({fault.strerror}): change its "
+            f"The folder {_quote(error.filename)} cannot be read ({error.strerror}): change its "
             "permissions."
         )
-    if not found and not faults:
+    if not has_picture and not errors:
         yield PictureError(
-            f"The folder {_named(folder)} holds no picture: put {FORMATS_TEXT} files into it, or "
+            f"The folder {_quote(folder)} holds no picture: put {FORMATS_TEXT} files into it, or "
             "name a file itself."
         )
 
 
-def _named(path: object) -> str:
-    """A name of any bytes on one line, in quotes."""
+def _quote(path: object) -> str:
+    """A name on one line, in quotes."""
     return f'"{" ".join(str(path).split())}"'

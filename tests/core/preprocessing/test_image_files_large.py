@@ -25,7 +25,7 @@ def test_big_pictures_are_shrunk_and_boxes_lead_back(kind: str) -> None:
     exif[0x0112] = 6  # upright it is 4000 x 6000, and the bar lies at x 1000, y 3000
     picture = decode_image(saved(big, kind, exif=exif))
     assert picture.size == (4000, 6000)
-    assert max(picture.pixels.shape) <= image_files.LONGEST_SIDE
+    assert max(picture.pixels.shape) <= image_files.MAX_SIDE
     rows, columns = np.nonzero(picture.pixels[..., 0] < 128)
     box = (columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)
     found = picture.to_original(tuple(int(value) for value in box))  # type: ignore[arg-type]
@@ -52,10 +52,10 @@ def test_the_range_of_deep_grays_is_that_of_the_file_before_it_shrinks() -> None
 
 PEAK = """
 import resource, sys
-from core.preprocessing.image_files import Path, decode
+from core.preprocessing.image_files import Path, decode_image
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 before = peak()
-pixels = decode(Path(sys.argv[1]).read_bytes()).pixels
+pixels = decode_image(Path(sys.argv[1]).read_bytes()).pixels
 grown = (peak() - before) // (2**20 if sys.platform == "darwin" else 2**10)
 print(pixels.shape, pixels[10, 10], pixels[400, 700], grown)
 """

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._pens import Picture
-from core.preprocessing.digitness import NO_DIGITNESS
+from core.preprocessing.digitness import NO_DIGIT_CLASS
 
 BATCH: Final = 128
 PEAK: Final = 3e-3
@@ -71,7 +71,7 @@ def _network(steps: int) -> Any:
     layers += [
         keras.layers.Flatten(),
         keras.layers.Dropout(0.3),
-        keras.layers.Dense(NO_DIGITNESS + 1),
+        keras.layers.Dense(NO_DIGIT_CLASS + 1),
     ]
     model = keras.Sequential(layers)
     rate = keras.optimizers.schedules.CosineDecay(

@@ -214,7 +214,7 @@ def read(data: bytes) -> str:
     except PictureError as error:
         return _kind(str(error))
     try:
-        found = len(find_digits(picture.pixels, judge=_unsure))
+        found = len(find_digits(picture.pixels, predict=_unsure))
     except PictureError:
         return "decoded, no digit"
     return "decoded, one digit" if found == 1 else "decoded, several digits"

@@ -133,7 +133,7 @@ def main() -> None:
     test = mnist.load("mnist").test
     run = registry.find_run(options.run)
     ask = load_predictor(Network(run)).probabilities
-    ways: dict[str, Way] = {"find_digits": lambda picture: find_digits(picture, judge=ask)}
+    ways: dict[str, Way] = {"find_digits": lambda picture: find_digits(picture, predict=ask)}
     temperature = run_temperature(run)
     figures = measure(test.images, test.labels, options.seed, count, ways, ask, temperature)
     for name, row in figures.items():

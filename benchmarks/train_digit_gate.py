@@ -43,7 +43,7 @@ from benchmarks._pens import Picture
 from benchmarks._shapes import SHAPES
 from benchmarks.common import parser, start
 from core.data.mnist import Split
-from core.preprocessing.digitness import DIGITNESS_WEIGHTS, NO_DIGITNESS, digitness
+from core.preprocessing.digitness import DIGITNESS_WEIGHTS, NO_DIGIT_CLASS, digitness
 
 EPOCHS: Final = 6
 HELD_BACK: Final = 0.05
@@ -95,7 +95,7 @@ def makers(digits: Split) -> dict[str, Make]:
 
 
 def _as_none(way: _not_digits.Make) -> Make:
-    return lambda chance: (way(chance), NO_DIGITNESS)
+    return lambda chance: (way(chance), NO_DIGIT_CLASS)
 
 
 def ways_of_nothing(images: Picture, labels: NDArray[Any]) -> dict[str, _not_digits.Make]:
@@ -167,7 +167,7 @@ def main() -> None:
     images = np.concatenate([part[0] for part in parts])
     labels = np.concatenate([part[1] for part in parts])
     print(
-        f"{len(images)} pictures, {int((labels == NO_DIGITNESS).sum())} of them no digits",
+        f"{len(images)} pictures, {int((labels == NO_DIGIT_CLASS).sum())} of them no digits",
         flush=True,
     )
     kept = None if options.quick else cache / f"gate-{options.seed}.keras"

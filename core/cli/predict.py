@@ -107,7 +107,7 @@ def read_picture(file: Path, reader: Reader) -> list[ReadDigit]:
 
     picture = read_image(file)
     ask = reader.network.probabilities
-    readings = read_digits(find_digits(picture.pixels, judge=ask), ask, reader.temperature)
+    readings = read_digits(find_digits(picture.pixels, predict=ask), ask, reader.temperature)
     return [_plain(one, picture) for one in readings]
 
 

@@ -13,7 +13,7 @@ from benchmarks._not_digits import CYRILLIC, UNSEEN
 from benchmarks.train_digit_gate import DIGITS, NOTHING, makers, ways_of_nothing
 from core.data import mnist
 from core.data.mnist import Split
-from core.preprocessing.digitness import NO_DIGITNESS
+from core.preprocessing.digitness import NO_DIGIT_CLASS
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_every_kind_is_made_the_same_for_a_same_seed(digits: Split) -> None:
                 continue
             assert picture.shape == (28, 28)
             assert picture.dtype == np.uint8
-            assert (label == NO_DIGITNESS) is (kind in NOTHING)
+            assert (label == NO_DIGIT_CLASS) is (kind in NOTHING)
             np.testing.assert_array_equal(picture, other)
 
 

@@ -1,16 +1,17 @@
-"""The rules of lined and squared paper: found, and taken away without tearing what crosses them.
+"""The ink of a whole page: which pixels are ink, however the page is lit.
 
-A rule is thin, nearly straight, and runs across much of the page; strokes are thicker, or short.
-Candidates come from a Hough transform (Duda & Hart 1972), each is then followed along the page,
-because a lens and a page that is not flat bend it. Of the ink on it only what is as thin as the
-rule goes: where a stroke crosses, the ink reaches farther up and down (as in the removal of staff
-lines from scores; Dalitz et al. 2008, "A comparative study of staff removal algorithms").
+`extract_ink` takes the paper away, and the ruled lines on it. `core.preprocessing.background` looks
+for one digit that fills much of a picture, and may estimate the paper under it from far around. A
+page of small digits can follow its light more closely, and must: a shadow's edge is larger than a
+digit there.
 
-The ink of a whole page: which pixels are ink, however the page is lit.
-
-`core.preprocessing.background` looks for one digit that fills much of a picture, and may take the
-paper under it from far around. A page of small digits can follow its light more closely, and must:
-a shadow's edge is larger than a digit there.
+`find_ruled_lines` finds the lines of lined and squared paper, so that they can be taken away
+without tearing what crosses them. A ruled line is thin, nearly straight, and runs across much of
+the page; strokes are thicker, or short. Candidates come from a Hough transform (Duda & Hart 1972),
+each is then followed along the page, because a lens and a page that is not flat bend it. Of the ink
+on it only what is as thin as the line goes: where a stroke crosses, the ink reaches farther up and
+down (as in the removal of staff lines from scores; Dalitz et al. 2008, "A comparative study of
+staff removal algorithms").
 """
 
 from __future__ import annotations
@@ -24,192 +25,428 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.preprocessing.background import (
-    SMALLEST_CONTRAST,
+    MIN_CONTRAST,
     GrayImage,
     Ink,
     normalize_polarity,
     to_gray,
     upper_percentile,
 )
-from core.preprocessing.page.components import Mask, without_components
+from core.preprocessing.mnist_format import check_paper, check_picture
+from core.preprocessing.page.components import Mask, erase_where
 from core.preprocessing.page.illumination import (
+    estimate_paper,
     find_surroundings,
-    is_dark,
-    paper_estimates,
+    has_dark_ink,
     remove_shadows,
 )
 from core.utils.errors import PictureError
 
-THICKEST: Final = 0.008
-"""A rule's thickness, blur included, as a share of the picture's longer side; 3 pixels at least."""
-STEEPEST: Final = 20.0  # degrees
-SHORTEST: Final = 0.3  # of the page's width
-COVERED: Final = 0.62  # of a rule's length, where no stroke hides it
+PAGE_SIDE: Final = 1600
+"""Pages are shrunk to this long side in pixels: 200 digits in lines are then still 50 pixels high
+each, more than twice the 20 that are needed, while a photo's grain is averaged away."""
+DRAWING_INK_CONTRAST: Final = 0.3
+"""Share of the strongest ink from which a pixel is surely ink, on a drawing without grain."""
+PHOTO_INK_CONTRAST: Final = 0.24
+"""The same in photos, whose strongest ink may be much stronger than a pencil's."""
+MAX_INK_THRESHOLD: Final = 0.7
+"""Share of the strongest ink up to which the tone may lie that parts ink from shadows."""
+SOFT_EDGE_REACH: Final = 0.012
+"""How far around a piece its tones are looked up, as a share of the longer side."""
+MIN_EVEN_SHARE: Final = 0.4
+"""Share of a drawing that has the tone of its ground, at least."""
+
+MIN_LINE_CONTRAST: Final = 0.08
+"""Share of the strongest ink from which something may be a ruled line."""
+MAX_THRESHOLD_RAISES: Final = 6
+"""How often, at most, the tone is raised from which ruled lines are sought."""
+MAX_FAINT_SHARE: Final = 0.4
+"""Share of the page: what covers more is a pattern and no writing on ruled lines."""
+MAX_LINE_THICKNESS: Final = 0.008
+"""A ruled line's thickness, blur included, as a share of the longer side; 3 pixels at least."""
+MAX_LINE_TILT: Final = 20.0
+"""Degrees."""
+MIN_LINE_LENGTH: Final = 0.3
+"""Share of the page's width."""
+MIN_LINE_COVERAGE: Final = 0.62
+"""Share of a ruled line's length that is inked where no stroke hides it."""
+COVERAGE_WINDOW_RADIUS: Final = 24
+"""Columns to each side in which a ruled line's ink is measured together."""
+MAX_CROSSING_SIZE: Final = 1.5
+"""What is left where two ruled lines cross, at most, in thicknesses of a line."""
+THICK_STROKE_WIDTH: Final = 0.02
+"""Share of the longer side: what is that thick both ways is no ruled line, nor a crossing."""
 HOUGH_SIDE: Final = 800
-MOST_RULES: Final = 160
-MOST_FAILURES: Final = 60
-PASSES: Final = 3
-FULLEST: Final = 0.4  # of the page: more than that is a pattern and no writing on rules
-STROKE: Final = 0.02  # of the longer side: what is that thick both ways is no rule, nor a crossing
-CROSSING: Final = 1.5  # of a rule's thickness at most: what is left where two rules cross
-BIN: Final = 24  # columns in which a rule's place is measured together
+"""The longer side in pixels of the copy in which ruled lines are sought."""
+MAX_LINES: Final = 160
+MAX_FAILED_LINES: Final = 60
+MAX_PASSES: Final = 3
+MAX_HOUGH_PEAKS: Final = 6000
 
 
 @dataclass(frozen=True)
-class _Rule:
-    """A rule's middle, float64 (columns,), in rows; and the columns where it is there."""
+class PageInk:
+    """The ink of a picture, before digits are looked for; all pictures are of one shape.
+
+    Attributes:
+        gray: the picture's tones, 0..255.
+        light: the same with the ink light.
+        foreground: how much lighter than the paper each pixel is, 0..255.
+        mask: 1 where ink surely is.
+        floor: tones of `foreground` up to this are grain; 0 for drawings.
+        even: whether the ground is one even tone: a drawing.
+    """
+
+    gray: GrayImage
+    light: GrayImage
+    foreground: GrayImage
+    mask: Mask
+    floor: int
+    even: bool
+
+
+def extract_ink(
+    picture: NDArray[np.uint8], ink: Ink, paper: int | None, stroke_width: float | None = None
+) -> PageInk:
+    """Take the paper away from a page.
+
+    Args:
+        picture: uint8 (height, width) gray, (height, width, 3) RGB or (height, width, 4) RGBA.
+        ink: whether the ink is darker or lighter than its ground; "auto" finds out.
+        paper: the gray tone of an even ground, 0..255, where it is known (a drawing canvas).
+        stroke_width: as for `core.preprocessing.page.illumination.estimate_paper`.
+
+    Raises:
+        PictureError: no picture of that shape, too small, or nothing stands out from the paper.
+        TypeError: the array is not uint8.
+        ValueError: `paper` is no tone.
+    """
+    check_picture(picture)
+    check_paper(paper)
+    gray = to_gray(picture, PAGE_SIDE)
+    light, background, even = normalize_polarity(gray, ink, paper)
+    # A table around the sheet may be even, too.
+    even = even and float(np.mean(background[0, 0] == light)) >= MIN_EVEN_SHARE
+    if paper is not None:
+        foreground = np.asarray(cv2.subtract(light, background), np.uint8)
+        mask = _threshold(foreground, DRAWING_INK_CONTRAST * _strong_tone(foreground))
+        return PageInk(gray, light, foreground, mask, 0, True)
+    if not even:
+        if ink == "auto":
+            light = 255 - gray if has_dark_ink(gray) else gray
+        return _extract_from_photo(gray, light, stroke_width)
+    foreground = np.asarray(cv2.subtract(light, background), np.uint8)
+    line_threshold = max(MIN_LINE_CONTRAST * _strong_tone(foreground), MIN_CONTRAST / 3)
+    foreground = erase_where(_bare_lines(foreground, line_threshold), foreground)
+    threshold = max(DRAWING_INK_CONTRAST * _strong_tone(foreground), MIN_CONTRAST / 2)
+    return PageInk(gray, light, foreground, _threshold(foreground, threshold), 0, True)
+
+
+def _extract_from_photo(gray: GrayImage, light: GrayImage, stroke_width: float | None) -> PageInk:
+    """The ink of a photo: uneven light, grain, shadows, and what lies around the sheet."""
+    estimates = [_subtract_paper(light, paper) for paper in estimate_paper(light, stroke_width)]
+    grain = estimates[0][1]
+    foregrounds = [foreground for foreground, _ in estimates]
+    surroundings = find_surroundings(foregrounds[0])
+    if surroundings is not None:
+        foregrounds = [erase_where(surroundings, foreground) for foreground in foregrounds]
+    smoothed = [_smooth(foreground) for foreground in foregrounds]
+    strongest = _strong_tone(foregrounds[0])
+    threshold = max(3.5 * grain, MIN_LINE_CONTRAST * strongest, MIN_CONTRAST / 3)
+    line_masks = _bare_lines_of_all(smoothed, threshold)
+    if any(lines.any() for lines in line_masks):
+        foregrounds = _erase_each(line_masks, foregrounds)
+        smoothed = _erase_each(line_masks, smoothed)
+        strongest = _strong_tone(foregrounds[0])
+    threshold = max(4.5 * grain, PHOTO_INK_CONTRAST * strongest, MIN_CONTRAST / 2)
+    mask = _threshold(smoothed[0], threshold)
+    mask = mask if surroundings is None else _drop_border_rest(mask, surroundings)
+    masks = remove_shadows(
+        light, foregrounds, smoothed, mask, threshold, MAX_INK_THRESHOLD * strongest
+    )
+    floor = int(np.clip(4.0 * grain, 0.15 * strongest, 0.5 * strongest))
+    return PageInk(
+        gray, light, _combine(foregrounds, masks), np.maximum.reduce(masks), floor, False
+    )
+
+
+def _erase_each(masks: Sequence[Mask], images: Sequence[GrayImage]) -> list[GrayImage]:
+    """Each picture with nothing where its mask is set."""
+    return [erase_where(mask, image) for mask, image in zip(masks, images, strict=True)]
+
+
+def _combine(foregrounds: Sequence[GrayImage], masks: Sequence[Mask]) -> GrayImage:
+    """The first picture; around the pieces that are better seen in another one, the other one."""
+    combined = foregrounds[0]
+    reach = 2 * round(SOFT_EDGE_REACH * max(combined.shape)) + 1
+    for foreground, mask in zip(foregrounds[1:], masks[1:], strict=True):
+        if mask.any():
+            near = cv2.dilate(mask, np.ones((reach, reach), np.uint8))
+            combined = np.where(near > 0, foreground, combined).astype(np.uint8)
+    return combined
+
+
+def _smooth(foreground: GrayImage) -> GrayImage:
+    return np.asarray(cv2.GaussianBlur(foreground, (0, 0), 1.0), np.uint8)
+
+
+def _bare_lines_of_all(smoothed: Sequence[GrayImage], threshold: float) -> list[Mask]:
+    """Where ruled lines are bare of ink, for each of several estimates of the paper.
+
+    Where a shadow lies on a ruled line, only paper that follows the light closely shows the line.
+    But wide strokes are hollow above that paper: what is thick above the others stays.
+    """
+    lines = _bare_lines(smoothed[0], threshold)
+    if len(smoothed) == 1:
+        return [lines]
+    closer_lines = _bare_lines(smoothed[-1], threshold)
+    thick = [thick_ink(image, threshold) for image in smoothed[1:]]
+    return [lines, *(lines | erase_where(mask, closer_lines) for mask in thick)]
+
+
+def _bare_lines(smoothed: GrayImage, threshold: float) -> Mask:
+    """Where the page's ruled lines are bare of ink."""
+    faint = _faint_mask(smoothed, threshold)
+    lines = find_ruled_lines(faint)
+    if not lines.any():
+        return lines
+    wide = cv2.dilate(lines, np.ones((3, 3), np.uint8))
+    return np.asarray((wide > 0) & ((lines > 0) | (faint == 0)), np.uint8)
+
+
+def _faint_mask(smoothed: GrayImage, threshold: float) -> Mask:
+    """Where anything stands out from the paper by at least this tone.
+
+    The soft rims of dark lines may cover most of squared paper: then by a higher one.
+    """
+    for _ in range(MAX_THRESHOLD_RAISES):
+        if np.count_nonzero(smoothed >= threshold) <= MAX_FAINT_SHARE * smoothed.size:
+            break
+        threshold *= 1.4
+    return _threshold(smoothed, threshold)
+
+
+def _threshold(image: GrayImage, threshold: float) -> Mask:
+    return (image >= max(2.0, threshold)).astype(np.uint8)
+
+
+def _drop_border_rest(mask: Mask, surroundings: Mask) -> Mask:
+    """Drop pieces at the picture's border beside the surroundings of the sheet: their rest."""
+    count, labels = cv2.connectedComponents(mask, connectivity=8)
+    rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    labels_beside = labels[cv2.dilate(surroundings, np.ones((5, 5), np.uint8)) > 0]
+    is_kept = np.ones(count, bool)
+    is_kept[np.intersect1d(rim, labels_beside)] = False
+    is_kept[0] = False
+    return is_kept[labels].astype(np.uint8)
+
+
+def _strong_tone(foreground: GrayImage) -> int:
+    """The tone of the page's strong ink, above lone specks and highlights.
+
+    Raises PictureError if there is none.
+    """
+    smoothed = cv2.blur(foreground, (3, 3)) if min(foreground.shape) > 32 else foreground
+    peak = int(smoothed.max())
+    if peak < MIN_CONTRAST:
+        raise PictureError("Nothing is drawn: write a digit, in ink that differs from its ground.")
+    return upper_percentile(np.where(smoothed > 0.35 * peak, smoothed, 0).astype(np.uint8), 0.3)
+
+
+def _subtract_paper(light: GrayImage, paper: GrayImage) -> tuple[GrayImage, float]:
+    """What is lighter than the paper, and the paper's grain (a standard deviation), in tones."""
+    difference = light.astype(np.int16) - paper
+    below = -difference[::2, ::2][difference[::2, ::2] < 0]
+    # Half a normal distribution: its median lies at 0.67 standard deviations.
+    grain = float(np.median(below)) / 0.67 if len(below) else 0.0
+    return np.clip(difference, 0, 255).astype(np.uint8), grain
+
+
+@dataclass(frozen=True)
+class _RuledLine:
+    """A ruled line.
+
+    Attributes:
+        rows: the row of its middle in each column of the page, float64 (columns,).
+        start: the first column that it covers.
+        end: the column after the last one that it covers.
+    """
 
     rows: NDArray[np.float64]
     start: int
     end: int
 
 
-def rules_in(faint: Mask) -> Mask:
-    """Where the rules are, but for what crosses them.
+def find_ruled_lines(faint: Mask) -> Mask:
+    """Find the ruled lines of a page, both ways, without what crosses them.
 
     Args:
-        faint: 1 where anything stands out from the paper, rules as well as ink.
+        faint: 1 where anything stands out from the paper, ruled lines as well as ink.
 
     Returns:
-        uint8 as `faint`: 1 on the pixels that are only rule.
+        uint8 as `faint`: 1 on the pixels that are only ruled line.
+
+    Example:
+        >>> faint = np.zeros((100, 200), np.uint8)
+        >>> faint[50] = 1
+        >>> faint[30:70, 100:106] = 1  # a stroke that crosses the line
+        >>> lines = find_ruled_lines(faint)
+        >>> int(lines[50, 20]), int(lines[50, 102])
+        (1, 0)
     """
-    if np.count_nonzero(faint) > FULLEST * faint.size:
+    if np.count_nonzero(faint) > MAX_FAINT_SHARE * faint.size:
         return np.zeros_like(faint)
-    across = _one_way(faint)
-    rest = without_components(across, faint)
-    down = np.ascontiguousarray(_one_way(np.ascontiguousarray(rest.T)).T)
-    rules = np.asarray(cv2.bitwise_or(across, down), np.uint8)
-    return _with_crossings(rules, faint) if across.any() and down.any() else rules
+    horizontal = _find_horizontal_lines(faint)
+    remaining = erase_where(horizontal, faint)
+    vertical = np.ascontiguousarray(_find_horizontal_lines(np.ascontiguousarray(remaining.T)).T)
+    lines = np.asarray(cv2.bitwise_or(horizontal, vertical), np.uint8)
+    return _add_crossings(lines, faint) if horizontal.any() and vertical.any() else lines
 
 
-def thick_ink(smooth: GrayImage, tone: float) -> Mask:
-    """Where what is above a tone is thicker than any rule both ways: strokes, or a shadow."""
-    side = max(5, round(STROKE * max(smooth.shape))) | 1
-    mask = (smooth >= tone).astype(np.uint8)
+def thick_ink(smoothed: GrayImage, threshold: float) -> Mask:
+    """Find what is thicker than any ruled line both ways: strokes, or a shadow.
+
+    Args:
+        smoothed: what is lighter than the paper, smoothed.
+        threshold: the tone, 0..255, from which a pixel counts.
+
+    Returns:
+        uint8 as `smoothed`: 1 on the thick parts.
+    """
+    side = max(5, round(THICK_STROKE_WIDTH * max(smoothed.shape))) | 1
+    mask = (smoothed >= threshold).astype(np.uint8)
     return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((side, side), np.uint8)))
 
 
-def _thickest(shape: tuple[int, ...]) -> int:
-    return max(3, round(THICKEST * max(shape)))
+def _max_line_thickness(shape: tuple[int, ...]) -> int:
+    return max(3, round(MAX_LINE_THICKNESS * max(shape)))
 
 
-def _with_crossings(rules: Mask, faint: Mask) -> Mask:
-    """Also what is left where two rules cross: as thick as a stroke, but small and alone."""
-    thickest = _thickest(faint.shape)
-    rest = without_components(rules, faint)
+def _add_crossings(lines: Mask, faint: Mask) -> Mask:
+    """Add what is left where two ruled lines cross: as thick as a stroke, but small and alone."""
+    max_thickness = _max_line_thickness(faint.shape)
+    rest = erase_where(lines, faint)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
-    small = stats[:, 2:4].max(axis=1) <= CROSSING * thickest
-    beside = np.zeros(count, bool)
-    beside[np.unique(labels[cv2.dilate(rules, np.ones((3, 3), np.uint8)) > 0])] = True
-    small &= beside
-    small[0] = False
-    return np.asarray(cv2.bitwise_or(rules, small[labels].astype(np.uint8)), np.uint8)
+    is_crossing = stats[:, 2:4].max(axis=1) <= MAX_CROSSING_SIZE * max_thickness
+    is_beside = np.zeros(count, bool)
+    is_beside[np.unique(labels[cv2.dilate(lines, np.ones((3, 3), np.uint8)) > 0])] = True
+    is_crossing &= is_beside
+    is_crossing[0] = False
+    return np.asarray(cv2.bitwise_or(lines, is_crossing[labels].astype(np.uint8)), np.uint8)
 
 
-def _one_way(faint: Mask) -> Mask:
-    """The rules that run from left to right."""
+def _find_horizontal_lines(faint: Mask) -> Mask:
+    """The mask of the ruled lines that run from left to right."""
     erased = np.zeros_like(faint)
-    thickest = _thickest(faint.shape)
-    if min(faint.shape) < 4 * thickest:
+    max_thickness = _max_line_thickness(faint.shape)
+    if min(faint.shape) < 4 * max_thickness:
         return erased
-    column = np.ones((thickest + 1, 1), np.uint8)
+    column = np.ones((max_thickness + 1, 1), np.uint8)
     thick = cv2.morphologyEx(faint, cv2.MORPH_OPEN, column)
     thin: Mask = np.asarray(cv2.subtract(faint, thick), np.uint8)
     runs: tuple[NDArray[np.int32], NDArray[np.int32]] | None = None
-    for _ in range(PASSES):
-        rules = _rules_along(thin, faint, thickest)
-        if not rules:
+    for _ in range(MAX_PASSES):
+        lines = _find_lines(thin, faint, max_thickness)
+        if not lines:
             break
-        runs = runs or _upright_runs(faint)
-        for rule in rules:
-            _erase(erased, rule, faint, *runs, thickest)
-        thin = without_components(erased, thin)
+        runs = runs or _vertical_runs(faint)
+        for line in lines:
+            _mark_line(erased, line, faint, *runs, max_thickness)
+        thin = erase_where(erased, thin)
     return erased
 
 
-def _rules_along(thin: Mask, faint: Mask, thickest: int) -> list[_Rule]:
-    """The rules through much thin ink, those with the most ink first."""
+def _find_lines(thin: Mask, faint: Mask, max_thickness: int) -> list[_RuledLine]:
+    """The ruled lines through much thin ink, those with the most ink first."""
     factor = min(1.0, HOUGH_SIDE / max(thin.shape))
     size = (max(1, round(thin.shape[1] * factor)), max(1, round(thin.shape[0] * factor)))
     small = (cv2.resize(thin * 255, size, interpolation=cv2.INTER_AREA) > 70).astype(np.uint8)
-    steep = np.radians(STEEPEST)
-    least = max(12, int(0.8 * SHORTEST * size[0]))
-    found = cv2.HoughLines(
-        small, 1, np.pi / 720, least, min_theta=np.pi / 2 - steep, max_theta=np.pi / 2 + steep
+    max_tilt = np.radians(MAX_LINE_TILT)
+    min_votes = max(12, int(0.8 * MIN_LINE_LENGTH * size[0]))
+    peaks = cv2.HoughLines(
+        small,
+        1,
+        np.pi / 720,
+        min_votes,
+        min_theta=np.pi / 2 - max_tilt,
+        max_theta=np.pi / 2 + max_tilt,
     )
-    rules: list[_Rule] = []
-    if found is None:
-        return rules
+    lines: list[_RuledLine] = []
+    if peaks is None:
+        return lines
     ends = np.array([0.15, 0.5, 0.85]) * size[0]
-    taken, failed = np.zeros((0, 3)), np.zeros((0, 3))
-    for rho, theta in np.asarray(found, np.float64).reshape(-1, 2)[:6000]:
+    line_rows, failed_rows = np.zeros((0, 3)), np.zeros((0, 3))
+    for rho, theta in np.asarray(peaks, np.float64).reshape(-1, 2)[:MAX_HOUGH_PEAKS]:
         slope = -np.cos(theta) / np.sin(theta)
         rows = rho / np.sin(theta) + slope * ends
-        off = rows - taken
-        # Another line through the same ink, or across several rules, is no rule of its own.
-        if (np.abs(off).min(1) < 2.5).any() or (off.min(1) * off.max(1) < 0).any():
+        offsets = rows - line_rows
+        # Another line through the same ink, or across several ruled lines, is no line of its own.
+        if (np.abs(offsets).min(1) < 2.5).any() or (offsets.min(1) * offsets.max(1) < 0).any():
             continue
-        if (np.abs(rows - failed).max(1) < 2.5).any():
+        if (np.abs(rows - failed_rows).max(1) < 2.5).any():
             continue
-        rule = _followed(thin, faint, float(rho / np.sin(theta)) / factor, float(slope), thickest)
-        if rule is None:
-            failed = np.vstack([failed, rows])
+        line = _follow_line(
+            thin, faint, float(rho / np.sin(theta)) / factor, float(slope), max_thickness
+        )
+        if line is None:
+            failed_rows = np.vstack([failed_rows, rows])
         else:
-            taken = np.vstack([taken, rows])
-            rules.append(rule)
-        if len(rules) == MOST_RULES or len(failed) == MOST_FAILURES:
+            line_rows = np.vstack([line_rows, rows])
+            lines.append(line)
+        if len(lines) == MAX_LINES or len(failed_rows) == MAX_FAILED_LINES:
             break
-    return rules
+    return lines
 
 
-def _followed(
-    thin: Mask, faint: Mask, intercept: float, slope: float, thickest: int
-) -> _Rule | None:
-    """Follow a rule along the page; None if there is no ink on much of it."""
+def _follow_line(
+    thin: Mask, faint: Mask, intercept: float, slope: float, max_thickness: int
+) -> _RuledLine | None:
+    """Follow a ruled line along the page; None if there is no ink on much of it."""
     height, width = thin.shape
     columns = np.arange(width)
     rows = intercept + slope * columns
-    reach = 2 * thickest
+    reach = 2 * max_thickness
     for _ in range(2):
         offsets = np.arange(-reach, reach + 1)
         index = np.rint(rows[None, :] + offsets[:, None]).astype(np.int64)
         inside = (index >= 0) & (index < height)
-        hit = thin[np.clip(index, 0, height - 1), columns[None, :]] * inside
-        weight = hit.sum(0).astype(np.float64)
-        place = (hit * offsets[:, None]).sum(0) / np.maximum(weight, 1)
-        good = (weight > 0) & (weight <= thickest)
-        if np.count_nonzero(good) < 0.5 * SHORTEST * width:
+        hits = thin[np.clip(index, 0, height - 1), columns[None, :]] * inside
+        weight = hits.sum(0).astype(np.float64)
+        offset_mean = (hits * offsets[:, None]).sum(0) / np.maximum(weight, 1)
+        is_thin = (weight > 0) & (weight <= max_thickness)
+        if np.count_nonzero(is_thin) < 0.5 * MIN_LINE_LENGTH * width:
             return None
-        moved = np.polynomial.Polynomial.fit(
-            columns[good], place[good], 3 if reach <= thickest else 1
+        correction = np.polynomial.Polynomial.fit(
+            columns[is_thin], offset_mean[is_thin], 3 if reach <= max_thickness else 1
         )
-        rows = rows + np.clip(moved(columns), -reach, reach)
-        reach = max(2, thickest // 2)
-    near, hidden = np.zeros(width, bool), np.zeros(width, bool)
+        rows = rows + np.clip(correction(columns), -reach, reach)
+        reach = max(2, max_thickness // 2)
+    is_inked, is_hidden = np.zeros(width, bool), np.zeros(width, bool)
     for offset in range(-reach, reach + 1):
         index = np.rint(rows + offset).astype(np.int64)
         inside = (index >= 0) & (index < height)
         index = np.clip(index, 0, height - 1)
-        near |= inside & (thin[index, columns] > 0)
-        hidden |= inside & (faint[index, columns] > thin[index, columns])
-    # Strokes, and rules that run the other way, hide it: there it is neither seen nor missed.
-    window = np.ones(min(2 * BIN + 1, width))  # numpy takes the longer one's length
-    seen = np.convolve(near, window, mode="same")
-    there = np.flatnonzero(seen > 0.4 * np.convolve(near | ~hidden, window, mode="same"))
-    if len(there) == 0:
+        is_inked |= inside & (thin[index, columns] > 0)
+        is_hidden |= inside & (faint[index, columns] > thin[index, columns])
+    # Strokes, and lines that run the other way, hide it: there it is neither seen nor missed.
+    # The window is no wider than the page: numpy returns the length of the longer one.
+    window = np.ones(min(2 * COVERAGE_WINDOW_RADIUS + 1, width))
+    inked = np.convolve(is_inked, window, mode="same")
+    covered = np.flatnonzero(inked > 0.4 * np.convolve(is_inked | ~is_hidden, window, mode="same"))
+    if len(covered) == 0:
         return None
-    start, end = int(there[0]), int(there[-1]) + 1
-    open_ = np.count_nonzero((near | ~hidden)[start:end])
-    seen_in_all = np.count_nonzero(near[start:end])
-    if end - start < SHORTEST * width or seen_in_all < COVERED * open_:
+    start, end = int(covered[0]), int(covered[-1]) + 1
+    visible = np.count_nonzero((is_inked | ~is_hidden)[start:end])
+    inked_in_all = np.count_nonzero(is_inked[start:end])
+    if end - start < MIN_LINE_LENGTH * width or inked_in_all < MIN_LINE_COVERAGE * visible:
         return None
-    if seen_in_all < 0.5 * SHORTEST * width:
+    if inked_in_all < 0.5 * MIN_LINE_LENGTH * width:
         return None
-    return _Rule(np.asarray(rows, np.float64), start, end)
+    return _RuledLine(np.asarray(rows, np.float64), start, end)
 
 
-def _upright_runs(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """For each pixel the length of the upright run of ink it is in, and the row it begins at."""
+def _vertical_runs(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """For each pixel the length of the vertical run of ink it is in, and the run's first row."""
     height = mask.shape[0]
     row = np.arange(height, dtype=np.int32)[:, None]
     last_gap = np.maximum.accumulate(np.where(mask == 0, row, np.int32(-1)), axis=0)
@@ -217,212 +454,35 @@ def _upright_runs(mask: Mask) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     return (next_gap - last_gap - 1).astype(np.int32), (last_gap + 1).astype(np.int32)
 
 
-def _erase(
+def _mark_line(
     erased: Mask,
-    rule: _Rule,
+    line: _RuledLine,
     faint: Mask,
     runs: NDArray[np.int32],
     starts: NDArray[np.int32],
-    thickest: int,
+    max_thickness: int,
 ) -> None:
-    """Mark the rule's own runs: those that are hardly longer than the rule is thick."""
+    """Mark where a ruled line is bare: its vertical runs are hardly longer than it is thick."""
     height = faint.shape[0]
-    columns = np.arange(rule.start, rule.end)
-    reach = max(2, thickest // 2)
-    seen = np.zeros(len(columns), np.int64)
+    columns = np.arange(line.start, line.end)
+    reach = max(2, max_thickness // 2)
+    row_found = np.zeros(len(columns), np.int64)
     for offset in sorted(range(-reach, reach + 1), key=abs):
-        index = np.rint(rule.rows[rule.start : rule.end] + offset).astype(np.int64)
+        index = np.rint(line.rows[line.start : line.end] + offset).astype(np.int64)
         inside = (index >= 0) & (index < height)
         index = np.clip(index, 0, height - 1)
-        fresh = inside & (seen == 0) & (faint[index, columns] > 0)
-        seen[fresh] = index[fresh] + 1
-    met = np.flatnonzero(seen)
-    at, column = seen[met] - 1, columns[met]
-    lengths = runs[at, column]
+        fresh = inside & (row_found == 0) & (faint[index, columns] > 0)
+        row_found[fresh] = index[fresh] + 1
+    columns_met = np.flatnonzero(row_found)
+    row, column = row_found[columns_met] - 1, columns[columns_met]
+    lengths = runs[row, column]
     if len(lengths) == 0:
         return
-    usual = float(np.median(lengths[lengths <= thickest])) if (lengths <= thickest).any() else 2.0
+    thin = lengths[lengths <= max_thickness]
+    usual = float(np.median(thin)) if len(thin) else 2.0
     limit = max(usual + 2, 1.5 * usual)
-    own = np.flatnonzero(lengths <= limit)
-    first, column, lengths = starts[at[own], column[own]], column[own], lengths[own]
+    bare = np.flatnonzero(lengths <= limit)
+    start, column, lengths = starts[row[bare], column[bare]], column[bare], lengths[bare]
     for down in range(int(lengths.max(initial=0))):
         longer = lengths > down
-        erased[first[longer] + down, column[longer]] = 1
-
-
-PAGE_SIDE: Final = 1600
-"""Pages are shrunk to this long side: 200 digits in lines are then still 50 pixels high each, more
-than twice the 20 that are needed, while a photo's grain is averaged away."""
-INK: Final = 0.3
-"""Share of the strongest ink from which a pixel is surely ink, on a drawing without grain."""
-RULE_WIDTH: Final = 0.08
-"""Share of the strongest ink from which something may be a rule."""
-MIN_INK_CONTRAST: Final = 0.24
-"""The same in photos, whose strongest ink may be much stronger than a pencil's."""
-SOFT_EDGE: Final = 0.012  # of the longer side: how far around a piece its tones are looked up
-EVEN_BACKGROUND: Final = 0.4  # of a drawing at least has the tone of its ground
-RAISED_THRESHOLD: Final = 6  # times, at most, that the tone from which rules are sought is raised
-HIGHEST: Final = 0.7
-"""Share of the strongest ink up to which the tone may lie that parts ink from shadows."""
-
-
-@dataclass(frozen=True)
-class PageInk:
-    """What is known of a picture's ink before digits are looked for; all of one shape.
-
-    Attributes:
-        gray: the picture's tones, 0..255.
-        light: the same with the ink light.
-        clear: what is lighter than the paper, 0..255.
-        mask: 1 where ink surely is.
-        floor: tones of `clear` up to this are grain; 0 for drawings.
-        even: whether the ground is one even tone: a drawing.
-    """
-
-    gray: GrayImage
-    light: GrayImage
-    clear: GrayImage
-    mask: Mask
-    floor: int
-    even: bool
-
-
-def ink_of(
-    picture: NDArray[np.uint8], ink: Ink, paper: int | None, widest: float | None = None
-) -> PageInk:
-    """Take the paper away from a page.
-
-    Args: as `core.preprocessing.page.detection.find_digits`, and `widest` as
-    `core.preprocessing.page.illumination.paper_estimates`.
-
-    Raises:
-        PictureError: nothing stands out from the paper.
-    """
-    gray = to_gray(picture, PAGE_SIDE)
-    light, ground, even = normalize_polarity(gray, ink, paper)
-    # A table around the sheet may be even, too.
-    even = even and float(np.mean(ground[0, 0] == light)) >= EVEN_BACKGROUND
-    if paper is not None:
-        clear = np.asarray(cv2.subtract(light, ground), np.uint8)
-        return PageInk(gray, light, clear, _at_least(clear, INK * _strongest(clear)), 0, True)
-    if not even:
-        if ink == "auto":
-            light = 255 - gray if is_dark(gray) else gray
-        return _in_photo(gray, light, widest)
-    clear = np.asarray(cv2.subtract(light, ground), np.uint8)
-    strongest = _strongest(clear)
-    clear = without_components(
-        _bare(clear, max(RULE_WIDTH * strongest, SMALLEST_CONTRAST / 3)), clear
-    )
-    tone = max(INK * _strongest(clear), SMALLEST_CONTRAST / 2)
-    return PageInk(gray, light, clear, _at_least(clear, tone), 0, True)
-
-
-def _in_photo(gray: GrayImage, light: GrayImage, widest: float | None) -> PageInk:
-    """The ink of a photo: uneven light, grain, shadows, and what lies around the sheet."""
-    above = [_above(light, ground) for ground in paper_estimates(light, widest)]
-    grain = above[0][1]
-    clears = [clear for clear, _ in above]
-    around = find_surroundings(clears[0])
-    if around is not None:
-        clears = [without_components(around, clear) for clear in clears]
-    smooth = [_smoothed(clear) for clear in clears]
-    strongest = _strongest(clears[0])
-    tone = max(3.5 * grain, RULE_WIDTH * strongest, SMALLEST_CONTRAST / 3)
-    each = _rules_of(smooth, tone)
-    if any(bare.any() for bare in each):
-        clears = [without_components(bare, clear) for bare, clear in zip(each, clears, strict=True)]
-        smooth = [without_components(bare, look) for bare, look in zip(each, smooth, strict=True)]
-        strongest = _strongest(clears[0])
-    tone = max(4.5 * grain, MIN_INK_CONTRAST * strongest, SMALLEST_CONTRAST / 2)
-    mask = _at_least(smooth[0], tone)
-    mask = mask if around is None else _off_border(mask, around)
-    masks = remove_shadows(light, clears, smooth, mask, tone, HIGHEST * strongest)
-    floor = int(np.clip(4.0 * grain, 0.15 * strongest, 0.5 * strongest))
-    return PageInk(gray, light, _by_parts(clears, masks), np.maximum.reduce(masks), floor, False)
-
-
-def _by_parts(clears: Sequence[GrayImage], masks: Sequence[Mask]) -> GrayImage:
-    """The first picture, and around the pieces that are better seen in another one that."""
-    together = clears[0]
-    reach = 2 * round(SOFT_EDGE * max(together.shape)) + 1
-    for clear, mask in zip(clears[1:], masks[1:], strict=True):
-        if mask.any():
-            near = cv2.dilate(mask, np.ones((reach, reach), np.uint8))
-            together = np.where(near > 0, clear, together).astype(np.uint8)
-    return together
-
-
-def _smoothed(clear: GrayImage) -> GrayImage:
-    return np.asarray(cv2.GaussianBlur(clear, (0, 0), 1.0), np.uint8)
-
-
-def _rules_of(smooth: Sequence[GrayImage], tone: float) -> list[Mask]:
-    """Where the rules are, above each of several papers.
-
-    Where a shadow lies on a rule, only paper that follows the light closely shows the rule. But
-    wide strokes are hollow above that paper: what is thick above the others stays.
-    """
-    bare = _bare(smooth[0], tone)
-    if len(smooth) == 1:
-        return [bare]
-    closer = _bare(smooth[-1], tone)
-    return [bare, *(bare | without_components(thick_ink(one, tone), closer) for one in smooth[1:])]
-
-
-def _bare(smooth: GrayImage, tone: float) -> Mask:
-    """Where the page's rules are bare of ink."""
-    faint = _faint(smooth, tone)
-    rules = rules_in(faint)
-    if not rules.any():
-        return rules
-    wide = cv2.dilate(rules, np.ones((3, 3), np.uint8))
-    return np.asarray((wide > 0) & ((rules > 0) | (faint == 0)), np.uint8)
-
-
-def _faint(smooth: GrayImage, tone: float) -> Mask:
-    """Where anything stands out from the paper, from this tone on.
-
-    The soft rims of dark rules may cover most of squared paper: then from a higher one.
-    """
-    for _ in range(RAISED_THRESHOLD):
-        if np.count_nonzero(smooth >= tone) <= FULLEST * smooth.size:
-            break
-        tone *= 1.4
-    return _at_least(smooth, tone)
-
-
-def _at_least(image: GrayImage, tone: float) -> Mask:
-    return (image >= max(2.0, tone)).astype(np.uint8)
-
-
-def _off_border(mask: Mask, around: Mask) -> Mask:
-    """Drop pieces at the picture's border beside what lies around the sheet: its rest."""
-    count, labels = cv2.connectedComponents(mask, connectivity=8)
-    rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    beside = labels[cv2.dilate(around, np.ones((5, 5), np.uint8)) > 0]
-    kept = np.ones(count, bool)
-    kept[np.intersect1d(rim, beside)] = False
-    kept[0] = False
-    return kept[labels].astype(np.uint8)
-
-
-def _strongest(clear: GrayImage) -> int:
-    """The tone of the page's strong ink, above lone specks and highlights.
-
-    Raises PictureError if there is none.
-    """
-    smooth = cv2.blur(clear, (3, 3)) if min(clear.shape) > 32 else clear
-    peak = int(smooth.max())
-    if peak < SMALLEST_CONTRAST:
-        raise PictureError("Nothing is drawn: write a digit, in ink that differs from its ground.")
-    return upper_percentile(np.where(smooth > 0.35 * peak, smooth, 0).astype(np.uint8), 0.3)
-
-
-def _above(light: GrayImage, ground: GrayImage) -> tuple[GrayImage, float]:
-    """Ink above its paper, and the paper's grain (a standard deviation), both in tones."""
-    off = light.astype(np.int16) - ground
-    below = -off[::2, ::2][off[::2, ::2] < 0]
-    # Half a normal distribution: its median lies at 0.67 standard deviations.
-    grain = float(np.median(below)) / 0.67 if len(below) else 0.0
-    return np.clip(off, 0, 255).astype(np.uint8), grain
+        erased[start[longer] + down, column[longer]] = 1

@@ -1,15 +1,16 @@
-"""Shadows told from ink by their edges: a shadow's are soft, however dark it is.
-
-Where a shadow ends on a digit both are one piece of what is darker than the paper. Such a piece is
-looked at again at higher tones, and against paper that follows the light more closely, and is taken
-apart where that makes its edges sharper (thresholds chosen by the edges: Weszka 1978, "A survey of
-threshold selection techniques"; the best parts of a tree of thresholds: Matas, Chum, Urban and
-Pajdla 2002, "Robust wide baseline stereo from maximally stable extremal regions").
-
-How a page is lit, and what lies around the sheet: which tone is ink, and what the paper's is.
+"""How a page is lit: which tone is ink, what the paper's tones are, and what is only shadow.
 
 Ink has sharp edges and is a minority, shadows have soft ones, a table comes in from the border:
-that is all that is used to tell them apart.
+nothing else is used to tell them apart.
+
+`has_dark_ink` and `estimate_paper` look at the page as a whole, `find_surroundings` finds the table
+around the sheet, and `remove_shadows` tells shadows from ink by their edges: a shadow's are soft,
+however dark it is. Where a shadow ends on a digit both are one piece of what is darker than the
+paper. Such a piece is looked at again at higher tones, and against paper that follows the light
+more closely, and is taken apart where that makes its edges sharper (thresholds chosen by the edges:
+Weszka 1978, "A survey of threshold selection techniques"; the best parts of a tree of thresholds:
+Matas, Chum, Urban and Pajdla 2002, "Robust wide baseline stereo from maximally stable extremal
+regions").
 """
 
 from __future__ import annotations
@@ -30,155 +31,386 @@ from core.preprocessing.background import (
     steepness,
     upper_percentile,
 )
-from core.preprocessing.page.components import Labels, Mask, without_components
+from core.preprocessing.page.components import Labels, Mask, erase_where
 
-SOFT: Final = 0.45  # of the usual steepness of edges
-SHARP_ALL_ROUND: Final = 0.6  # of a piece's rim
-SURELY_SHARP: Final = 0.8  # of a piece's rim: no shadow hangs on it
-STEPS: Final = (1.0, 1.3, 1.65, 2.1, 2.7)  # tones at which shadows are parted from ink
-DARKEST_LEFT: Final = 0.9  # of the darkest, what must be left where a piece is taken apart
-SHEET_EDGE: Final = 0.55  # of the rim of what lies around the sheet is sharp
-MOST_OF_IT: Final = 0.85  # of the darkest, what a closer paper must leave to show usual edges
-SMALLEST_RIM: Final = 0.05  # of the longer side: pieces with less are no digits
-GRAIN: Final = 0.003  # of the longer side: how far a pencil's grain reaches
-TAKEN_APART: Final = 0.96  # what sharp rims are worth one step further on: strokes become thinner
+MAX_STROKE_WIDTHS: Final = (0.045, 0.09, 0.16)
+"""Shares of the longer side: what is wider is light or shadow. The narrowest is taken that loses no
+edge of ink."""
+SMALL_STROKE_WIDTH: Final = 0.028
+"""The same where shadows end on digits: the strokes of small ones."""
+CLOSER_STROKE_WIDTHS: Final = (*MAX_STROKE_WIDTHS[1::-1], SMALL_STROKE_WIDTH)
+"""What may be tried where the first of them shows nothing: the widest first."""
+PAPER_MEDIAN_TONE: Final = 90.0
+"""A median tone, 0..255, between boards in good light and paper in the shade."""
+MEDIAN_WINDOW: Final = 0.16
+"""Share of the longer side: within that far strokes are a minority."""
+PAPER_COPY_SIDE: Final = 256
+"""The longer side in pixels of the copy on which the paper's tones are estimated."""
+EDGE_COPY_SIDE: Final = 512
+"""The longer side in pixels of the copy on which edges are looked at."""
+SHEET_EDGE_WIDTH: Final = 41
+"""Pixels of that copy across which the sheet's edge may reach."""
+MAX_LOST_EDGES: Final = 0.06
+"""Share of the ink's sharp edges that the next narrower paper may lose."""
+
+SOFT_STEEPNESS: Final = 0.45
+"""Share of the usual steepness below which an edge is soft."""
+MIN_SHARP_RIM: Final = 0.6
+"""Share of a piece's rim that is sharp if it is ink."""
+SURELY_SHARP_RIM: Final = 0.8
+"""Share of a piece's rim that is sharp if no shadow hangs on it."""
+MIN_SHARP_SHEET_RIM: Final = 0.55
+"""Share of the rim of what lies around the sheet that is sharp."""
+THRESHOLD_FACTORS: Final = (1.0, 1.3, 1.65, 2.1, 2.7)
+"""Times the lowest tone: the tones at which shadows are parted from ink."""
+MIN_DARKEST_KEPT: Final = 0.9
+"""Share of a piece's darkest parts that must be left where it is taken apart."""
+MIN_DARKNESS_KEPT: Final = 0.85
+"""Share of the page's darkest parts that a closer paper must leave to show usual edges."""
+MIN_RIM_LENGTH: Final = 0.05
+"""Share of the longer side: pieces with less rim are no digits."""
+GRAIN_REACH: Final = 0.003
+"""How far a pencil's grain reaches, as a share of the longer side."""
+SPLIT_DISCOUNT: Final = 0.96
+"""What sharp rims are worth one step further on: strokes become thinner."""
 
 
-def sharp_components(clear: GrayImage, mask: Mask) -> Mask:
-    """The pieces of a mask whose edges are about as sharp as the sharpest: a shadow's are not."""
-    edges = _Edges(clear)
+def has_dark_ink(gray: GrayImage) -> bool:
+    """Tell whether the ink of an unevenly lit page is darker than the paper.
+
+    Three signs, which fail on different pages: beside sharp edges, what lies farther from the tone
+    of the surroundings' majority is ink, by a majority far around, and by one nearby, where shadows
+    weigh less; and a bright picture shows paper.
+
+    Example:
+        >>> paper = np.tile(np.linspace(150, 230, 200).astype(np.uint8), (200, 1))
+        >>> paper[60:140, 90:100] = 30
+        >>> has_dark_ink(paper), has_dark_ink(255 - paper)
+        (True, False)
+    """
+    small = _shrink(gray, EDGE_COPY_SIDE)
+    light, background, _ = normalize_polarity(small, "light")
+    sides = (cv2.subtract(background, light), cv2.subtract(light, background))
+    dark, bright = (_erase_surroundings(np.asarray(side, np.uint8)) for side in sides)
+    sharp = _near_sharp_edges(small, np.maximum(dark, bright) > 0)
+    energies = [float(np.square(side[sharp].astype(np.float64)).sum()) for side in (dark, bright)]
+    # How much more likely dark ink is, logarithms. Each sign may be fooled, by shadows or by
+    # the table around the sheet, so none may outvote the two others.
+    by_contrast = np.clip(np.log((energies[0] + 1) / (energies[1] + 1)), -1.5, 1.5)
+    by_minority = np.clip(0.5 * _dark_log_odds(gray), -2.0, 2.0)
+    # Paper is brighter than boards, most of the time.
+    by_tone = np.clip(3 * np.log(max(1.0, float(np.median(small))) / PAPER_MEDIAN_TONE), -2.0, 2.0)
+    return bool(by_contrast + by_minority + by_tone >= 0)
+
+
+def _dark_log_odds(gray: GrayImage) -> float:
+    """The logarithm of how much more of what stands out from the medians around it is dark."""
+    small = np.asarray(cv2.GaussianBlur(_shrink(gray, PAPER_COPY_SIDE), (0, 0), 0.7), np.uint8)
+    difference = small.astype(np.float64) - cv2.medianBlur(
+        small, round(MEDIAN_WINDOW * PAPER_COPY_SIDE) | 1
+    )
+    across = cv2.Sobel(small, cv2.CV_32F, 1, 0, ksize=3)
+    rise = cv2.magnitude(across, cv2.Sobel(small, cv2.CV_32F, 0, 1, ksize=3))
+    strongest = float(np.sort(rise.ravel())[-max(1, rise.size // 100)])
+    edges = (rise > max(0.4 * strongest, 8.0)).astype(np.uint8)
+    difference = difference[cv2.dilate(edges, np.ones((3, 3), np.uint8)) > 0]
+    sides = (-difference, difference)
+    dark, bright = (float(np.square(np.maximum(side - 2, 0)).sum()) for side in sides)
+    return float(np.log((dark + 100) / (bright + 100)))
+
+
+def _ink_mask(foreground: GrayImage) -> Mask:
+    """Where a picture without its paper is inked."""
+    return (foreground >= max(6.0, 0.35 * upper_percentile(foreground, 0.03))).astype(np.uint8)
+
+
+def estimate_paper(light: GrayImage, stroke_width: float | None = None) -> list[GrayImage]:
+    """Estimate the paper's tones under light ink; they follow light and shadows.
+
+    Args:
+        light: the picture with light ink.
+        stroke_width: of the widest stroke, one of `MAX_STROKE_WIDTHS` or `SMALL_STROKE_WIDTH`;
+            None tells it from the picture.
+
+    Returns:
+        Estimates, uint8 as `light`. The first is the closest that takes no wide stroke for paper,
+        as far as the whole picture shows; the others follow the light more closely still, and lose
+        wide strokes.
+    """
+    max_width = stroke_width or _choose_stroke_width(light)
+    return [
+        _estimate_paper_under(light, width)
+        for width in (*MAX_STROKE_WIDTHS[::-1], SMALL_STROKE_WIDTH)
+        if width <= max_width
+    ]
+
+
+def _choose_stroke_width(light: GrayImage) -> float:
+    """The narrowest of `MAX_STROKE_WIDTHS` whose paper loses no wide stroke."""
+    copy = _shrink(light, EDGE_COPY_SIDE)
+    wide = _subtract_paper(copy, MAX_STROKE_WIDTHS[-1])
+    surroundings = find_surroundings(wide)
+    if surroundings is not None:
+        # The sheet's own edge is sharp, too.
+        brush = np.ones((SHEET_EDGE_WIDTH, SHEET_EDGE_WIDTH), np.uint8)
+        near_edge = cv2.dilate(surroundings, brush)
+        wide = erase_where(np.asarray(near_edge, np.uint8), wide)
+    mask = _ink_mask(wide)
+    is_ink = sharp_components(wide, mask) > 0
+    if not is_ink.any():  # shadows hang on all ink: only its edges are sure
+        is_ink = _near_sharp_edges(copy, wide > 0) & (mask > 0)
+    for width in MAX_STROKE_WIDTHS[:-1]:
+        narrow = _subtract_paper(copy, width)
+        lost = np.count_nonzero(is_ink & (narrow < 0.6 * wide))
+        if lost <= MAX_LOST_EDGES * max(1, int(np.count_nonzero(is_ink))):
+            return width
+    return MAX_STROKE_WIDTHS[-1]
+
+
+def _erase_surroundings(foreground: GrayImage) -> GrayImage:
+    """Erase what lies around the sheet, with its shadows: see `find_surroundings`."""
+    surroundings = find_surroundings(foreground, shadows_too=True)
+    return foreground if surroundings is None else erase_where(surroundings, foreground)
+
+
+def find_surroundings(foreground: GrayImage, *, shadows_too: bool = False) -> Mask | None:
+    """Find wide ink-like areas that come in from the border: the table around a sheet.
+
+    Args:
+        foreground: what is lighter than the paper.
+        shadows_too: whether areas with soft edges count, too.
+
+    Returns:
+        The mask of the areas and their rim; None if there are none.
+    """
+    side = max(foreground.shape)
+    mask = (foreground >= max(8.0, 0.25 * upper_percentile(foreground, 0.1))).astype(np.uint8)
+    width = max(3, round(0.012 * side)) | 1
+    # Beyond the border it goes on as at the border: so corners of the table are wide, too.
+    padded = cv2.copyMakeBorder(mask, width, width, width, width, cv2.BORDER_REPLICATE)
+    opened = cv2.morphologyEx(padded, cv2.MORPH_OPEN, np.ones((width, width), np.uint8))
+    wide = opened[width:-width, width:-width]
+    count, labels = cv2.connectedComponents(np.ascontiguousarray(wide), connectivity=8)
+    border = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+    border_pixels = np.bincount(border, minlength=count)
+    border_pixels[0] = 0
+    surroundings = (border_pixels >= 0.03 * side)[labels].astype(np.uint8)
+    if surroundings.any() and not shadows_too:
+        surroundings[soft_components(foreground, surroundings, mask) > 0] = 0
+    if not surroundings.any():
+        return None
+    brush = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
+    return np.asarray(cv2.dilate(surroundings, brush), np.uint8)
+
+
+def _shrink(image: GrayImage, side: int) -> GrayImage:
+    """A copy of at most `side` pixels on the longer side."""
+    scale = min(1.0, side / max(image.shape))
+    return resize(image, *(max(4, round(length * scale)) for length in image.shape[::-1]))
+
+
+def _near_sharp_edges(image: GrayImage, where: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What lies within two pixels of the sharp edges in a part of a picture."""
+    smooth = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.8), np.uint8)
+    rise = np.where(where, steepness(smooth), 0)
+    # The page's sharpest edges, not its very sharpest pixels.
+    strongest = float(np.sort(rise.ravel())[-max(1, rise.size // 200)])
+    edges = (rise > max(0.5 * strongest, 1.0)).astype(np.uint8)
+    return np.asarray(cv2.dilate(edges, np.ones((5, 5), np.uint8)) > 0)
+
+
+def _subtract_paper(light: GrayImage, width: float) -> GrayImage:
+    """How far ink stands out from the paper of `_estimate_paper_under`, uint8 as `light`."""
+    return np.asarray(cv2.subtract(light, _estimate_paper_under(light, width)), np.uint8)
+
+
+def _estimate_paper_under(light: GrayImage, width: float) -> GrayImage:
+    """The paper under strokes of at most this width, a share of the longer side; uint8 as `light`.
+
+    A morphological opening on a small copy, then a weighted mean of what is near it: opening alone
+    takes the darkest grain for the paper.
+    """
+    small = _shrink(light, PAPER_COPY_SIDE)
+    shape = small.shape
+    size = max(3, int(width * max(shape[0], shape[1]))) | 1
+    brush = np.ones((size, size), np.uint8)
+    opened = np.asarray(cv2.morphologyEx(small, cv2.MORPH_OPEN, brush), np.uint8)
+    difference = np.asarray(cv2.subtract(small, opened), np.uint8)
+    limit = max(5.0, 0.5 * float(cv2.threshold(difference, 0, 255, cv2.THRESH_OTSU)[0]))
+    is_even = (difference <= limit).astype(np.uint8)
+    is_paper = np.asarray(cv2.erode(is_even, np.ones((3, 3), np.uint8)), np.uint8)
+    sigma = max(1.0, max(shape[0], shape[1]) / 48)
+    blurred = blur_within(small, is_paper, sigma, min_weight=0.05, fallback=opened)
+    # Across the paper's edge a mean would mix paper and table; the opening does not.
+    bias = float(np.median(blurred - opened)) + 4
+    blurred = np.clip(blurred, opened, opened + bias).astype(np.float32)
+    return enlarge_tones(blurred, light.shape)
+
+
+def sharp_components(foreground: GrayImage, mask: Mask) -> Mask:
+    """Keep the pieces of a mask whose edges are about as sharp as usual: a shadow's are not."""
+    edges = _Edges(foreground)
     rims = edges.rims(mask)
-    keep = rims.shares(SOFT * rims.usual()) >= SHARP_ALL_ROUND
-    keep[0] = False
-    return keep[rims.labels].astype(np.uint8)
+    is_kept = rims.sharp_shares(SOFT_STEEPNESS * rims.usual_steepness()) >= MIN_SHARP_RIM
+    is_kept[0] = False
+    return is_kept[rims.labels].astype(np.uint8)
 
 
-def soft_components(clear: GrayImage, pieces: Mask, mask: Mask) -> Mask:
-    """Of some pieces those whose edges are much softer than the sharp ones of a mask: shadows."""
-    edges = _Edges(clear)
+def soft_components(foreground: GrayImage, pieces: Mask, mask: Mask) -> Mask:
+    """Keep of some pieces those with much softer edges than the sharp ones of a mask: shadows."""
+    edges = _Edges(foreground)
     rims = edges.rims(pieces)
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    large = (stats[:, 2:4].max(axis=1) >= 0.02 * max(mask.shape)) & (stats[:, 4] < mask.size)
-    large[0] = False
-    steep = edges.rims(large[labels].astype(np.uint8)).steep
-    sharpest = float(np.percentile(steep, 90)) if len(steep) else 0.0
-    soft = rims.shares(SOFT * sharpest) < SHEET_EDGE
-    soft[0] = False
-    return soft[rims.labels].astype(np.uint8)
+    is_large = (stats[:, 2:4].max(axis=1) >= 0.02 * max(mask.shape)) & (stats[:, 4] < mask.size)
+    is_large[0] = False
+    rise = edges.rims(is_large[labels].astype(np.uint8)).steepness
+    sharpest = float(np.percentile(rise, 90)) if len(rise) else 0.0
+    is_soft = rims.sharp_shares(SOFT_STEEPNESS * sharpest) < MIN_SHARP_SHEET_RIM
+    is_soft[0] = False
+    return is_soft[rims.labels].astype(np.uint8)
 
 
 def remove_shadows(
     light: GrayImage,
-    clears: Sequence[GrayImage],
-    smooth: Sequence[GrayImage],
+    foregrounds: Sequence[GrayImage],
+    smoothed: Sequence[GrayImage],
     mask: Mask,
-    tone: float,
-    most: float,
+    threshold: float,
+    max_threshold: float,
 ) -> list[Mask]:
-    """The ink of a mask, also where a shadow hangs on it: ink is darker, and has sharp edges.
+    """Keep the ink of a mask, also where a shadow hangs on it: ink is darker, and has sharp edges.
 
     Args:
         light: the picture with light ink: edges that it does not have are made by a paper.
-        clears: what is lighter than the paper, for papers that follow the light ever more closely.
-        smooth: the same, smoothed, from which masks are made.
-        mask: where ink may be: the first of `smooth` from `tone` on, or less.
-        tone, most: the lowest and the highest tone that may part ink from paper.
+        foregrounds: what is lighter than the paper, for estimates of the paper that follow the
+            light ever more closely.
+        smoothed: the same, smoothed, from which masks are made.
+        mask: where ink may be: the first of `smoothed` from `threshold` on, or less.
+        threshold: the lowest tone, 0..255, that may part ink from paper.
+        max_threshold: the highest.
 
     Returns:
-        For each of `clears` a mask of the pieces that are best seen in it; none share a pixel.
+        For each of `foregrounds` a mask of the pieces that are best seen in it; none share a pixel.
     """
-    rise = _rise_of(light)
-    first = _Edges(clears[0], rise)
-    rims = first.rims(mask)
-    tones = [max(2.0, tone * step) for step in STEPS if tone * step < most]
-    looks = [rims, *(first.rims(_from(smooth[0], one, mask)) for one in tones[1:])]
+    max_rise = _max_rise(light)
+    edges = _Edges(foregrounds[0], max_rise)
+    rims = edges.rims(mask)
+    thresholds = [
+        max(2.0, threshold * factor)
+        for factor in THRESHOLD_FACTORS
+        if threshold * factor < max_threshold
+    ]
+    candidates = [rims, *(edges.rims(_threshold(smoothed[0], t, mask)) for t in thresholds[1:])]
     inked = mask > 0
-    dark = first.dark[inked]
-    for clear, look in zip(clears[1:], smooth[1:], strict=True):
-        if float(dark[look[inked] >= tone].sum()) < MOST_OF_IT * float(dark.sum()):
+    darkness = edges.darkness[inked]
+    for foreground, image in zip(foregrounds[1:], smoothed[1:], strict=True):
+        if float(darkness[image[inked] >= threshold].sum()) < MIN_DARKNESS_KEPT * float(
+            darkness.sum()
+        ):
             break  # wide strokes are hollow here, and their grain has sharp rims
-        looks.append(_Edges(clear, rise).rims(_from(look, tone, mask)))
-    usual = max(look.usual() for look in looks)
-    sure = rims.shares(SOFT * usual) >= SURELY_SHARP
-    sure[0] = False
-    chosen = [sure[rims.labels].astype(np.uint8), *(np.zeros_like(mask) for _ in clears[1:])]
-    unsure = without_components(chosen[0], mask)
+        candidates.append(_Edges(foreground, max_rise).rims(_threshold(image, threshold, mask)))
+    min_steepness = SOFT_STEEPNESS * max(candidate.usual_steepness() for candidate in candidates)
+    is_sure = rims.sharp_shares(min_steepness) >= SURELY_SHARP_RIM
+    is_sure[0] = False
+    masks = [is_sure[rims.labels].astype(np.uint8), *(np.zeros_like(mask) for _ in foregrounds[1:])]
+    unsure = erase_where(masks[0], mask)
     if not unsure.any():
-        return chosen
+        return masks
     side = max(mask.shape)
     x, y, w, h = cv2.boundingRect(unsure)
     window = np.s_[y : y + h, x : x + w]
     tree: _Layer | None = None
-    for k in range(len(clears) - 1, -1, -1):
-        edges = _Edges(clears[k][window], rise[window])
-        look = smooth[k][window]
-        base = unsure[window] if k == 0 else _from(look, tone, unsure[window])
-        deeper: _Layer | None = None
-        for one in tones[:0:-1]:
-            deeper = _Layer(k, edges, _from(look, one, base), SOFT * usual, side, [deeper])
-        tree = _Layer(k, edges, base, SOFT * usual, side, [deeper, tree])
+    for k in range(len(foregrounds) - 1, -1, -1):
+        edges = _Edges(foregrounds[k][window], max_rise[window])
+        image = smoothed[k][window]
+        base = unsure[window] if k == 0 else _threshold(image, threshold, unsure[window])
+        below: _Layer | None = None
+        for t in thresholds[:0:-1]:
+            below = _Layer(k, edges, _threshold(image, t, base), min_steepness, side, [below])
+        tree = _Layer(k, edges, base, min_steepness, side, [below, tree])
     if tree is not None:
-        tree.pick(np.ones(tree.count, bool), [one[window] for one in chosen])
-    return chosen
+        tree.mark_best(np.ones(tree.count, bool), [chosen[window] for chosen in masks])
+    return masks
 
 
-def _from(smooth: GrayImage, tone: float, mask: Mask) -> Mask:
-    return np.asarray((smooth >= tone) & (mask > 0), np.uint8)
+def _threshold(smoothed: GrayImage, threshold: float, mask: Mask) -> Mask:
+    """The part of a mask that reaches a tone."""
+    return np.asarray((smoothed >= threshold) & (mask > 0), np.uint8)
 
 
-def _grain(shape: tuple[int, ...]) -> int:
-    return 2 * round(GRAIN * max(shape)) + 3
+def _grain_size(shape: tuple[int, ...]) -> int:
+    """The side in pixels of a square that is wider than a pencil's grain."""
+    return 2 * round(GRAIN_REACH * max(shape)) + 3
 
 
 class _Rims:
-    """The rims of a mask's pieces: how steep the picture's edges are there."""
+    """The rims of a mask's pieces: how steep the picture's edges are there.
 
-    def __init__(self, mask: Mask, clear: GrayImage, rise: NDArray[np.float32]) -> None:
+    Attributes:
+        count: the number of pieces, with the background as piece 0.
+        labels: which piece each pixel belongs to.
+        piece_of_pixel: the piece of each pixel of the rims, int32 (rim pixels,).
+        steepness: of each pixel of the rims, against the mean contrast of its piece.
+        lengths: of each piece's rim in pixels, float64 (count,).
+    """
+
+    def __init__(self, mask: Mask, foreground: GrayImage, rise: NDArray[np.float32]) -> None:
         count, labels = cv2.connectedComponents(mask, connectivity=8)
         self.count, self.labels = count, np.asarray(labels, np.int32)
         # The gaps in a pencil's or a chalk's stroke have no rims that count.
-        brush = np.ones((_grain(mask.shape),) * 2, np.uint8)
+        brush = np.ones((_grain_size(mask.shape),) * 2, np.uint8)
         solid = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, brush)
         inner = cv2.erode(solid, np.ones((3, 3), np.uint8))
         rim, inked = np.flatnonzero(mask > inner), np.flatnonzero(mask)
-        of = self.labels.ravel()[inked]
-        tones = np.bincount(of, clear.ravel()[inked].astype(np.float64), count)
-        contrast = np.maximum(1.0, tones / np.maximum(1, np.bincount(of, minlength=count)))
-        self.of = self.labels.ravel()[rim]
-        self.steep = rise.ravel()[rim] / contrast[self.of]
-        self.around = np.bincount(self.of, minlength=count).astype(np.float64)
+        piece_of_pixel = self.labels.ravel()[inked]
+        tones = np.bincount(piece_of_pixel, foreground.ravel()[inked].astype(np.float64), count)
+        areas = np.bincount(piece_of_pixel, minlength=count)
+        contrast = np.maximum(1.0, tones / np.maximum(1, areas))
+        self.piece_of_pixel = self.labels.ravel()[rim]
+        self.steepness = rise.ravel()[rim] / contrast[self.piece_of_pixel]
+        self.lengths = np.bincount(self.piece_of_pixel, minlength=count).astype(np.float64)
 
-    def usual(self) -> float:
+    def usual_steepness(self) -> float:
         """How steep the rims of large pieces are, against the contrast of what they bound."""
-        steep = self.steep[(self.around >= SMALLEST_RIM * max(self.labels.shape))[self.of]]
-        return float(np.percentile(steep, 60)) if len(steep) else 0.0
+        is_large = self.lengths >= MIN_RIM_LENGTH * max(self.labels.shape)
+        large = self.steepness[is_large[self.piece_of_pixel]]
+        return float(np.percentile(large, 60)) if len(large) else 0.0
 
-    def sharp(self, least: float) -> NDArray[np.float64]:
-        """How many pixels of each piece's rim are that steep, float64 (count,)."""
-        return np.bincount(self.of, self.steep > least, self.count).astype(np.float64)
+    def sharp_lengths(self, min_steepness: float) -> NDArray[np.float64]:
+        """How many pixels of each piece's rim are steeper than that, float64 (count,)."""
+        is_sharp = self.steepness > min_steepness
+        return np.bincount(self.piece_of_pixel, is_sharp, self.count).astype(np.float64)
 
-    def shares(self, least: float) -> NDArray[np.float64]:
+    def sharp_shares(self, min_steepness: float) -> NDArray[np.float64]:
         """The same as a share of the rim, 0..1."""
-        return np.asarray(self.sharp(least) / np.maximum(1.0, self.around), np.float64)
+        shares = self.sharp_lengths(min_steepness) / np.maximum(1.0, self.lengths)
+        return np.asarray(shares, np.float64)
 
 
 class _Edges:
-    """How steep a picture's edges are."""
+    """How steep a picture's edges are.
 
-    def __init__(self, clear: GrayImage, most: NDArray[np.float32] | None = None) -> None:
-        self.clear = np.ascontiguousarray(clear)
-        self.rise = _rise_of(self.clear)
-        if most is not None:
-            self.rise = np.minimum(self.rise, most)
+    Attributes:
+        foreground: the picture: what is lighter than the paper.
+        rise: the steepest rise near each pixel, tones a pixel, float32.
+        darkness: the fourth power of the tones, float64.
+    """
+
+    def __init__(self, foreground: GrayImage, max_rise: NDArray[np.float32] | None = None) -> None:
+        self.foreground = np.ascontiguousarray(foreground)
+        self.rise = _max_rise(self.foreground)
+        if max_rise is not None:
+            self.rise = np.minimum(self.rise, max_rise)
         # How dark it is here, so that ink outweighs much larger shadows; without a pencil's grain.
-        self.dark = np.square(np.square(cv2.blur(clear, (_grain(clear.shape),) * 2).astype(float)))
+        smooth = cv2.blur(foreground, (_grain_size(foreground.shape),) * 2).astype(float)
+        self.darkness = np.square(np.square(smooth))
 
     def rims(self, mask: Mask) -> _Rims:
         """The rims of a mask of the same shape."""
-        return _Rims(np.ascontiguousarray(mask), self.clear, self.rise)
+        return _Rims(np.ascontiguousarray(mask), self.foreground, self.rise)
 
 
-def _rise_of(image: GrayImage) -> NDArray[np.float32]:
+def _max_rise(image: GrayImage) -> NDArray[np.float32]:
     """How steep the steepest place within a pixel or two is, tones a pixel, as `image`."""
     smooth = np.asarray(cv2.GaussianBlur(image, (0, 0), 1.2), np.uint8)
     rise = np.minimum(steepness(smooth), 255.0)
@@ -189,208 +421,64 @@ class _Layer:
     """The pieces at one tone, and whether each is better taken whole, or as its parts below.
 
     Sharp rim speaks for a piece, and soft rim against it, so much that both are even where the
-    share of `SHARP_ALL_ROUND` is sharp.
+    share of `MIN_SHARP_RIM` is sharp.
+
+    Attributes:
+        index: which of the foregrounds it belongs to.
+        count, labels: its pieces, as in `_Rims`.
+        below: layers that hold parts of its pieces.
+        value: what each piece is worth at best, whole or as parts, float64 (count,).
+        choice: for each piece 0 to take it whole, k to take its parts in the layer `below[k - 1]`,
+            -1 to take none of it.
+        parents: for each layer below, which of these pieces each of its own lies in.
     """
 
     def __init__(
         self,
-        k: int,
+        index: int,
         edges: _Edges,
         mask: Mask,
-        least: float,
+        min_steepness: float,
         side: int,
         below: Sequence[_Layer | None],
     ) -> None:
         rims = edges.rims(mask)
-        self.k, self.count, self.labels = k, rims.count, rims.labels
-        self.below = [one for one in below if one is not None]
-        sharp = rims.sharp(least)
-        against = SHARP_ALL_ROUND / (1 - SHARP_ALL_ROUND)
-        self.worth = np.maximum(0.0, sharp - against * (rims.around - sharp))
-        self.worth[rims.around < SMALLEST_RIM * side] = 0.0
-        self.worth[0] = 0.0
-        self.choice = np.where(self.worth > 0, 0, -1)  # the piece itself, or none of it
+        self.index, self.count, self.labels = index, rims.count, rims.labels
+        self.below = [part_layer for part_layer in below if part_layer is not None]
+        sharp_rim = rims.sharp_lengths(min_steepness)
+        soft_weight = MIN_SHARP_RIM / (1 - MIN_SHARP_RIM)
+        self.value = np.maximum(0.0, sharp_rim - soft_weight * (rims.lengths - sharp_rim))
+        self.value[rims.lengths < MIN_RIM_LENGTH * side] = 0.0
+        self.value[0] = 0.0
+        self.choice = np.where(self.value > 0, 0, -1)
         self.parents = []
         inked = np.flatnonzero(self.labels)
-        of, dark = self.labels.ravel()[inked], edges.dark.ravel()[inked]
-        all_dark = np.maximum(1.0, np.bincount(of, dark, self.count))
-        for place, one in enumerate(self.below):
-            parents = one.within(self.labels)
+        piece_of_pixel, darkness = self.labels.ravel()[inked], edges.darkness.ravel()[inked]
+        all_darkness = np.maximum(1.0, np.bincount(piece_of_pixel, darkness, self.count))
+        for position, part_layer in enumerate(self.below):
+            parents = part_layer.within(self.labels)
             # What loses much of the darkest takes ink for paper.
-            left = np.bincount(of, dark * (one.labels.ravel()[inked] > 0), self.count) / all_dark
-            parts = TAKEN_APART * np.minimum(1.0, left / DARKEST_LEFT) ** 6
-            parts *= np.bincount(parents, one.worth, self.count)
-            self.choice[parts > self.worth] = place + 1
-            self.worth = np.maximum(self.worth, parts)
+            left = darkness * (part_layer.labels.ravel()[inked] > 0)
+            kept = np.bincount(piece_of_pixel, left, self.count) / all_darkness
+            parts = SPLIT_DISCOUNT * np.minimum(1.0, kept / MIN_DARKEST_KEPT) ** 6
+            parts *= np.bincount(parents, part_layer.value, self.count)
+            self.choice[parts > self.value] = position + 1
+            self.value = np.maximum(self.value, parts)
             self.parents.append(parents)
 
     def within(self, labels: Labels) -> NDArray[np.int64]:
-        """In which of these pieces each of the layer's own lies, int64 (count,)."""
+        """Which piece of `labels` each piece of this layer lies in, int64 (count,)."""
         inked = np.flatnonzero(self.labels)
-        some = np.zeros(self.count, np.int64)
-        some[self.labels.ravel()[inked]] = inked
-        within = labels.ravel()[some].astype(np.int64)
-        within[0] = 0
-        return within
+        sample = np.zeros(self.count, np.int64)
+        sample[self.labels.ravel()[inked]] = inked
+        parents = labels.ravel()[sample].astype(np.int64)
+        parents[0] = 0
+        return parents
 
-    def pick(self, wanted: NDArray[np.bool_], chosen: Sequence[Mask]) -> None:
+    def mark_best(self, wanted: NDArray[np.bool_], masks: Sequence[Mask]) -> None:
         """Mark the best parts of the wanted pieces in the masks."""
-        whole = wanted & (self.choice == 0)
-        whole[0] = False
-        np.maximum(chosen[self.k], whole[self.labels].astype(np.uint8), out=chosen[self.k])
-        for place, (one, parents) in enumerate(zip(self.below, self.parents, strict=True)):
-            one.pick((wanted & (self.choice == place + 1))[parents], chosen)
-
-
-WIDEST_STROKES: Final = (0.045, 0.09, 0.16)
-"""Of the longer side: what is wider is light or shadow. The narrowest that loses no edge of ink."""
-CLOSEST: Final = 0.028  # the same where shadows end on digits: the strokes of small ones
-CLOSER: Final = (*WIDEST_STROKES[1::-1], CLOSEST)
-"""What may be tried where the first of them shows nothing: the widest first."""
-BRIGHT: Final = 90.0  # a median tone between boards in good light and paper in the shade
-NEARBY: Final = 0.16  # of the longer side: strokes are a minority within that far
-SMALL: Final = 256  # the side of the copy on which the paper's tones are worked out
-LOOK: Final = 512  # the side of the copy on which edges are looked at
-EDGE_MARGIN: Final = 41  # pixels of that copy across which the sheet's edge may reach
-LOST_INK_SHARE: Final = 0.06  # of the ink's sharp edges that the next narrower paper may lose
-
-
-def is_dark(gray: GrayImage) -> bool:
-    """Whether the ink of an unevenly lit page is darker than the paper.
-
-    Three signs, which fail on different pages: beside sharp edges, what lies farther from the tone
-    of the surroundings' majority is ink, by a majority far around, and by one nearby, where shadows
-    weigh less; and a bright picture shows paper.
-    """
-    small = _copy(gray, LOOK)
-    light, ground, _ = normalize_polarity(small, "light")
-    sides = (cv2.subtract(ground, light), cv2.subtract(light, ground))
-    dark, bright = (_without_surroundings(np.asarray(side, np.uint8)) for side in sides)
-    sharp = _sharp(small, np.maximum(dark, bright) > 0)
-    apart = [float(np.square(side[sharp].astype(np.float64)).sum()) for side in (dark, bright)]
-    # How much more likely dark ink is, logarithms. Each sign may be fooled, by shadows or by
-    # the table around the sheet, so none may outvote the two others.
-    by_contrast = np.clip(np.log((apart[0] + 1) / (apart[1] + 1)), -1.5, 1.5)
-    by_minority = np.clip(0.5 * _minority(gray), -2.0, 2.0)
-    # Paper is brighter than boards, most of the time.
-    by_tone = np.clip(3 * np.log(max(1.0, float(np.median(small))) / BRIGHT), -2.0, 2.0)
-    return bool(by_contrast + by_minority + by_tone >= 0)
-
-
-def _minority(gray: GrayImage) -> float:
-    """How much more of what stands out from the medians around it is dark: a logarithm."""
-    small = np.asarray(cv2.GaussianBlur(_copy(gray, SMALL), (0, 0), 0.7), np.uint8)
-    off = small.astype(np.float64) - cv2.medianBlur(small, round(NEARBY * SMALL) | 1)
-    across = cv2.Sobel(small, cv2.CV_32F, 1, 0, ksize=3)
-    rise = cv2.magnitude(across, cv2.Sobel(small, cv2.CV_32F, 0, 1, ksize=3))
-    strongest = float(np.sort(rise.ravel())[-max(1, rise.size // 100)])
-    edges = (rise > max(0.4 * strongest, 8.0)).astype(np.uint8)
-    off = off[cv2.dilate(edges, np.ones((3, 3), np.uint8)) > 0]
-    dark, bright = (float(np.square(np.maximum(side - 2, 0)).sum()) for side in (-off, off))
-    return float(np.log((dark + 100) / (bright + 100)))
-
-
-def _inked(clear: GrayImage) -> Mask:
-    return (clear >= max(6.0, 0.35 * upper_percentile(clear, 0.03))).astype(np.uint8)
-
-
-def paper_estimates(light: GrayImage, widest: float | None = None) -> list[GrayImage]:
-    """The paper's tones under light ink, uint8 as `light`; they follow light and shadows.
-
-    The first is the closest that takes no wide stroke for paper, as far as can be told from all
-    of the picture; the others follow the light more closely still, and lose wide strokes.
-    `widest`: one of `WIDEST_STROKES` or `CLOSEST`, if it is not to be told from the picture.
-    """
-    share = widest or _widest_stroke(light)
-    return [_opened_paper(light, one) for one in (*WIDEST_STROKES[::-1], CLOSEST) if one <= share]
-
-
-def _widest_stroke(light: GrayImage) -> float:
-    """The narrowest of `WIDEST_STROKES` above whose paper no wide stroke is lost."""
-    copy = _copy(light, LOOK)
-    wide = _above(copy, WIDEST_STROKES[-1])
-    around = find_surroundings(wide)
-    if around is not None:
-        # The sheet's own edge is sharp, too.
-        far = cv2.dilate(around, np.ones((EDGE_MARGIN, EDGE_MARGIN), np.uint8))
-        wide = without_components(np.asarray(far, np.uint8), wide)
-    mask = _inked(wide)
-    inside = sharp_components(wide, mask) > 0
-    if not inside.any():  # shadows hang on all ink: only its edges are sure
-        inside = _sharp(copy, wide > 0) & (mask > 0)
-    for share in WIDEST_STROKES[:-1]:
-        narrow = _above(copy, share)
-        lost = np.count_nonzero(inside & (narrow < 0.6 * wide))
-        if lost <= LOST_INK_SHARE * max(1, int(np.count_nonzero(inside))):
-            return share
-    return WIDEST_STROKES[-1]
-
-
-def _without_surroundings(clear: GrayImage) -> GrayImage:
-    """Drop what lies around the sheet: see `surroundings`."""
-    around = find_surroundings(clear, shadows_too=True)
-    return clear if around is None else without_components(around, clear)
-
-
-def find_surroundings(clear: GrayImage, *, shadows_too: bool = False) -> Mask | None:
-    """Wide ink-like areas that come in from the border, and their rim; None if there are none."""
-    side = max(clear.shape)
-    mask = (clear >= max(8.0, 0.25 * upper_percentile(clear, 0.1))).astype(np.uint8)
-    k = max(3, round(0.012 * side)) | 1
-    # Beyond the border it goes on as at the border: so corners of the table are wide, too.
-    padded = cv2.copyMakeBorder(mask, k, k, k, k, cv2.BORDER_REPLICATE)
-    wide = cv2.morphologyEx(padded, cv2.MORPH_OPEN, np.ones((k, k), np.uint8))[k:-k, k:-k]
-    count, labels = cv2.connectedComponents(np.ascontiguousarray(wide), connectivity=8)
-    rim = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
-    touched = np.bincount(rim, minlength=count)
-    touched[0] = 0
-    around = (touched >= 0.03 * side)[labels].astype(np.uint8)
-    if around.any() and not shadows_too:
-        around[soft_components(clear, around, mask) > 0] = 0
-    if not around.any():
-        return None
-    brush = np.ones((2 * k + 1, 2 * k + 1), np.uint8)
-    return np.asarray(cv2.dilate(around, brush), np.uint8)
-
-
-def _copy(image: GrayImage, side: int) -> GrayImage:
-    scale = min(1.0, side / max(image.shape))
-    return resize(image, *(max(4, round(n * scale)) for n in image.shape[::-1]))
-
-
-def _sharp(image: GrayImage, where: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """What lies within two pixels of the sharp edges in a part of a picture."""
-    smooth = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.8), np.uint8)
-    rise = np.where(where, steepness(smooth), 0)
-    # The page's sharpest edges, not its very sharpest pixels.
-    strongest = float(np.sort(rise.ravel())[-max(1, rise.size // 200)])
-    edges = (rise > max(0.5 * strongest, 1.0)).astype(np.uint8)
-    return np.asarray(cv2.dilate(edges, np.ones((5, 5), np.uint8)) > 0)
-
-
-def _above(light: GrayImage, share: float) -> GrayImage:
-    """How far ink stands out from the paper of `_opened_paper`, uint8 as `light`."""
-    return np.asarray(cv2.subtract(light, _opened_paper(light, share)), np.uint8)
-
-
-def _opened_paper(light: GrayImage, share: float) -> GrayImage:
-    """The paper under strokes of at most this share of the longer side, uint8 as `light`.
-
-    A morphological opening on a small copy, then a weighted mean of what is near it: opening alone
-    takes the darkest grain for the paper.
-    """
-    small = _copy(light, SMALL)
-    size = small.shape
-    k = max(3, int(share * max(size[0], size[1]))) | 1
-    brush = np.ones((k, k), np.uint8)
-    opened = np.asarray(cv2.morphologyEx(small, cv2.MORPH_OPEN, brush), np.uint8)
-    off = np.asarray(cv2.subtract(small, opened), np.uint8)
-    limit = max(5.0, 0.5 * float(cv2.threshold(off, 0, 255, cv2.THRESH_OTSU)[0]))
-    even = (off <= limit).astype(np.uint8)
-    plain = np.asarray(cv2.erode(even, np.ones((3, 3), np.uint8)), np.uint8)
-    sigma = max(1.0, max(size[0], size[1]) / 48)
-    fine = blur_within(small, plain, sigma, least=0.05, otherwise=opened)
-    # Across the paper's edge a mean would mix paper and table; the opening does not.
-    bias = float(np.median(fine - opened)) + 4
-    fine = np.clip(fine, opened, opened + bias).astype(np.float32)
-    return enlarge_tones(fine, light.shape)
+        is_whole = wanted & (self.choice == 0)
+        is_whole[0] = False
+        np.maximum(masks[self.index], is_whole[self.labels].astype(np.uint8), out=masks[self.index])
+        for position, (layer, parents) in enumerate(zip(self.below, self.parents, strict=True)):
+            layer.mark_best((wanted & (self.choice == position + 1))[parents], masks)

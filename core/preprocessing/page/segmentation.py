@@ -1,13 +1,11 @@
-"""From ink to digits: pieces joined or cut until each is one digit, in lines.
+"""From the ink of a page to digits: pieces are joined or cut until each is one digit, in lines.
 
-Pieces of ink in a photo that are no digits by themselves: fragments, cuts too many, dirt.
+`group_into_digits` does it all. Shapes alone do not tell half an 8 from a small 0, or a shadow from
+a 1. So `core.preprocessing.digitness`, which decides whether there is a digit at all, rates a
+photo's pieces too, alone and together (`resolve_doubtful`, `undo_poor_split`). A drawing has no
+shadows and no ruled lines: what stands in it was drawn, and stays.
 
-Shapes alone do not tell half an 8 from a small 0, or a shadow from a 1. The gate that decides
-whether there is a digit at all (`core.preprocessing.digitness`) is asked here too, about a photo's
-pieces, alone and together. A drawing has no shadows and no rules: what stands in it was drawn, and
-stays.
-
-One digit of a page, out of its surroundings: its own ink, and none of its neighbors'.
+`prepare_component` makes an MNIST digit of a piece: of its own ink, and none of its neighbors'.
 """
 
 from __future__ import annotations
@@ -23,18 +21,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.preprocessing.background import GrayImage, upper_percentile
-from core.preprocessing.digitness import DIGITNESS_THRESHOLD, WEAKLY_A_DIGIT, digitness
-from core.preprocessing.mnist_format import Box, PreparedDigit, from_ink
+from core.preprocessing.digitness import DIGITNESS_THRESHOLD, WEAK_DIGITNESS, digitness
+from core.preprocessing.mnist_format import PreparedDigit, digit_from_ink
 from core.preprocessing.page.binarization import PageInk
 from core.preprocessing.page.components import (
-    MOST_DIGITS,
-    SAME_LINE,
+    MAX_DIGITS,
+    MAX_LINE_OFFSET,
     Component,
     Labels,
+    box_distance,
     estimate_tilt,
     find_components,
     find_text_lines,
-    horizontal_gap,
     horizontal_overlap,
     join_components,
     median_height,
@@ -43,209 +41,74 @@ from core.preprocessing.page.touching_digits import split_touching
 from core.utils.errors import PictureError
 from core.utils.validation import Predict
 
-WIDE_REACH: Final = 16  # pixels
-
-
-def crop_box(digit: PreparedDigit, box: Box) -> PreparedDigit:
-    """The digit with another box."""
-    return replace(digit, box=box)
-
-
-def crop_component(
-    page: PageInk, labels: Labels, piece: Component, margin: int | None = None
-) -> PreparedDigit:
-    """Make an MNIST digit of a piece's own ink; its box is in pixels of the page's pictures."""
-    x, y, w, h = piece.box
-    rim = max(3, round(0.12 * max(w, h))) if margin is None else margin
-    left, up = max(0, x - rim), max(0, y - rim)
-    window = np.s_[up : y + h + rim, left : x + w + rim]
-    clear = page.clear[window]
-    own = _own_ink(clear, labels[window], piece, page)
-    # A window of its own: the steps must not keep the whole page alive.
-    digit = from_ink(page.gray[window].copy(), page.light[window].copy(), clear.copy(), own)
-    dx, dy, dw, dh = digit.box
-    return crop_box(digit, (left + dx, up + dy, dw, dh))
-
-
-def _own_ink(clear: GrayImage, labels: Labels, piece: Component, page: PageInk) -> GrayImage:
-    """The ink in a window that is the piece's: its own pixels and the soft edge around them.
-
-    Soft pixels belong to the piece whose sure ink is nearest.
-    """
-    mine = np.isin(labels, piece.labels) if len(piece.labels) > 1 else labels == piece.labels[0]
-    own = mine
-    floor = page.floor
-    inked = np.asarray(np.maximum(clear, floor) - np.uint8(floor), np.uint8)
-    others = (labels > 0) & ~mine
-    reach = max(3, round(0.08 * max(piece.width, piece.height)))
-    if others.any():
-        to_mine = cv2.distanceTransform((~mine).astype(np.uint8), cv2.DIST_L2, 3)
-        to_others = cv2.distanceTransform((~others).astype(np.uint8), cv2.DIST_L2, 3)
-        own = (to_mine < to_others) & (to_mine <= reach)
-    elif reach > WIDE_REACH:  # a brush that large takes long
-        own = cv2.distanceTransform((~mine).astype(np.uint8), cv2.DIST_L2, 3) <= reach
-    else:
-        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-        own = cv2.dilate(mine.view(np.uint8), kernel).astype(bool)
-    inked = np.where(own, inked, 0).astype(np.uint8)
-    full = int(inked.max()) if floor == 0 else upper_percentile(inked, 0.25)
-    return np.asarray(cv2.convertScaleAbs(inked, alpha=255 / max(1, full)), np.uint8)
-
-
-CLEAR_PROBABILITY: Final = 0.5
-"""Digitness, 0 to 1, from which something is taken for a digit."""
-NEAR: Final = 0.3  # of the larger piece's longer side: how far a part may be from the rest
-HIGHEST: Final = 1.7  # times the higher one of two pieces: what they may measure together
-WIDEST: Final = 1.8  # times its height: no digit is wider
-FRAGMENTS: Final = 5  # at most, of one digit
-MAX_WEAK: Final = 40  # pieces that are tried with their neighbors
-MIN_COMPANIONS: Final = 2  # clear digits beside a piece: what stands among digits was written
-
-
-def settle_doubtful(labels: Labels, pieces: Sequence[Component], page: PageInk) -> list[Component]:
-    """Join pieces that are a digit only together; drop what is hardly one beside others that are.
-
-    What stands in a line of digits stays, whatever it is: it was written there.
-    """
-    if not 2 <= len(pieces) <= MOST_DIGITS:  # more is a texture, and takes seconds
-        return list(pieces)
-    like = dict(zip(pieces, _digitness(labels, pieces, page), strict=True))
-    _join_all(like, labels, page)
-    weak = sorted((p for p in like if like[p] < WEAKLY_A_DIGIT), key=lambda p: p.area)
-    for piece in weak[:MAX_WEAK]:
-        _join(piece, like, labels, page)
-    if max(like.values()) < CLEAR_PROBABILITY:
-        return list(like)
-    return [p for p in like if like[p] >= DIGITNESS_THRESHOLD or _in_company(p, like)]
-
-
-def split_or_whole(labels: Labels, parts: list[Component], page: PageInk) -> list[Component]:
-    """The parts into which a piece was cut, or all of them as one if that is rather a digit."""
-    if len(parts) < 2 or min(_digitness(labels, parts, page)) >= DIGITNESS_THRESHOLD:
-        return parts
-    whole = join_components(parts)
-    (uncut,) = _digitness(labels, [whole], page)
-    return [whole] if uncut >= WEAKLY_A_DIGIT else parts
-
-
-def _join_all(like: dict[Component, float], labels: Labels, page: PageInk) -> None:
-    """Put the few pieces of a photo together if they are one digit, and hardly one is without it.
-
-    Of a broken digit, two fragments are often no more of a digit than one is.
-    """
-    parts = list(like)
-    if (
-        not 3 <= len(parts) <= FRAGMENTS
-        or sum(value >= WEAKLY_A_DIGIT for value in like.values()) > 1
-    ):
-        return
-    both = join_components(parts)
-    close = all(any(_near(one, other) for other in parts if other is not one) for one in parts)
-    if not close or both.width > WIDEST * both.height:
-        return
-    (value,) = _digitness(labels, [both], page)
-    if value >= _enough(max(like.values())):
-        like.clear()
-        like[both] = value
-
-
-def _join(piece: Component, like: dict[Component, float], labels: Labels, page: PageInk) -> None:
-    """Put a weak piece together with the neighbor with which it is most clearly a digit."""
-    if piece not in like:  # it went to another one already
-        return
-    pairs = [(other, join_components([piece, other])) for other in like if _may_join(piece, other)]
-    if not pairs:
-        return
-    values = _digitness(labels, [both for _, both in pairs], page)
-    value, (other, both) = max(zip(values, pairs, strict=True), key=lambda pair: pair[0])
-    if value >= _enough(like[other]):
-        del like[piece], like[other]
-        like[both] = value
-
-
-def _enough(before: float) -> float:
-    """How much of a digit pieces must be together, if the best of them is `before` by itself."""
-    return WEAKLY_A_DIGIT if before < DIGITNESS_THRESHOLD else max(CLEAR_PROBABILITY, before - 0.05)
-
-
-def _may_join(piece: Component, other: Component) -> bool:
-    """Whether two pieces could be parts of one digit, by their places and sizes."""
-    both = join_components([piece, other])
-    return (
-        other is not piece
-        and _near(piece, other)
-        and both.height <= HIGHEST * max(piece.height, other.height)
-        and both.width <= WIDEST * both.height
-    )
-
-
-def _near(one: Component, other: Component) -> bool:
-    return horizontal_gap(one, other) <= NEAR * max(
-        one.width, one.height, other.width, other.height
-    )
-
-
-def _in_company(piece: Component, like: dict[Component, float]) -> bool:
-    """Whether a piece stands in a line with digits."""
-
-    def beside(other: Component) -> bool:
-        height = max(piece.height, other.height)
-        apart = max(other.left - piece.right, piece.left - other.right)
-        return abs(piece.middle[1] - other.middle[1]) <= SAME_LINE * height and apart <= 3 * height
-
-    clear = [p for p in like if p is not piece and like[p] >= CLEAR_PROBABILITY]
-    return sum(map(beside, clear)) >= MIN_COMPANIONS
-
-
-def _digitness(labels: Labels, pieces: Sequence[Component], page: PageInk) -> list[float]:
-    pixels = np.zeros((len(pieces), 28, 28), np.uint8)  # empty ones are no digits
-    for k, piece in enumerate(pieces):
-        with suppress(PictureError):  # nothing is left of it once its grain is taken away
-            pixels[k] = crop_component(page, labels, piece).pixels
-    return [float(value) for value in digitness(pixels)]
-
-
-FRAGMENT: Final = 0.6
+MIN_DIGIT_HEIGHT: Final = 0.6
 """Pieces lower than this share of the usual height may be fragments of their neighbors."""
-FLAT: Final = 1.25
-"""Pieces wider than this share of their height are rarely digits."""
-FAINT: Final = 0.45
-"""Pieces in photos that take a smaller share of the light than this share of the strongest one's
-are no ink."""
-SPECK: Final = 0.3
+MIN_DIGIT_SIDE: Final = 0.3
 """Pieces whose longer side is below this share of the usual height are no digits."""
+FLAT_ASPECT_RATIO: Final = 1.25
+"""Pieces wider than so many of their heights are rarely digits."""
+MIN_INK_STRENGTH: Final = 0.45
+"""Pieces of a photo that take a smaller share of the light than this share of the strongest one's
+are no ink."""
+CLEAR_DIGITNESS: Final = 0.5
+"""Digitness, 0 to 1, from which something is taken for a digit."""
+MAX_JOIN_DISTANCE: Final = 0.3
+"""How far parts of a digit may be apart, as a share of the larger one's longer side."""
+MAX_JOINED_HEIGHT: Final = 1.7
+"""How high two pieces may be together, in heights of the higher one."""
+MAX_ASPECT_RATIO: Final = 1.8
+"""No digit is wider than so many of its heights."""
+MAX_FRAGMENTS: Final = 5
+"""Fragments of one digit, at most."""
+MAX_WEAK_PIECES: Final = 40
+"""Pieces that are tried with their neighbors, at most."""
+MIN_COMPANIONS: Final = 2
+"""Clear digits beside a piece from which it stays: what stands among digits was written."""
+MAX_DILATION_REACH: Final = 16
+"""Pixels from which a distance transform replaces dilation: a brush that large takes long."""
 
 
 def group_into_digits(
-    page: PageInk, judge: Predict | None
+    page: PageInk, predict: Predict | None
 ) -> tuple[Labels, list[list[Component]], float]:
-    """The digits of a page in lines, the labels of their pixels, and their usual height."""
+    """Find the digits of a page.
+
+    Args:
+        page: its ink.
+        predict: a network that helps to decide where touching digits are cut; None goes by shape.
+
+    Returns:
+        The labels of all pixels; the digits in lines from top to bottom, each from left to right,
+        at most `MAX_DIGITS` before touching ones are cut; and their usual height in pixels.
+    """
     labels, pieces = find_components(page.mask)
     pieces = [piece for piece in pieces if not _is_dust(piece, page)]
     if not pieces:
         return labels, [], 1.0
     if not page.even:
-        pieces = _strong(labels, _off_the_border(pieces, page), page)
+        pieces = _drop_faint(labels, _drop_border_pieces(pieces, page), page)
     height = median_height(pieces)
-    whole = _with_fragments(pieces, height)
-    if not whole:
+    digits = _join_fragments(pieces, height)
+    if not digits:
         return labels, [], height
-    height = median_height(whole)
-    whole = [p for p in whole if max(p.width, p.height) >= SPECK * height]
+    height = median_height(digits)
+    digits = [p for p in digits if max(p.width, p.height) >= MIN_DIGIT_SIDE * height]
     if not page.even:
-        whole = settle_doubtful(labels, whole, page)
-    tilt = estimate_tilt(whole, height)
-    rows = find_text_lines(whole, height, tilt)
-    lines = [[whole[k] for k in row] for row in rows]
-    lines = _at_most(lines, MOST_DIGITS)
-    fresh = count(int(labels.max()) + 1)
-    alone = len(whole) == 1
-    lines = [_cut_apart(labels, line, page, height, fresh, judge, alone) for line in lines]
+        digits = resolve_doubtful(labels, digits, page)
+    tilt = estimate_tilt(digits, height)
+    rows = find_text_lines(digits, height, tilt)
+    lines = [[digits[k] for k in row] for row in rows]
+    lines = _first_pieces(lines, MAX_DIGITS)
+    fresh_labels = count(int(labels.max()) + 1)
+    is_alone = len(digits) == 1
+    lines = [
+        _split_line(labels, line, page, height, fresh_labels, predict, is_alone) for line in lines
+    ]
     return labels, lines, height
 
 
-def _off_the_border(pieces: list[Component], page: PageInk) -> list[Component]:
-    """Without what touches a photo's border, if there is anything else of the kind.
+def _drop_border_pieces(pieces: list[Component], page: PageInk) -> list[Component]:
+    """Drop what touches a photo's border, unless it is much higher than all else.
 
     That is a digit that is cut off, or, far more often, the paper's edge or what lies beside it.
     """
@@ -257,58 +120,63 @@ def _off_the_border(pieces: list[Component], page: PageInk) -> list[Component]:
     return inside + [p for p in pieces if p not in inside and p.height > 2.5 * tallest]
 
 
-def _strong(labels: Labels, pieces: list[Component], page: PageInk) -> list[Component]:
-    """Without what is much fainter than the rest: one pen wrote it all, shadows did not.
+def _drop_faint(labels: Labels, pieces: list[Component], page: PageInk) -> list[Component]:
+    """Drop what is much fainter than the rest: one pen wrote it all, shadows did not.
 
     Ink takes a share of the light that falls on its paper, so shares are compared, not tones.
     """
     count = int(labels.max()) + 1
     inked = np.flatnonzero(labels)
-    of = labels.ravel()[inked]
-    clear = page.clear.ravel()[inked].astype(np.float64)
-    lit = clear + page.gray.ravel()[inked] if page.light is not page.gray else np.ones_like(clear)
-    taken, light = np.bincount(of, clear, count), np.bincount(of, lit, count)
-    strength = {p: taken[p.labels[0]] / max(1.0, light[p.labels[0]]) for p in pieces}
+    label_at = labels.ravel()[inked]
+    foreground = page.foreground.ravel()[inked].astype(np.float64)
+    incoming = (
+        foreground + page.gray.ravel()[inked]
+        if page.light is not page.gray
+        else np.ones_like(foreground)
+    )
+    absorbed = np.bincount(label_at, foreground, count)
+    light = np.bincount(label_at, incoming, count)
+    strength = {p: absorbed[p.labels[0]] / max(1.0, light[p.labels[0]]) for p in pieces}
     largest = max(p.area for p in pieces)
     best = max(strength[p] for p in pieces if p.area >= 0.02 * largest)
-    return [p for p in pieces if strength[p] >= FAINT * best]
+    return [p for p in pieces if strength[p] >= MIN_INK_STRENGTH * best]
 
 
-def _at_most(lines: list[list[Component]], most: int) -> list[list[Component]]:
-    """The first `most` pieces in reading order."""
-    kept, room = [], most
+def _first_pieces(lines: list[list[Component]], limit: int) -> list[list[Component]]:
+    """The first `limit` pieces in reading order."""
+    kept, remaining = [], limit
     for line in lines:
-        if room > 0:
-            kept.append(line[:room])
-            room -= len(line)
+        if remaining > 0:
+            kept.append(line[:remaining])
+            remaining -= len(line)
     return kept
 
 
-def _cut_apart(
+def _split_line(
     labels: Labels,
     line: list[Component],
     page: PageInk,
     height: float,
-    fresh: Iterator[int],
-    judge: Predict | None,
-    alone: bool,
+    fresh_labels: Iterator[int],
+    predict: Predict | None,
+    is_alone: bool,
 ) -> list[Component]:
-    """A line with its touching digits cut apart."""
-    tall = [piece.height for piece in line if piece.height >= 0.5 * height]
-    usual = float(np.median(tall)) if len(tall) > 3 else height
+    """Cut the touching digits of a line apart."""
+    tall_heights = [piece.height for piece in line if piece.height >= 0.5 * height]
+    usual = float(np.median(tall_heights)) if len(tall_heights) > 3 else height
 
-    def show(labels: Labels, piece: Component) -> NDArray[np.uint8]:
-        return crop_component(page, labels, piece).pixels
+    def to_pixels(labels: Labels, piece: Component) -> NDArray[np.uint8]:
+        return prepare_component(page, labels, piece).pixels
 
     parts: list[Component] = []
     for piece in line:
-        cut = split_touching(labels, piece, usual, fresh, show, judge, alone)
-        parts += cut if page.even else split_or_whole(labels, cut, page)
+        split = split_touching(labels, piece, usual, fresh_labels, to_pixels, predict, is_alone)
+        parts += split if page.even else undo_poor_split(labels, split, page)
     return parts
 
 
 def _is_dust(piece: Component, page: PageInk) -> bool:
-    """Whether a piece is too small for a digit's part in any picture."""
+    """Whether a piece is too small to be part of a digit in any picture."""
     height, width = page.mask.shape
     longer = max(piece.width, piece.height)
     if longer < max(3, 0.005 * max(height, width)):
@@ -321,72 +189,261 @@ def _is_dust(piece: Component, page: PageInk) -> bool:
     return along >= 0.5 * longer
 
 
-def _with_fragments(pieces: Sequence[Component], height: float) -> list[Component]:
-    """Join fragments to the digits they belong to; specks that belong to none are dropped."""
-    small = [p for p in pieces if p.height < FRAGMENT * height]
-    groups = [[p] for p in pieces if p.height >= FRAGMENT * height]
+def _join_fragments(pieces: Sequence[Component], height: float) -> list[Component]:
+    """Join fragments to the digits they belong to; drop specks that belong to none."""
+    small = [p for p in pieces if p.height < MIN_DIGIT_HEIGHT * height]
+    groups = [[p] for p in pieces if p.height >= MIN_DIGIT_HEIGHT * height]
     _join_tall(groups, height)
     for piece in sorted(small, key=lambda p: -p.area):
-        home = min(
-            groups, key=lambda group: horizontal_gap(join_components(group), piece), default=None
+        nearest = min(
+            groups, key=lambda group: box_distance(join_components(group), piece), default=None
         )
-        if home is not None and _is_part(piece, join_components(home), height):
-            home.append(piece)
-        elif max(piece.width, piece.height) >= SPECK * height:
+        if nearest is not None and _is_fragment(piece, join_components(nearest), height):
+            nearest.append(piece)
+        elif max(piece.width, piece.height) >= MIN_DIGIT_SIDE * height:
             groups.append([piece])
     return [join_components(group) for group in groups]
 
 
-def _is_part(piece: Component, main: Component, height: float) -> bool:
+def _is_fragment(piece: Component, main: Component, height: float) -> bool:
     """Whether a small piece is a fragment of the digit `main`."""
     if piece.area < 0.02 * main.area:
         return False
-    both = join_components([piece, main])
-    if _flat_halves(piece, main, both):
+    joined = join_components([piece, main])
+    if _are_flat_halves(piece, main, joined):
         return True
     size = max(main.height, main.width)
     # The bar of a 5 is often written last, and too high or too far to the right.
-    bar = piece.width >= 1.3 * piece.height and piece.bottom < main.top + 0.5 * main.height
-    most = 1.6 if bar else 1.35
-    if both.height > most * height and both.height > most * main.height:
+    is_bar = piece.width >= 1.3 * piece.height and piece.bottom < main.top + 0.5 * main.height
+    max_height = 1.6 if is_bar else 1.35
+    if joined.height > max_height * height and joined.height > max_height * main.height:
         return False
-    above = piece.top + piece.height / 2 < main.top + 0.6 * main.height
-    inside = horizontal_overlap(piece, main) >= 0.5
-    near = horizontal_gap(piece, main) <= (0.3 if inside else 0.15) * size
-    return near and (inside or above) and both.width <= (1.5 if bar else 1.3) * both.height
+    is_above = piece.top + piece.height / 2 < main.top + 0.6 * main.height
+    is_inside = horizontal_overlap(piece, main) >= 0.5
+    is_near = box_distance(piece, main) <= (0.3 if is_inside else 0.15) * size
+    return (
+        is_near
+        and (is_inside or is_above)
+        and joined.width <= (1.5 if is_bar else 1.3) * joined.height
+    )
 
 
-def _flat_halves(one: Component, other: Component, both: Component) -> bool:
+def _are_flat_halves(first: Component, second: Component, joined: Component) -> bool:
     """Whether two pieces, one above the other, are too flat for digits and together high enough.
 
-    So look a 2, a 3, a 5 or an 8 whose middle is missing.
+    A 2, a 3, a 5 or an 8 whose middle is missing looks like that.
     """
-    flat = min(one.width / one.height, other.width / other.height) >= FLAT
-    upright = both.width <= both.height <= 2 * both.width
+    are_flat = min(first.width / first.height, second.width / second.height) >= FLAT_ASPECT_RATIO
+    is_upright = joined.width <= joined.height <= 2 * joined.width
     return (
-        flat
-        and upright
-        and horizontal_overlap(one, other) >= 0.6
-        and horizontal_gap(one, other) <= 0.3 * both.height
+        are_flat
+        and is_upright
+        and horizontal_overlap(first, second) >= 0.6
+        and box_distance(first, second) <= 0.3 * joined.height
     )
 
 
 def _join_tall(groups: list[list[Component]], height: float) -> None:
     """Join tall pieces that lie in one another's columns: the strokes of an open 4."""
-    while pair := _tall_pair([join_components(group) for group in groups], height):
+    while pair := _find_tall_pair([join_components(group) for group in groups], height):
         kept, other = pair
         groups[kept] += groups[other]
         del groups[other]
 
 
-def _tall_pair(pieces: list[Component], height: float) -> tuple[int, int] | None:
-    """The first two pieces that are strokes of one digit by their places, if there are any."""
+def _find_tall_pair(pieces: list[Component], height: float) -> tuple[int, int] | None:
+    """Indices of the first two pieces that are strokes of one digit by their places."""
     for k, j in permutations(range(len(pieces)), 2):
-        one, other = pieces[k], pieces[j]
-        if horizontal_overlap(one, other) < 0.6:
+        first, second = pieces[k], pieces[j]
+        if horizontal_overlap(first, second) < 0.6:
             continue
-        both = join_components([one, other])
-        near = both.height <= 1.3 * height and horizontal_gap(one, other) <= 0.3 * height
-        if near or _flat_halves(one, other, both):
+        joined = join_components([first, second])
+        is_near = joined.height <= 1.3 * height and box_distance(first, second) <= 0.3 * height
+        if is_near or _are_flat_halves(first, second, joined):
             return k, j
     return None
+
+
+def resolve_doubtful(labels: Labels, pieces: Sequence[Component], page: PageInk) -> list[Component]:
+    """Join pieces that are a digit only together; drop what is hardly one beside others that are.
+
+    What stands in a line of digits stays, whatever it is: it was written there.
+
+    Args:
+        labels: which piece each pixel belongs to.
+        pieces: the digits of a photo so far.
+        page: the ink of the photo.
+
+    Returns:
+        The pieces that are digits; too few or too many come back as they are.
+    """
+    if not 2 <= len(pieces) <= MAX_DIGITS:  # more is a texture, and takes seconds
+        return list(pieces)
+    digitness_of = dict(zip(pieces, _digitness(labels, pieces, page), strict=True))
+    _join_broken_digit(digitness_of, labels, page)
+    weak = sorted(
+        (p for p, value in digitness_of.items() if value < WEAK_DIGITNESS), key=lambda p: p.area
+    )
+    for piece in weak[:MAX_WEAK_PIECES]:
+        _join_with_neighbor(piece, digitness_of, labels, page)
+    if max(digitness_of.values()) < CLEAR_DIGITNESS:
+        return list(digitness_of)
+    return [
+        p
+        for p, value in digitness_of.items()
+        if value >= DIGITNESS_THRESHOLD or _stands_among_digits(p, digitness_of)
+    ]
+
+
+def undo_poor_split(labels: Labels, parts: list[Component], page: PageInk) -> list[Component]:
+    """Join the parts into which a piece was cut if it is rather a digit as a whole."""
+    if len(parts) < 2 or min(_digitness(labels, parts, page)) >= DIGITNESS_THRESHOLD:
+        return parts
+    whole = join_components(parts)
+    (whole_digitness,) = _digitness(labels, [whole], page)
+    return [whole] if whole_digitness >= WEAK_DIGITNESS else parts
+
+
+def _join_broken_digit(digitness_of: dict[Component, float], labels: Labels, page: PageInk) -> None:
+    """Join the few pieces of a photo if they are one digit, and at most one is a digit by itself.
+
+    Of a broken digit, two fragments are often no more of a digit than one is.
+    """
+    parts = list(digitness_of)
+    if (
+        not 3 <= len(parts) <= MAX_FRAGMENTS
+        or sum(value >= WEAK_DIGITNESS for value in digitness_of.values()) > 1
+    ):
+        return
+    whole = join_components(parts)
+    is_close = all(
+        any(_are_near(part, other) for other in parts if other is not part) for part in parts
+    )
+    if not is_close or whole.width > MAX_ASPECT_RATIO * whole.height:
+        return
+    (value,) = _digitness(labels, [whole], page)
+    if value >= _min_joined_digitness(max(digitness_of.values())):
+        digitness_of.clear()
+        digitness_of[whole] = value
+
+
+def _join_with_neighbor(
+    piece: Component, digitness_of: dict[Component, float], labels: Labels, page: PageInk
+) -> None:
+    """Join a weak piece to the neighbor with which it is most clearly a digit."""
+    if piece not in digitness_of:  # it was joined to another one already
+        return
+    pairs = [
+        (neighbor, join_components([piece, neighbor]))
+        for neighbor in digitness_of
+        if _may_join(piece, neighbor)
+    ]
+    if not pairs:
+        return
+    values = _digitness(labels, [joined for _, joined in pairs], page)
+    value, (neighbor, joined) = max(zip(values, pairs, strict=True), key=lambda pair: pair[0])
+    if value >= _min_joined_digitness(digitness_of[neighbor]):
+        del digitness_of[piece], digitness_of[neighbor]
+        digitness_of[joined] = value
+
+
+def _min_joined_digitness(before: float) -> float:
+    """The digitness that joined pieces must have if the best of them has `before` by itself."""
+    return WEAK_DIGITNESS if before < DIGITNESS_THRESHOLD else max(CLEAR_DIGITNESS, before - 0.05)
+
+
+def _may_join(piece: Component, neighbor: Component) -> bool:
+    """Whether two pieces could be parts of one digit, by their places and sizes."""
+    joined = join_components([piece, neighbor])
+    return (
+        neighbor is not piece
+        and _are_near(piece, neighbor)
+        and joined.height <= MAX_JOINED_HEIGHT * max(piece.height, neighbor.height)
+        and joined.width <= MAX_ASPECT_RATIO * joined.height
+    )
+
+
+def _are_near(first: Component, second: Component) -> bool:
+    """Whether two pieces are near enough to be parts of one digit."""
+    return box_distance(first, second) <= MAX_JOIN_DISTANCE * max(
+        first.width, first.height, second.width, second.height
+    )
+
+
+def _stands_among_digits(piece: Component, digitness_of: dict[Component, float]) -> bool:
+    """Whether a piece stands in a line with digits."""
+
+    def is_beside(other: Component) -> bool:
+        height = max(piece.height, other.height)
+        gap = max(other.left - piece.right, piece.left - other.right)
+        return (
+            abs(piece.middle[1] - other.middle[1]) <= MAX_LINE_OFFSET * height and gap <= 3 * height
+        )
+
+    digits = [p for p in digitness_of if p is not piece and digitness_of[p] >= CLEAR_DIGITNESS]
+    return sum(map(is_beside, digits)) >= MIN_COMPANIONS
+
+
+def _digitness(labels: Labels, pieces: Sequence[Component], page: PageInk) -> list[float]:
+    """The digitness of each piece, 0 to 1; 0 for those of which nothing is left."""
+    pixels = np.zeros((len(pieces), 28, 28), np.uint8)
+    for k, piece in enumerate(pieces):
+        with suppress(PictureError):  # nothing is left of it once its grain is taken away
+            pixels[k] = prepare_component(page, labels, piece).pixels
+    return [float(value) for value in digitness(pixels)]
+
+
+def prepare_component(
+    page: PageInk, labels: Labels, piece: Component, margin: int | None = None
+) -> PreparedDigit:
+    """Make an MNIST digit of a piece's own ink.
+
+    Args:
+        page: the ink of the whole page.
+        labels: which piece each of its pixels belongs to.
+        piece: the digit.
+        margin: pixels around the piece that are looked at, too; None takes a share of its size.
+
+    Returns:
+        The digit; its box is in pixels of the page's pictures.
+
+    Raises:
+        PictureError: the piece has no ink.
+    """
+    x, y, w, h = piece.box
+    margin = max(3, round(0.12 * max(w, h))) if margin is None else margin
+    left, top = max(0, x - margin), max(0, y - margin)
+    window = np.s_[top : y + h + margin, left : x + w + margin]
+    foreground = page.foreground[window]
+    ink = _piece_ink(foreground, labels[window], piece, page)
+    # A window of its own: the steps must not keep the whole page alive.
+    digit = digit_from_ink(
+        page.gray[window].copy(), page.light[window].copy(), foreground.copy(), ink
+    )
+    dx, dy, dw, dh = digit.box
+    return replace(digit, box=(left + dx, top + dy, dw, dh))
+
+
+def _piece_ink(foreground: GrayImage, labels: Labels, piece: Component, page: PageInk) -> GrayImage:
+    """The ink in a window that belongs to the piece: its pixels and the soft edge around them.
+
+    Soft pixels belong to the piece whose sure ink is nearest.
+    """
+    is_piece = np.isin(labels, piece.labels) if len(piece.labels) > 1 else labels == piece.labels[0]
+    belongs = is_piece
+    floor = page.floor
+    inked = np.asarray(np.maximum(foreground, floor) - np.uint8(floor), np.uint8)
+    is_other = (labels > 0) & ~is_piece
+    reach = max(3, round(0.08 * max(piece.width, piece.height)))
+    if is_other.any():
+        piece_distance = cv2.distanceTransform((~is_piece).astype(np.uint8), cv2.DIST_L2, 3)
+        other_distance = cv2.distanceTransform((~is_other).astype(np.uint8), cv2.DIST_L2, 3)
+        belongs = (piece_distance < other_distance) & (piece_distance <= reach)
+    elif reach > MAX_DILATION_REACH:
+        belongs = cv2.distanceTransform((~is_piece).astype(np.uint8), cv2.DIST_L2, 3) <= reach
+    else:
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+        belongs = cv2.dilate(is_piece.view(np.uint8), kernel).astype(bool)
+    inked = np.where(belongs, inked, 0).astype(np.uint8)
+    full_tone = int(inked.max()) if floor == 0 else upper_percentile(inked, 0.25)
+    return np.asarray(cv2.convertScaleAbs(inked, alpha=255 / max(1, full_tone)), np.uint8)

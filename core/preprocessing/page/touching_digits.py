@@ -1,11 +1,11 @@
-"""Digits that touch: where they are cut apart, and whether they are.
+"""Cut digits apart that touch, where they do.
 
-The cut is the cheapest way from above to below through a piece: it runs around ink and crosses as
-little of it as possible, so it does what a drop that falls along the contour does (drop-fall;
-Congedo et al. 1995), but finds the best way of all by dynamic programming. Which of several cuts is
-right, or none, is judged by shape alone or, better, by a network that reads both halves
-(recognition-based segmentation; Casey & Lecolinet 1996, "A survey of methods and strategies in
-character segmentation").
+A cut is the cheapest path from above to below through a piece: it runs around ink and crosses as
+little of it as possible. It does what a drop that falls along the contour does (drop-fall; Congedo
+et al. 1995), but dynamic programming finds the best path of all. Which of several cuts is right, or
+none, is judged by shape alone or, better, by a network that reads both halves (recognition-based
+segmentation; Casey & Lecolinet 1996, "A survey of methods and strategies in character
+segmentation").
 """
 
 from __future__ import annotations
@@ -21,264 +21,329 @@ from numpy.typing import NDArray
 from core.preprocessing.page.components import Component, Labels, Mask
 from core.utils.validation import Predict
 
-Show = Callable[[Labels, Component], NDArray[np.uint8]]
-"""How a piece looks to a network: uint8 (28, 28)."""
+ToPixels = Callable[[Labels, Component], NDArray[np.uint8]]
+"""Prepares a piece for a network: uint8 (28, 28)."""
 
-HIGH: Final = 48  # rows at which cuts are sought
-SIDEWAYS: Final = 0.12  # what a step to the side costs, in pixels of ink
-PERHAPS: Final = 0.7  # pieces wider than this share of the usual height may be two digits
-LOWEST: Final = 0.5  # of the usual height: a part must be that high
-USUAL: Final = 1.1  # width over height at which one digit is as likely as two
-STEEP: Final = 5.0  # how fast that changes, in natural logarithms
-UNJUDGED: Final = 0.1  # how much wider it must be where no network looks
-ALONE: Final = 0.6  # and how much more if there is nothing else in the picture
-CROSSING: Final = 1.0  # what crossing strokes counts, in the same; two count four times as much
-AGAIN: Final = 1.5  # what each further place counts
-LONGEST: Final = 8  # pieces wider than that many heights are no digits
-MOST_PARTS: Final = 6
-MOST_TRIED: Final = 5
+SEARCH_ROWS: Final = 48
+"""Pieces are shrunk to at most this height in pixels before cuts are sought."""
+SIDE_STEP_COST: Final = 0.12
+"""What a step to the side costs, in pixels of ink."""
+MIN_SPLIT_WIDTH: Final = 0.7
+"""Pieces wider than this share of the usual height may be two digits."""
+MIN_PART_HEIGHT: Final = 0.5
+"""Share of the usual height that a part must have."""
+EVEN_ODDS_WIDTH: Final = 1.1
+"""Width over height at which one digit is as likely as two."""
+WIDTH_LOG_ODDS: Final = 5.0
+"""How fast that changes: natural logarithms for each height that the piece is wider."""
+NO_NETWORK_MARGIN: Final = 0.1
+"""How many heights wider a piece must be where no network helps."""
+SINGLE_PIECE_MARGIN: Final = 0.6
+"""And how many more if there is nothing else in the picture."""
+STROKES_COST: Final = 1.0
+"""What crossing a stroke counts, in natural logarithms; two strokes count four times as much."""
+EXTRA_CROSSING_COST: Final = 1.5
+"""What each further place where ink is crossed counts, in natural logarithms."""
+MAX_ASPECT_RATIO: Final = 8
+"""Pieces wider than so many of their heights are no digits."""
+MAX_PARTS: Final = 6
+MAX_CUTS_TRIED: Final = 5
 
 
 @dataclass(frozen=True)
 class _Cut:
-    """A way through a piece: for each row of its box the first column that is right of it."""
+    """A path through a piece.
+
+    Attributes:
+        columns: for each row of the piece's box the first column right of the path, int64.
+        strokes: how many strokes wide the ink is that it crosses.
+        crossings: how often it crosses ink.
+        has_holes: whether both sides have a hole of their own.
+    """
 
     columns: NDArray[np.int64]
-    strokes: float  # how many strokes wide the ink is that it crosses
-    times: int  # how often it crosses ink
-    holes: bool = False  # whether both sides have a hole of their own
+    strokes: float
+    crossings: int
+    has_holes: bool = False
 
     @property
     def cost(self) -> float:
-        """What it counts against the cut: digits touch in one place, a 0 is cut in two.
+        """What counts against the cut: digits touch in one place, a 0 is cut in two.
 
         But no digit has two holes beside each other, however long the place where they touch.
         """
-        if self.holes:
+        if self.has_holes:
             return 0.0
-        return CROSSING * max(0.0, self.strokes - 0.3) ** 2 + AGAIN * max(0, self.times - 1)
+        return STROKES_COST * max(0.0, self.strokes - 0.3) ** 2 + EXTRA_CROSSING_COST * max(
+            0, self.crossings - 1
+        )
 
 
 def split_touching(
     labels: Labels,
     piece: Component,
     height: float,
-    fresh: Iterator[int],
-    show: Show,
-    judge: Predict | None,
-    alone: bool = False,
+    fresh_labels: Iterator[int],
+    to_pixels: ToPixels,
+    predict: Predict | None,
+    is_alone: bool = False,
 ) -> list[Component]:
-    """A piece cut into its digits, left to right; the piece alone if it is one digit.
+    """Cut a piece into its digits.
 
     Args:
-        labels: changed in place where a piece is cut.
+        labels: changed in place where the piece is cut.
         piece: one digit or several that touch.
-        height: the usual height of the digits in its line.
-        fresh: numbers that `labels` does not hold yet, for the parts.
-        show: see `Show`.
-        judge: a network; None to go by shape alone.
-        alone: whether the piece is all that there is: then it is more likely one digit.
+        height: the usual height of the digits in its line, in pixels.
+        fresh_labels: numbers that `labels` does not hold yet, for the parts.
+        to_pixels: see `ToPixels`.
+        predict: a network; None to go by shape alone.
+        is_alone: whether the piece is all that there is: then it is more likely one digit.
+
+    Returns:
+        The parts from left to right; the piece alone if it is one digit.
     """
-    done: list[Component] = []
+    digits: list[Component] = []
     waiting = [piece]
-    usual = USUAL + UNJUDGED + ALONE * alone
+    min_width = EVEN_ODDS_WIDTH + NO_NETWORK_MARGIN + SINGLE_PIECE_MARGIN * is_alone
     while waiting:
-        one = waiting.pop(0)
-        parts = (
-            _halved(labels, one, height, fresh, show, judge, usual)
-            if len(done) < MOST_PARTS
+        part = waiting.pop(0)
+        halves = (
+            _split_in_two(labels, part, height, fresh_labels, to_pixels, predict, min_width)
+            if len(digits) < MAX_PARTS
             else None
         )
-        if parts is None:
-            done.append(one)
+        if halves is None:
+            digits.append(part)
         else:
-            waiting = [*parts, *waiting]
-    return done
+            waiting = [*halves, *waiting]
+    return digits
 
 
-def _halved(
+def _split_in_two(
     labels: Labels,
     piece: Component,
     height: float,
-    fresh: Iterator[int],
-    show: Show,
-    judge: Predict | None,
-    unjudged: float,
+    fresh_labels: Iterator[int],
+    to_pixels: ToPixels,
+    predict: Predict | None,
+    min_width: float,
 ) -> tuple[Component, Component] | None:
-    """Cut a piece in two, in `labels` too; None if it is one digit."""
+    """Cut a piece in two, in `labels` too; None if it is one digit.
+
+    `min_width`: in heights, from which a piece without holes is cut where no network helps.
+    """
     usual = min(max(piece.height, 0.8 * height), 1.3 * height)
-    least = (PERHAPS if judge else USUAL) * usual
-    if not least <= piece.width <= LONGEST * piece.height:
+    narrowest = (MIN_SPLIT_WIDTH if predict else EVEN_ODDS_WIDTH) * usual
+    if not narrowest <= piece.width <= MAX_ASPECT_RATIO * piece.height:
         return None
-    own = _own(labels, piece)
-    wide = _upright_width(own) / usual
-    cuts = [cut for cut in _cuts(own) if _sound(own, cut, height)]
+    piece_labels = _piece_labels(labels, piece)
+    width = _upright_width(piece_labels) / usual
+    cuts = [cut for cut in _find_cuts(piece_labels) if _could_be_digits(piece_labels, cut, height)]
     if not cuts:
         return None
-    costs = np.array([cut.cost for cut in cuts])
-    if judge is None:
-        best = int(costs.argmin())
-        # Two holes beside each other are two digits, though they be alone.
-        needed = USUAL + UNJUDGED if cuts[best].holes else unjudged
-        good = STEEP * (wide - needed) > costs[best]
-        return _apply(labels, piece, own, cuts[best], fresh) if good else None
-    scores = STEEP * (wide - USUAL) - costs
-    whole = float(_sure(judge, [show(labels, piece)])[0])
-    # A half is read with a probability of at most 1: most cuts are out before anybody looks.
-    worth = [int(k) for k in np.argsort(-scores)[:MOST_TRIED] if scores[k] > whole]
-    if not worth:
+    cut = (
+        _cut_by_shape(cuts, width, min_width)
+        if predict is None
+        else _cut_by_network(
+            labels, piece, piece_labels, cuts, width, fresh_labels, to_pixels, predict
+        )
+    )
+    return None if cut is None else _apply(labels, piece, piece_labels, cut, fresh_labels)
+
+
+def _cut_by_shape(cuts: list[_Cut], width: float, min_width: float) -> _Cut | None:
+    """The cheapest cut, if a piece that is `width` heights wide is more likely two digits."""
+    best = min(cuts, key=lambda cut: cut.cost)
+    # Two holes beside each other are two digits, even if they are alone.
+    needed = EVEN_ODDS_WIDTH + NO_NETWORK_MARGIN if best.has_holes else min_width
+    return best if WIDTH_LOG_ODDS * (width - needed) > best.cost else None
+
+
+def _cut_by_network(
+    labels: Labels,
+    piece: Component,
+    piece_labels: NDArray[np.int32],
+    cuts: list[_Cut],
+    width: float,
+    fresh_labels: Iterator[int],
+    to_pixels: ToPixels,
+    predict: Predict,
+) -> _Cut | None:
+    """The cut whose halves a network reads best; None if it reads the whole piece better."""
+    scores = WIDTH_LOG_ODDS * (width - EVEN_ODDS_WIDTH) - np.array([cut.cost for cut in cuts])
+    whole = float(_log_confidence(predict, [to_pixels(labels, piece)])[0])
+    # A half is read with a probability of at most 1: most cuts are out before they are tried.
+    tried = [int(k) for k in np.argsort(-scores)[:MAX_CUTS_TRIED] if scores[k] > whole]
+    if not tried:
         return None
     pictures = []
-    for k in worth:
-        pictures += [show(labels, part) for part in _apply(labels, piece, own, cuts[k], fresh)]
-        _undo(labels, piece, own)
-    halves = _sure(judge, pictures).reshape(-1, 2).min(axis=1)
-    best = int((scores[worth] + halves).argmax())
-    if scores[worth[best]] + halves[best] <= whole:
-        return None
-    return _apply(labels, piece, own, cuts[worth[best]], fresh)
+    for k in tried:
+        halves = _apply(labels, piece, piece_labels, cuts[k], fresh_labels)
+        pictures += [to_pixels(labels, half) for half in halves]
+        _undo(labels, piece, piece_labels)
+    confidence = _log_confidence(predict, pictures).reshape(-1, 2).min(axis=1)
+    best = int((scores[tried] + confidence).argmax())
+    return cuts[tried[best]] if scores[tried[best]] + confidence[best] > whole else None
 
 
-def _sure(judge: Predict, pictures: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
-    """The logarithm of the probability that each picture's answer has."""
-    answers = judge(np.stack(pictures)).max(axis=1).astype(np.float64)
-    return np.log(np.maximum(answers, 1e-6))
+def _log_confidence(predict: Predict, pictures: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    """The logarithm of the highest of each picture's probabilities, float64 (n,)."""
+    highest = predict(np.stack(pictures)).max(axis=1).astype(np.float64)
+    return np.log(np.maximum(highest, 1e-6))
 
 
-def _own(labels: Labels, piece: Component) -> NDArray[np.int32]:
+def _piece_labels(labels: Labels, piece: Component) -> NDArray[np.int32]:
     """The piece's labels in its box, 0 elsewhere."""
     x, y, w, h = piece.box
     window = labels[y : y + h, x : x + w]
     return np.where(np.isin(window, piece.labels), window, 0).astype(np.int32)
 
 
-def _cuts(own: NDArray[np.int32]) -> list[_Cut]:
-    """The cheapest ways through a piece, at most one for each tenth of its height."""
-    height, width = own.shape
-    scale = min(1.0, HIGH / height)
+def _find_cuts(piece_labels: NDArray[np.int32]) -> list[_Cut]:
+    """The cheapest paths through a piece, at most one for each tenth of its height."""
+    height, width = piece_labels.shape
+    scale = min(1.0, SEARCH_ROWS / height)
     size = (max(3, round(width * scale)), max(3, round(height * scale)))
-    ink = cv2.resize((own > 0).astype(np.float32), size, interpolation=cv2.INTER_AREA)
-    thick = _stroke_width((ink > 0.5).astype(np.uint8))
-    cost, came = _cheapest(np.asarray(ink, np.float32))
+    ink = cv2.resize((piece_labels > 0).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    stroke = _stroke_width((ink > 0.5).astype(np.uint8))
+    cost, sources = _cheapest_paths(np.asarray(ink, np.float32))
     inner = np.arange(size[0])
-    found: list[_Cut] = []
+    cuts: list[_Cut] = []
     step = max(2, size[1] // 10)
-    for first in range(max(1, size[0] // 8), size[0] - max(1, size[0] // 8), step):
-        band = inner[first : first + step]
-        path = _way(came, int(band[np.argmin(cost[band])]))
-        met = ink[np.arange(size[1]), path]
-        times = int(np.count_nonzero(np.diff((met > 0.5).astype(np.int8), prepend=0) == 1))
-        found.append(_Cut(_stretched(path, own.shape, size[0]), float(met.sum()) / thick, times))
-    fence = _fence(np.asarray(ink > 0.5))
+    for start in range(max(1, size[0] // 8), size[0] - max(1, size[0] // 8), step):
+        band = inner[start : start + step]
+        path = _trace_path(sources, int(band[np.argmin(cost[band])]))
+        crossed = ink[np.arange(size[1]), path]
+        crossings = int(np.count_nonzero(np.diff((crossed > 0.5).astype(np.int8), prepend=0) == 1))
+        columns = _enlarge_path(path, piece_labels.shape, size[0])
+        cuts.append(_Cut(columns, float(crossed.sum()) / stroke, crossings))
+    fence = _fence_between_holes(np.asarray(ink > 0.5))
     if fence is not None:
-        cost, came = _cheapest(np.asarray(ink + fence, np.float32))
-        between = _way(came, int(cost.argmin()))
-        found.append(_Cut(_stretched(between, own.shape, size[0]), 0.0, 1, holes=True))
-    return found
+        cost, sources = _cheapest_paths(np.asarray(ink + fence, np.float32))
+        path = _trace_path(sources, int(cost.argmin()))
+        columns = _enlarge_path(path, piece_labels.shape, size[0])
+        cuts.append(_Cut(columns, 0.0, 1, has_holes=True))
+    return cuts
 
 
-def _way(came: NDArray[np.int64], end: int) -> NDArray[np.int64]:
-    """The columns of the way that ends in a column of the last row."""
-    path = np.empty(len(came), np.int64)
-    for row in range(len(came) - 1, -1, -1):
+def _trace_path(sources: NDArray[np.int64], end: int) -> NDArray[np.int64]:
+    """The columns of the path that ends in the column `end` of the last row, int64 (rows,)."""
+    path = np.empty(len(sources), np.int64)
+    for row in range(len(sources) - 1, -1, -1):
         path[row] = end
-        end = int(came[row, end])
+        end = int(sources[row, end])
     return path
 
 
-def _stretched(path: NDArray[np.int64], shape: tuple[int, ...], wide: int) -> NDArray[np.int64]:
-    """A way through the small copy, in the pixels of the piece."""
+def _enlarge_path(
+    path: NDArray[np.int64], shape: tuple[int, ...], copy_width: int
+) -> NDArray[np.int64]:
+    """A path through the small copy, in the pixels of the piece."""
     height, width = shape
     rows = np.minimum((np.arange(height) * len(path)) // height, len(path) - 1)
-    return np.clip(np.rint((path[rows] + 0.5) * width / wide), 1, width - 1).astype(np.int64)
+    return np.clip(np.rint((path[rows] + 0.5) * width / copy_width), 1, width - 1).astype(np.int64)
 
 
-def _fence(ink: NDArray[np.bool_]) -> NDArray[np.float32] | None:
-    """What keeps a cut between two holes that lie beside each other; None if none do.
+def _fence_between_holes(ink: NDArray[np.bool_]) -> NDArray[np.float32] | None:
+    """Costs that keep a cut between two holes that lie beside each other; None if none do.
 
-    The large holes count only, at least a quarter of the piece's height.
+    Only large holes count: at least a quarter of the piece's height.
     """
-    ground = np.pad(~ink, 1, constant_values=True).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(ground, connectivity=4)
-    high, wide = ink.shape
-    holes = [k for k in range(1, count) if k != labels[0, 0] and stats[k, 3] >= 0.25 * high]
+    background = np.pad(~ink, 1, constant_values=True).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(background, connectivity=4)
+    height, width = ink.shape
+    holes = [k for k in range(1, count) if k != labels[0, 0] and stats[k, 3] >= 0.25 * height]
     holes.sort(key=lambda k: int(stats[k, 0]))
     for k in range(len(holes) - 1):
-        one, other = stats[holes[k]], stats[holes[k + 1]]
-        common = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
-        if one[0] + one[2] <= other[0] and common >= 0.5 * min(one[3], other[3]):
-            columns = np.arange(wide)
-            fence = np.zeros((high, wide), np.float32)
-            fence[one[1] - 1 : one[1] + one[3] - 1] += 100.0 * (columns < one[0] + one[2])
-            fence[other[1] - 1 : other[1] + other[3] - 1] += 100.0 * (columns >= other[0] - 2)
+        left, right = stats[holes[k]], stats[holes[k + 1]]
+        common = min(left[1] + left[3], right[1] + right[3]) - max(left[1], right[1])
+        if left[0] + left[2] <= right[0] and common >= 0.5 * min(left[3], right[3]):
+            columns = np.arange(width)
+            fence = np.zeros((height, width), np.float32)
+            fence[left[1] - 1 : left[1] + left[3] - 1] += 100.0 * (columns < left[0] + left[2])
+            fence[right[1] - 1 : right[1] + right[3] - 1] += 100.0 * (columns >= right[0] - 2)
             return fence
     return None
 
 
-def _cheapest(ink: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """For each column of the last row the cost of the best way there, and whence each step came."""
-    rows, columns = ink.shape
-    came = np.zeros((rows, columns), np.int64)
-    came[0] = np.arange(columns)
+def _cheapest_paths(ink: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The cheapest path to each column of the last row.
+
+    Returns:
+        The cost of each path, float64 (columns,); and for each pixel the column of the row above
+        from which the cheapest path comes, int64 as `ink`.
+    """
+    height, width = ink.shape
+    sources = np.zeros((height, width), np.int64)
+    sources[0] = np.arange(width)
     cost = ink[0].astype(np.float64)
-    for row in range(1, rows):
-        left = np.concatenate([[np.inf], cost[:-1]]) + SIDEWAYS
-        right = np.concatenate([cost[1:], [np.inf]]) + SIDEWAYS
+    for row in range(1, height):
+        left = np.concatenate([[np.inf], cost[:-1]]) + SIDE_STEP_COST
+        right = np.concatenate([cost[1:], [np.inf]]) + SIDE_STEP_COST
         choices = np.stack([cost, left, right])
         best = choices.argmin(axis=0)
-        came[row] = np.arange(columns) + np.array([0, -1, 1])[best]
+        sources[row] = np.arange(width) + np.array([0, -1, 1])[best]
         cost = choices.min(axis=0) + ink[row]
-    return cost, came
+    return cost, sources
 
 
-def _upright_width(own: NDArray[np.int32]) -> float:
+def _upright_width(piece_labels: NDArray[np.int32]) -> float:
     """The width that the ink would have without its slant: a slanted 0 is not as wide as two."""
-    rows, columns = np.nonzero(own)
+    rows, columns = np.nonzero(piece_labels)
     if np.ptp(rows) == 0:
-        return float(own.shape[1])
+        return float(piece_labels.shape[1])
     down = rows - rows.mean()
     shear = float(np.clip((down * columns).mean() / max(1e-6, (down * down).mean()), -1, 1))
     left, right = np.percentile(columns - shear * down, [1, 99])
-    return float(min(own.shape[1], right - left + 1))
+    return float(min(piece_labels.shape[1], right - left + 1))
 
 
 def _stroke_width(mask: Mask) -> float:
-    """Across a stroke of width w the distance to the ground averages w / 4."""
+    """The mean width of the strokes in pixels, 1 at least.
+
+    Across a stroke of width w the distance to the background averages w / 4.
+    """
     depth = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)
     return max(1.0, 4 * float(depth.sum()) / max(1, int(mask.sum())))
 
 
-def _sound(own: NDArray[np.int32], cut: _Cut, height: float) -> bool:
+def _could_be_digits(piece_labels: NDArray[np.int32], cut: _Cut, height: float) -> bool:
     """Whether both sides of a cut could be digits: high enough, and enough ink."""
-    left = np.arange(own.shape[1])[None, :] < cut.columns[:, None]
+    left = np.arange(piece_labels.shape[1])[None, :] < cut.columns[:, None]
+    min_height = MIN_PART_HEIGHT * min(height, 1.2 * piece_labels.shape[0])
     for side in (left, ~left):
-        part = (own > 0) & side
+        part = (piece_labels > 0) & side
         rows = np.flatnonzero(part.any(axis=1))
-        if len(rows) == 0 or np.ptp(rows) + 1 < LOWEST * min(height, 1.2 * own.shape[0]):
+        if len(rows) == 0 or np.ptp(rows) + 1 < min_height:
             return False
-        if np.count_nonzero(part) < 0.15 * np.count_nonzero(own):
+        if np.count_nonzero(part) < 0.15 * np.count_nonzero(piece_labels):
             return False
     return True
 
 
 def _apply(
-    labels: Labels, piece: Component, own: NDArray[np.int32], cut: _Cut, fresh: Iterator[int]
+    labels: Labels,
+    piece: Component,
+    piece_labels: NDArray[np.int32],
+    cut: _Cut,
+    fresh_labels: Iterator[int],
 ) -> tuple[Component, Component]:
-    """Give both sides of a cut labels of their own; the box is where they lie."""
+    """Give both sides of a cut labels of their own."""
     x, y, w, h = piece.box
     left = np.arange(w)[None, :] < cut.columns[:, None]
-    made = []
+    halves = []
     window = labels[y : y + h, x : x + w]
-    for number, side in ((next(fresh), left), (next(fresh), ~left)):
-        part = (own != 0) & side
+    for number, side in ((next(fresh_labels), left), (next(fresh_labels), ~left)):
+        part = (piece_labels != 0) & side
         window[part] = number
         box = cv2.boundingRect(part.astype(np.uint8))
         area = int(np.count_nonzero(part))
-        made.append(Component((number,), (x + box[0], y + box[1], box[2], box[3]), area))
-    return made[0], made[1]
+        halves.append(Component((number,), (x + box[0], y + box[1], box[2], box[3]), area))
+    return halves[0], halves[1]
 
 
-def _undo(labels: Labels, piece: Component, own: NDArray[np.int32]) -> None:
+def _undo(labels: Labels, piece: Component, piece_labels: NDArray[np.int32]) -> None:
+    """Give a piece that was cut its old labels again."""
     x, y, w, h = piece.box
     window = labels[y : y + h, x : x + w]
-    window[own != 0] = own[own != 0]
+    window[piece_labels != 0] = piece_labels[piece_labels != 0]

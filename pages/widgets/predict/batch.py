@@ -106,7 +106,7 @@ def _read(item: Item, ready: ReadyNetwork) -> Summary:
     """Read one picture; its pixels are gone again when this ends."""
     try:
         pixels = decode_image(item.data(), item.name).pixels
-        found = find_digits(pixels, judge=ready.ask)
+        found = find_digits(pixels, predict=ready.ask)
     except PictureError as error:
         words = str(error)
         return Summary(item.name, problem=words if item.name in words else f"{item.name}: {words}")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.figures.images import png_url
 from core.inference.reader import read_digits
-from core.preprocessing.mnist_format import SIDE, Box, PreparationStep, naive_resize
+from core.preprocessing.mnist_format import IMAGE_SIDE, Box, PreparationStep, naive_resize
 from core.preprocessing.page.detection import FoundDigit
 from pages.widgets.predict.reading import describe_reading
 from pages.widgets.shared.pictures import enlarge
@@ -97,7 +97,7 @@ def _card(number: int, step: PreparationStep) -> str:
 def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """For a strip on the page: small pictures as squares of whole pixels, large ones shrunk."""
     longest = max(image.shape)
-    if longest <= max(SIDE, _STEP_PX // 2):
+    if longest <= max(IMAGE_SIDE, _STEP_PX // 2):
         return enlarge(image, max(1, _STEP_PX // longest))
     scale = 2 * _STEP_PX / longest
     if scale >= 1:

@@ -70,7 +70,7 @@ def found_in(source: Source, ready: ReadyNetwork) -> tuple[FoundDigit, ...]:
         return before
     placed = _placed().get(source.key)
     if placed is None:
-        found = find_digits(source.pixels, ink=source.ink, paper=source.paper, judge=ready.ask)
+        found = find_digits(source.pixels, ink=source.ink, paper=source.paper, predict=ready.ask)
     else:
         ground = source.ground
         found = tuple(ground.digit_at(*one) for one in placed)

@@ -156,7 +156,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     for name in ("fast", "purawr"):
         lay(place / name, keras_script.export_bundle(registry.find_run(name)))
     tampered(own, place / "scaling", '"standardise"\n', '"divide-255"\n')
-    tampered(own, place / "preparation", "FIT: Final = 20\n", "FIT: Final = 22\n")
+    tampered(own, place / "preparation", "DIGIT_SIDE: Final = 20\n", "DIGIT_SIDE: Final = 22\n")
     shutil.copytree(own, place / "weights")
     shutil.copy(registry.find_run("fast").model_file, place / "weights")
     lay(own / "presets", {})

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.preprocessing.page.binarization import rules_in, thick_ink
+from core.preprocessing.page.binarization import find_ruled_lines, thick_ink
 from core.preprocessing.page.detection import find_digits
 from tests.helpers.made_pictures import Image
 
@@ -46,7 +46,7 @@ def test_the_dots_where_rules_cross_go_and_a_stroke_stays() -> None:
             row, column = y + round(12 * x / 1200), x - round(12 * y / 800)
             cv2.circle(faint, (column, row), 7, 1, -1)
     faint[100:700, 590:630] = 1
-    left = np.where(rules_in(faint) > 0, 0, faint)
+    left = np.where(find_ruled_lines(faint) > 0, 0, faint)
     assert left[100:700, 595:625].mean() > 0.99
     left[90:710, 575:645] = 0
     assert left[20:-20, 20:-20].sum() < 0.02 * faint.sum()

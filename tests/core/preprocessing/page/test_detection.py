@@ -12,7 +12,8 @@ from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
 from core.preprocessing.mnist_format import find_digit
-from core.preprocessing.page.detection import FoundDigit, digit_in_box, find_digits, page_ink
+from core.preprocessing.page.binarization import extract_ink
+from core.preprocessing.page.detection import FoundDigit, digit_in_box, find_digits
 from core.utils.errors import PictureError
 from tests.helpers.made_pictures import Image, difference, on_page
 
@@ -212,7 +213,7 @@ def test_the_known_tone_of_the_paper_must_be_a_tone() -> None:
         with pytest.raises(ValueError, match=str(tone)):
             find_digits(sheet(), paper=tone)
         with pytest.raises(ValueError, match=str(tone)):
-            page_ink(sheet(), "auto", tone)
+            extract_ink(sheet(), "auto", tone)
 
 
 def test_digit_on_takes_what_is_in_the_box_and_no_more() -> None:
@@ -220,7 +221,7 @@ def test_digit_on_takes_what_is_in_the_box_and_no_more() -> None:
     write(page, "36", 60, 180)
     first, second = drawn(page)
     x, y, w, h = second.digit.box
-    ink = page_ink(page, "dark", 255)
+    ink = extract_ink(page, "dark", 255)
     again = digit_in_box(ink, page.shape, (x - 3, y - 3, w + 6, h + 6))
     assert difference(again.pixels, second.digit.pixels) < 1
     whole = digit_in_box(ink, page.shape, (0, 0, 560, 280))
@@ -284,7 +285,7 @@ def test_any_array_gives_digits_or_a_sentence(
     picture: Image, paper: int | None, judged: bool
 ) -> None:
     try:
-        found = find_digits(picture, paper=paper, judge=unsure if judged else None)
+        found = find_digits(picture, paper=paper, predict=unsure if judged else None)
     except PictureError:
         return
     assert found

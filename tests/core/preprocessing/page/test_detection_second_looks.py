@@ -108,5 +108,5 @@ def test_a_digit_in_the_point_of_a_dark_shadow_is_found(
 ) -> None:
     page = drawn((700, 650), text, at, size, pen)
     judge = load_predictor(network_of("fast")).probabilities
-    (found,) = find_digits(lit(page, corners, depth, soft), judge=judge)
+    (found,) = find_digits(lit(page, corners, depth, soft), predict=judge)
     assert np.abs(np.subtract(found.digit.box, around(page))).max() <= 8

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from core.preprocessing.page.detection import find_digits
-from core.preprocessing.page.illumination import is_dark, remove_shadows
+from core.preprocessing.page.illumination import has_dark_ink, remove_shadows
 from tests.helpers.made_pictures import Image
 
 
@@ -58,7 +58,7 @@ def test_shadows_crossing_each_other_do_not_turn_ink_and_paper_over() -> None:
     picture = lit(page, [(0, 350), (460, 0), (650, 0), (650, 120), (450, 150), (430, 330)], 0.45, 7)
     darker = lit(np.full_like(page, 255), [(0, 200), (650, 40), (650, 250), (60, 340)], 0.4, 7)
     both = np.clip(picture * (darker / 210.0), 0, 255).astype(np.uint8)
-    assert is_dark(both)
+    assert has_dark_ink(both)
     (found,) = find_digits(both)
     assert np.abs(np.subtract(found.digit.box, around(page))).max() <= 10
 

@@ -97,7 +97,7 @@ def test_big_pictures_queue_and_small_ones_pass(monkeypatch: pytest.MonkeyPatch)
         all_in.wait(0.1 if image.width == 2500 else 60)
         inside.pop()
 
-    monkeypatch.setattr(image_files, "_read", slow)
+    monkeypatch.setattr(image_files, "_convert", slow)
     for data, expected in ((big, [1, 1, 1]), (small, [1, 2, 3])):
         most.clear()
         with ThreadPoolExecutor(3) as pool:

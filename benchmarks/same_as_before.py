@@ -82,7 +82,8 @@ RECIPE: Final = {
 """Tiny, but with all that a training must take up again: dropout, augmentation, Adam's moments."""
 UNFINISHED: Final = {"stopped": "continue", "half": "continue", "queued": "worker"}
 """The old runs that are trained to their end, and how. All have the recipe of `finished`."""
-WORKERS: Final = ("core.jobs.submission.worker", "core.jobs.worker")
+WORKERS: Final = ("core.jobs.worker", "core.worker")
+"""What the program that trains a run is called: today, and in older trees."""
 PATIENCE_S: Final = 180
 NOT_REPEATED: Final = ("seconds", "time")
 """Columns of a run's history that no training repeats."""

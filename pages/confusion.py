@@ -1,4 +1,4 @@
-"""Confusions: which digits a run misreads, which for which, and how sure it is of them."""
+"""The confusions page: a run's mistakes, by digit, confidence, corruption, epoch and slice."""
 
 import streamlit as st
 
@@ -52,13 +52,13 @@ try:
         st.error(NO_RUN)
         st.stop()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        digits = choose_digits(network.run, mine=len(my_digits()))
+        digits = choose_digits(network.run, user_digit_count=len(my_digits()))
         other_run = choose_other(network.run)
     view = choose_view(VIEW, VIEWS)
-    this = answers(network, digits)
-    if this:
+    predictions = answers(network, digits)
+    if predictions:
         other = other_answers(other_run, digits)
-        headline(this, other)
-        DRAW[view](this, other)
+        headline(predictions, other)
+        DRAW[view](predictions, other)
 except DigitscopeError as error:
     st.error(plain(str(error)), icon=":material/error:")

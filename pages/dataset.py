@@ -1,4 +1,4 @@
-"""Dataset: look at all the digits, and at one of them, before a network is trained on them."""
+"""The dataset page: statistics, the digits themselves, and playgrounds for one of them."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""Home: what the product is, what each page answers, and the runs that ship with it."""
+"""The home page: what the product is, the question of each page, and the shipped runs."""
 
 import streamlit as st
 

@@ -1,4 +1,4 @@
-"""The confusions page's view of how sure a network is, and whether it may be."""
+"""The calibration view of the confusions page: how far a network's confidence can be trusted."""
 
 import streamlit as st
 
@@ -20,29 +20,36 @@ from pages.widgets.shared.markdown import plain
 
 _CHART = {"displayModeBar": False}
 _THRESHOLD = "confusion-sure-threshold"
-# Closer together where most answers are.
+# Percent. Closer together where most answers are.
 _THRESHOLDS = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99, 99.5, 99.9, 99.99)
 _FIRST = 90
 
 
-def sure_view(this: Predictions, other: Predictions | None) -> None:
-    """Draw how far the confidence of one network, or of two, can be trusted."""
-    runs = {each.name: each for each in (this, other) if each is not None}
+def sure_view(predictions: Predictions, other: Predictions | None) -> None:
+    """Draw the calibration of one network, or of two: reliability, coverage, confident mistakes.
+
+    Args:
+        predictions: answers of the network in use.
+        other: answers of a second network to the same digits, if one is compared.
+    """
+    runs = {shown.name: shown for shown in (predictions, other) if shown is not None}
     _calibration(runs)
     _top_two(runs)
     threshold = _refusing(runs)
-    _sure_and_wrong(this, other, threshold)
+    _sure_and_wrong(predictions, other, threshold)
 
 
 def _calibration(runs: dict[str, Predictions]) -> None:
-    for each in runs.values():
-        st.markdown(plain(calibration_sentence(each)))
+    for predictions in runs.values():
+        st.markdown(plain(calibration_sentence(predictions)))
     color = TEXT_COLORS.get(st.context.theme.type or "")
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Is it right as often as it says?", anchor=False)
         st.plotly_chart(
-            reliability_diagram({who: reliability(each) for who, each in runs.items()}, color),
+            reliability_diagram(
+                {name: reliability(predictions) for name, predictions in runs.items()}, color
+            ),
             config=_CHART,
             key="confusion-sure-reliability",
             alt="Reliability diagram: how often answers are right by how sure they are",
@@ -59,23 +66,28 @@ def _calibration(runs: dict[str, Predictions]) -> None:
         st.subheader("How sure it is, right or wrong", anchor=False)
         st.plotly_chart(
             confidence_chart(
-                {who: confidence_histogram(each) for who, each in runs.items()}, color
+                {name: confidence_histogram(predictions) for name, predictions in runs.items()},
+                color,
             ),
             config=_CHART,
             key="confusion-sure-histogram",
             alt="How many right and how many wrong answers have which confidence",
         )
         st.caption("A step of the upright axis is ten times as many.")
-        for who, each in runs.items():
-            surest = reliability(each)[-1]
-            name = f"{plain(who)}: " if len(runs) > 1 else ""
-            st.markdown(f"{name}{surest.sentence()}")
+        for name, predictions in runs.items():
+            surest = reliability(predictions)[-1]
+            prefix = f"{plain(name)}: " if len(runs) > 1 else ""
+            st.markdown(f"{prefix}{surest.sentence()}")
 
 
 def _top_two(runs: dict[str, Predictions]) -> None:
     st.subheader("The second guess", anchor=False)
-    for who, each in runs.items():
-        n, first, second = len(each), top_k_accuracy(each, 1), top_k_accuracy(each, 2)
+    for name, predictions in runs.items():
+        n, first, second = (
+            len(predictions),
+            top_k_accuracy(predictions, 1),
+            top_k_accuracy(predictions, 2),
+        )
         wrong = n - first
         of_wrong = (
             f" Where the answer is wrong, the second guess is the label on {second - first:,} of "
@@ -84,7 +96,7 @@ def _top_two(runs: dict[str, Predictions]) -> None:
             else ""
         )
         st.markdown(
-            f"{plain(who)}: the label is the answer or the second most probable digit in "
+            f"{plain(name)}: the label is the answer or the second most probable digit in "
             f"**{percent_of(second, n, 2)}** of cases (top-2 accuracy; the answer alone: "
             f"{percent_of(first, n, 2)}).{of_wrong}"
         )
@@ -101,12 +113,12 @@ def _refusing(runs: dict[str, Predictions]) -> float:
         persist_state="session",
     )
     threshold = chosen / 100
-    for each in runs.values():
-        st.markdown(plain(coverage_sentence(each, threshold)))
-    curves = {who: coverage_curve(each) for who, each in runs.items()}
+    for predictions in runs.values():
+        st.markdown(plain(coverage_sentence(predictions, threshold)))
+    curves = {name: coverage_curve(predictions) for name, predictions in runs.items()}
     st.plotly_chart(
         coverage_chart(
-            {who: (curve, curve.at(threshold)) for who, curve in curves.items()},
+            {name: (curve, curve.at(threshold)) for name, curve in curves.items()},
             TEXT_COLORS.get(st.context.theme.type or ""),
         ),
         config=_CHART,
@@ -121,17 +133,17 @@ def _refusing(runs: dict[str, Predictions]) -> float:
     return threshold
 
 
-def _sure_and_wrong(this: Predictions, other: Predictions | None, threshold: float) -> None:
+def _sure_and_wrong(predictions: Predictions, other: Predictions | None, threshold: float) -> None:
     st.subheader("Wrong, though sure", anchor=False)
-    wrong = cell_indices(this, None, None, wrong_only=True)
-    found = wrong[this.confidence[wrong] >= threshold]
+    wrong = cell_indices(predictions, None, None, wrong_only=True)
+    sure_and_wrong = wrong[predictions.confidence[wrong] >= threshold]
     st.markdown(
-        f"What {plain(this.name)} would still get wrong at {100 * threshold:g} %, "
+        f"What {plain(predictions.name)} would still get wrong at {100 * threshold:g} %, "
         "the surest answers first."
     )
     show_digits(
-        this,
-        found,
+        predictions,
+        sure_and_wrong,
         key="confusion-sure-wrong",
         other=other,
         empty="No wrong answer is so sure.",

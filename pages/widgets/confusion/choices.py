@@ -1,6 +1,7 @@
-"""What the confusions page looks at: which digits, whose answers, which view; in the address.
+"""The controls above the views of the confusions page, and the count of mistakes below them.
 
-What the confusions page says before any view: how many are wrong, of which digits.
+A visitor chooses the test digits, a second run, and the view; each choice is a parameter of the
+page's address.
 """
 
 import streamlit as st
@@ -23,22 +24,30 @@ DIGITS, WITH, VIEW = "digits", "with", "explore"
 _NOBODY = "no other run"
 
 
-def choose_digits(run: Run, *, mine: int) -> str:
-    """Draw the choice of the digits, and give it. `mine`: how many the visitor has labeled."""
-    there = [*mnist.available(), *([USER_DIGITS] if mine else [])]
-    asked = follow(DIGITS, among(there))
-    if asked and asked not in there:
+def choose_digits(run: Run, *, user_digit_count: int) -> str:
+    """Draw the choice of the test digits.
+
+    Args:
+        run: the run in use; the default is the largest set of digits that it was tested on.
+        user_digit_count: how many digits the visitor has labeled; 0 hides their own set.
+
+    Returns:
+        The name of the chosen set: a dataset's, or `mine`.
+    """
+    available = [*mnist.available(), *([USER_DIGITS] if user_digit_count else [])]
+    requested = follow(DIGITS, among(available))
+    if requested and requested not in available:
         st.warning(
             "The link asks for digits that are not here: these are others. On the Dataset page, "
             "all 70,000 digits of MNIST can be downloaded.",
             icon=":material/link_off:",
         )
-    if st.session_state.get(DIGITS) not in {None, *there}:
+    if st.session_state.get(DIGITS) not in {None, *available}:
         del st.session_state[DIGITS]
     chosen = st.segmented_control(
         "Test digits",
-        there,
-        default=None if DIGITS in st.session_state else _first(there, run),
+        available,
+        default=None if DIGITS in st.session_state else _first(available, run),
         required=True,
         key=DIGITS,
         bind="query-params",
@@ -46,23 +55,23 @@ def choose_digits(run: Run, *, mine: int) -> str:
         help="mnist: its 10,000 test digits. mnist-sample: 1,000 test digits, which are always "
         "there. mine: those that you have drawn or uploaded and labelled on the Predict page.",
     )
-    return chosen or there[0]
+    return chosen or available[0]
 
 
-def _first(there: list[str], run: Run) -> str:
+def _first(available: list[str], run: Run) -> str:
     """The largest set of digits on which the run was tested."""
-    return next((name for name in there if name in run.info.metrics), there[0])
+    return next((name for name in available if name in run.info.metrics), available[0])
 
 
 def choose_other(run: Run) -> Run | None:
-    """Draw the choice of a second run, and give it."""
+    """Draw the choice of a second run, and return it; None if there is none to compare with."""
     usable = {
-        one.id: one
-        for one in registry.list_runs()
-        if isinstance(one, Run) and one.info.model_sha256 and one.id != run.id
+        candidate.id: candidate
+        for candidate in registry.list_runs()
+        if isinstance(candidate, Run) and candidate.info.model_sha256 and candidate.id != run.id
     }
     options = [_NOBODY, *usable]
-    asked = follow(WITH, among(options))
+    requested = follow(WITH, among(options))
     if st.session_state.get(WITH) not in {None, *options}:
         del st.session_state[WITH]
     chosen = st.selectbox(
@@ -75,7 +84,7 @@ def choose_other(run: Run) -> Run | None:
         help="The matrix then shows the difference, and the page lists the digits that only one of "
         "the two reads rightly.",
     )
-    if asked and asked not in options:
+    if requested and requested not in options:
         st.warning(
             "The link compares with a run that is not here, or with itself.",
             icon=":material/link_off:",
@@ -83,41 +92,54 @@ def choose_other(run: Run) -> Run | None:
     return usable.get(chosen)
 
 
-def choose_whose(name: str, this: Predictions, other: Predictions | None, key: str) -> Predictions:
-    """With two runs: draw the choice whose answers are meant, under a name, and give them."""
+def choose_whose(
+    name: str, predictions: Predictions, other: Predictions | None, key: str
+) -> Predictions:
+    """Draw the choice between two runs' answers, if there are two.
+
+    Args:
+        name: the label of the control.
+        predictions: answers of the run in use.
+        other: answers of the second run, if there is one.
+        key: prefix of the control's key.
+
+    Returns:
+        The chosen answers; those of the run in use if there is no second run.
+    """
     if other is None:
-        return this
+        return predictions
     chosen = st.segmented_control(
         name,
-        [this.name, other.name],
-        default=this.name,
+        [predictions.name, other.name],
+        default=predictions.name,
         required=True,
         key=f"{key}-whose",
     )
-    return other if chosen == other.name else this
+    return other if chosen == other.name else predictions
 
 
 def headline(*shown: Predictions | None) -> None:
-    """Draw each network's mistakes counted, and a warning where they flatter it."""
-    for one in shown:
-        if one:
-            _line(one)
+    """Draw each network's count of mistakes, with a warning if it was trained on these digits."""
+    for predictions in shown:
+        if predictions:
+            _count_line(predictions)
 
 
-def _line(this: Predictions) -> None:
-    n, right = len(this), int(this.correct.sum())
+def _count_line(predictions: Predictions) -> None:
+    n, right = len(predictions), int(predictions.correct.sum())
     low, high = wilson_interval(right, n)
     st.markdown(
-        f"**{plain(this.name)}** misreads **{n - right:,}** of {n:,} digits ({_which(this)}). "
-        f"Accuracy {percent_of(right, n, 2)}, 95 % interval {100 * low:.2f} to {100 * high:.2f} %."
+        f"**{plain(predictions.name)}** misreads **{n - right:,}** of {n:,} digits "
+        f"({_describe_digits(predictions)}). Accuracy {percent_of(right, n, 2)}, 95 % "
+        f"interval {100 * low:.2f} to {100 * high:.2f} %."
     )
-    if not this.held_out:
+    if not predictions.held_out:
         st.warning(
-            f"Some of these digits were among those that {plain(this.name)} was trained on, so "
-            "this is no test: on new digits it will do worse.",
+            f"Some of these digits were among those that {plain(predictions.name)} was trained "
+            "on, so this is no test: on new digits it will do worse.",
             icon=":material/school:",
         )
 
 
-def _which(this: Predictions) -> str:
-    return TEST_DIGITS.get(this.dataset, "those that you have labelled")
+def _describe_digits(predictions: Predictions) -> str:
+    return TEST_DIGITS.get(predictions.dataset, "those that you have labelled")

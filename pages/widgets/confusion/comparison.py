@@ -1,4 +1,4 @@
-"""Two runs on the same digits: what one fixed and broke, and what chance has to do with it."""
+"""Two runs on the same digits: what one fixed and broke, and whether chance explains it."""
 
 import numpy as np
 import streamlit as st
@@ -9,16 +9,27 @@ from pages.widgets.confusion.digits import show_digits
 from pages.widgets.shared.markdown import plain
 
 
-def two_runs(this: Predictions, other: Predictions) -> None:
-    """The digits that only one of the two reads rightly, and what chance has to do with it."""
+def two_runs(predictions: Predictions, other: Predictions) -> None:
+    """Draw the paired comparison, and the digits on which the two runs differ.
+
+    Args:
+        predictions: answers of the run in use.
+        other: answers of the second run, to the same digits.
+    """
     # As a change from the other to the run in use, which is what a visitor wants to judge.
-    pair = compare_paired(other, this)
+    pair = compare_paired(other, predictions)
     st.subheader("What changed", anchor=False)
     st.write(plain(pair.sentence()))
     st.caption(detectable_difference_sentence(pair.disagree))
     lists = {
-        f"fixed ({len(pair.fixed)})": (pair.fixed, f"{other.name} is wrong, {this.name} right"),
-        f"broken ({len(pair.broken)})": (pair.broken, f"{other.name} is right, {this.name} wrong"),
+        f"fixed ({len(pair.fixed)})": (
+            pair.fixed,
+            f"{other.name} is wrong, {predictions.name} right",
+        ),
+        f"broken ({len(pair.broken)})": (
+            pair.broken,
+            f"{other.name} is right, {predictions.name} wrong",
+        ),
         f"both wrong ({len(pair.same_mistake) + len(pair.other_mistake)})": (
             np.concatenate([pair.same_mistake, pair.other_mistake]),
             "both are wrong",
@@ -35,6 +46,6 @@ def two_runs(this: Predictions, other: Predictions) -> None:
         label_visibility="collapsed",
         persist_state="session",
     )
-    which, meaning = lists[dict(zip(kinds, lists, strict=True))[kind]]
+    indices, meaning = lists[dict(zip(kinds, lists, strict=True))[kind]]
     st.caption(f"On these, {plain(meaning)}.")
-    show_digits(this, which, key=f"confusion-pair-{kind}", other=other)
+    show_digits(predictions, indices, key=f"confusion-pair-{kind}", other=other)

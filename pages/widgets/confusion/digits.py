@@ -1,4 +1,4 @@
-"""Digits behind a number of the confusions page: a grid, and the one that was clicked on."""
+"""The grid of digits behind a number of the confusions page, and the details of one of them."""
 
 from dataclasses import replace
 
@@ -21,24 +21,28 @@ _MARK = "⚑"
 
 
 def show_digits(
-    this: Predictions,
-    which: NDArray[np.intp],
+    predictions: Predictions,
+    indices: NDArray[np.intp],
     *,
     key: str,
     other: Predictions | None = None,
     empty: str = "No digit is like that.",
 ) -> None:
-    """Draw the digits `which` of `this`, in that order, in pages, and the one clicked on in detail.
+    """Draw a paged grid of digits, and the one that was clicked on in detail.
 
-    `other`: a second run's answers on the same digits, told beside the first's. `key`: of the
-    widgets. `empty`: what is said where there are none.
+    Args:
+        predictions: answers of a run, with the digits.
+        indices: which digits to show, in this order; shape (k,).
+        key: prefix of the widgets' keys.
+        other: a second run's answers to the same digits, shown beside the first's.
+        empty: the sentence that stands there if there are no digits.
     """
-    if not len(which):
+    if not len(indices):
         st.info(empty, icon=":material/check:")
         return
-    suspects = label_suspects(this.dataset)
-    page = _page(len(which), key)
-    shown = which[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    suspects = label_suspects(predictions.dataset)
+    page = _page(len(indices), key)
+    shown = indices[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     opened = f"{key}-open"
 
     def open_it(index: int) -> None:
@@ -46,57 +50,60 @@ def show_digits(
 
     chosen: int | None = st.session_state.get(opened)
     digit_grid(
-        this.images[shown],
-        [_cell(this, int(k), int(k) in suspects) for k in shown],
+        predictions.images[shown],
+        [_cell(predictions, int(index), int(index) in suspects) for index in shown],
         key=f"{key}-grid",
         on_open=open_it,
         chosen=chosen,
     )
-    marked = f" {_MARK}: a label suspect." if any(int(k) in suspects for k in shown) else ""
-    if chosen is None or chosen not in which:
+    marked = f" {_MARK}: a label suspect." if any(int(index) in suspects for index in shown) else ""
+    if chosen is None or chosen not in indices:
         st.caption(f"Click on a digit to see its ten probabilities.{marked}")
         return
     if marked:
         st.caption(marked.strip())
-    one_answer(this, chosen, key=key, other=other)
+    one_answer(predictions, chosen, key=key, other=other)
 
 
 def label_suspects(dataset: str) -> frozenset[int]:
-    """The indices of the test digits whose label the shipped runs together contradict."""
+    """Return the indices of the test digits whose label the shipped runs together contradict.
+
+    Empty for a visitor's own digits, and if the shipped runs have no answers to the dataset.
+    """
     if dataset == "mine":
         return frozenset()
-    return label_issue_indices(dataset) or frozenset()  # nobody can say: nothing is said of labels
+    return label_issue_indices(dataset) or frozenset()
 
 
 def one_answer(
-    this: Predictions, index: int, *, key: str, other: Predictions | None = None
+    predictions: Predictions, index: int, *, key: str, other: Predictions | None = None
 ) -> None:
-    """Draw a digit large, what was answered with ten probabilities, and where to look at it."""
-    label = int(this.labels[index])
+    """Draw a digit enlarged, each run's probabilities, and links to pages about it."""
+    label = int(predictions.labels[index])
     with st.container(border=True, key=f"{key}-detail"):
         picture, answers = st.columns([1, 2], gap="medium")
         with picture:
             st.image(
-                enlarge(255 - this.images[index], 8),
-                caption=_caption(this, index),
+                enlarge(255 - predictions.images[index], 8),
+                caption=_caption(predictions, index),
                 width=224,
                 alt=f"A digit with the label {label}",
             )
-            if index in label_suspects(this.dataset):
+            if index in label_suspects(predictions.dataset):
                 st.caption(
                     f"{_MARK} A label suspect: the shipped runs together contradict its label."
                 )
-            _links(this, index)
+            _links(predictions, index)
         with answers:
-            for one in (this, other) if other else (this,):
-                st.markdown(_in_words(one, index))
+            for answerer in (predictions, other) if other else (predictions,):
+                st.markdown(_answer_sentence(answerer, index))
                 st.plotly_chart(
                     probability_bars(
-                        [float(p) for p in one.probabilities[index]],
+                        [float(p) for p in answerer.probabilities[index]],
                         TEXT_COLORS.get(st.context.theme.type or ""),
                     ),
                     config=CHART_CONFIG,
-                    key=f"{key}-bars-{'first' if one is this else 'second'}",
+                    key=f"{key}-bars-{'first' if answerer is predictions else 'second'}",
                     alt="The probability that the network gives each of the ten digits",
                 )
 
@@ -109,44 +116,46 @@ def _page(count: int, key: str) -> int:
     return st.pagination(pages_, key=f"{key}-page-{count}")
 
 
-def _caption(this: Predictions, index: int) -> str:
-    if this.dataset == "mine":
-        return f"Digit {index + 1} of yours, labelled {this.labels[index]}"
-    return f"Test digit {index:,}, label {this.labels[index]}"
+def _caption(predictions: Predictions, index: int) -> str:
+    if predictions.dataset == "mine":
+        return f"Digit {index + 1} of yours, labelled {predictions.labels[index]}"
+    return f"Test digit {index:,}, label {predictions.labels[index]}"
 
 
-def _in_words(one: Predictions, index: int) -> str:
-    read = int(one.predicted[index])
-    verdict = "right" if read == one.labels[index] else "wrong"
-    sure = percent(float(one.confidence[index]))
-    return f"**{plain(one.name)}** reads **{read}** ({plain(sure)}): {verdict}."
+def _answer_sentence(predictions: Predictions, index: int) -> str:
+    read = int(predictions.predicted[index])
+    verdict = "right" if read == predictions.labels[index] else "wrong"
+    sure = percent(float(predictions.confidence[index]))
+    return f"**{plain(predictions.name)}** reads **{read}** ({plain(sure)}): {verdict}."
 
 
-def _links(this: Predictions, index: int) -> None:
-    if this.dataset == "mine":
+def _links(predictions: Predictions, index: int) -> None:
+    if predictions.dataset == "mine":
         return
-    known = pages()
-    digit = {"data": this.dataset, "split": "test", "index": str(index)}
-    network = {"run": this.run.id} | ({} if this.epoch is None else {"epoch": str(this.epoch)})
+    page_by_key = pages()
+    digit = {"data": predictions.dataset, "split": "test", "index": str(index)}
+    network = {"run": predictions.run.id} | (
+        {} if predictions.epoch is None else {"epoch": str(predictions.epoch)}
+    )
     st.page_link(
-        known["dataset"],
+        page_by_key["dataset"],
         label="Its numbers and neighbours",
         icon=":material/grid_on:",
         query_params={**digit, "view": "One digit"},
     )
-    if "filters" in known:
+    if "filters" in page_by_key:
         st.page_link(
-            known["filters"],
+            page_by_key["filters"],
             label="What the network saw",
             icon=":material/filter_b_and_w:",
             query_params={**network, **digit},
         )
 
 
-def _cell(this: Predictions, index: int, suspect: bool) -> Cell:
-    number = index + 1 if this.dataset == "mine" else index
-    label, read = int(this.labels[index]), int(this.predicted[index])
-    sure = percent(float(this.confidence[index]))
+def _cell(predictions: Predictions, index: int, suspect: bool) -> Cell:
+    number = index + 1 if predictions.dataset == "mine" else index
+    label, read = int(predictions.labels[index]), int(predictions.predicted[index])
+    sure = percent(float(predictions.confidence[index]))
     cell = read_cell(index, f"Number {number}", label, read, f" ({sure})")
     if not suspect:
         return cell

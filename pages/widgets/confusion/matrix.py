@@ -1,4 +1,4 @@
-"""The confusion matrix, each number of it a door to its digits; and two runs side by side."""
+"""The matrix view of the confusions page: a click on a number of the matrix shows its digits."""
 
 import streamlit as st
 
@@ -23,54 +23,65 @@ from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.url_state import follow, write
 
 CELL = "cell"
-"""The chosen cell in the address: `9-4`, or `9-` for a row and `-4` for a column."""
+"""Parameter of the address for the chosen cell: `9-4`; `9-` is a row, `-4` a column."""
 _KEY = "confusion-matrix"
 _VALUES = {"counts": "counts", "row": "% of the label", "column": "% of the answer"}
 _ORDERS = {"digit": "0 to 9", "similarity": "confused side by side"}
 
 
-def matrix_view(this: Predictions, other: Predictions | None) -> None:
-    """Draw the matrix of a run, or the difference of two, and the digits behind it."""
-    draw_matrix(this, other, key=_KEY)
+def matrix_view(predictions: Predictions, other: Predictions | None) -> None:
+    """Draw the matrix of a run, or the difference of two, and the digits behind it.
+
+    Args:
+        predictions: answers of the run in use.
+        other: answers of a second run to the same digits, if one is compared.
+    """
+    draw_matrix(predictions, other, key=_KEY)
     if other:
-        two_runs(this, other)
+        two_runs(predictions, other)
 
 
-def draw_matrix(this: Predictions, other: Predictions | None, *, key: str) -> None:
-    """Draw the matrix with its options, and the digits of the chosen cell, row or column."""
-    look = _look(key)
-    counts, others = count_confusions(this), count_confusions(other) if other else None
+def draw_matrix(predictions: Predictions, other: Predictions | None, *, key: str) -> None:
+    """Draw the matrix with its options, and the digits of the chosen cell, row or column.
+
+    Args:
+        predictions: answers of a run.
+        other: answers to subtract; with them the matrix shows differences.
+        key: prefix of the widgets' keys.
+    """
+    style = _style_controls(key)
+    counts, others = count_confusions(predictions), count_confusions(other) if other else None
     if other:
         # The diagonal tells the mistakes once more, with the sign turned.
         st.caption(
-            f"Differences: {plain(this.name)} minus {plain(other.name)}. Blue: {plain(this.name)} "
-            "is better there; orange: worse."
+            f"Differences: {plain(predictions.name)} minus {plain(other.name)}. "
+            f"Blue: {plain(predictions.name)} is better there; orange: worse."
         )
     _follow_link()
-    order = class_order(counts if others is None else counts + others, look)
+    order = class_order(counts if others is None else counts + others, style)
     matrix_grid(
-        matrix_cells(counts, look, others),
+        matrix_cells(counts, style, others),
         matrix_totals(counts, order),
         key=f"{key}-grid",
-        label=f"Confusion matrix of {this.name}: true labels down, answers across",
+        label=f"Confusion matrix of {predictions.name}: true labels down, answers across",
         on_open=_open,
         chosen=st.session_state.get(CELL),
     )
-    _chosen(this, other, key)
+    _chosen(predictions, other, key)
 
 
-def taken_look() -> CellStyle:
-    """How the matrix view shows the matrix, for the other views."""
-    kept, usual = st.session_state, CellStyle()
+def chosen_style() -> CellStyle:
+    """Return the options chosen in the matrix view, for the other views; else the defaults."""
+    session, default = st.session_state, CellStyle()
     return CellStyle(
-        kept.get(f"{_KEY}-values", usual.values),
-        kept.get(f"{_KEY}-diagonal", usual.diagonal),
-        kept.get(f"{_KEY}-log", usual.log),
-        kept.get(f"{_KEY}-order", usual.order),
+        session.get(f"{_KEY}-values", default.values),
+        session.get(f"{_KEY}-diagonal", default.diagonal),
+        session.get(f"{_KEY}-log", default.log),
+        session.get(f"{_KEY}-order", default.order),
     )
 
 
-def _look(key: str) -> CellStyle:
+def _style_controls(key: str) -> CellStyle:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         values = st.segmented_control(
             "Show",
@@ -110,19 +121,19 @@ def _look(key: str) -> CellStyle:
 
 
 def _open(place: Place) -> None:
-    """Choose a cell; choosing it again lets it go."""
+    """Choose a cell; choosing it again closes it."""
     if st.session_state.get(CELL) == place:
         place = (None, None)
     st.session_state[CELL] = None if place == (None, None) else place
-    write(CELL, None if place == (None, None) else _written(place))
+    write(CELL, None if place == (None, None) else _cell_parameter(place))
 
 
-def _written(place: Place) -> str:
+def _cell_parameter(place: Place) -> str:
     return "-".join("" if digit is None else str(digit) for digit in place)
 
 
 def place_of(text: str) -> Place | None:
-    """The cell, row or column that a link names; None for nonsense."""
+    """Parse the address parameter of a cell, row or column; None if it is malformed."""
     parts = text.split("-")
     if len(parts) != 2 or not all(
         part == "" or (len(part) == 1 and part in "0123456789") for part in parts
@@ -134,21 +145,23 @@ def place_of(text: str) -> Place | None:
 
 def _follow_link() -> None:
     st.session_state.setdefault(CELL, None)
-    asked = follow(CELL, place_of)
-    if asked and place_of(asked) is None:
+    requested = follow(CELL, place_of)
+    if requested and place_of(requested) is None:
         st.warning(
             "The link asks for a cell that does not exist. A cell is written 9-4: the label, then "
             "the answer.",
             icon=":material/link_off:",
         )
-    elif not asked and st.session_state[CELL]:
-        write(CELL, _written(st.session_state[CELL]))  # of another view, or of an earlier visit
+    elif not requested and st.session_state[CELL]:
+        write(
+            CELL, _cell_parameter(st.session_state[CELL])
+        )  # chosen in another view, or on an earlier visit
 
 
-def _chosen(this: Predictions, other: Predictions | None, key: str) -> None:
+def _chosen(predictions: Predictions, other: Predictions | None, key: str) -> None:
     place: Place | None = st.session_state[CELL]
     if place is None:
-        st.caption(_invitation(this))
+        st.caption(_invitation(predictions))
         return
     true, read = place
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -161,7 +174,7 @@ def _chosen(this: Predictions, other: Predictions | None, key: str) -> None:
             args=(place,),
             key=f"{key}-close",
         )
-    whose = choose_whose("Digits of", this, other, key)
+    whose = choose_whose("Digits of", predictions, other, key)
     counts = count_confusions(whose)
     wrong_only = False
     if true is not None and read is not None:
@@ -170,31 +183,33 @@ def _chosen(this: Predictions, other: Predictions | None, key: str) -> None:
         if true is not None:
             st.write(cell_sentence(counts, true, true))
         elif read is not None:
-            st.write(_answer_in_words(whose, read))
+            st.write(_column_sentence(whose, read))
         wrong_only = st.toggle(
             "Only the mistakes", value=True, key=f"{key}-mistakes", persist_state="session"
         )
-    which = cell_indices(whose, true, read, wrong_only=wrong_only)
-    second = other if whose is this else this
+    indices = cell_indices(whose, true, read, wrong_only=wrong_only)
+    second = other if whose is predictions else predictions
     show_digits(
         whose,
-        which,
+        indices,
         key=f"{key}-digits",
         other=second if other else None,
         empty="No digit is there." if not wrong_only else "No mistake is there.",
     )
 
 
-def _invitation(this: Predictions) -> str:
-    said = "Click on a number to see its digits, or on a digit at the edge for its row or column."
-    top = top_confusions(this, 1)
+def _invitation(predictions: Predictions) -> str:
+    invitation = (
+        "Click on a number to see its digits, or on a digit at the edge for its row or column."
+    )
+    top = top_confusions(predictions, 1)
     if not top:
-        return said
+        return invitation
     true, read, often = top[0]
     return (
-        f"{said} The most frequent mistake: {true} read as {read}, {often} times."
+        f"{invitation} The most frequent mistake: {true} read as {read}, {often} times."
         if (often > 1)
-        else said
+        else invitation
     )
 
 
@@ -205,9 +220,9 @@ def _title(place: Place) -> str:
     return f"Label {true}" if read is None else f"{true} read as {read}"
 
 
-def _answer_in_words(this: Predictions, read: int) -> str:
-    """How many of the digits that were read so are so: "Of 1,005 read as 9, 997 are nines"."""
-    of_answer = count_confusions(this)[:, read]
+def _column_sentence(predictions: Predictions, read: int) -> str:
+    """Return how many of the digits that were read as one digit have that label."""
+    of_answer = count_confusions(predictions)[:, read]
     total, right = int(of_answer.sum()), int(of_answer[read])
     if not total:
         return f"Nothing was read as {read}."

@@ -1,8 +1,7 @@
-"""The confusions page over time: which digits a run learned after which epoch, and which flipped.
+"""The over-time view of the confusions page: mistakes by epoch, digits learned and forgotten.
 
-A few digits over the epochs of a training: a row to click on, and how sure a network became.
-
-Going through the epochs of a run, with what it got wrong at each.
+A visitor steps through the epochs of a run. Charts show how many digits are wrong after each, and
+when each digit was learned for good; single digits are followed over the epochs.
 """
 
 from collections.abc import Sequence
@@ -37,11 +36,16 @@ from pages.widgets.shared.pictures import CHART_CONFIG
 from pages.widgets.shared.run_picker import choose_epoch
 
 
-def time_controls(epochs: Sequence[int], this: Predictions) -> None:
-    """Draw the buttons that move the slider “At epoch”, and where it stands; `epochs`: rising."""
-    wrong = len(this) - int(this.correct.sum())
-    words = f"{wrong:,} wrong of {len(this):,} ({plain(this.run.id)})"
-    epoch_controls(epochs, this.epoch, words, key="confusion-time")
+def time_controls(epochs: Sequence[int], predictions: Predictions) -> None:
+    """Draw the buttons that move the slider “At epoch”, and the mistakes at its epoch.
+
+    Args:
+        epochs: the epochs whose weights are kept, ascending.
+        predictions: answers at the chosen epoch.
+    """
+    wrong = len(predictions) - int(predictions.correct.sum())
+    words = f"{wrong:,} wrong of {len(predictions):,} ({plain(predictions.run.id)})"
+    epoch_controls(epochs, predictions.epoch, words, key="confusion-time")
 
 
 _MOST = 40
@@ -50,15 +54,27 @@ _OPEN = "confusion-time-open"
 
 
 def digits_over_time(
-    this: Predictions, over: Sequence[Predictions], which: NDArray[np.intp]
+    predictions: Predictions, by_epoch: Sequence[Predictions], indices: NDArray[np.intp]
 ) -> None:
-    """Draw the digits `which`, as `this` reads them, and the one clicked on over the epochs."""
-    if not len(which):
+    """Draw a grid of digits, and the probabilities of the one clicked on over the epochs.
+
+    Args:
+        predictions: answers at the chosen epoch.
+        by_epoch: answers after each kept epoch, in the order of the epochs.
+        indices: which digits to show, in this order; shape (k,).
+    """
+    if not len(indices):
         st.info("No digit is like that.", icon=":material/check:")
         return
-    shown = which[:_MOST]
-    when = "the finished network" if this.epoch is None else f"the network after epoch {this.epoch}"
-    first = f"The first {len(shown)} of {len(which):,}" if len(which) > len(shown) else "They are"
+    shown = indices[:_MOST]
+    when = (
+        "the finished network"
+        if predictions.epoch is None
+        else f"the network after epoch {predictions.epoch}"
+    )
+    first = (
+        f"The first {len(shown)} of {len(indices):,}" if len(indices) > len(shown) else "They are"
+    )
     st.caption(
         f"{first}, as {when} reads them; a dashed frame: wrong. Click on one to see its ten "
         "probabilities over the epochs."
@@ -69,33 +85,33 @@ def digits_over_time(
 
     opened: int | None = st.session_state.get(_OPEN)
     digit_grid(
-        this.images[shown],
-        [_cell(this, int(k)) for k in shown],
+        predictions.images[shown],
+        [_cell(predictions, int(index)) for index in shown],
         key="confusion-time-grid",
         on_open=open_it,
         chosen=opened,
     )
-    if opened is not None and opened in which:
-        _one(this, over, opened)
+    if opened is not None and opened in indices:
+        _digit_chart(predictions, by_epoch, opened)
     st.markdown("**How sure of the label**")
-    _strip(over, shown[:_ROWS])
+    _strip(by_epoch, shown[:_ROWS])
 
 
-def _cell(this: Predictions, index: int) -> Cell:
-    label, read = int(this.labels[index]), int(this.predicted[index])
-    sure = percent(float(this.confidence[index]))
+def _cell(predictions: Predictions, index: int) -> Cell:
+    label, read = int(predictions.labels[index]), int(predictions.predicted[index])
+    sure = percent(float(predictions.confidence[index]))
     return read_cell(index, f"Number {index}", label, read, f" ({sure})")
 
 
-def _one(this: Predictions, over: Sequence[Predictions], index: int) -> None:
-    label = int(this.labels[index])
+def _digit_chart(predictions: Predictions, by_epoch: Sequence[Predictions], index: int) -> None:
+    label = int(predictions.labels[index])
     st.markdown(f"**Test digit {index:,}, label {label}, over the epochs**")
     st.plotly_chart(
         digit_over_epochs(
-            [one.epoch or 0 for one in over],
-            np.stack([one.probabilities[index] for one in over]),
+            [epoch_predictions.epoch or 0 for epoch_predictions in by_epoch],
+            np.stack([epoch_predictions.probabilities[index] for epoch_predictions in by_epoch]),
             label,
-            this.epoch,
+            predictions.epoch,
             TEXT_COLORS.get(st.context.theme.type or ""),
         ),
         config=CHART_CONFIG,
@@ -104,17 +120,24 @@ def _one(this: Predictions, over: Sequence[Predictions], index: int) -> None:
     )
 
 
-def _strip(over: Sequence[Predictions], which: NDArray[np.intp]) -> None:
+def _strip(by_epoch: Sequence[Predictions], indices: NDArray[np.intp]) -> None:
     theme = st.context.theme.type or "light"
-    labels = over[0].labels[which]
-    rows = np.arange(len(which))
-    of_truth = [one.probabilities[which][rows, labels] for one in over]
+    labels = by_epoch[0].labels[indices]
+    rows = np.arange(len(indices))
+    of_truth = [
+        epoch_predictions.probabilities[indices][rows, labels] for epoch_predictions in by_epoch
+    ]
     st.plotly_chart(
         truth_strip(
-            [one.epoch or 0 for one in over],
+            [epoch_predictions.epoch or 0 for epoch_predictions in by_epoch],
             np.stack(of_truth, axis=1),
-            np.stack([one.predicted[which] for one in over], axis=1),
-            {f"{k} (label {label})": int(label) for k, label in zip(which, labels, strict=True)},
+            np.stack(
+                [epoch_predictions.predicted[indices] for epoch_predictions in by_epoch], axis=1
+            ),
+            {
+                f"{index} (label {label})": int(label)
+                for index, label in zip(indices, labels, strict=True)
+            },
             theme=theme,
             text_color=TEXT_COLORS.get(theme),
         ),
@@ -134,26 +157,31 @@ FLIPPED, NEVER = "flipped", "never"
 _ERRORS, _LEARNED = "confusion-time-errors", "confusion-time-learnt"
 
 
-def time_view(this: Predictions, other: Predictions | None) -> None:
-    """Draw the mistakes at the chosen epoch, over all of them, and when which digit was learned."""
-    over = _answers(this)
-    if over is None:
+def time_view(predictions: Predictions, other: Predictions | None) -> None:
+    """Draw the mistakes by epoch, the matrix at the chosen one, and when each digit was learned.
+
+    Args:
+        predictions: answers of the run in use at the chosen epoch.
+        other: answers of a second run to the same digits, if one is compared.
+    """
+    by_epoch = _answers(predictions)
+    if by_epoch is None:
         return
-    epochs = [_epoch(one) for one in over]
+    epochs = [_epoch(epoch_predictions) for epoch_predictions in by_epoch]
     if len(epochs) < 2:
-        st.info(_too_few(this.run.id, epochs), icon=":material/history_toggle_off:")
+        st.info(_too_few(predictions.run.id, epochs), icon=":material/history_toggle_off:")
         return
-    time_controls(epochs, this)
-    _over_all(this, over, other)
-    st.subheader(f"The matrix {_when(this)}", anchor=False)
-    draw_matrix(this, other, key="confusion-time-matrix")
+    time_controls(epochs, predictions)
+    _over_all(predictions, by_epoch, other)
+    st.subheader(f"The matrix {_when(predictions)}", anchor=False)
+    draw_matrix(predictions, other, key="confusion-time-matrix")
     st.subheader("Which digits were learnt when", anchor=False)
-    _learned(this, over, epochs)
+    _learned(predictions, by_epoch, epochs)
 
 
-def _answers(this: Predictions) -> Epochs | None:
-    """The answers after each epoch; None, with what a visitor can do, if they are not there."""
-    if this.dataset == "mine":
+def _answers(predictions: Predictions) -> Epochs | None:
+    """Return the answers after each epoch; None, with a hint on the page, if there are none."""
+    if predictions.dataset == "mine":
         st.info(
             "Over time only test digits are kept, not your own. Choose other test digits above, or "
             "move the slider “At epoch” and look at the matrix.",
@@ -161,9 +189,9 @@ def _answers(this: Predictions) -> Epochs | None:
         )
         return None
     try:
-        return all_epoch_predictions(this.run, this.dataset)
+        return all_epoch_predictions(predictions.run, predictions.dataset)
     except NotComputedError as error:
-        offer_epochs(str(error), this.run, this.dataset)
+        offer_epochs(str(error), predictions.run, predictions.dataset)
         return None
 
 
@@ -175,38 +203,47 @@ def _too_few(name: str, epochs: list[int]) -> str:
     )
 
 
-def _when(this: Predictions) -> str:
-    return "of the finished network" if this.epoch is None else f"after epoch {this.epoch}"
+def _when(predictions: Predictions) -> str:
+    return (
+        "of the finished network"
+        if predictions.epoch is None
+        else f"after epoch {predictions.epoch}"
+    )
 
 
-def _epoch(one: Predictions) -> int:
-    return one.epoch or 0
+def _epoch(predictions: Predictions) -> int:
+    return predictions.epoch or 0
 
 
-def _points(over: Epochs) -> list[tuple[int, int]]:
-    return [(_epoch(one), len(one) - int(one.correct.sum())) for one in over]
+def _points(by_epoch: Epochs) -> list[tuple[int, int]]:
+    return [
+        (_epoch(epoch_predictions), len(epoch_predictions) - int(epoch_predictions.correct.sum()))
+        for epoch_predictions in by_epoch
+    ]
 
 
-def _over_all(this: Predictions, over: Epochs, other: Predictions | None) -> None:
+def _over_all(predictions: Predictions, by_epoch: Epochs, other: Predictions | None) -> None:
     theme = st.context.theme.type or "light"
     color = TEXT_COLORS.get(theme)
-    found = {this.run.id: _points(over)}
+    error_points = {predictions.run.id: _points(by_epoch)}
     if other is not None:
         try:
-            found[other.run.id] = _points(all_epoch_predictions(other.run, this.dataset))
+            error_points[other.run.id] = _points(
+                all_epoch_predictions(other.run, predictions.dataset)
+            )
         except DigitscopeError as error:
             st.caption(plain(str(error)))
 
     def chosen() -> None:
         points = st.session_state[_ERRORS].selection.points
-        if points and points[0]["x"] in dict(found[this.run.id]):
+        if points and points[0]["x"] in dict(error_points[predictions.run.id]):
             choose_epoch(int(points[0]["x"]))
 
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Wrong after each epoch**")
         st.plotly_chart(
-            errors_over_epochs(found, this.epoch, color),
+            errors_over_epochs(error_points, predictions.epoch, color),
             config=CHART_CONFIG,
             key=_ERRORS,
             on_select=chosen,
@@ -218,9 +255,9 @@ def _over_all(this: Predictions, over: Epochs, other: Predictions | None) -> Non
         st.markdown("**Wrong of each label**")
         st.plotly_chart(
             class_errors(
-                [_epoch(one) for one in over],
-                _wrong_of_each(over),
-                this.epoch,
+                [_epoch(epoch_predictions) for epoch_predictions in by_epoch],
+                _wrong_of_each(by_epoch),
+                predictions.epoch,
                 theme=theme,
                 text_color=color,
             ),
@@ -230,22 +267,25 @@ def _over_all(this: Predictions, over: Epochs, other: Predictions | None) -> Non
         )
 
 
-def _wrong_of_each(over: Epochs) -> NDArray[np.intp]:
+def _wrong_of_each(by_epoch: Epochs) -> NDArray[np.intp]:
     """Errors by label and epoch, (10, epochs)."""
-    columns = [np.bincount(one.labels[~one.correct], minlength=10) for one in over]
+    columns = [
+        np.bincount(epoch_predictions.labels[~epoch_predictions.correct], minlength=10)
+        for epoch_predictions in by_epoch
+    ]
     return np.stack(columns, axis=1)
 
 
-def _learned(this: Predictions, over: Epochs, epochs: list[int]) -> None:
-    when, changes = first_learned_epochs(over), forgetting_events(over)
-    counts = [int((when == epoch).sum()) for epoch in [*epochs, 0]]
+def _learned(predictions: Predictions, by_epoch: Epochs, epochs: list[int]) -> None:
+    learned_at, changes = first_learned_epochs(by_epoch), forgetting_events(by_epoch)
+    counts = [int((learned_at == epoch).sum()) for epoch in [*epochs, 0]]
 
     def chosen() -> None:
         points = st.session_state[_LEARNED].selection.points
         if points:
             st.session_state[WHICH] = str(points[0]["x"])
 
-    st.write(_in_words(counts, epochs, int((changes > 1).sum())))
+    st.write(_learned_sentence(counts, epochs, int((changes > 1).sum())))
     st.plotly_chart(
         learned_bars(epochs, counts, TEXT_COLORS.get(st.context.theme.type or "")),
         config=CHART_CONFIG,
@@ -254,10 +294,10 @@ def _learned(this: Predictions, over: Epochs, epochs: list[int]) -> None:
         selection_mode="points",
         alt="How many digits are right for good from each epoch on",
     )
-    digits_over_time(this, over, _which(epochs, when, changes))
+    digits_over_time(predictions, by_epoch, _choose_digits(epochs, learned_at, changes))
 
 
-def _in_words(counts: list[int], epochs: list[int], often: int) -> str:
+def _learned_sentence(counts: list[int], epochs: list[int], often: int) -> str:
     total, at_first, never = sum(counts), counts[0], counts[-1]
     return (
         f"Of {total:,} digits {at_first:,} are right for good from epoch {epochs[0]} on, "
@@ -267,23 +307,23 @@ def _in_words(counts: list[int], epochs: list[int], often: int) -> str:
     )
 
 
-def _which(
-    epochs: list[int], when: NDArray[np.intp], changes: NDArray[np.intp]
+def _choose_digits(
+    epochs: list[int], learned_at: NDArray[np.intp], changes: NDArray[np.intp]
 ) -> NDArray[np.intp]:
-    """Draw the choice of the digits to be looked at, and give them."""
+    """Draw the choice of the digits to show, and return their indices."""
     options = [FLIPPED, *map(str, epochs), NEVER]
     if st.session_state.get(WHICH) not in options:
         st.session_state[WHICH] = FLIPPED
     chosen: str = st.selectbox(
-        "Digits", options, format_func=_named, key=WHICH, persist_state="session", width=340
+        "Digits", options, format_func=_option_name, key=WHICH, persist_state="session", width=340
     )
     if chosen == FLIPPED:
         most = np.argsort(-changes, kind="stable")
         return most[changes[most] > 1]
-    return np.flatnonzero(when == (0 if chosen == NEVER else int(chosen)))
+    return np.flatnonzero(learned_at == (0 if chosen == NEVER else int(chosen)))
 
 
-def _named(option: str) -> str:
+def _option_name(option: str) -> str:
     if option == FLIPPED:
         return "that changed most often"
     return "wrong at the end" if option == NEVER else f"right for good from epoch {option} on"

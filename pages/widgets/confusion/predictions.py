@@ -1,4 +1,4 @@
-"""Whose answers the confusions page counts; those that are not kept are worked out when asked."""
+"""The answers that the confusions page counts; those not stored are computed on request."""
 
 from collections.abc import Callable
 from functools import partial
@@ -25,17 +25,17 @@ _NOTE = "Worked out once, for all visitors of this server."
 
 
 def answers(network: Network, dataset: str) -> Predictions | None:
-    """Read what a network answers, or draw the offer to work it out.
+    """Load a network's answers to a set of test digits, or draw an offer to compute them.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
-        dataset: whose test digits, or "mine" for the visitor's.
+        network: of a run, finished or as it was after an epoch.
+        dataset: the dataset of the test digits, or "mine" for the visitor's own.
 
     Returns:
-        The answers; None while they are not worked out.
+        The answers; None while they are not computed.
 
     Raises:
-        DigitscopeError: as `stored` and `at_epoch` do.
+        DigitscopeError: if the stored answers, the network or the dataset cannot be read.
     """
     if dataset == USER_DIGITS:
         return my_answered(network)
@@ -51,23 +51,32 @@ def answers(network: Network, dataset: str) -> Predictions | None:
         return None
     except NoPredictionsError:
         chore = _chore(run, dataset, "finished", partial(predict_now, run, dataset))
-        found: Predictions | None = chore.state.result
-        if found is None:
+        computed: Predictions | None = chore.state.result
+        if computed is None:
             _offer(
                 f"What the run “{run.id}” answers on these digits was not kept: they were not on "
                 "this machine when it was trained.",
                 chore,
             )
-        return found
+        return computed
 
 
 def offer_epochs(why: str, run: Run, dataset: str) -> None:
-    """Draw the offer to work out what a run answered after each of its epochs."""
+    """Draw an offer to compute what a run answered after each of its epochs.
+
+    Args:
+        why: the sentence that says why the answers are missing.
+        run: a run that keeps weights of its epochs.
+        dataset: the dataset whose test digits are read.
+    """
     _offer(why, _chore(run, dataset, "epochs", partial(compute_epoch_predictions, run, dataset)))
 
 
 def other_answers(run: Run | None, dataset: str) -> Predictions | None:
-    """The second run's answers to the same digits; None, and a sentence, if there are none."""
+    """Load a second run's answers to the same digits; None if there are none.
+
+    An error is drawn as a warning: the page is useful without the second run.
+    """
     if run is None:
         return None
     try:
@@ -77,8 +86,8 @@ def other_answers(run: Run | None, dataset: str) -> Predictions | None:
         return None
 
 
-def _chore(run: Run, dataset: str, what: str, do: Callable[[Report], Any]) -> BackgroundTask[Any]:
-    return shared_task((Network(run), dataset, what), do)
+def _chore(run: Run, dataset: str, scope: str, do: Callable[[Report], Any]) -> BackgroundTask[Any]:
+    return shared_task((Network(run), dataset, scope), do)
 
 
 def _offer(why: str, chore: BackgroundTask[Any]) -> None:

@@ -1,4 +1,4 @@
-"""The confusions page's report: each digit's scores, the top confusions, and what is luck."""
+"""The report view of the confusions page: scores by digit, top confusions, significance."""
 
 import numpy as np
 import streamlit as st
@@ -32,35 +32,40 @@ _ENLARGED = 3
 _EXAMPLES = (10, 30, 100)
 
 
-def report_view(this: Predictions, other: Predictions | None) -> None:
-    """Draw the report on the answers of one network, beside those of another one if there is one.
+def report_view(predictions: Predictions, other: Predictions | None) -> None:
+    """Draw the report on one network's answers, beside a second one's if there is one.
 
-    Raises DigitscopeError if the two are not to the same digits.
+    Args:
+        predictions: answers of the run in use.
+        other: answers of a second run to the same digits, if one is compared.
+
+    Raises:
+        DigitscopeError: if the two answered different digits.
     """
-    _table(this, other)
-    _one_class(this, other)
-    _top(this)
-    _luck(this, other)
+    _table(predictions, other)
+    _one_class(predictions, other)
+    _top(predictions)
+    _luck(predictions, other)
 
 
-def _table(this: Predictions, other: Predictions | None) -> None:
+def _table(predictions: Predictions, other: Predictions | None) -> None:
     st.subheader("Digit by digit", anchor=False)
     lines, others = (
-        _lines(per_class_report(this)),
+        _lines(per_class_report(predictions)),
         _lines(per_class_report(other)) if other else None,
     )
     rows = [
         {
             "digit": name,
-            "precision": one.precision,
-            "recall": one.recall,
-            "F1": one.f1,
-            "support": one.support,
+            "precision": scores.precision,
+            "recall": scores.recall,
+            "F1": scores.f1,
+            "support": scores.support,
             **(
                 {"other recall": others[name].recall, "other F1": others[name].f1} if others else {}
             ),
         }
-        for name, one in lines.items()
+        for name, scores in lines.items()
     ]
     fractions = ("precision", "recall", "F1", "other recall", "other F1")
     table, words = st.columns([3, 2], gap="large")
@@ -92,12 +97,12 @@ def _what_they_mean(other: Predictions | None) -> None:
     )
 
 
-def _lines(found: ClassReport) -> dict[str, ClassScores]:
-    lines = {str(digit): one for digit, one in enumerate(found.classes)}
-    return {**lines, "macro avg": found.macro, "weighted avg": found.weighted}
+def _lines(report: ClassReport) -> dict[str, ClassScores]:
+    lines = {str(digit): scores for digit, scores in enumerate(report.classes)}
+    return {**lines, "macro avg": report.macro, "weighted avg": report.weighted}
 
 
-def _one_class(this: Predictions, other: Predictions | None) -> None:
+def _one_class(predictions: Predictions, other: Predictions | None) -> None:
     st.subheader("One digit in words", anchor=False)
     digit: int = st.segmented_control(
         "Digit",
@@ -108,30 +113,34 @@ def _one_class(this: Predictions, other: Predictions | None) -> None:
         persist_state="session",
         label_visibility="collapsed",
     )
-    st.markdown(f"{plain(this.name)}: {class_report_sentence(count_confusions(this), digit)}")
+    st.markdown(
+        f"{plain(predictions.name)}: {class_report_sentence(count_confusions(predictions), digit)}"
+    )
     if other is not None:
         st.markdown(f"{plain(other.name)}: {class_report_sentence(count_confusions(other), digit)}")
-    missed = cell_indices(this, digit, None, wrong_only=True)
-    mistaken = cell_indices(this, None, digit, wrong_only=True)
+    missed = cell_indices(predictions, digit, None, wrong_only=True)
+    mistaken = cell_indices(predictions, None, digit, wrong_only=True)
     kinds = {
         f"{PLURALS[digit].capitalize()} read as something else ({len(missed):,})": missed,
         f"Others read as {a_digit(digit)} ({len(mistaken):,})": mistaken,
     }
-    for place, (title, which) in enumerate(kinds.items()):
+    for place, (title, indices) in enumerate(kinds.items()):
         with st.expander(title, key=f"confusion-report-{digit}-{place}"):
-            show_digits(this, which, key=f"confusion-report-{digit}-{place}-digits", other=other)
+            show_digits(
+                predictions, indices, key=f"confusion-report-{digit}-{place}-digits", other=other
+            )
 
 
-def _top(this: Predictions) -> None:
+def _top(predictions: Predictions) -> None:
     st.subheader("Top confusions", anchor=False)
-    found = top_confusions(this)
-    if not found:
+    confusions = top_confusions(predictions)
+    if not confusions:
         st.info("Not one of these digits is read wrongly.", icon=":material/check:")
         return
     with st.grid(min_column_width=165, gap="small"):
-        for true, read, often in found:
+        for true, read, often in confusions:
             with st.container(border=True, height="stretch"):
-                _pair(this, true, read, often)
+                _pair(predictions, true, read, often)
     st.caption(
         "Left: of the digits that were confused so, the one whose wrong answer was the surest. "
         "Right: an ordinary digit of the class that it was taken for, for comparison (of those "
@@ -139,11 +148,11 @@ def _top(this: Predictions) -> None:
     )
 
 
-def _pair(this: Predictions, true: int, read: int, often: int) -> None:
-    surest = int(cell_indices(this, true, read)[0])
-    beside = is_on_diagonal(this, read)
+def _pair(predictions: Predictions, true: int, read: int, often: int) -> None:
+    surest = int(cell_indices(predictions, true, read)[0])
+    beside = is_on_diagonal(predictions, read)
     shown = [surest] if beside is None else [surest, beside]
-    pictures = np.stack([enlarge(this.images[k], _ENLARGED) for k in shown])
+    pictures = np.stack([enlarge(predictions.images[k], _ENLARGED) for k in shown])
     st.markdown(f"**{true} → {read}**, {often:,} {'time' if often == 1 else 'times'}")
     st.image(
         digit_sheet_png(pictures, len(shown)),
@@ -152,12 +161,12 @@ def _pair(this: Predictions, true: int, read: int, often: int) -> None:
         + ("" if beside is None else f", and an ordinary {NAMES[read]}"),
     )
     st.caption(
-        f"{cell_sentence(count_confusions(this), true, read)} The surest of them: "
-        f"number {surest:,}, {percent(float(this.confidence[surest]))} sure."
+        f"{cell_sentence(count_confusions(predictions), true, read)} The surest of them: "
+        f"number {surest:,}, {percent(float(predictions.confidence[surest]))} sure."
     )
 
 
-def _luck(this: Predictions, other: Predictions | None) -> None:
+def _luck(predictions: Predictions, other: Predictions | None) -> None:
     st.subheader("When is a difference more than chance?", anchor=False)
     if other is None:
         needs = ", ".join(
@@ -170,8 +179,8 @@ def _luck(this: Predictions, other: Predictions | None) -> None:
             f"many they are: {needs}. Choose a second run to see it for the two."
         )
         return
-    # As a change from the other one to this one.
-    pair = compare_paired(other, this)
+    # As a change from the other run to the run in use.
+    pair = compare_paired(other, predictions)
     st.markdown(plain(pair.sentence()))
     st.markdown(detectable_difference_sentence(pair.disagree))
     same, unlike = len(pair.same_mistake), len(pair.other_mistake)

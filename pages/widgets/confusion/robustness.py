@@ -1,4 +1,4 @@
-"""The confusions page's stress tests: the digits are turned, moved, blurred ..., and read again."""
+"""The robustness view of the confusions page: accuracy on rotated, shifted, blurred digits."""
 
 from functools import partial
 
@@ -42,41 +42,47 @@ _SHOWN = 10
 _ENLARGED = 3
 
 
-def stress_view(this: Predictions, other: Predictions | None) -> None:
-    """Draw the sliders, what they make of the digits, and what the runs read then."""
-    mine = this.dataset == "mine"
-    whose = "your own digits" if mine else "the sample's 1,000 test digits"
+def stress_view(predictions: Predictions, other: Predictions | None) -> None:
+    """Draw a slider for each corruption, the corrupted digits, and the accuracy on them.
+
+    Args:
+        predictions: answers of the run in use to the unchanged digits.
+        other: answers of a second run, if one is compared.
+    """
+    on_user_digits = predictions.dataset == "mine"
+    whose = "your own digits" if on_user_digits else "the sample's 1,000 test digits"
     st.write(
         "**Stress**: the same digits with the same labels, but changed: all of them by as much as "
         f"you say. How much does a network bear? Measured on {whose}."
     )
-    st.fragment(_test)(this, other)
+    st.fragment(_test)(predictions, other)
 
 
 def key_of(name: CorruptionName) -> str:
-    """Of a kind's slider."""
+    """Return the key of a corruption's slider."""
     return f"confusion-stress-{name}"
 
 
-def _test(this: Predictions, other: Predictions | None) -> None:
+def _test(predictions: Predictions, other: Predictions | None) -> None:
     stress = _sliders()
-    asked = [this, other] if other else [this]
-    found: list[Predictions] = []
+    unchanged = [predictions, other] if other else [predictions]
+    changed: list[Predictions] = []
     with st.spinner("The network reads the changed digits …", show_time=True):
-        for one in asked:
+        for run_predictions in unchanged:
             try:
-                registry.read_run(one.run.folder)  # it may be gone since the page was drawn
-                found.append(_read(one, stress))
+                # The run may have been deleted since the page was drawn.
+                registry.read_run(run_predictions.run.folder)
+                changed.append(_read(run_predictions, stress))
             except DigitscopeError as error:
                 st.warning(plain(str(error)), icon=":material/broken_image:")
-                if one is this:
+                if run_predictions is predictions:
                     return
-    _before_and_after(_read(this, NO_CORRUPTION), found[0], stress)
-    for one, as_it_is in zip(found, asked, strict=False):
-        st.write(_in_words(one, _read(as_it_is, NO_CORRUPTION)))
-    _curve(asked, stress)
+    _before_and_after(_read(predictions, NO_CORRUPTION), changed[0], stress)
+    for run_predictions, before in zip(changed, unchanged, strict=False):
+        st.write(_errors_sentence(run_predictions, _read(before, NO_CORRUPTION)))
+    _curve(unchanged, stress)
     st.subheader("The matrix under this stress", anchor=False)
-    draw_matrix(found[0], found[1] if len(found) > 1 else None, key="confusion-stress-matrix")
+    draw_matrix(changed[0], changed[1] if len(changed) > 1 else None, key="confusion-stress-matrix")
 
 
 def _sliders() -> Corruption:
@@ -104,7 +110,7 @@ def _slider(kind: CorruptionParameter) -> float:
 
 
 def _moved(name: CorruptionName) -> None:
-    """The curve below is that of the slider that was moved last."""
+    """Show the curve of the slider that was moved last."""
     st.session_state[CURVE] = name
 
 
@@ -113,43 +119,43 @@ def _reset() -> None:
         st.session_state[key_of(kind.name)] = kind.nothing
 
 
-def _read(this: Predictions, stress: Corruption) -> Predictions:
-    if this.dataset == "mine":
-        return corrupted_digits(this, stress)
-    return corrupted_predictions(this.network, stress)
+def _read(predictions: Predictions, stress: Corruption) -> Predictions:
+    if predictions.dataset == "mine":
+        return corrupted_digits(predictions, stress)
+    return corrupted_predictions(predictions.network, stress)
 
 
 def _before_and_after(before: Predictions, after: Predictions, stress: Corruption) -> None:
-    """The first digit of each label, or the first few of the visitor's own."""
+    """Draw the first digit of each label, or the first few of the visitor's own."""
     if len(before) > _SHOWN:
-        which = np.unique(before.labels, return_index=True)[1]
+        indices = np.unique(before.labels, return_index=True)[1]
     else:
-        which = np.arange(len(before))
-    rows = np.concatenate([before.images[which], after.images[which]])
+        indices = np.arange(len(before))
+    rows = np.concatenate([before.images[indices], after.images[indices]])
     large = rows.repeat(_ENLARGED, axis=1).repeat(_ENLARGED, axis=2)
-    with st.container(width=len(which) * 28 * _ENLARGED):  # or as much as a phone has
+    with st.container(width=len(indices) * 28 * _ENLARGED):  # or as much as a phone has
         st.image(
-            digit_sheet_png(large, len(which)),
+            digit_sheet_png(large, len(indices)),
             caption=f"As they are, and below: {describe_corruption(stress)}",
             width="stretch",
             alt=f"Digits as they are, and changed: {describe_corruption(stress)}",
         )
 
 
-def _in_words(found: Predictions, as_it_is: Predictions) -> str:
-    """Errors counted before they are rated, beside those without stress."""
-    n, right = len(found), int(found.correct.sum())
+def _errors_sentence(changed: Predictions, unchanged: Predictions) -> str:
+    """Return the count and rate of errors, beside the count on the unchanged digits."""
+    n, right = len(changed), int(changed.correct.sum())
     low, high = (100 * end for end in wilson_interval(right, n))
-    unchanged = len(as_it_is) - int(as_it_is.correct.sum())
-    seen = "" if found.held_out else " It was trained on some of them."
+    wrong_before = len(unchanged) - int(unchanged.correct.sum())
+    caveat = "" if changed.held_out else " It was trained on some of them."
     return (
-        f"**{plain(found.name)}**: {n - right:,} wrong of {n:,} ({100 * right / n:.1f} %, 95 % "
-        f"interval {low:.1f} to {high:.1f} %); unchanged, {unchanged:,} are wrong.{seen}"
+        f"**{plain(changed.name)}**: {n - right:,} wrong of {n:,} ({100 * right / n:.1f} %, 95 % "
+        f"interval {low:.1f} to {high:.1f} %); unchanged, {wrong_before:,} are wrong.{caveat}"
     )
 
 
-def _curve(asked: list[Predictions], stress: Corruption) -> None:
-    """The stored curves of the kind that was moved last, or the way to measure them."""
+def _curve(compared: list[Predictions], stress: Corruption) -> None:
+    """Draw the stored curves of the chosen corruption, or an offer to measure them."""
     st.session_state.setdefault(CURVE, CORRUPTIONS[0].name)
     name: CorruptionName = st.selectbox(
         "Accuracy over the whole range of",
@@ -159,40 +165,40 @@ def _curve(asked: list[Predictions], stress: Corruption) -> None:
         persist_state="session",
         width=260,
     )
-    found: dict[str, RobustnessCurves] = {}
-    for one in asked:
-        curve = _stored_or_offered(one.run)
+    curves: dict[str, RobustnessCurves] = {}
+    for predictions in compared:
+        curve = _stored_or_offered(predictions.run)
         if curve is not None:
-            found[one.run.id] = curve
-    if not found:
+            curves[predictions.run.id] = curve
+    if not curves:
         return
     kind = CORRUPTION_BY_NAME[name]
     st.plotly_chart(
         robustness_chart(
-            kind, found, getattr(stress, name), TEXT_COLORS.get(st.context.theme.type or "")
+            kind, curves, getattr(stress, name), TEXT_COLORS.get(st.context.theme.type or "")
         ),
         config=CHART_CONFIG,
         key="confusion-stress-chart",
         alt=f"Accuracy over {kind.label.lower()}, with the slider's place marked",
     )
-    st.caption(_what_is_measured(asked))
+    st.caption(_what_is_measured(compared))
 
 
-def _what_is_measured(asked: list[Predictions]) -> str:
-    said = "This one change alone, on the sample's 1,000 test digits, measured at the points."
-    if any(one.epoch is not None for one in asked):
-        said += " The curve is the finished network's."
-    return said
+def _what_is_measured(compared: list[Predictions]) -> str:
+    sentence = "This one change alone, on the sample's 1,000 test digits, measured at the points."
+    if any(predictions.epoch is not None for predictions in compared):
+        sentence += " The curve is the finished network's."
+    return sentence
 
 
 def _stored_or_offered(run: Run) -> RobustnessCurves | None:
     try:
-        run = registry.read_run(run.folder)  # it may have changed since the page was drawn
+        run = registry.read_run(run.folder)  # the run may have changed since then
     except DigitscopeError as error:
         st.warning(plain(str(error)), icon=":material/broken_image:")
         return None
-    found = load_robustness_curves(run)
-    if found is None:
+    curves = load_robustness_curves(run)
+    if curves is None:
         chore = shared_task(
             (Network(run), "stress", DATASET), partial(measure_and_store_robustness, run)
         )
@@ -207,4 +213,4 @@ def _stored_or_offered(run: Run) -> RobustnessCurves | None:
             f"confusion-stress-measure-{run.id}",
             doing=f"Measuring {run.id}",
         )
-    return found
+    return curves

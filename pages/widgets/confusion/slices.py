@@ -1,4 +1,4 @@
-"""The confusions page's slices: does a run fail on thin digits, on slanted ones, on rare ones?"""
+"""The slices view of the confusions page: on which kinds of digits does a run fail most?"""
 
 import numpy as np
 import streamlit as st
@@ -35,33 +35,43 @@ _STRIP_PX = 700
 _ENOUGH_FOR_FIVE = 300
 
 
-def slices_view(this: Predictions, other: Predictions | None) -> None:
-    """Draw the error rate over a measure of the pictures, and the slices that do worst.
+def slices_view(predictions: Predictions, other: Predictions | None) -> None:
+    """Draw the error rate by a measure of the pictures, and the slices with the most errors.
 
-    Raises DatasetError if the dataset whose mean digits are compared with cannot be loaded.
+    Args:
+        predictions: answers of the run in use.
+        other: answers of a second run to the same digits, if one is compared.
+
+    Raises:
+        DatasetError: if the dataset whose mean digits are compared with cannot be loaded.
     """
     st.write(
         "A **slice** is a part of the digits that are alike in some way. Each picture is measured, "
         "and the errors are counted apart for the digits with small and with large values."
     )
     trait = _choose_trait()
-    count = 5 if len(this) >= _ENOUGH_FOR_FIVE else 3
-    found = bins(this, trait.key, count)
-    _chart(this, other, trait, count)
-    _examples(this, trait, count)
-    _digits_of_a_bin(this, other, trait, found, count)
+    count = 5 if len(predictions) >= _ENOUGH_FOR_FIVE else 3
+    value_bins = bins(predictions, trait.key, count)
+    _chart(predictions, other, trait, count)
+    _examples(predictions, trait, count)
+    _digits_of_a_bin(predictions, other, trait, value_bins, count)
     with st.expander("The same, label by label", key=f"{_KEY}-labels"):
         st.plotly_chart(
-            label_map(error_rates_by_label(this, trait.key, count), found, trait, _text_color()),
+            label_map(
+                error_rates_by_label(predictions, trait.key, count),
+                value_bins,
+                trait,
+                _text_color(),
+            ),
             config=_CHART,
             key=f"{_KEY}-map",
             alt=f"How many digits of each label are read wrongly, by {trait.name.lower()}",
         )
         st.caption(
-            f"Wrong answers of all digits in each cell, by {plain(this.name)}. The fewer digits a "
-            "cell has, the less its colour says."
+            f"Wrong answers of all digits in each cell, by {plain(predictions.name)}. The fewer "
+            "digits a cell has, the less its colour says."
         )
-    _worst(this, other)
+    _worst(predictions, other)
 
 
 def _choose_trait() -> Measure:
@@ -79,8 +89,12 @@ def _choose_trait() -> Measure:
     return trait
 
 
-def _chart(this: Predictions, other: Predictions | None, trait: Measure, count: int) -> None:
-    shown = {one.name: bins(one, trait.key, count) for one in (this, other) if one is not None}
+def _chart(predictions: Predictions, other: Predictions | None, trait: Measure, count: int) -> None:
+    shown = {
+        compared.name: bins(compared, trait.key, count)
+        for compared in (predictions, other)
+        if compared is not None
+    }
     st.plotly_chart(
         error_rate_chart(shown, trait, _text_color()),
         config=_CHART,
@@ -93,16 +107,16 @@ def _chart(this: Predictions, other: Predictions | None, trait: Measure, count: 
     )
 
 
-def _examples(this: Predictions, trait: Measure, count: int) -> None:
-    """What the digits of each bin look like, side by side in the order of the chart."""
+def _examples(predictions: Predictions, trait: Measure, count: int) -> None:
+    """Draw sample digits of each bin, side by side in the order of the chart."""
     rows = _EXAMPLES // 2
-    chosen = slice_examples(this, trait.key, count, _EXAMPLES)
+    chosen = slice_examples(predictions, trait.key, count, _EXAMPLES)
     # Column by column, so that the values rise from left to right.
-    order = np.concatenate([np.resize(which, _EXAMPLES) for which in chosen])
+    order = np.concatenate([np.resize(digits_of_bin, _EXAMPLES) for digits_of_bin in chosen])
     down = order.reshape(-1, rows).T.ravel()
     with st.container(width=_STRIP_PX):  # less where there is less room
         st.image(
-            digit_sheet_png(_twice(this.images[down]), 2 * len(chosen)),
+            digit_sheet_png(_twice(predictions.images[down]), 2 * len(chosen)),
             width="stretch",
             caption=f"From {trait.low} to {trait.high}: two columns of digits for each point above",
             alt=f"Digits from {trait.low} to {trait.high}",
@@ -110,42 +124,48 @@ def _examples(this: Predictions, trait: Measure, count: int) -> None:
 
 
 def _digits_of_a_bin(
-    this: Predictions, other: Predictions | None, trait: Measure, found: tuple[Bin, ...], count: int
+    predictions: Predictions,
+    other: Predictions | None,
+    trait: Measure,
+    value_bins: tuple[Bin, ...],
+    count: int,
 ) -> None:
     number = st.pills(
         "Show the digits with",
-        range(len(found)),
-        format_func=lambda k: f"{label_span(found[k], trait)} ({found[k].wrong:,} wrong)",
+        range(len(value_bins)),
+        format_func=lambda position: (
+            f"{label_span(value_bins[position], trait)} ({value_bins[position].wrong:,} wrong)"
+        ),
         # Another list of bins is another widget.
-        key=f"{_KEY}-bin-{trait.key}-{len(found)}",
+        key=f"{_KEY}-bin-{trait.key}-{len(value_bins)}",
         persist_state="session",
     )
     if number is not None:
         show_digits(
-            this,
-            in_bin(this, trait.key, number, count),
+            predictions,
+            in_bin(predictions, trait.key, number, count),
             key=f"{_KEY}-bin-{trait.key}-{number}-digits",
             other=other,
         )
 
 
-def _worst(this: Predictions, other: Predictions | None) -> None:
+def _worst(predictions: Predictions, other: Predictions | None) -> None:
     st.subheader("The worst slices", anchor=False)
-    search = worst_slices(this)
+    search = worst_slices(predictions)
     if not search.slices:
-        st.info(_why_none(this, search), icon=":material/check:")
+        st.info(_why_none(predictions, search), icon=":material/check:")
         return
-    chosen = _list(this, search)
+    chosen = _list(predictions, search)
     _how_they_were_found(search)
     if chosen is None:
         st.caption("Click on a line to see its digits, the wrong ones first.")
         return
-    st.markdown(f"**{chosen.name.capitalize()}**: {_in_words(chosen)}")
-    show_digits(this, chosen.digits, key=f"{_KEY}-worst-digits", other=other)
+    st.markdown(f"**{chosen.name.capitalize()}**: {_error_rate_sentence(chosen)}")
+    show_digits(predictions, chosen.digits, key=f"{_KEY}-worst-digits", other=other)
 
 
-def _why_none(this: Predictions, search: SliceSearch) -> str:
-    if this.correct.all():
+def _why_none(predictions: Predictions, search: SliceSearch) -> str:
+    if predictions.correct.all():
         return "Not one of these digits is read wrongly, so no slice is worse than another."
     if not search.searched:
         return (
@@ -158,19 +178,21 @@ def _why_none(this: Predictions, search: SliceSearch) -> str:
     )
 
 
-def _list(this: Predictions, search: SliceSearch) -> Slice | None:
-    """Draw the slices, and give the one that was clicked on."""
+def _list(predictions: Predictions, search: SliceSearch) -> Slice | None:
+    """Draw the table of slices, and return the one that was clicked on."""
     rows = [
         {
-            "Slice": one.name,
-            "Wrong": f"{one.wrong:,} of {one.n:,}",
-            "Error rate": percent_of(one.wrong, one.n),
-            "Of the rest": percent_of(one.rest_wrong, max(one.rest_n, 1)),
-            "Chance?": "more than chance" if search.more_than_chance(one) else "perhaps chance",
-            "Effect size": one.effect,
-            "Measured": _measured(this, one),
+            "Slice": weak_slice.name,
+            "Wrong": f"{weak_slice.wrong:,} of {weak_slice.n:,}",
+            "Error rate": percent_of(weak_slice.wrong, weak_slice.n),
+            "Of the rest": percent_of(weak_slice.rest_wrong, max(weak_slice.rest_n, 1)),
+            "Chance?": "more than chance"
+            if search.more_than_chance(weak_slice)
+            else "perhaps chance",
+            "Effect size": weak_slice.effect,
+            "Measured": _measured(predictions, weak_slice),
         }
-        for one in search.slices
+        for weak_slice in search.slices
     ]
     event = st.dataframe(
         rows,
@@ -195,35 +217,36 @@ def _list(this: Predictions, search: SliceSearch) -> Slice | None:
         on_select="rerun",
         selection_mode="single-cell",
         # The lines of another run are another list, in which nothing is chosen yet.
-        key=f"{_KEY}-worst-{this.name}-{this.dataset}-{len(this)}",
+        key=f"{_KEY}-worst-{predictions.name}-{predictions.dataset}-{len(predictions)}",
         alt="The slices with the highest error rates",
     )
     cells = event.selection.cells
     return search.slices[cells[0][0]] if cells and cells[0][0] < len(search.slices) else None
 
 
-def _measured(this: Predictions, one: Slice) -> str:
-    """The numbers behind a slice's words: from where to where its traits go."""
+def _measured(predictions: Predictions, weak_slice: Slice) -> str:
+    """Return the range of each measure that defines a slice."""
     parts = []
-    for key, third in one.thirds:
-        _, edges = bin_indices(this, key, 3)
+    for key, third in weak_slice.thirds:
+        _, edges = bin_indices(predictions, key, 3)
         trait = MEASURES[key]
         part = Bin(float(edges[third]), float(edges[third + 1]), 0, 0, 0, 0, 0)
         parts.append(f"{trait.name.lower()} {label_span(part, trait)}")
     return "; ".join(parts)
 
 
-def _in_words(one: Slice) -> str:
+def _error_rate_sentence(weak_slice: Slice) -> str:
     return plain(
-        f"{one.wrong:,} of {one.n:,} are read wrongly ({percent_of(one.wrong, one.n)}), of all "
-        f"other digits {one.rest_wrong:,} of {one.rest_n:,} "
-        f"({percent_of(one.rest_wrong, max(one.rest_n, 1))})."
+        f"{weak_slice.wrong:,} of {weak_slice.n:,} are read wrongly "
+        f"({percent_of(weak_slice.wrong, weak_slice.n)}), of all "
+        f"other digits {weak_slice.rest_wrong:,} of {weak_slice.rest_n:,} "
+        f"({percent_of(weak_slice.rest_wrong, max(weak_slice.rest_n, 1))})."
     )
 
 
 def _how_they_were_found(search: SliceSearch) -> None:
     listed = len(search.slices)
-    sure = sum(search.more_than_chance(one) for one in search.slices)
+    sure = sum(search.more_than_chance(weak_slice) for weak_slice in search.slices)
     passed = f"{sure} of these {listed} {'does' if sure == 1 else 'do'}"
     rest = "" if sure == listed else " The rest is worth a look, no more."
     st.caption(
@@ -240,7 +263,7 @@ def _how_they_were_found(search: SliceSearch) -> None:
 
 
 def _twice(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Pictures of 56×56, so that small ones are not blurred."""
+    """Enlarge pictures to 56×56, so that a browser does not blur them."""
     return images.repeat(2, axis=1).repeat(2, axis=2)
 
 

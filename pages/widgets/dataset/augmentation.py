@@ -1,4 +1,4 @@
-"""The augmentation playground: a digit is turned, moved, bent, and a run says what it became."""
+"""The augmentation playground: a digit is augmented, and a run reads the result."""
 
 import numpy as np
 import streamlit as st
@@ -27,11 +27,11 @@ _SEED, _SHOWN = "augment-seed", "augment-shown"
 _OF_EACH, _THIS = "Six of each digit", "This digit only"
 _FACTOR = 6
 _FRAME = 148
-"""A gray that stands out from white and black."""
+"""Gray value of the frame, distinct from white and black."""
 
 
 def augment_playground(dataset: str, split: SplitName) -> None:
-    """Draw the playground for a digit that is chosen by its index."""
+    """Draw the playground for a digit that the visitor chooses by its index."""
     st.write(
         "**Augmentation** changes every digit a little, at random, each time the network learns "
         "from it, and keeps its label: so the network sees more handwriting than there is. The art "
@@ -47,32 +47,32 @@ def _play(dataset: str, split: SplitName, index: int) -> None:
     seed: int = st.session_state.setdefault(_SEED, 0)
     pictures, settings = st.columns([2, 3], gap="large")
     with settings:
-        most = augment_knobs()
+        strengths = augment_knobs()
     chosen = _throw_controls(dataset, split, index)
-    changes = [most, *draw_augmentations(most, len(chosen), seed)]
+    changes = [strengths, *draw_augmentations(strengths, len(chosen), seed)]
     seen = apply_draw(digits.images[[index, *chosen]], changes, seed)
     with pictures:
-        _two(digits.images[index], seen[0], most)
-        # The digit as it is, changed, and the grid: all in one go.
-        found = _read(np.concatenate([digits.images[[index]], seen]))
-        if found:
-            name, (before, after, *_) = found
+        _two(digits.images[index], seen[0], strengths)
+        # The digit unchanged and changed, and the grid, in one batch.
+        run_readings = _read(np.concatenate([digits.images[[index]], seen]))
+        if run_readings:
+            name, (before, after, *_) = run_readings
             _say(name, int(digits.labels[index]), before, after)
     labels = digits.labels[chosen].tolist()
-    if found:
-        st.write(plain(robustness_score(found[0], labels, found[1][2:])))
-    _grid(seen[1:], labels, changes[1:], found[1][2:] if found else None)
+    if run_readings:
+        st.write(plain(robustness_score(run_readings[0], labels, run_readings[1][2:])))
+    _grid(seen[1:], labels, changes[1:], run_readings[1][2:] if run_readings else None)
 
 
 def _throw_controls(dataset: str, split: SplitName, index: int) -> NDArray[np.intp]:
-    """Draw what the grid is made of, and give the indices of its digits."""
+    """Draw the controls of the grid, and return the indices of its digits."""
     st.subheader("At random", anchor=False)
     st.caption(
         "As training does it: each amount is drawn anew for each digit, between nothing and the "
         "slider, and either way where there are two."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        what = st.segmented_control(
+        grid_choice = st.segmented_control(
             "Digits of the grid",
             [_OF_EACH, _THIS],
             default=_OF_EACH,
@@ -83,7 +83,7 @@ def _throw_controls(dataset: str, split: SplitName, index: int) -> NDArray[np.in
         )
         st.button("Throw again", icon=":material/casino:", key="augment-throw", on_click=_again)
     of_each = example_draws(dataset, split)
-    return of_each if what == _OF_EACH else np.full(len(of_each), index)
+    return of_each if grid_choice == _OF_EACH else np.full(len(of_each), index)
 
 
 def _again() -> None:
@@ -106,7 +106,7 @@ def _two(before: Digits, after: Digits, most: AugmentationDraw) -> None:
 
 
 def _read(images: Digits) -> tuple[str, list[CorruptionAccuracy]] | None:
-    """The run in use, and what it reads in each picture; None, and a sentence, if it cannot."""
+    """Return the name of the run in use and its answers; None, with a hint, if there are none."""
     try:
         network = network_in_use()
         if network is None:
@@ -121,18 +121,18 @@ def _read(images: Digits) -> tuple[str, list[CorruptionAccuracy]] | None:
 
 
 def _say(run: str, label: int, before: CorruptionAccuracy, after: CorruptionAccuracy) -> None:
-    said = augmentation_hint(run, label, before, after)
-    if said.another:
-        st.warning(plain(said.text), icon=":material/swap_horiz:")
+    hint = augmentation_hint(run, label, before, after)
+    if hint.another:
+        st.warning(plain(hint.text), icon=":material/swap_horiz:")
     else:
-        st.info(plain(said.text), icon=":material/visibility:")
+        st.info(plain(hint.text), icon=":material/visibility:")
 
 
 def _grid(
     images: Digits,
     labels: list[int],
     changes: list[AugmentationDraw],
-    found: list[CorruptionAccuracy] | None,
+    readings: list[CorruptionAccuracy] | None,
 ) -> None:
     def show(place: int) -> None:
         st.session_state[_SHOWN] = place
@@ -141,7 +141,7 @@ def _grid(
     digit_grid(
         images,
         [
-            _cell(place, label, found[place] if found else None)
+            _cell(place, label, readings[place] if readings else None)
             for place, label in enumerate(labels)
         ],
         key="augment-grid",
@@ -151,7 +151,7 @@ def _grid(
     if shown is None:
         st.caption("Click on one to see what was done to it. A dashed frame: it is misread.")
         return
-    read = f" It is read as {found[shown]}." if found else ""
+    read = f" It is read as {readings[shown]}." if readings else ""
     st.caption(f"This {labels[shown]}: {describe_hint(changes[shown])}.{read}")
 
 

@@ -1,4 +1,4 @@
-"""The augmentation playground's sliders: how far a digit is changed, and what training can do."""
+"""The sliders of the augmentation playground: the strength of each change."""
 
 import streamlit as st
 
@@ -101,7 +101,7 @@ _TO_PLAY = (
 
 
 def augment_knobs() -> AugmentationDraw:
-    """Draw the strengths, and give them; they begin at a tutorial's."""
+    """Draw a slider for each strength, and return them; the defaults are a tutorial's."""
     _start_buttons()
     values: dict[str, float] = {}
     st.markdown(
@@ -140,7 +140,7 @@ def _set(change: AugmentationDraw) -> None:
 
 
 def _position(knob: Parameter[str], change: AugmentationDraw) -> float:
-    """Where a slider stands for a change that zooms height and width alike."""
+    """Return the slider's value for a change that zooms height and width alike."""
     return float(getattr(change, "taller" if knob.name == "zoom" else knob.name))
 
 

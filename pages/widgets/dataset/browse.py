@@ -1,4 +1,4 @@
-"""The dataset page's grid: filters, an order, pages, and a click that opens a digit."""
+"""The grid of the dataset page: filters, sorting, pages; a click opens a digit."""
 
 from dataclasses import replace
 from typing import Any, Final
@@ -37,24 +37,24 @@ _TURNED = "dataset_turned"
 
 
 def browse(dataset: str, split: SplitName) -> None:
-    """Draw the filters and a page of the digits that they leave."""
+    """Draw the filters, and a page of the digits that pass them."""
     query = _filters(dataset, split)
     try:
         if chosen_run() or (query.asks_a_run and split == "test"):
             query = replace(query, asked=Network(run_in_use()))
-        found = find_digits(query)
-        asked = query.asked if split == "test" else None
-        answers = predictions_for(asked.run, dataset, split) if asked else None
+        indices = find_digits(query)
+        network = query.asked if split == "test" else None
+        answers = predictions_for(network.run, dataset, split) if network else None
     except DigitscopeError as error:
         st.warning(plain(str(error)), icon=":material/filter_alt_off:")
         if not query.asks_a_run:
             return
-        found, answers = find_digits(_without_run(query)), None
-    if not len(found):
+        indices, answers = find_digits(_without_run(query)), None
+    if not len(indices):
         st.info("No digit is like that. Take a filter back.", icon=":material/filter_alt_off:")
         _clear_button()
         return
-    _grid(query, found, answers)
+    _grid(query, indices, answers)
 
 
 def _filters(dataset: str, split: SplitName) -> DigitQuery:
@@ -137,7 +137,7 @@ def _order() -> tuple[DigitOrder, bool]:
 
 
 def _without_run(query: DigitQuery) -> DigitQuery:
-    """The same question as far as no run's answers are needed for it."""
+    """Return the query without the conditions that need a run's answers."""
     order = "index" if query.order == "confidence" else query.order
     return replace(query, asked=None, answer="any", predicted=(), order=order)
 
@@ -152,29 +152,29 @@ def _clear_button() -> None:
     st.button("Show all", icon=":material/filter_alt_off:", on_click=clear, key="dataset-clear")
 
 
-def _grid(query: DigitQuery, found: NDArray[np.intp], answers: Predictions | None) -> None:
-    pages = -(-len(found) // PAGE_SIZE)
-    # Another question begins at its first page.
+def _grid(query: DigitQuery, indices: NDArray[np.intp], answers: Predictions | None) -> None:
+    pages = -(-len(indices) // PAGE_SIZE)
+    # Another query begins at its first page.
     if st.session_state.get(_ASKED) not in {None, query}:
         _go_to(1)
     st.session_state[_ASKED] = query
     chosen = st.session_state.get(INDEX)
     if st.session_state.pop(SHOW_CHOSEN, False) and chosen is not None:
-        _go_to(page_with(found, chosen, PAGE_SIZE) or 1)
+        _go_to(page_with(indices, chosen, PAGE_SIZE) or 1)
     left, right = st.columns([3, 2], vertical_alignment="center")
     with left:
-        st.caption(f"{len(found):,} of {len(split_of(query.dataset, query.split)):,} digits")
+        st.caption(f"{len(indices):,} of {len(split_of(query.dataset, query.split)):,} digits")
     with right:
         page = _page(pages)
 
     def turn(step: int) -> None:
         _go_to(min(max(page + step, 1), pages))
 
-    shown = found[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    shown = indices[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     split = split_of(query.dataset, query.split)
     digit_grid(
         split.images[shown],
-        [_cell(int(k), int(split.labels[k]), answers) for k in shown],
+        [_cell(int(index), int(split.labels[index]), answers) for index in shown],
         key="dataset-grid",
         on_open=open_digit,
         on_turn=turn,
@@ -189,11 +189,11 @@ def _grid(query: DigitQuery, found: NDArray[np.intp], answers: Predictions | Non
 
 
 def _page(pages: int) -> int:
-    """Draw the choice of a page, and give it."""
+    """Draw the choice of a page, and return its number, from 1."""
     if pages == 1:
         return 1
     count, wanted = st.session_state.get(_TURNED, (0, 1))
-    # A page that we turn to is a new widget's default: Streamlit warns of a default and a state.
+    # A new widget for each jump: Streamlit warns if a widget has both a default and a state.
     return st.pagination(pages, default=min(wanted, pages), key=f"dataset-page-{count}")
 
 

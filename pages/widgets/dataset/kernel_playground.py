@@ -1,4 +1,4 @@
-"""The kernel playground: a kernel slides over a digit, and every number can be followed."""
+"""The kernel playground: a kernel slides over a digit, and each sum is written out."""
 
 import numpy as np
 import pandas as pd
@@ -34,7 +34,7 @@ _TICK_S = 0.4
 
 
 def kernel_playground(dataset: str, split: SplitName) -> None:
-    """Draw the playground for a digit that is chosen by its index."""
+    """Draw the playground for a digit that the visitor chooses by its index."""
     st.write(
         "A convolution lays a small table of weights, the **kernel**, on the digit, multiplies "
         "each weight with the pixel below it, and adds all products up: one number of the output. "
@@ -52,16 +52,16 @@ def _play(image: NDArray[np.float64], playing: bool) -> None:
     settings, pictures = st.columns([2, 3], gap="large")
     with settings:
         kernel = _kernel()
-        stride, padding, turned = _ways()
+        stride, padding, turned = _options()
     side = output_side(SIDE, len(kernel), stride, padding)
     with pictures:
         place = _place(side, playing)
         out = convolve(image, kernel, stride=stride, padding=padding, turned=turned)
-        at = window_corner(place, SIDE, len(kernel), stride=stride, padding=padding)
+        corner = window_corner(place, SIDE, len(kernel), stride=stride, padding=padding)
         left, right = st.columns(2)
         with left:
             st.image(
-                gray_digit(image, (*at, len(kernel))),
+                gray_digit(image, (*corner, len(kernel))),
                 caption=f"The digit, {SIDE}×{SIDE}, and where the kernel lies",
                 width="stretch",
                 alt="The digit with a frame around the pixels below the kernel",
@@ -73,14 +73,14 @@ def _play(image: NDArray[np.float64], playing: bool) -> None:
                 width="stretch",
                 alt="The output of the convolution",
             )
-        st.caption(_size_in_words(len(kernel), stride, padding, side))
-        found = window_step(image, kernel, place, stride=stride, padding=padding, turned=turned)
-        _sum(found, kernel, turned)
+        st.caption(_size_sentence(len(kernel), stride, padding, side))
+        step = window_step(image, kernel, place, stride=stride, padding=padding, turned=turned)
+        _sum(step, kernel, turned)
         _pooling(out)
 
 
 def _kernel() -> NDArray[np.float64]:
-    """Draw the choice of a kernel and its cells, which can be changed."""
+    """Draw the choice of a kernel and its editable weights, and return them."""
     names = [preset.name for preset in KERNEL_PRESETS]
     chosen = st.selectbox(
         "Kernel", [*names, _LEARNED, _OWN], index=4, key="kernel", persist_state="session"
@@ -99,7 +99,7 @@ def _kernel() -> NDArray[np.float64]:
     elif chosen == _LEARNED:
         start = _learned()
     else:
-        preset = next(one for one in KERNEL_PRESETS if one.name == chosen)
+        preset = next(candidate for candidate in KERNEL_PRESETS if candidate.name == chosen)
         st.caption(preset.about)
         start = np.array(preset.kernel)
     cells = pd.DataFrame(start, columns=[f"{k + 1}" for k in range(start.shape[1])])
@@ -121,7 +121,7 @@ def _kernel() -> NDArray[np.float64]:
 
 
 def _learned() -> NDArray[np.float64]:
-    """A kernel of the first layer of the run in use, after the last epoch that was kept."""
+    """Return a first-layer kernel of the run in use, from the last epoch whose weights are kept."""
     fallback = np.array(KERNEL_PRESETS[0].kernel)
     try:
         run = run_in_use()
@@ -136,15 +136,15 @@ def _learned() -> NDArray[np.float64]:
             "the sidebar."
         )
         return fallback
-    which = st.slider("Which one", 1, layer.shape[-1], 1, key="kernel-which")
-    found: NDArray[np.float64] = np.asarray(layer[..., which - 1], np.float64).reshape(
+    number = st.slider("Which one", 1, layer.shape[-1], 1, key="kernel-which")
+    kernel: NDArray[np.float64] = np.asarray(layer[..., number - 1], np.float64).reshape(
         layer.shape[0], layer.shape[1]
     )
-    st.caption(f"Kernel {which} of {layer.shape[-1]} of the first layer of {run.id}.")
-    return found
+    st.caption(f"Kernel {number} of {layer.shape[-1]} of the first layer of {run.id}.")
+    return kernel
 
 
-def _ways() -> tuple[int, Padding, bool]:
+def _options() -> tuple[int, Padding, bool]:
     stride = st.segmented_control(
         "Stride",
         STRIDES,
@@ -173,18 +173,18 @@ def _ways() -> tuple[int, Padding, bool]:
 
 def _place(side: int, playing: bool) -> tuple[int, int]:
     key = f"kernel-place-{side}"
-    # Somewhere in the middle there is ink.
+    # The middle of a digit has ink.
     st.session_state.setdefault(key, (side // 2) * side + side // 2 + 1)
     if playing:
         st.session_state[key] = st.session_state[key] % side**2 + 1
-    at = st.slider(
+    position = st.slider(
         "Where the kernel is",
         1,
         side**2,
         key=key,
         help="Place by place, row by row, as the convolution goes. The arrow keys move it by one.",
     )
-    row, column = divmod(at - 1, side)
+    row, column = divmod(position - 1, side)
     with st.container(horizontal=True, vertical_alignment="center"):
         if st.toggle("Play", key=_PLAYING) != playing:
             st.rerun()
@@ -192,7 +192,7 @@ def _place(side: int, playing: bool) -> tuple[int, int]:
     return row, column
 
 
-def _size_in_words(size: int, stride: int, padding: Padding, side: int) -> str:
+def _size_sentence(size: int, stride: int, padding: Padding, side: int) -> str:
     if padding == "same":
         return f"With padding: {SIDE} pixels, a place every {stride}, so {side} places a side."
     return (
@@ -201,18 +201,18 @@ def _size_in_words(size: int, stride: int, padding: Padding, side: int) -> str:
     )
 
 
-def _sum(found: WindowStep, kernel: NDArray[np.float64], turned: bool) -> None:
+def _sum(step: WindowStep, kernel: NDArray[np.float64], turned: bool) -> None:
     st.markdown("**The sum at this place**: pixel × weight")
     laid = kernel[::-1, ::-1] if turned else kernel
     lines = [
         "   ".join(
             f"{pixel:4.2f} × {weight:6.3g}" for pixel, weight in zip(pixels, weights, strict=True)
         )
-        for pixels, weights in zip(found.pixels.tolist(), laid.tolist(), strict=True)
+        for pixels, weights in zip(step.pixels.tolist(), laid.tolist(), strict=True)
     ]
-    products = " + ".join(f"{value:.3g}" for value in found.products.ravel() if value)
+    products = " + ".join(f"{value:.3g}" for value in step.products.ravel() if value)
     st.code(
-        "\n".join(lines) + f"\n\n= {products or '0'}\n= {found.total:.4g}",
+        "\n".join(lines) + f"\n\n= {products or '0'}\n= {step.total:.4g}",
         language=None,
         wrap_lines=False,
     )

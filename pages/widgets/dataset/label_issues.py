@@ -1,4 +1,4 @@
-"""The dataset page's label suspects: test digits whose label the shipped runs contradict."""
+"""The label issues of the dataset page: test digits whose label the shipped runs contradict."""
 
 from collections.abc import Mapping, Sequence
 
@@ -27,17 +27,22 @@ _LIST_PX = 640
 
 
 def suspects(dataset: str, split: SplitName) -> None:
-    """Draw the list; a click on a line opens its digit.
+    """Draw the list of label issues; a click on a line opens its digit.
 
-    Raises DigitscopeError if the dataset or the runs' answers cannot be read.
+    Args:
+        dataset: name of a dataset.
+        split: the split; label issues are found among test digits only.
+
+    Raises:
+        DigitscopeError: if the dataset or the runs' answers cannot be read.
     """
     if split == "train":
         _only_test_digits()
         return
-    found = find_label_issues(dataset)
-    shown = found[:SHOWN]
+    issues = find_label_issues(dataset)
+    shown = issues[:SHOWN]
     people = human_labels(dataset, split)
-    _what_they_are(found, shown)
+    _what_they_are(issues, shown)
     _list(split_of(dataset, split).images, shown, people)
     _what_people_said(shown, people)
 
@@ -56,13 +61,15 @@ def _only_test_digits() -> None:
     st.button("Show those of the test digits", on_click=choose_test, key="suspects-test")
 
 
-def _what_they_are(found: Sequence[LabelIssue], shown: Sequence[LabelIssue]) -> None:
-    if not found:
+def _what_they_are(issues: Sequence[LabelIssue], shown: Sequence[LabelIssue]) -> None:
+    if not issues:
         st.info("The shipped runs contradict no label here.", icon=":material/check:")
         return
-    some = f"The first {len(shown)} of {len(found)}" if len(shown) < len(found) else str(len(found))
+    some = (
+        f"The first {len(shown)} of {len(issues)}" if len(shown) < len(issues) else str(len(issues))
+    )
     st.write(
-        f"**{some} label suspects**: test digits that the {found[0].asked} shipped runs together "
+        f"**{some} label suspects**: test digits that the {issues[0].asked} shipped runs together "
         "read otherwise than their label says, the most confidently contradicted first. They are "
         "suspects, not errors: the label can be wrong, or the runs, or the digit is one that "
         "nobody can read for certain."
@@ -90,7 +97,7 @@ def _list(
             open_digit(shown[cells[0][0]].index)
 
     st.dataframe(
-        [_line(images[one.index], one, people) for one in shown],
+        [_line(images[issue.index], issue, people) for issue in shown],
         height=_LIST_PX if len(shown) > _LIST_PX // _ROW_PX else "auto",
         hide_index=True,
         row_height=_ROW_PX,
@@ -113,17 +120,18 @@ def _list(
 
 
 def _line(
-    image: NDArray[np.uint8], one: LabelIssue, people: Mapping[int, HumanLabel]
+    image: NDArray[np.uint8], issue: LabelIssue, people: Mapping[int, HumanLabel]
 ) -> dict[str, object]:
-    human = people.get(one.index)
+    human = people.get(issue.index)
     read = {"People": human.words if human else "not asked"} if people else {}
     return {
         "Digit": digit_sheet_url(enlarge(image, 2)[None], 1),
-        "Index": one.index,
-        "Label": one.label,
-        "The runs": f"{one.agree} of {one.asked} read {one.read} ({one.confident} confident)",
+        "Index": issue.index,
+        "Label": issue.label,
+        "The runs": f"{issue.agree} of {issue.asked} read {issue.read} "
+        f"({issue.confident} confident)",
         **read,
-        "Mean": percent(one.sure),
+        "Mean": percent(issue.sure),
     }
 
 
@@ -134,12 +142,13 @@ def _what_people_said(shown: Sequence[LabelIssue], people: Mapping[int, HumanLab
             "test set, and the sample's digits are from its training set."
         )
         return
-    issues = {index for index, human in people.items() if human.is_label_issue}
-    asked = [suspect.index for suspect in shown if suspect.index in people]
-    held = issues.intersection(asked)
+    confirmed_issues = {index for index, human in people.items() if human.is_label_issue}
+    judged = [issue.index for issue in shown if issue.index in people]
+    judged_issues = confirmed_issues.intersection(judged)
     st.caption(
         f"What people said: [Northcutt, Athalye and Mueller (2021)]({LABEL_ISSUES_PAPER}) let five "
-        f"people each judge {len(people)} labels of this test set. For {len(issues)} of them no "
-        f"majority confirmed the label; {len(held)} of these are among the {len(shown)} above, and "
-        f"{len(asked) - len(held)} others whose label was confirmed."
+        f"people each judge {len(people)} labels of this test set. For {len(confirmed_issues)} of "
+        f"them no majority confirmed the label; {len(judged_issues)} of these are among the "
+        f"{len(shown)} above, and {len(judged) - len(judged_issues)} others whose label was "
+        "confirmed."
     )

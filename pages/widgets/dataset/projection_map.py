@@ -1,4 +1,7 @@
-"""The dataset page's map: all digits as points, a click that opens one, a place for a drawing."""
+"""The map of the dataset page: digits as points of a PCA or t-SNE projection.
+
+A click on a point shows its digit; the visitor's drawing can be placed among them.
+"""
 
 from typing import Final
 
@@ -33,27 +36,32 @@ from pages.widgets.shared.projection_choice import WAY_NAMES, choose_way
 
 WAY, CHART, DRAWN = "map-way", "map-chart", "map-drawing"
 CLICKED: Final = "map_clicked"
-"""What a session keeps of the last click: (dataset, split, index)."""
+"""Key of the last click in the session: (dataset, split, index)."""
 _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
 def map_view(dataset: str, split: SplitName) -> None:
-    """Draw the map of a dataset's digits; `split` is the one in which the open digit is."""
+    """Draw the map of a dataset's digits.
+
+    Args:
+        dataset: name of a dataset.
+        split: the split of the digit that is open, which the map marks.
+    """
     st.write(
         "A digit of 28×28 pixels is 784 numbers: a point in a space of 784 dimensions. A map lays "
         "these points flat, so that digits which look alike lie near each other. "
         + _which_digits(dataset)
     )
-    way = choose_way(WAY, bind="query-params")
+    method = choose_way(WAY, bind="query-params")
     with st.spinner("Laying the digits flat: a few seconds, once …"):
-        st.caption(_about(dataset, way))
+        st.caption(_about(dataset, method))
     left, right = st.columns([2, 1], gap="medium")
     with right:
-        # Filled first, because the map needs to know where the drawing belongs.
+        # Filled first, because the map marks the place of the drawing.
         click = st.container()
-        placed = _drawing(dataset, way)
+        placed = _drawing(dataset, method)
     with left:
-        _chart(dataset, way, _marks(dataset, split, way, placed))
+        _chart(dataset, method, _marks(dataset, split, method, placed))
     with click:
         _clicked(dataset)
 
@@ -65,9 +73,11 @@ def _which_digits(dataset: str) -> str:
     return f"These are all {count} digits of the sample, for training and for testing."
 
 
-def _about(dataset: str, way: Method) -> str:
-    same = f"{100 * agreement(dataset, way):.0f} % of the digits lie next to one with their label"
-    if way == "pca":
+def _about(dataset: str, method: Method) -> str:
+    same = (
+        f"{100 * agreement(dataset, method):.0f} % of the digits lie next to one with their label"
+    )
+    if method == "pca":
         shares = load_projection(dataset).shares
         return (
             "PCA, principal component analysis: the straight view, like a shadow, in which the "
@@ -82,8 +92,8 @@ def _about(dataset: str, way: Method) -> str:
     )
 
 
-def _axes(dataset: str, way: Method) -> tuple[str, str] | None:
-    if way == "tsne":
+def _axes(dataset: str, method: Method) -> tuple[str, str] | None:
+    if method == "tsne":
         return None
     first, second = (
         f"{100 * share:.1f} % of the variance" for share in load_projection(dataset).shares
@@ -91,48 +101,48 @@ def _axes(dataset: str, way: Method) -> tuple[str, str] | None:
     return f"first component: {first}", f"second component: {second}"
 
 
-def _chart(dataset: str, way: Method, marks: list[MapMark]) -> None:
-    some = points(dataset, way)
+def _chart(dataset: str, method: Method, marks: list[MapMark]) -> None:
+    map_points = points(dataset, method)
 
     def clicked() -> None:
-        found = digit_at_point(some, st.session_state[CHART].selection.points)
-        if found:
-            st.session_state[CLICKED] = (dataset, *found)
+        digit = digit_at_point(map_points, st.session_state[CHART].selection.points)
+        if digit:
+            st.session_state[CLICKED] = (dataset, *digit)
 
     st.plotly_chart(
         projection_chart(
-            some, marks, _axes(dataset, way), TEXT_COLORS.get(st.context.theme.type or "")
+            map_points, marks, _axes(dataset, method), TEXT_COLORS.get(st.context.theme.type or "")
         ),
         theme="streamlit",
         key=CHART,
         on_select=clicked,
         selection_mode="points",
         config=_CONFIG,
-        alt=f"A map of {len(shown_indices(dataset)):,} digits by {WAY_NAMES[way]}, "
+        alt=f"A map of {len(shown_indices(dataset)):,} digits by {WAY_NAMES[method]}, "
         "coloured by label",
     )
     map_hover(dataset, CHART)
 
 
 def _marks(
-    dataset: str, split: SplitName, way: Method, placed: PlacedDigit | None
+    dataset: str, split: SplitName, method: Method, placed: PlacedDigit | None
 ) -> list[MapMark]:
-    """The digit that was opened last, and the drawing, as far as there are any."""
-    found = []
+    """Return the marks of the digit that was opened last and of the drawing, if there are any."""
+    marks = []
     index = st.session_state.get(INDEX)
     position = None if index is None else position_of(dataset, split, index)
     if position is not None:
-        x, y = point_positions(dataset, way)[position].tolist()
-        found.append(MapMark(f"{_word(split).lower()} digit {index:,}", (x, y)))
+        x, y = point_positions(dataset, method)[position].tolist()
+        marks.append(MapMark(f"{_split_name(split).lower()} digit {index:,}", (x, y)))
     if placed:
-        found.append(MapMark("your drawing", placed.place))
-    return found
+        marks.append(MapMark("your drawing", placed.place))
+    return marks
 
 
 def _clicked(dataset: str) -> None:
-    of, split, index = st.session_state.get(CLICKED, (None, "test", 0))
+    clicked_dataset, split, index = st.session_state.get(CLICKED, (None, "test", 0))
     st.markdown("**The digit you clicked on**")
-    if of != dataset:
+    if clicked_dataset != dataset:
         st.caption(
             "Click on a point, and its digit stands here. On a touch screen, the first tap names "
             "a point and the second chooses it."
@@ -142,7 +152,7 @@ def _clicked(dataset: str) -> None:
     label = int(digits.labels[index])
     st.image(
         enlarge(255 - digits.images[index], 6),
-        caption=f"{_word(split)} digit {index:,}, label {label}",
+        caption=f"{_split_name(split)} digit {index:,}, label {label}",
         width=168,
         alt=f"A digit with the label {label}",
     )
@@ -155,8 +165,8 @@ def _clicked(dataset: str) -> None:
     )
 
 
-def _drawing(dataset: str, way: Method) -> PlacedDigit | None:
-    """Draw what is to be said of the visitor's drawing; where it belongs, if it shall be shown."""
+def _drawing(dataset: str, method: Method) -> PlacedDigit | None:
+    """Draw the part about the visitor's drawing; return its place, None if it is hidden."""
     st.markdown("**Your own digit**")
     png = st.session_state.get(DRAWING)
     if not png:
@@ -171,12 +181,12 @@ def _drawing(dataset: str, way: Method) -> PlacedDigit | None:
         return None
     if not st.toggle("Show it on the map", value=True, key=DRAWN, persist_state="session"):
         return None
-    placed = place_digit(image, dataset, way)
+    placed = place_digit(image, dataset, method)
     st.image(enlarge(image, 4), caption="As 28×28 pixels", width=112, alt="Your drawing")
     _alike(placed, dataset)
     st.caption(
         "PCA projects your drawing exactly as it did the others."
-        if way == "pca"
+        if method == "pca"
         else "t-SNE has no rule for a new point. Your drawing lies at the mean place of the five "
         "digits above, the more alike the more weight."
     )
@@ -184,19 +194,25 @@ def _drawing(dataset: str, way: Method) -> PlacedDigit | None:
 
 
 def _alike(placed: PlacedDigit, dataset: str) -> None:
-    """Draw the digits most alike the drawing; a click opens one."""
+    """Draw the nearest neighbors of the drawing; a click opens one."""
     nearest = placed.nearest
     st.caption(f"The {len(nearest)} digits most alike it, pixel by pixel:")
     digit_grid(
-        np.stack([split_of(dataset, one.split).images[one.index] for one in nearest]),
+        np.stack(
+            [split_of(dataset, neighbor.split).images[neighbor.index] for neighbor in nearest]
+        ),
         [
-            Cell(k, f"{_word(one.split)} digit {one.index}, label {one.label}", str(one.label))
-            for k, one in enumerate(nearest)
+            Cell(
+                position,
+                f"{_split_name(neighbor.split)} digit {neighbor.index}, label {neighbor.label}",
+                str(neighbor.label),
+            )
+            for position, neighbor in enumerate(nearest)
         ],
         key="map-alike",
-        on_open=lambda k: open_digit(nearest[k].index, nearest[k].split),
+        on_open=lambda position: open_digit(nearest[position].index, nearest[position].split),
     )
 
 
-def _word(split: SplitName) -> str:
+def _split_name(split: SplitName) -> str:
     return "Training" if split == "train" else "Test"

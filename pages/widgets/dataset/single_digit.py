@@ -1,4 +1,4 @@
-"""The dataset page's view of one digit: its numbers, its label, its neighbors, its answers."""
+"""One digit on the dataset page: its pixels, label, nearest neighbors, and the runs' answers."""
 
 import numpy as np
 import streamlit as st
@@ -33,7 +33,7 @@ _SCALINGS: dict[NumberForm, str] = {
 
 
 def one_digit(dataset: str, split: SplitName) -> None:
-    """Draw a digit, chosen by its index, close up."""
+    """Draw the details of a digit that the visitor chooses by its index."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         index = choose_index(dataset, split)
         if index is not None:
@@ -47,7 +47,7 @@ def one_digit(dataset: str, split: SplitName) -> None:
     with left:
         st.image(
             enlarge(255 - image, 10),
-            caption=f"Number {index:,} of the {_words(split)} digits, label {label}",
+            caption=f"Number {index:,} of the {_split_name(split)} digits, label {label}",
             width=280,
             alt=f"A digit with the label {label}",
         )
@@ -66,7 +66,7 @@ def one_digit(dataset: str, split: SplitName) -> None:
 
 
 def _steps(index: int, count: int) -> None:
-    for name, icon, to in (
+    for name, icon, target in (
         ("Before", "chevron_left", index - 1),
         ("Next", "chevron_right", index + 1),
     ):
@@ -74,22 +74,22 @@ def _steps(index: int, count: int) -> None:
             name,
             icon=f":material/{icon}:",
             on_click=open_digit,
-            args=(to,),
-            disabled=not 0 <= to < count,
+            args=(target,),
+            disabled=not 0 <= target < count,
             key=f"dataset-{icon}",
         )
-    for one in _OF_THE_TUTORIALS if count > max(_OF_THE_TUTORIALS) else ():
+    for tutorial_index in _OF_THE_TUTORIALS if count > max(_OF_THE_TUTORIALS) else ():
         st.button(
-            f"No. {one:,}",
+            f"No. {tutorial_index:,}",
             type="tertiary",
             on_click=open_digit,
-            args=(one,),
+            args=(tutorial_index,),
             help="A digit that the tutorials look at",
-            key=f"dataset-to-{one}",
+            key=f"dataset-to-{tutorial_index}",
         )
 
 
-def _words(split: SplitName) -> str:
+def _split_name(split: SplitName) -> str:
     return "training" if split == "train" else "test"
 
 
@@ -155,22 +155,28 @@ def _answers(dataset: str, split: SplitName, index: int, label: int) -> None:
 
 def _neighbors(image: NDArray[np.uint8], dataset: str, split: SplitName, index: int) -> None:
     st.subheader("The most alike training digits", anchor=False)
-    found = nearest_neighbors(image, dataset, NEIGHBORS, skip=index if split == "train" else None)
+    neighbors = nearest_neighbors(
+        image, dataset, NEIGHBORS, skip=index if split == "train" else None
+    )
     train = split_of(dataset, "train")
 
     digit_grid(
-        train.images[[one.index for one in found]],
+        train.images[[neighbor.index for neighbor in neighbors]],
         [
-            Cell(one.index, f"Training digit {one.index}, label {one.label}", str(one.label))
-            for one in found
+            Cell(
+                neighbor.index,
+                f"Training digit {neighbor.index}, label {neighbor.label}",
+                str(neighbor.label),
+            )
+            for neighbor in neighbors
         ],
         key="dataset-neighbours",
         on_open=lambda other: open_digit(other, "train"),
     )
-    labels = [one.label for one in found]
+    labels = [neighbor.label for neighbor in neighbors]
     most = max(set(labels), key=labels.count)
     st.caption(
-        f"By the difference of their pixels, on average {found[0].distance:.0f} of 255 for the "
+        f"By the difference of their pixels, on average {neighbors[0].distance:.0f} of 255 for the "
         f"nearest. {labels.count(most)} of {len(labels)} are labelled {most}: reading a digit like "
         "this, by its neighbours, is the oldest way (3.1 to 5 % wrong: LeCun et al., 1998)."
     )

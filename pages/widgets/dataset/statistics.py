@@ -1,4 +1,4 @@
-"""The dataset page's facts: shapes, counts, means, values, where the digits come from."""
+"""The statistics of the dataset page: shapes, class counts, pixel values, means, provenance."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ SOURCE = (
 
 
 def facts(dataset: str, split: SplitName) -> None:
-    """Draw what is known of a split as a whole."""
+    """Draw the statistics of a split."""
     st.write(SOURCE)
     if dataset == "mnist-sample":
         st.caption(
@@ -57,7 +57,7 @@ def facts(dataset: str, split: SplitName) -> None:
 
 
 def _arrays(dataset: str) -> None:
-    found = mnist.load(dataset)
+    loaded = mnist.load(dataset)
     rows = [
         {
             "array": f"{part}_{name}",
@@ -66,7 +66,7 @@ def _arrays(dataset: str) -> None:
             "values": f"{array.min()} to {array.max()}",
             "what it is": words,
         }
-        for name, split in (("train", found.train), ("test", found.test))
+        for name, split in (("train", loaded.train), ("test", loaded.test))
         for part, array, words in (
             ("x", split.images, "pictures: how many, rows, columns"),
             ("y", split.labels, "labels: the digit that was meant"),
@@ -87,10 +87,10 @@ def _balance(counts: list[int]) -> str:
 
 
 def _pictures(dataset: str, split: SplitName) -> None:
-    found = class_pictures(dataset, split)
+    pictures = class_pictures(dataset, split)
     st.subheader("The mean digit, and where digits differ", anchor=False)
-    means = np.rint(found.means).astype(np.uint8)
-    spread = np.sqrt(found.variances)
+    means = np.rint(pictures.means).astype(np.uint8)
+    spread = np.sqrt(pictures.variances)
     scaled = np.rint(spread * (255 / spread.max())).astype(np.uint8)
     st.image(
         digit_sheet_png(means, 10),
@@ -107,7 +107,7 @@ def _pictures(dataset: str, split: SplitName) -> None:
 
 
 def _download() -> None:
-    """Offer the full MNIST while it is not here."""
+    """Offer the download of the full MNIST if it is not on this machine."""
     if "mnist" in mnist.available():
         return
     run_chore(

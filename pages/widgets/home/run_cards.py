@@ -1,4 +1,4 @@
-"""A card for each shipped run: what it is, how it did, what its tutorial reports."""
+"""A card for each shipped run: its description, its accuracy, and its tutorial's figure."""
 
 from collections.abc import Sequence
 
@@ -12,11 +12,13 @@ from pages.widgets.shared.navigation import pages
 
 
 def run_cards(shipped: Sequence[Run | BrokenRun]) -> None:
-    """Draw the cards, ours first, then the tutorials, each linking to the prediction page."""
+    """Draw the cards in the order of the presets, each with a link to the prediction page."""
     order = list(PRESETS)
-    known = sorted(shipped, key=lambda run: order.index(run.id) if run.id in order else len(order))
+    ordered = sorted(
+        shipped, key=lambda run: order.index(run.id) if run.id in order else len(order)
+    )
     with st.grid(min_column_width=300, gap="small"):
-        for run in known:
+        for run in ordered:
             with st.container(border=True, key=f"card-{run.id}", height="stretch"):
                 if isinstance(run, BrokenRun):
                     st.subheader(run.id, anchor=False)

@@ -63,7 +63,7 @@ def _train_queued(folder: Path) -> None:
         writer.fail("TensorFlow cannot be imported here: the server's log says why.")
         writer.close()
         raise
-    resume_training(writer, bounds=TimeLimits(card.max_seconds, card.max_pause_seconds))
+    resume_training(writer, limits=TimeLimits(card.max_seconds, card.max_pause_seconds))
 
 
 if __name__ == "__main__":

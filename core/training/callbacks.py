@@ -1,4 +1,8 @@
-"""Between Keras and a run: the learning rate, orders, what is told, what is saved, when to end."""
+"""The callback between Keras and a run.
+
+After each batch and epoch it sets the learning rate, carries out commands, emits events, saves what
+the run keeps, and decides when the training ends.
+"""
 
 import math
 import time
@@ -25,50 +29,62 @@ from core.training import checkpoints
 from core.training.checkpoints import TrainingState
 
 PROGRESS_EVERY_S = 0.3
-# A training of hours would fill the disk with progress: after ten minutes a third of it does.
+# Hours of training would fill the disk with progress: after ten minutes, a third of it is written.
 SLOW_PROGRESS_AFTER_S = 600.0
 CHECKPOINT_EVERY_S = 30.0
 POLL_S = 0.05
 
 
 class StopTraining(Exception):  # noqa: N818 - a request, not an error
-    """Raised by an `on_event` function to end the training after the batch at hand."""
+    """Raised by an `on_event` function to end the training after the current batch."""
 
 
 class EndedEarly(Exception):  # noqa: N818 - no error
-    """Raised out of Keras's `fit` when the training is to end without another validation."""
+    """Raised out of Keras's `fit` to end the training without another validation."""
 
 
 @dataclass(frozen=True)
 class TimeLimits:
-    """What a training may take: seconds of training (0: no limit) and of one pause."""
+    """How long a training may take.
+
+    Attributes:
+        seconds: of training, without pauses; 0: no limit.
+        pause_seconds: of one pause.
+    """
 
     seconds: float = 0.0
     pause_seconds: float = 600.0
 
 
 class Clock:
-    """Seconds of training; while it is stopped, in a pause, they stand still."""
+    """Seconds of training; a pause does not count."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._since: float | None = time.monotonic()
 
     def __call__(self) -> float:
-        passed = 0.0 if self._since is None else time.monotonic() - self._since
-        return self._seconds + passed
+        elapsed = 0.0 if self._since is None else time.monotonic() - self._since
+        return self._seconds + elapsed
 
     def stop(self) -> None:
-        """Let it stand still; it may already."""
+        """Stop the clock; it may be stopped already."""
         self._seconds, self._since = self(), None
 
-    def go_on(self) -> None:
-        """Let it go on from where it stands."""
+    def resume(self) -> None:
+        """Run again from where the clock stopped."""
         self._since = time.monotonic()
 
 
 class RunCallback(keras.callbacks.Callback):
-    """Hears from Keras before and after each batch and epoch."""
+    """The Keras callback of a run.
+
+    Attributes:
+        ended_by: why the training ended; empty while it goes on.
+        state: where the training is.
+        commands: the commands sent to the run.
+        clock: the seconds of training.
+    """
 
     def __init__(
         self,
@@ -77,14 +93,24 @@ class RunCallback(keras.callbacks.Callback):
         state: TrainingState,
         writer: RunWriter,
         report: OnEvent,
-        look: Callable[[int], Event | None] | None = None,
-        bounds: TimeLimits = TimeLimits(),
+        evaluate: Callable[[int], Event | None] | None = None,
+        limits: TimeLimits = TimeLimits(),
     ) -> None:
-        """`n`: digits that are trained on in an epoch. `look` is asked after each epoch."""
+        """Begin at a state, new or from a checkpoint.
+
+        Args:
+            recipe: how the run is trained.
+            n: the number of digits that are trained on in an epoch.
+            state: where the training is; updated in place.
+            writer: of the run's folder.
+            report: is called with each event; it may raise StopTraining.
+            evaluate: is called with each finished epoch and may return an event.
+            limits: how long the training may take.
+        """
         super().__init__()
         self.ended_by: EndedBy = ""
         self.state = state
-        self.orders = CommandReader(
+        self.commands = CommandReader(
             writer.folder,
             position=state.orders_read,
             paused=state.paused,
@@ -92,42 +118,42 @@ class RunCallback(keras.callbacks.Callback):
         )
         self.clock = Clock(state.seconds)
         self._recipe, self._n, self._writer = recipe, n, writer
-        self._report, self._look, self._bounds = report, look, bounds
+        self._report, self._evaluate, self._limits = report, evaluate, limits
         self._steps = math.ceil(n / recipe.batch_size)
-        # Who lets a training go on that was stopped for want of progress grants it new patience.
-        self._patient_since = state.epoch if writer.ended_before == "early stopping" else 0
+        # A training that goes on after early stopping begins with new patience.
+        self._patience_from = state.epoch if writer.ended_before == "early stopping" else 0
         self._rate = 0.0
         self._saved_at = self.clock()
         self._begin_group()
 
-    def tell(self, event: Event) -> None:
-        """Report an event; whoever hears it may ask for the end."""
+    def emit(self, event: Event) -> None:
+        """Report an event; the receiver may ask for the end."""
         try:
             self._report(event)
         except StopTraining:
             self._end("by hand")
 
-    def heed(self) -> None:
-        """Read the orders, and wait for as long as they say so."""
-        self._read_orders()
-        if not self._waits():
+    def wait_while_paused(self) -> None:
+        """Carry out the commands, and wait for as long as they demand a pause."""
+        self._read_commands()
+        if not self._is_paused():
             return
         began = time.monotonic()
         self.clock.stop()
-        self.tell(Paused(time.time(), self.state.epoch + 1, self.state.step))
-        while self._waits():
+        self.emit(Paused(time.time(), self.state.epoch + 1, self.state.step))
+        while self._is_paused():
             time.sleep(POLL_S)
-            self._read_orders()
-            if time.monotonic() - began > self._bounds.pause_seconds:
+            self._read_commands()
+            if time.monotonic() - began > self._limits.pause_seconds:
                 self._end("pause limit")
-        self.clock.go_on()
+        self.clock.resume()
         if not self.ended_by:
-            self.tell(Resumed(time.time(), self.state.epoch + 1, self.state.step))
+            self.emit(Resumed(time.time(), self.state.epoch + 1, self.state.step))
         self._begin_group()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         state = self.state
-        self._before = state.step
+        self._steps_before = state.step
         self._sums_before = (state.loss_sum, state.accuracy_sum)
         if not state.step:
             state.epoch_began = self.clock()
@@ -135,7 +161,7 @@ class RunCallback(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         recipe = self._recipe
-        step = self.state.epoch * self._steps + self._before + batch
+        step = self.state.epoch * self._steps + self._steps_before + batch
         rate = recipe.schedule.at(step, self._steps * recipe.epochs, self.state.rate)
         if rate != self._rate:
             self.model.optimizer.learning_rate = rate
@@ -143,29 +169,29 @@ class RunCallback(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         state, self._logs = self.state, logs
-        state.step = self._before + batch + 1
-        last = state.step == self._steps
-        self.orders.step_done()
-        self._read_orders()
-        since = self.clock() - self._told_at
-        if since >= self._interval() or last or self.ended_by or self.orders.paused:
-            self._tell_progress(logs, since)
+        state.step = self._steps_before + batch + 1
+        is_last = state.step == self._steps
+        self.commands.step_done()
+        self._read_commands()
+        since = self.clock() - self._emitted_at
+        if since >= self._interval() or is_last or self.ended_by or self.commands.paused:
+            self._emit_progress(logs, since)
         if self.ended_by:
             self.model.stop_training = True
-        elif not last and (self.orders.paused or self._save_is_due()):
+        elif not is_last and (self.commands.paused or self._save_is_due()):
             self._save()
-            self.heed()
+            self.wait_while_paused()
             self.model.stop_training = bool(self.ended_by)
 
     def on_test_begin(self, logs: Any = None) -> None:
-        # Who stops a training does not want to wait for thousands of validation digits; but an
-        # epoch that is whole stays in the history, and gets its figures.
+        # A stop does not wait for thousands of validation digits; but a complete epoch stays in the
+        # history and gets its metrics.
         if self.ended_by and self.state.step < self._steps:
             self.on_epoch_end(self.state.epoch, self._logs)
             raise EndedEarly
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        state, whole = self.state, self.state.step == self._steps
+        state, is_whole = self.state, self.state.step == self._steps
         mean_loss, mean_accuracy = self._means(logs)
         ended = EpochEnded(
             time.time(),
@@ -178,86 +204,90 @@ class RunCallback(keras.callbacks.Callback):
             self.clock() - state.epoch_began,
             state.step,
         )
-        self._keep(ended)
-        if whole:
+        self._record_epoch(ended)
+        if is_whole:
             state.epoch, state.step, state.loss_sum, state.accuracy_sum = epoch + 1, 0, 0.0, 0.0
-        self.orders.epoch_done()
+        self.commands.epoch_done()
         if math.isfinite(ended.loss):
             self._save()
-        else:  # what was saved before is worth more
+        else:  # keep the checkpoint from before it diverged
             self._end("diverged")
-        self.tell(ended)
-        if self.ended_by != "diverged" and self._look and (seen := self._look(epoch + 1)):
-            self.tell(seen)
+        self.emit(ended)
+        if (
+            self.ended_by != "diverged"
+            and self._evaluate
+            and (evaluated := self._evaluate(epoch + 1))
+        ):
+            self.emit(evaluated)
         if state.epoch == self._recipe.epochs:
             self._end("last epoch")
-        if self._patience_is_over():
+        if self._patience_exhausted():
             self._end("early stopping")
-        self.heed()
+        self.wait_while_paused()
         if self.ended_by:
             self.model.stop_training = True
 
-    def _waits(self) -> bool:
-        return self.orders.paused and not self.ended_by
+    def _is_paused(self) -> bool:
+        return self.commands.paused and not self.ended_by
 
     def _end(self, reason: EndedBy) -> None:
         self.ended_by = self.ended_by or reason
 
-    def _read_orders(self) -> None:
-        self.orders.read()
-        if self.orders.stop:
+    def _read_commands(self) -> None:
+        self.commands.read()
+        if self.commands.stop:
             self._end("by hand")
-        if self._bounds.seconds and self.clock() > self._bounds.seconds:
+        if self._limits.seconds and self.clock() > self._limits.seconds:
             self._end("time limit")
-        rate, state = self.orders.rate, self.state
+        rate, state = self.commands.rate, self.state
         if rate is not None and rate != state.rate:
             state.rate = rate
             changed = RateChanged(time.time(), state.epoch + 1, state.step, rate)
             change = RateChange(epoch=changed.epoch, step=changed.step, learning_rate=rate)
             self._writer.update(rate_changes=(*self._writer.info.rate_changes, change))
-            self.tell(changed)
+            self.emit(changed)
 
     def _interval(self) -> float:
         return PROGRESS_EVERY_S * (3 if self.clock() > SLOW_PROGRESS_AFTER_S else 1)
 
     def _begin_group(self) -> None:
         state = self.state
-        self._told_at = self.clock()
-        self._told_digits = self._digits(state.step)
-        self._told_sums = (state.loss_sum, state.accuracy_sum)
+        self._emitted_at = self.clock()
+        self._emitted_digits = self._digits(state.step)
+        self._emitted_sums = (state.loss_sum, state.accuracy_sum)
 
     def _digits(self, step: int) -> int:
-        """The last batch of an epoch may hold fewer than the others."""
+        """Digits in the first steps of an epoch; its last batch may be smaller."""
         return min(step * self._recipe.batch_size, self._n)
 
     def _means(self, logs: Any) -> tuple[float, float]:
         """Loss and accuracy of the epoch so far.
 
-        Keras knows those since this process took the epoch up; the earlier batches are added.
+        Keras knows only the batches since this process resumed the epoch; earlier ones are added.
         """
         loss, accuracy = logs["loss"], logs["accuracy"]
-        if not self._before:
+        if not self._steps_before:
             return loss, accuracy
-        before, digits = self._digits(self._before), self._digits(self.state.step)
+        digits_before, digits = self._digits(self._steps_before), self._digits(self.state.step)
         return (
-            (self._sums_before[0] + loss * (digits - before)) / digits,
-            (self._sums_before[1] + accuracy * (digits - before)) / digits,
+            (self._sums_before[0] + loss * (digits - digits_before)) / digits,
+            (self._sums_before[1] + accuracy * (digits - digits_before)) / digits,
         )
 
-    def _tell_progress(self, logs: Any, since: float) -> None:
-        # Keras reports means over the epoch's digits so far; the difference of two sums is the
-        # group's own.
+    def _emit_progress(self, logs: Any, since: float) -> None:
+        # Keras reports means over the epoch's digits so far; the difference of two sums belongs to
+        # the digits since the last progress.
         state, digits = self.state, self._digits(self.state.step)
         loss, accuracy = self._means(logs)
         state.loss_sum, state.accuracy_sum = loss * digits, accuracy * digits
-        fresh = digits - self._told_digits
-        self.tell(
+        fresh = digits - self._emitted_digits
+        self.emit(
             Progress(
                 time.time(),
                 state.epoch + 1,
                 state.step,
-                (state.loss_sum - self._told_sums[0]) / fresh,
-                min(max((state.accuracy_sum - self._told_sums[1]) / fresh, 0.0), 1.0),
+                (state.loss_sum - self._emitted_sums[0]) / fresh,
+                min(max((state.accuracy_sum - self._emitted_sums[1]) / fresh, 0.0), 1.0),
                 self._rate,
                 fresh / max(since, 1e-9),
             )
@@ -266,7 +296,7 @@ class RunCallback(keras.callbacks.Callback):
         if not math.isfinite(loss):
             self._end("diverged")
 
-    def _keep(self, ended: EpochEnded) -> None:
+    def _record_epoch(self, ended: EpochEnded) -> None:
         row = {key: value for key, value in vars(ended).items() if key != "time"}
         self._writer.epoch(row, self.model.get_weights())
         self._writer.update(epochs_done=ended.epoch - (ended.steps < self._steps))
@@ -276,9 +306,9 @@ class RunCallback(keras.callbacks.Callback):
             if self._recipe.keep_best:
                 state.best_weights = self.model.get_weights()
 
-    def _patience_is_over(self) -> bool:
+    def _patience_exhausted(self) -> bool:
         patience, state = self._recipe.early_stopping, self.state
-        since = max(state.best_epoch, self._patient_since)
+        since = max(state.best_epoch, self._patience_from)
         return bool(patience) and state.epoch - since >= patience
 
     def _save_is_due(self) -> bool:
@@ -287,6 +317,10 @@ class RunCallback(keras.callbacks.Callback):
     def _save(self) -> None:
         state = self.state
         state.seconds, self._saved_at = self.clock(), self.clock()
-        orders = self.orders
-        state.orders_read, state.paused, state.until = orders.position, orders.paused, orders.until
+        commands = self.commands
+        state.orders_read, state.paused, state.until = (
+            commands.position,
+            commands.paused,
+            commands.until,
+        )
         checkpoints.save_checkpoint(self._writer.folder, state, self.model)

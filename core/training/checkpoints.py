@@ -1,8 +1,8 @@
-"""All that a training needs in order to go on as if it had never been interrupted.
+"""Checkpoints: the full state of a training, so that it continues as if never interrupted.
 
-Weights alone would not do: Adam's moments, the number of updates, the state of each dropout layer's
-random numbers, and where in the epoch it was belong to it. The order of the digits and their
-augmentation follow from seed, epoch and step alone (`core.training.input_pipeline`).
+Weights alone are not enough: Adam's moments, the number of updates, the state of each dropout
+layer's random numbers, and the position in the epoch belong to it. The order of the digits and
+their augmentation follow from seed, epoch and step alone (`core.training.input_pipeline`).
 """
 
 import json
@@ -51,16 +51,21 @@ def save_checkpoint(folder: Path, state: TrainingState, model: keras.Model) -> N
     arrays = {f"best_{k}": array for k, array in enumerate(state.best_weights)}
     for name, variables in _variables(model).items():
         arrays |= {f"{name}_{k}": np.asarray(value) for k, value in enumerate(variables)}
-    told = {key: value for key, value in asdict(state).items() if key != "best_weights"}
-    arrays["state"] = np.frombuffer(json.dumps(told).encode(), np.uint8)
+    fields = {key: value for key, value in asdict(state).items() if key != "best_weights"}
+    arrays["state"] = np.frombuffer(json.dumps(fields).encode(), np.uint8)
     write_whole(folder / CHECKPOINT, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
 
 
 def load_checkpoint(folder: Path, model: keras.Model) -> TrainingState | None:
-    """Put a compiled network where its checkpoint was, and say where that is.
+    """Restore a compiled network from its checkpoint.
 
-    None, with the network untouched, if there is no checkpoint, or it is damaged or of another
-    network: then the training begins anew.
+    Args:
+        folder: of the run.
+        model: the network, compiled.
+
+    Returns:
+        Where the training was. None, with the network unchanged, if there is no checkpoint, or it
+        is damaged or of another network: then the training starts again.
     """
     try:
         with (folder / CHECKPOINT).open("rb") as file, np.load(file, allow_pickle=False) as archive:
@@ -84,9 +89,9 @@ def load_checkpoint(folder: Path, model: keras.Model) -> TrainingState | None:
 
 
 def _variables(model: keras.Model) -> dict[str, list[Any]]:
-    seeds = [layer.seed_generator.state for layer in model.layers if _draws(layer)]
+    seeds = [layer.seed_generator.state for layer in model.layers if _has_random_state(layer)]
     return {"weight": model.weights, "seed": seeds, "optimizer": model.optimizer.variables}
 
 
-def _draws(layer: keras.Layer) -> bool:
+def _has_random_state(layer: keras.Layer) -> bool:
     return getattr(layer, "seed_generator", None) is not None

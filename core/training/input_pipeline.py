@@ -1,7 +1,7 @@
-"""The input pipeline: shuffles, augments and scales batches of digits on the fly (TensorFlow).
+"""The input pipeline: shuffles, augments and scales batches of digits (TensorFlow).
 
 All randomness is stateless: it depends on the recipe's seed and the number of the step alone, so
-that the same recipe and seed see the same digits in the same order, changed in the same way.
+that the same recipe and seed give the same digits in the same order, augmented in the same way.
 """
 
 import math
@@ -19,10 +19,17 @@ _AUGMENTATION_SEEDS = 1_000_000
 
 
 def training_batches(split: Split, recipe: Recipe, first_step: int = 0) -> tf.data.Dataset:
-    """Batches of all epochs, one after the other: float32 (b, 28, 28, 1) with encoded labels.
+    """The batches of all epochs, one after the other.
 
-    Every epoch has a new order; its last, smaller batch is kept, as Keras does. The first
-    `first_step` batches are left out, for a training that goes on.
+    Every epoch has a new order; its last, smaller batch is kept, as Keras does.
+
+    Args:
+        split: the digits.
+        recipe: how to train.
+        first_step: the number of batches that are skipped, for a training that continues.
+
+    Returns:
+        Batches of float32 (b, 28, 28, 1) and encoded labels.
     """
     n, size = len(split), recipe.batch_size
     steps = math.ceil(n / size)
@@ -48,7 +55,7 @@ def training_batches(split: Split, recipe: Recipe, first_step: int = 0) -> tf.da
 
 
 def evaluation_batches(split: Split, recipe: Recipe) -> tf.data.Dataset:
-    """The digits of a split in their order, neither shuffled nor augmented."""
+    """The digits of a split in order, neither shuffled nor augmented."""
     slices = tf.data.Dataset.from_tensor_slices((split.images, split.labels))
     return slices.batch(EVALUATION_BATCH).map(
         lambda images, labels: (

@@ -1,6 +1,7 @@
 """Recipe to run: `train` builds the network, trains it, tests it, and writes the run folder.
 
-What a network answers while it is being trained, on digits that it is never trained on.
+`resume_training` continues a run, or begins one that is queued. After each epoch,
+`EpochEvaluator` lets the network read the sample's test digits, which it is never trained on.
 """
 
 import math
@@ -40,9 +41,21 @@ from core.training.checkpoints import TrainingState
 from core.training.input_pipeline import evaluation_batches, training_batches
 from core.utils.errors import RunError
 
+__all__ = ["StopTraining", "resume_training", "split_validation", "train"]
+DIVERGED = (
+    "The training diverged: the network answers with numbers that are not finite, so it was not "
+    "tested. Train it again with a smaller learning rate."
+)
+DAMAGED_CHECKPOINT = (
+    "The training cannot go on: its checkpoint is damaged. The network is as it was before; train "
+    "it again if you want more of it."
+)
+NO_TIME_LIMITS = TimeLimits()
+DOWNLOAD_REPORT_EVERY_S = 0.5
+
 
 class EpochEvaluator:
-    """Lets a network that is being trained read the sample's 1,000 test digits."""
+    """Lets a network in training read the sample's 1,000 test digits after each epoch."""
 
     def __init__(self, model: keras.Model, scaling: Scaling) -> None:
         self._model, self._scaling = model, scaling
@@ -50,13 +63,13 @@ class EpochEvaluator:
 
     @property
     def predictor(self) -> Predictor:
-        """The network as it is now; made when it is first asked for, because tracing takes time."""
+        """The network with its current weights; built on first use, because tracing takes time."""
         if self._predictor is None:
             self._predictor = Predictor(self._model, self._scaling)
         return self._predictor
 
-    def look(self, epoch: int) -> EpochEvaluated | None:
-        """Read the digits. None if the network's numbers are not finite: there is no answer."""
+    def evaluate(self, epoch: int) -> EpochEvaluated | None:
+        """Read the test digits; None if the network's numbers are not finite."""
         test = mnist.load("mnist-sample").test
         try:
             probabilities = self.predictor.probabilities(test.images)
@@ -76,19 +89,6 @@ class EpochEvaluator:
         )
 
 
-__all__ = ["StopTraining", "resume_training", "split_validation", "train"]
-DIVERGED = (
-    "The training diverged: the network answers with numbers that are not finite, so it was not "
-    "tested. Train it again with a smaller learning rate."
-)
-DAMAGED_CHECKPOINT = (
-    "The training cannot go on: its checkpoint is damaged. The network is as it was before; train "
-    "it again if you want more of it."
-)
-NO_TIME_LIMITS = TimeLimits()
-DOWNLOAD_REPORT_EVERY_S = 0.5
-
-
 def train(
     recipe: Recipe,
     folder: Path,
@@ -97,14 +97,23 @@ def train(
     max_epoch_bytes: int = MAX_EPOCH_BYTES,
     preset: str = "",
 ) -> Run:
-    """Train a recipe into a new run folder and return the run.
+    """Train a recipe into a new run folder.
 
-    `on_event` hears of every event; it may raise StopTraining, which keeps what has been learned so
-    far as a run with the status "stopped". So does the order "stop" in the folder: see
-    `core.runs.messages` for what else can be ordered. `max_epoch_bytes` bounds what the stored
-    weights of single epochs may take; `preset` names where the recipe is from. Raises RunError if
-    the folder cannot be written, DatasetError if the digits are not there; whatever else goes wrong
-    is noted in the run folder before it is raised.
+    The training can be stopped, which keeps what has been learned so far as a run with the status
+    "stopped": by an `on_event` that raises StopTraining, or by the command "stop" in the folder
+    (`core.runs.messages` lists the commands). Any other error is recorded in the run folder before
+    it is raised.
+
+    Args:
+        recipe: how to train.
+        folder: of the new run.
+        on_event: is called with every event; it may raise StopTraining.
+        max_epoch_bytes: the most that the stored weights of single epochs may take.
+        preset: the name of the preset that the recipe is from.
+
+    Raises:
+        RunError: the folder cannot be written.
+        DatasetError: the digits are not there.
     """
     digits = _digits(recipe)  # before there is a folder: they may be missing
     writer = RunWriter(
@@ -120,18 +129,26 @@ def train(
 
 
 def resume_training(
-    writer: RunWriter, on_event: OnEvent = lambda event: None, bounds: TimeLimits = NO_TIME_LIMITS
+    writer: RunWriter, on_event: OnEvent = lambda event: None, limits: TimeLimits = NO_TIME_LIMITS
 ) -> Run:
-    """Train a run that waits for it, or go on where its last checkpoint is, up to its last epoch.
+    """Begin a queued run, or continue a run at its last checkpoint, up to its last epoch.
 
-    An uninterrupted training would have given the same weights, to the last bit. `writer`: a
-    `ResumedWriter`, which is closed at the end. `bounds`: what the training may take. The full
-    MNIST is downloaded if the run needs it and it is missing. Raises like `train`.
+    The weights become the same, to the last bit, as those of an uninterrupted training. The full
+    MNIST is downloaded if the run needs it and it is missing.
+
+    Args:
+        writer: a `ResumedWriter`, which is closed at the end.
+        on_event: is called with every event; it may raise StopTraining.
+        limits: how long the training may take.
+
+    Raises:
+        RunError: the folder cannot be written.
+        DatasetError: the digits are not there.
     """
     recipe = writer.info.recipe
     try:
         if recipe.dataset == "mnist" and mnist.mnist_file() is None:
-            download_mnist(_told_now_and_then(writer, on_event))
+            download_mnist(_download_progress(writer, on_event))
         source = writer.info.provenance
         if source.fine_tuned:
             digits: Digits = fine_tuning.training_mixture(Run(writer.folder, writer.info)), None
@@ -143,17 +160,17 @@ def resume_training(
         record_failure(writer, error, 0.0)
         writer.close()
         raise
-    return _train(writer, digits, on_event, bounds)
+    return _train(writer, digits, on_event, limits)
 
 
-def _told_now_and_then(writer: RunWriter, on_event: OnEvent) -> Callable[[int, int], None]:
-    told_at = 0.0
+def _download_progress(writer: RunWriter, on_event: OnEvent) -> Callable[[int, int], None]:
+    reported_at = 0.0
 
     def progress(done: int, total: int) -> None:
-        nonlocal told_at
-        if time.monotonic() - told_at < DOWNLOAD_REPORT_EVERY_S and done < total:
+        nonlocal reported_at
+        if time.monotonic() - reported_at < DOWNLOAD_REPORT_EVERY_S and done < total:
             return
-        told_at = time.monotonic()
+        reported_at = time.monotonic()
         event = Downloading(time.time(), done, total)
         writer.event(event_to_line(event))
         on_event(event)
@@ -169,23 +186,23 @@ def _digits(recipe: Recipe) -> Digits:
     return split_validation(digits, recipe)
 
 
-def _provenance(recipe: Recipe, fitted: Split, validation: Split | None) -> Provenance:
+def _provenance(recipe: Recipe, train_split: Split, validation: Split | None) -> Provenance:
     return Provenance(
         dataset=recipe.dataset,
         excluded_sample_test=recipe.exclude_sample_test,
-        n_train=len(fitted),
+        n_train=len(train_split),
         n_validation=len(validation or ()),
     )
 
 
-def _train(writer: RunWriter, digits: Digits, on_event: OnEvent, bounds: TimeLimits) -> Run:
+def _train(writer: RunWriter, digits: Digits, on_event: OnEvent, limits: TimeLimits) -> Run:
     def report(event: Event) -> None:
         writer.event(event_to_line(event))
         on_event(event)
 
     began = time.monotonic()
     try:
-        ended = _train_and_test(writer, digits, report, bounds)
+        ended = _train_and_test(writer, digits, report, limits)
     except BaseException as error:
         # Ctrl-C too leaves a folder that says how it ended; nothing is swallowed.
         record_failure(writer, error, time.monotonic() - began)
@@ -200,39 +217,41 @@ def _train(writer: RunWriter, digits: Digits, on_event: OnEvent, bounds: TimeLim
 
 
 def _train_and_test(
-    writer: RunWriter, digits: Digits, report: OnEvent, bounds: TimeLimits
+    writer: RunWriter, digits: Digits, report: OnEvent, limits: TimeLimits
 ) -> Ended:
     recipe = writer.info.recipe
     model = compiled_model(recipe)
     state = checkpoints.load_checkpoint(writer.folder, model)
-    onlooker = EpochEvaluator(model, recipe.scaling)
+    evaluator = EpochEvaluator(model, recipe.scaling)
     if state is None:
         if writer.info.model_sha256:
             raise RunError(DAMAGED_CHECKPOINT)
         state = TrainingState(recipe.optimizer.learning_rate)
         if writer.info.provenance.fine_tuned:
             fine_tuning.load_start_weights(model, Run(writer.folder, writer.info))
-            fine_tuning.record_user_metrics(writer, onlooker.predictor.probabilities, "own_before")
-    watcher = RunCallback(recipe, len(digits[0]), state, writer, report, onlooker.look, bounds)
-    _fit(model, watcher, writer, digits)
+            fine_tuning.record_user_metrics(writer, evaluator.predictor.probabilities, "own_before")
+    callback = RunCallback(
+        recipe, len(digits[0]), state, writer, report, evaluator.evaluate, limits
+    )
+    _fit(model, callback, writer, digits)
     if recipe.keep_best and state.best_weights:
         model.set_weights(state.best_weights)
         writer.update(best_epoch=state.best_epoch)
-    ended_by = watcher.ended_by or "last epoch"
+    ended_by = callback.ended_by or "last epoch"
     status = "finished" if ended_by in {"last epoch", "early stopping"} else "stopped"
     if all(np.isfinite(array).all() for array in model.get_weights()):
         writer.model(lambda path: _without_optimizer(model, recipe).save(path))
-    _test(onlooker.predictor, writer)
-    fine_tuning.record_user_metrics(writer, onlooker.predictor.probabilities, "own_after")
-    seconds = watcher.clock()
+    _test(evaluator.predictor, writer)
+    fine_tuning.record_user_metrics(writer, evaluator.predictor.probabilities, "own_after")
+    seconds = callback.clock()
     writer.update(status=status, ended_by=ended_by, seconds=round(seconds, 2))
     return Ended(time.time(), status, seconds, writer.info.error, ended_by)
 
 
 def split_validation(digits: Split, recipe: Recipe) -> tuple[Split, Split | None]:
-    """The digits to fit and those to validate on.
+    """Split digits into those to fit and those to validate on.
 
-    Like Keras's `validation_split`, it is the last part of the digits, before any shuffling.
+    Like Keras's `validation_split`, the validation digits are the last ones, before any shuffling.
     """
     if recipe.validate_on_test:
         return digits, mnist.load(recipe.dataset).test
@@ -242,42 +261,42 @@ def split_validation(digits: Split, recipe: Recipe) -> tuple[Split, Split | None
     return digits.take(slice(border)), digits.take(slice(border, None))
 
 
-def _fit(model: keras.Model, watcher: RunCallback, writer: RunWriter, digits: Digits) -> None:
-    """Train from where the watcher's state is to the last epoch, or until the watcher ends it."""
-    recipe, state = writer.info.recipe, watcher.state
-    fitted, validation = digits
-    steps = math.ceil(len(fitted) / recipe.batch_size)
+def _fit(model: keras.Model, callback: RunCallback, writer: RunWriter, digits: Digits) -> None:
+    """Train from the callback's state to the last epoch, or until the callback ends it."""
+    recipe, state = writer.info.recipe, callback.state
+    train_split, validation = digits
+    steps = math.ceil(len(train_split) / recipe.batch_size)
     first_step = state.epoch * steps + state.step
     writer.rewind(state.epoch, state.step)
-    watcher.tell(
+    callback.emit(
         Started(
             time.time(),
             recipe.epochs,
             steps,
-            len(fitted),
+            len(train_split),
             len(validation or ()),
             recipe.architecture.parameters,
             first_step,
         )
     )
-    watcher.heed()
-    # Keras begins with a whole epoch: the rest of one that was broken off comes by itself.
+    callback.wait_while_paused()
+    # Keras begins with a whole epoch: the rest of an interrupted one is a part of its own.
     parts = [(steps - state.step, state.epoch + 1)] if state.step else []
     for count, until in (*parts, (steps, recipe.epochs)):
-        if watcher.ended_by or state.epoch >= until:
+        if callback.ended_by or state.epoch >= until:
             continue
         with suppress(EndedEarly):
             model.fit(
-                training_batches(fitted, recipe, state.epoch * steps + state.step),
+                training_batches(train_split, recipe, state.epoch * steps + state.step),
                 initial_epoch=state.epoch,
                 epochs=until,
                 steps_per_epoch=count,
                 validation_data=evaluation_batches(validation, recipe) if validation else None,
-                callbacks=[watcher],
+                callbacks=[callback],
                 shuffle=False,  # the pipeline shuffles
                 verbose=0,
             )
-    watcher.clock.stop()
+    callback.clock.stop()
 
 
 def _without_optimizer(model: keras.Model, recipe: Recipe) -> keras.Model:
@@ -288,7 +307,7 @@ def _without_optimizer(model: keras.Model, recipe: Recipe) -> keras.Model:
 
 
 def _test(predictor: Predictor, writer: RunWriter) -> None:
-    """Answer the test digits of every dataset at hand, and keep answers and scores."""
+    """Answer the test digits of every dataset at hand, and store answers and scores."""
     answers = {}
     metrics = {}
     for name in mnist.available():
@@ -310,5 +329,5 @@ def _machine() -> str:
 
 def _versions() -> dict[str, str]:
     names = ("keras", "tensorflow", "numpy", "mlxtend")
-    found = {name: metadata.version(name) for name in names}
-    return {"digitscope": __version__, "python": platform.python_version(), **found}
+    versions = {name: metadata.version(name) for name in names}
+    return {"digitscope": __version__, "python": platform.python_version(), **versions}

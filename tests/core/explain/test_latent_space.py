@@ -96,7 +96,7 @@ def test_neighbors_by_pixels_are_of_the_same_digits() -> None:
 def test_a_network_that_reads_well_has_neighbors_of_one_kind() -> None:
     chosen = range(0, 1000, 25)
     inner, outer = (
-        sum(find(k).same(int(DIGITS.labels[k])) for k in chosen) / (10 * len(chosen))
+        sum(find(k).count_label(int(DIGITS.labels[k])) for k in chosen) / (10 * len(chosen))
         for find in (
             lambda k: nearest_in_latent_space(network_of("fast"), DIGITS.images[k]),
             lambda k: nearest_by_pixels(DIGITS.images[k]),

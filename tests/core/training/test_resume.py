@@ -291,7 +291,7 @@ def test_pause_is_no_time_of_training_and_ends_by_itself(
     messages.send_command(run.folder, "pause")
     writer = ResumedWriter(run)
     began = time.monotonic()
-    ended = resume_training(writer, bounds=TimeLimits(pause_seconds=2.0))
+    ended = resume_training(writer, limits=TimeLimits(pause_seconds=2.0))
     assert time.monotonic() - began > 2
     assert (ended.info.status, ended.info.ended_by) == ("stopped", "pause limit")
     assert ended.info.seconds < run.info.seconds + 1.5
@@ -301,7 +301,7 @@ def test_pause_does_not_count_against_the_time_limit(trainings: Trainings, tmp_p
     run = trainings.copied(tmp_path / "run", dense_recipe(), broken_off=True)
     messages.send_command(run.folder, "pause")
     limit = TimeLimits(seconds=run.info.seconds + 1.0, pause_seconds=1.5)
-    assert resume_training(ResumedWriter(run), bounds=limit).info.ended_by == "pause limit"
+    assert resume_training(ResumedWriter(run), limits=limit).info.ended_by == "pause limit"
 
 
 def test_stopped_training_is_not_validated_again(trainings: Trainings) -> None:
@@ -323,7 +323,7 @@ def test_time_limit_ends_a_training_and_keeps_it(trainings: Trainings, tmp_path:
     run = trainings.copied(tmp_path / "run", dense_recipe(), broken_off=True)
     writer = ResumedWriter(run)
     writer.update(recipe=dense_recipe(epochs=50))
-    ended = resume_training(writer, bounds=TimeLimits(seconds=run.info.seconds + 1.0))
+    ended = resume_training(writer, limits=TimeLimits(seconds=run.info.seconds + 1.0))
     assert (ended.info.status, ended.info.ended_by) == ("stopped", "time limit")
     assert ended.info.epochs_done < 50
     assert ended.info.metrics["mnist-sample"].n == 1000

@@ -2,29 +2,20 @@
 
 A network that is trained on new examples alone soon forgets the old ones: "catastrophic
 interference" (McCloskey and Cohen, 1989, "Catastrophic interference in connectionist networks";
-Kirkpatrick et al., 2017, "Overcoming catastrophic forgetting in neural networks"). The plainest
+Kirkpatrick et al., 2017, "Overcoming catastrophic forgetting in neural networks"). The simplest
 remedy is rehearsal (Robins, 1995, "Catastrophic forgetting, rehearsal and pseudorehearsal"): old
-examples are shown among the new. Here each epoch shows some thousand digits of the run's own
-dataset, and the visitor's digits so often, each time changed a little, that they are a share of it.
+examples are mixed with the new. Here each epoch shows some thousand digits of the run's own
+dataset, and repeats the visitor's digits, augmented each time, until they are a given share.
 
-What comes of it is a run of its own, trained by the same worker as any other
-(`core.training.fine_tuning` is what that worker does otherwise). Nothing here needs TensorFlow.
-
-The own digits in a fine-tuned run's folder: what it was trained on, and what was kept back.
-
-They are the one thing of a visitor's drawing that is written to disk: a training has to keep what
-it learns from, or it could neither go on after a fault nor say what it learned. They go with the
-run's folder.
-
-A fine-tuned run while it is trained and afterwards: what it begins with, sees, and became.
-
-How one is asked for, and why it sees what it sees, stands in `core.training.fine_tuning`. In its
-folder lie the network that it begins with and the visitor's own digits, so it needs neither its
-parent nor the visitor any more. Nothing here needs TensorFlow until a network is handed in.
+`plan_fine_tuning` describes the new run; the worker then trains it like any other run. Its folder
+holds the network that it begins with and the visitor's digits, so it needs neither its parent nor
+the visitor any more. These digits are the only drawings of a visitor that are written to disk,
+because the training needs them to resume after a fault and to say what it learned. They are deleted
+with the folder. Nothing here needs TensorFlow until a network is passed in.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -44,22 +35,23 @@ from core.runs.run import FineTuned, Metrics, OwnPart, Provenance, Run, RunInfo,
 from core.runs.writer import RunWriter
 from core.utils.errors import JobError, RunError
 from core.utils.files import NPZ_FAULTS, write_whole
+from core.utils.validation import Predict
 
 USER_DIGITS_FILE: Final = "own_digits.npz"
 HELD_OUT_SHARE: Final = 0.25
-"""The part of the own digits that is kept back, to measure on digits never trained on."""
-_PRINT: Final = 32  # bytes of a SHA-256
+"""The share of the own digits that is held out, to test on digits never trained on."""
+_HASH_BYTES: Final = 32  # of a SHA-256
 
 
 @dataclass(frozen=True, eq=False)
 class UserDigitSet:
-    """Own digits, and which of them are kept back.
+    """A visitor's digits, and which of them are held out.
 
     Attributes:
-        digits: n of them, with their labels.
+        digits: n digits with their labels.
         held_out: bool (n,).
-        seen_before: uint8 (k, 32), SHA-256 of the own digits which the network that is fine-tuned
-            was trained on already: they can be held out no more.
+        seen_before: uint8 (k, 32), SHA-256 of the own digits that the parent network was already
+            trained on: these cannot be held out any more.
     """
 
     digits: Split
@@ -73,43 +65,54 @@ class UserDigitSet:
 
     @property
     def kept_back(self) -> Split:
-        """The digits that are not."""
+        """The digits that are held out."""
         return self.digits.take(self.held_out)
 
     @property
     def sha256(self) -> str:
-        """Of pixels, labels and parts, in their order."""
+        """The SHA-256 of pixels, labels and parts, in this order."""
         parts = (self.digits.images, self.digits.labels, self.held_out, self.seen_before)
         return hashlib.sha256(b"".join(array.tobytes() for array in parts)).hexdigest()
 
 
 def split_user_digits(digits: Split, seen: Iterable[bytes] = ()) -> UserDigitSet:
-    """Choose which digits are kept back: a quarter of each label, and at least one if there can be.
+    """Choose which digits are held out: a quarter of each label, and at least one if possible.
 
-    At least one is always trained on, and what the network has seen already (`seen`, as of
-    `seen_by`) is. Labels with too few digits for a quarter give one each until a quarter of all is
-    kept back, those with most digits first. Which digit of a label is taken goes by its SHA-256:
-    as good as by chance, and always the same. Raises ValueError if there are no digits.
+    At least one digit is always trained on, and so is what the network has seen already. Labels
+    with too few digits for a quarter give one each until a quarter of all is held out, labels with
+    the most digits first. The SHA-256 decides which digits of a label are taken: as good as random,
+    and always the same.
+
+    Args:
+        digits: the visitor's digits.
+        seen: SHA-256 of digits that the network was trained on (`digits_seen_by`).
+
+    Raises:
+        ValueError: there are no digits.
     """
     if not len(digits):
         raise ValueError("there are no digits to divide")
-    known = set(seen)
-    prints = digit_hashes(digits.images)
+    seen_hashes = set(seen)
+    hashes = digit_hashes(digits.images)
     held_out = np.zeros(len(digits), np.bool_)
-    ways = {label: _candidates(digits, label, prints, known) for label in range(CLASSES)}
-    for found in ways.values():
-        held_out[[found.pop() for _ in range(int(len(found) * HELD_OUT_SHARE))]] = True
+    candidates = {
+        label: _candidates(digits, label, hashes, seen_hashes) for label in range(CLASSES)
+    }
+    for label_candidates in candidates.values():
+        held_out[
+            [label_candidates.pop() for _ in range(int(len(label_candidates) * HELD_OUT_SHARE))]
+        ] = True
     wanted = min(max(1, round(len(digits) * HELD_OUT_SHARE)), len(digits) - 1)
-    while held_out.sum() < wanted and any(ways.values()):
-        fullest = max(ways, key=lambda label: len(ways[label]))
-        held_out[ways[fullest].pop()] = True
-    listed = np.frombuffer(b"".join(sorted(known)), np.uint8).reshape(-1, _PRINT)
-    return UserDigitSet(digits, held_out, listed)
+    while held_out.sum() < wanted and any(candidates.values()):
+        fullest = max(candidates, key=lambda label: len(candidates[label]))
+        held_out[candidates[fullest].pop()] = True
+    seen_before = np.frombuffer(b"".join(sorted(seen_hashes)), np.uint8).reshape(-1, _HASH_BYTES)
+    return UserDigitSet(digits, held_out, seen_before)
 
 
-def _candidates(digits: Split, label: int, prints: list[bytes], seen: set[bytes]) -> list[int]:
-    unseen = [int(k) for k in np.flatnonzero(digits.labels == label) if prints[k] not in seen]
-    return sorted(unseen, key=lambda k: prints[k])
+def _candidates(digits: Split, label: int, hashes: list[bytes], seen: set[bytes]) -> list[int]:
+    unseen = [int(k) for k in np.flatnonzero(digits.labels == label) if hashes[k] not in seen]
+    return sorted(unseen, key=lambda k: hashes[k])
 
 
 def digit_hashes(images: NDArray[np.uint8]) -> list[bytes]:
@@ -117,13 +120,13 @@ def digit_hashes(images: NDArray[np.uint8]) -> list[bytes]:
     return [hashlib.sha256(image.tobytes()).digest() for image in images]
 
 
-def save_user_digits(folder: Path, own: UserDigitSet) -> None:
+def save_user_digits(folder: Path, user_digits: UserDigitSet) -> None:
     """Write the digits into a run's folder. Raises OSError if the disk is full."""
     arrays = {
-        "images": own.digits.images,
-        "labels": own.digits.labels,
-        "held_out": own.held_out,
-        "seen_before": own.seen_before,
+        "images": user_digits.digits.images,
+        "labels": user_digits.digits.labels,
+        "held_out": user_digits.held_out,
+        "seen_before": user_digits.seen_before,
     }
     write_whole(folder / USER_DIGITS_FILE, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
 
@@ -131,7 +134,8 @@ def save_user_digits(folder: Path, own: UserDigitSet) -> None:
 def load_user_digits(run: Run) -> UserDigitSet:
     """The own digits of a fine-tuned run.
 
-    Raises RunError if they are gone, damaged, or not those that it was begun with.
+    Raises:
+        RunError: they are missing, damaged, or not those that the run began with.
     """
     tuned = run.info.provenance.fine_tuned
     try:
@@ -141,15 +145,15 @@ def load_user_digits(run: Run) -> UserDigitSet:
             np.load(file, allow_pickle=False) as archive,
         ):
             digits = Split(archive["images"], archive["labels"])
-            own = UserDigitSet(digits, archive["held_out"], archive["seen_before"])
+            user_digits = UserDigitSet(digits, archive["held_out"], archive["seen_before"])
     except NPZ_FAULTS as error:
-        raise RunError(_lost(run)) from error
-    if tuned is None or own.sha256 != tuned.own_sha256:
-        raise RunError(_lost(run))
-    return own
+        raise RunError(_lost_digits_text(run)) from error
+    if tuned is None or user_digits.sha256 != tuned.own_sha256:
+        raise RunError(_lost_digits_text(run))
+    return user_digits
 
 
-def _lost(run: Run) -> str:
+def _lost_digits_text(run: Run) -> str:
     return (
         f"The digits that the run {run.id!r} is fine-tuned on are missing or damaged, so its "
         "training cannot go on. Fine-tune again."
@@ -157,19 +161,20 @@ def _lost(run: Run) -> str:
 
 
 def digits_seen_by(run: Run) -> frozenset[bytes]:
-    """The SHA-256 of every own digit that a run's network was ever trained on; mostly none.
+    """The SHA-256 of every own digit that a run's network was ever trained on; usually none.
 
-    Raises RunError if that cannot be known any more.
+    Raises:
+        RunError: the digits are lost, so nobody can tell.
     """
     if run.info.provenance.fine_tuned is None:
         return frozenset()
-    own = load_user_digits(run)
-    before = (row.tobytes() for row in own.seen_before)
-    return frozenset([*digit_hashes(own.trained_on.images), *before])
+    user_digits = load_user_digits(run)
+    before = (row.tobytes() for row in user_digits.seen_before)
+    return frozenset([*digit_hashes(user_digits.trained_on.images), *before])
 
 
 def has_seen_any(run: Run, images: NDArray[np.uint8]) -> bool:
-    """Whether a run was trained on any of these digits, or nobody can say that it was not."""
+    """Whether a run was trained on any of these digits, or this cannot be ruled out."""
     try:
         seen = digits_seen_by(run)
     except RunError:
@@ -178,79 +183,105 @@ def has_seen_any(run: Run, images: NDArray[np.uint8]) -> bool:
 
 
 START_FILE: Final = "start.keras"
-"""The file in the run's folder with the network that it begins with."""
-DigitRead = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+"""The file in the run's folder with the network that the training begins with."""
 
 
 def training_mixture(run: Run) -> Split:
-    """What each epoch of a fine-tuning shows: digits of the dataset, then the own ones, repeated.
+    """The digits of each epoch of a fine-tuning: some of the dataset, then the own ones, repeated.
 
-    Those of the dataset are every so many-th of it. The own ones differ each time they come,
-    because the recipe changes every digit at random. Raises RunError if the own digits are lost,
-    DatasetError if the dataset cannot be loaded.
+    The dataset's digits are evenly spread over it. The own digits differ at each repetition,
+    because the recipe augments every digit.
+
+    Raises:
+        RunError: the own digits are lost.
+        DatasetError: the dataset cannot be loaded.
     """
     recipe, tuned = run.info.recipe, run.info.provenance.fine_tuned
     if tuned is None:
         raise ValueError(f"the run {run.id!r} is not fine-tuned")
-    own = load_user_digits(run).trained_on
-    known = mnist.training_split(recipe.dataset, exclude_sample_test=recipe.exclude_sample_test)
-    evenly = np.linspace(0, len(known) - 1, tuned.rehearsed).round().astype(np.intp)
-    again = np.resize(np.arange(len(own)), tuned.own_per_epoch)
+    own_digits = load_user_digits(run).trained_on
+    dataset_digits = mnist.training_split(
+        recipe.dataset, exclude_sample_test=recipe.exclude_sample_test
+    )
+    evenly = np.linspace(0, len(dataset_digits) - 1, tuned.rehearsed).round().astype(np.intp)
+    repeated = np.resize(np.arange(len(own_digits)), tuned.own_per_epoch)
     return Split(
-        np.concatenate([known.images[evenly], own.images[again]]),
-        np.concatenate([known.labels[evenly], own.labels[again]]),
+        np.concatenate([dataset_digits.images[evenly], own_digits.images[repeated]]),
+        np.concatenate([dataset_digits.labels[evenly], own_digits.labels[repeated]]),
     )
 
 
 def load_start_weights(model: Any, run: Run) -> None:
-    """Give a network, a `keras.Model`, the weights that the fine-tuning begins with.
+    """Give a network the weights that the fine-tuning begins with.
 
-    As everywhere, only weights are read from the file, after its SHA-256 was compared. Raises
-    RunError if it is not the parent's network.
+    Only weights are read from the file, after its SHA-256 was compared.
+
+    Args:
+        model: the `keras.Model`, changed in place.
+        run: whose folder holds the weights.
+
+    Raises:
+        RunError: the file does not hold the parent's network.
     """
     tuned = run.info.provenance.fine_tuned
     file = run.folder / START_FILE
     from core.recipes.keras_model import build_model
 
-    bare = build_model(run.info.recipe.architecture)
+    start = build_model(run.info.recipe.architecture)
     lost = RunError(
         f"The network that the run {run.id!r} was to begin with is missing or damaged. "
         "Fine-tune again."
     )
     try:
-        known = hashlib.sha256(file.read_bytes()).hexdigest()
-        if tuned is None or known != tuned.parent_sha256:
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        if tuned is None or digest != tuned.parent_sha256:
             raise lost
-        bare.load_weights(file)
+        start.load_weights(file)
     except (OSError, ValueError, KeyError) as error:
         raise lost from error
-    model.set_weights(bare.get_weights())
+    model.set_weights(start.get_weights())
 
 
-def record_user_metrics(writer: RunWriter, read: DigitRead, when: str) -> None:
-    """Keep in `run.json` how a network does on the own digits; nothing if it is not fine-tuned.
+def record_user_metrics(writer: RunWriter, predict: Predict, when: str) -> None:
+    """Record in `run.json` how a network does on the own digits; nothing if it is not fine-tuned.
 
-    `when`: "own_before" or "own_after". A network that diverged is not noted.
+    A network that diverged gets no metrics.
+
+    Args:
+        writer: of the run's folder.
+        predict: the network.
+        when: "own_before" or "own_after".
     """
     if writer.info.provenance.fine_tuned is None:
         return
-    own = load_user_digits(Run(writer.folder, writer.info))
-    parts: dict[OwnPart, Split] = {"trained on": own.trained_on, "held out": own.kept_back}
+    own_digits = load_user_digits(Run(writer.folder, writer.info))
+    parts: dict[OwnPart, Split] = {
+        "trained on": own_digits.trained_on,
+        "held out": own_digits.kept_back,
+    }
     try:
-        found = {part: _score(read, digits, part) for part, digits in parts.items() if len(digits)}
+        metrics = {
+            part: _score(predict, digits, part) for part, digits in parts.items() if len(digits)
+        }
     except RunError:
-        found = {}
-    writer.update(**{when: found})
+        metrics = {}
+    writer.update(**{when: metrics})
 
 
-def _score(read: DigitRead, digits: Split, part: OwnPart) -> Metrics:
-    answers = StoredPredictions(digits.labels, read(digits.images))
+def _score(predict: Predict, digits: Split, part: OwnPart) -> Metrics:
+    answers = StoredPredictions(digits.labels, predict(digits.images))
     return score_predictions(answers, held_out=part == "held out")
 
 
 @dataclass(frozen=True)
 class BeforeAndAfter:
-    """How the parent and the fine-tuned run did on the same digits; `after`: None if not yet."""
+    """The metrics of the parent and of the fine-tuned run on the same digits.
+
+    Attributes:
+        digits: which digits, in words.
+        before: of the parent.
+        after: of the fine-tuned run; None if it is not there yet.
+    """
 
     digits: str
     before: Metrics
@@ -268,11 +299,11 @@ def before_and_after(info: RunInfo) -> tuple[BeforeAndAfter, ...]:
     tuned = info.provenance.fine_tuned
     if tuned is None:
         return ()
-    known = tuned.parent_metrics
+    parent_metrics = tuned.parent_metrics
     rows = [
-        BeforeAndAfter(words, known[name], info.metrics.get(name))
+        BeforeAndAfter(words, parent_metrics[name], info.metrics.get(name))
         for name, words in _TEST_DIGITS.items()
-        if name in known
+        if name in parent_metrics
     ]
     rows += [
         BeforeAndAfter(f"your digits, {part}", before, info.own_after.get(part))
@@ -282,16 +313,16 @@ def before_and_after(info: RunInfo) -> tuple[BeforeAndAfter, ...]:
 
 
 REHEARSED_DIGITS: Final = 6_000
-"""Digits of the dataset in an epoch, at most: few enough for half a minute with `best`."""
+"""The most digits of the dataset in an epoch: few enough for half a minute with `best`."""
 MAX_REPEATS: Final = 50
-"""How often an epoch shows one own digit, at most: a handful is not to be learned by heart."""
+"""How often an epoch shows one own digit at most, so that a few are not memorized."""
 MIN_HELD_OUT: Final = 10
-"""With fewer digits kept back, their figure says little."""
+"""With fewer digits held out, their accuracy says little."""
 FINE_TUNE_BATCH: Final = 64
-GENTLE_RATE_FACTOR: Final = Augmentation(
+GENTLE_AUGMENTATION: Final = Augmentation(
     rotation=8, width_shift=0.06, height_shift=0.06, shear=6.0, zoom=0.08
 )
-"""For networks that were trained without: repeated as it is, a digit would be learned by heart."""
+"""For networks that were trained without augmentation: a repeated digit would be memorized."""
 
 
 class FineTuneSettings(BaseModel):
@@ -325,23 +356,30 @@ class FineTunePlan:
     network: bytes
 
     def write(self, folder: Path) -> None:
-        """Put digits and network into the new run's folder. Raises OSError if the disk is full."""
+        """Write digits and network into a run's folder. Raises OSError if the disk is full."""
         save_user_digits(folder, self.own)
         write_whole(folder / START_FILE, lambda file: file.write(self.network))
 
     @property
     def bytes(self) -> int:
-        """What these files take at most."""
+        """The most bytes that these files take."""
         return len(self.network) + self.own.digits.images.nbytes + 10_000
 
 
 def plan_fine_tuning(
-    parent: Run, digits: Split, settings: FineTuneSettings, allowed: Limits
+    parent: Run, digits: Split, settings: FineTuneSettings, limits: Limits
 ) -> FineTunePlan:
-    """What fine-tuning a run on these own digits would be; nothing is written.
+    """Plan a fine-tuning of a run on own digits; nothing is written.
 
-    Raises JobError if there are no digits or the run was not tested, so that nobody could say what
-    became better, RunError if its network cannot be read.
+    Args:
+        parent: the run whose network it begins with.
+        digits: the visitor's digits.
+        settings: what the visitor chose.
+        limits: of the server.
+
+    Raises:
+        JobError: there are no digits, or the run was not tested, so nothing could be compared.
+        RunError: the run's network cannot be read.
     """
     if not len(digits):
         raise JobError(
@@ -353,10 +391,10 @@ def plan_fine_tuning(
             f"The run {parent.id!r} has no tested network that could be fine-tuned. Choose another."
         )
     network = parent.check_model()
-    own = split_user_digits(digits, digits_seen_by(parent))
-    recipe = _recipe_for(parent, settings, allowed)
+    user_digits = split_user_digits(digits, digits_seen_by(parent))
+    recipe = _recipe_for(parent, settings, limits)
     rehearsed = min(REHEARSED_DIGITS, training_digit_count(recipe))
-    trained = len(own.trained_on)
+    trained = len(user_digits.trained_on)
     before = parent.info.provenance.fine_tuned
     tuned = FineTuned(
         parent=parent.id,
@@ -365,48 +403,48 @@ def plan_fine_tuning(
         base_recipe=before.base_recipe if before else parent.info.recipe,
         rehearsed=rehearsed,
         own_trained=trained,
-        own_held_out=len(own.kept_back),
+        own_held_out=len(user_digits.kept_back),
         own_per_epoch=user_digits_per_epoch(trained, rehearsed, settings.share),
-        own_sha256=own.sha256,
+        own_sha256=user_digits.sha256,
     )
-    return FineTunePlan(parent, recipe, _provenance(parent, recipe, tuned), own, network)
+    return FineTunePlan(parent, recipe, _provenance(parent, recipe, tuned), user_digits, network)
 
 
-def describe_plan(found: FineTunePlan) -> str:
-    """What would be trained on and what kept back, in sentences, with what is to be feared."""
-    tuned = found.provenance.fine_tuned
+def describe_plan(plan: FineTunePlan) -> str:
+    """What would be trained on and what held out, in sentences, with the risks."""
+    tuned = plan.provenance.fine_tuned
     if tuned is None:
         raise ValueError("a plan is of a fine-tuning")
     share = tuned.own_per_epoch / (tuned.own_per_epoch + tuned.rehearsed)
-    words = (
-        f"Each epoch shows {tuned.rehearsed:,} digits of {found.recipe.dataset} and "
+    text = (
+        f"Each epoch shows {tuned.rehearsed:,} digits of {plan.recipe.dataset} and "
         f"{_count(tuned.own_trained, 'digit')} of yours "
         f"{tuned.own_per_epoch / tuned.own_trained:.0f} times, changed a little each time: "
         f"{100 * share:.0f} % of what it sees. "
     )
     if not tuned.own_held_out:
-        return words + (
+        return text + (
             "None of yours can be kept back, so nobody will be able to say whether it reads your "
             "hand better or has learnt these pictures by heart: label more of them first."
         )
-    words += f"{_count(tuned.own_held_out, 'digit')} of yours it never sees, to test it by."
+    text += f"{_count(tuned.own_held_out, 'digit')} of yours it never sees, to test it by."
     if tuned.own_held_out < MIN_HELD_OUT:
-        words += " That is few, so the figure on them will be coarse: more digits say more."
-    return words
+        text += " That is few, so the figure on them will be coarse: more digits say more."
+    return text
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _recipe_for(parent: Run, settings: FineTuneSettings, allowed: Limits) -> Recipe:
-    """How a run is fine-tuned: its own recipe, but for few epochs at a small learning rate.
+def _recipe_for(parent: Run, settings: FineTuneSettings, limits: Limits) -> Recipe:
+    """The recipe of a fine-tuning: the parent's own, but for few epochs at a small learning rate.
 
-    The rate climbs and falls in one cycle, so that Adam's first steps, whose moments know nothing
-    yet, throw nothing over. Rehearsed is the run's own dataset where it is at hand and allowed.
+    The rate rises and falls in one cycle, so that Adam's first steps, whose moments are not known
+    yet, do no harm. The run's own dataset is rehearsed where it is available and permitted.
     """
     fields: dict[str, object] = {
-        "dataset": _rehearsed_dataset(parent.info.recipe.dataset, allowed),
+        "dataset": _rehearsed_dataset(parent.info.recipe.dataset, limits),
         "optimizer": Optimizer(kind="adam", learning_rate=settings.learning_rate),
         "schedule": Schedule(kind="one-cycle"),
         "batch_size": FINE_TUNE_BATCH,
@@ -417,7 +455,7 @@ def _recipe_for(parent: Run, settings: FineTuneSettings, allowed: Limits) -> Rec
         "keep_best": False,
     }
     if not parent.info.recipe.augmentation.active:
-        fields["augmentation"] = GENTLE_RATE_FACTOR
+        fields["augmentation"] = GENTLE_AUGMENTATION
     plain = {name: _as_plain(value) for name, value in fields.items()}
     return parent.info.recipe.changed(**plain)
 
@@ -426,31 +464,43 @@ def _as_plain(value: object) -> object:
     return value.model_dump() if isinstance(value, BaseModel) else value
 
 
-def _rehearsed_dataset(wanted: DatasetName, allowed: Limits) -> DatasetName:
-    """The run's own; where that would have to be downloaded, the sample, which is part of MNIST."""
-    at_hand = [name for name in mnist.available() if name in allowed.datasets]
-    if wanted in at_hand or not at_hand:
-        return wanted
-    return at_hand[-1]
+def _rehearsed_dataset(dataset: DatasetName, limits: Limits) -> DatasetName:
+    """The run's own dataset; the sample, a part of it, where it would have to be downloaded."""
+    available = [name for name in mnist.available() if name in limits.datasets]
+    if dataset in available or not available:
+        return dataset
+    return available[-1]
 
 
 def user_digits_per_epoch(own: int, rehearsed: int, share: float) -> int:
-    """How many own digits an epoch shows so that they are that share of it, each at least once.
+    """How many own digits an epoch shows, repetitions included.
 
-    No digit comes more than 50 times, so with few digits the share is smaller.
+    Each is shown at least once and at most `MAX_REPEATS` times, so with few digits the share is
+    smaller than requested.
+
+    Args:
+        own: the number of own digits.
+        rehearsed: the number of the dataset's digits in an epoch.
+        share: of the own digits in an epoch, above 0 and below 1.
+
+    Example:
+        >>> user_digits_per_epoch(own=100, rehearsed=6000, share=0.25)
+        2000
+        >>> user_digits_per_epoch(own=4, rehearsed=6000, share=0.25)
+        200
     """
     wanted = round(rehearsed * share / (1 - share))
     return max(own, min(wanted, MAX_REPEATS * own))
 
 
 def _provenance(parent: Run, recipe: Recipe, tuned: FineTuned) -> Provenance:
-    """What the network has seen in all: the parent's digits, those rehearsed, and the own ones."""
+    """All that the network has seen: the parent's digits, the rehearsed and the own ones."""
     before = parent.info.provenance
     full = "mnist" in {before.dataset, recipe.dataset}
     clean = recipe.dataset == "mnist-sample" or recipe.exclude_sample_test
     return Provenance(
         dataset="mnist" if full else "mnist-sample",
-        # Of a run on the sample alone it is kept as it was: nothing could be left out there.
+        # For a run on the sample alone it stays as it was: nothing could be excluded there.
         excluded_sample_test=before.held_out("mnist-sample") and clean
         if full
         else before.excluded_sample_test,

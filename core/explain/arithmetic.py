@@ -115,9 +115,9 @@ class WeightedSum:
     def result(self) -> float:
         return self.total + self.bias
 
-    def source_position(self, number: int) -> MapPosition:
+    def position_of_input(self, index: int) -> MapPosition:
         """Where an input is in the source: (row, column, channel), or (unit,)."""
-        return tuple(int(k) for k in np.unravel_index(number, self.shape))
+        return tuple(int(k) for k in np.unravel_index(index, self.shape))
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ def _weighted(step: WeightedSum, position: int) -> None:
 
 
 def _origin(step: WeightedSum, index: int) -> str:
-    place = step.source_position(index)
+    place = step.position_of_input(index)
     if len(place) == 1:
         return f"unit {place[0]}"
     row, column, channel = place

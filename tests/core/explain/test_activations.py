@@ -64,10 +64,14 @@ def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     one = sum(
         value.nbytes for value in layer_activations(network_of("fast"), TEST.images[0]).values()
     )
-    monkeypatch.setattr(activations, "_seen", LRUCache(3 * one, getsizeof=activations._size))
+    monkeypatch.setattr(
+        activations, "_activations", LRUCache(3 * one, getsizeof=activations._bytes)
+    )
     for k in range(6):
         layer_activations(network_of("fast"), TEST.images[k])
-    kept = sum(array.nbytes for outputs in activations._seen.values() for array in outputs.values())
+    kept = sum(
+        array.nbytes for outputs in activations._activations.values() for array in outputs.values()
+    )
     assert 2 * one <= kept <= 3 * one
     assert layer_activations(network_of("fast"), TEST.images[5]) is layer_activations(
         network_of("fast"), TEST.images[5]

@@ -181,14 +181,14 @@ def test_where_a_units_inputs_come_from() -> None:
     first = explain_number(network, "dense_1", (5,))[0]
     assert isinstance(first, WeightedSum)
     assert (first.source, first.shape) == ("pool_1", (13, 13, 28))
-    row, column, channel = first.source_position(1000)
+    row, column, channel = first.position_of_input(1000)
     assert first.inputs[1000] == network.values["pool_1"][row, column, channel]
     second = explain_number(network, "dense_2", (5,))[0]
-    assert (second.source, second.source_position(7)) == ("dense_1", (7,))
+    assert (second.source, second.position_of_input(7)) == ("dense_1", (7,))
     pixel = explain_number(
         activations_with_inputs(network_of("purawr"), IMAGES[0]), "dense_1", (0,)
     )[0]
-    assert (pixel.source, pixel.source_position(57)) == (INPUT_LAYER, (2, 1, 0))
+    assert (pixel.source, pixel.position_of_input(57)) == (INPUT_LAYER, (2, 1, 0))
     # A batch normalization stands between: its numbers are the inputs, in the order of the maps.
     normed = explain_number(
         activations_with_inputs(network_of("katariya"), IMAGES[0]), "dense_1", (0,)

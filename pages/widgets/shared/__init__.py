@@ -1,1 +1,1 @@
-"""What two pages or `app.py` use. It imports `components`, never a page's folder."""
+"""Widgets that several pages or `app.py` use. It imports `components`, never a page's folder."""

@@ -1,6 +1,7 @@
-"""The question that an explanation answers: why this digit, and rather than which other one.
+"""The choice of the class that an attribution map explains, and the methods' names and captions.
 
-What the three methods that explain an answer are called, and what they do, for visitors.
+The Filters page and the Predict page explain answers with the same three methods
+(`core.explain.attribution`).
 """
 
 from collections.abc import Hashable
@@ -23,31 +24,35 @@ _WIDTH: Final = 170
 
 
 def choose_question(
-    page: str, asked: Hashable, answers: NDArray[np.floating], note: str = ""
+    page: str, subject: Hashable, answers: NDArray[np.floating], note: str = ""
 ) -> "Question":
-    """Draw the choice of the digit that is explained and of the one that it is held against.
+    """Draw the choice of the class to explain and of the class to contrast it with.
 
     Args:
-        page: what the widgets' keys begin with.
-        asked: the network and the digit: with another, the question begins with its answer again.
-        answers: the ten probabilities, (10,).
-        note: what else is to be said where two digits are told apart.
+        page: Prefix of the widgets' keys.
+        subject: The network and the digit. When it changes, the choice is reset to the most
+            probable class and no contrast.
+        answers: The ten probabilities, shape (10,).
+        note: Caption shown when two classes are contrasted; its two `{}` become their names.
+
+    Returns:
+        The question to explain.
     """
     from core.explain.attribution import Question
 
-    this, rather, before = f"{page}-for", f"{page}-not", f"{page}-asked"
+    digit_key, rival_key, subject_key = f"{page}-for", f"{page}-not", f"{page}-asked"
     state, order = st.session_state, [int(k) for k in np.argsort(-answers)]
-    if state.get(before) != asked:
-        state[before] = asked
-        state[this], state[rather] = order[0], NOBODY
-    if state.get(rather) == state.get(this):
-        state[rather] = NOBODY
+    if state.get(subject_key) != subject:
+        state[subject_key] = subject
+        state[digit_key], state[rival_key] = order[0], NOBODY
+    if state.get(rival_key) == state.get(digit_key):
+        state[rival_key] = NOBODY
     with st.container(horizontal=True, vertical_alignment="bottom"):
         digit: int = st.selectbox(
             "Why",
             range(CLASSES),
             format_func=lambda k: f"{NAMES[k]} ({percent(float(answers[k]))})",
-            key=this,
+            key=digit_key,
             persist_state="session",
             width=_WIDTH,
         )
@@ -55,7 +60,7 @@ def choose_question(
             "and not",
             [NOBODY, *(k for k in range(CLASSES) if k != digit)],
             format_func=lambda k: "(no other)" if k == NOBODY else NAMES[k],
-            key=rather,
+            key=rival_key,
             persist_state="session",
             width=_WIDTH,
         )
@@ -64,7 +69,7 @@ def choose_question(
             st.button(
                 f"Why not {NAMES[rival]}?",
                 help="The digit with the next highest probability",
-                on_click=partial(state.__setitem__, rather, rival),
+                on_click=partial(state.__setitem__, rival_key, rival),
                 key=f"{page}-rival",
             )
     if other == NOBODY:

@@ -1,4 +1,4 @@
-"""A long work of the server on a page: a button, then its progress, a way to stop it, its end."""
+"""A background task of the server on a page: its start button, progress, cancel button, outcome."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ _CANCELLED = "This was cancelled; what had been worked out is thrown away."
 
 
 def of_total(state: TaskState[Any]) -> str:
-    """How far a chore is, in numbers."""
+    """Format a task's progress as "12 of 40"."""
     return f"{state.done:,} of {state.total:,}" if state.total else "starting"
 
 
@@ -27,10 +27,16 @@ def run_chore(
     icon: str = ":material/play_arrow:",
     cancelled: str = _CANCELLED,
 ) -> None:
-    """Draw a chore; when it begins or ends, the whole page is run again.
+    """Draw a background task; when it starts or ends, the whole page is run again.
 
-    `title`: of its button, and `doing` what stands before the progress (else the title again).
-    `key`: of its widgets. `far`: the progress in words.
+    Args:
+        chore: The task.
+        title: Label of the start button.
+        key: Prefix of the widgets' keys.
+        doing: Text before the progress; the title if empty.
+        far: Formats the progress.
+        icon: Icon of the start button.
+        cancelled: Sentence shown after the task was canceled.
     """
     active = chore.state.active
     st.fragment(_draw, run_every=_EVERY_S if active else None)(

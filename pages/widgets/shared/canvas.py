@@ -17,7 +17,7 @@ PAPER = 255
 PEN_WIDTHS = (4, 40)
 PEN_WIDTH = 18
 
-# What a visitor's session keeps of the drawing, so that it is there again after a look elsewhere.
+# Session state of the drawing, so that it is still there after a visit to another page.
 _TRIES = "canvas_tries"
 _START = "canvas_start"
 _STROKES = "canvas_strokes"
@@ -25,7 +25,7 @@ _PEN = "pen_width"
 _TOOL = "canvas_tool"
 _IS_WIDE = "canvas_wide"
 DRAWING = "canvas_png"
-"""What a session keeps of the drawing: a PNG, None if there is none."""
+"""Session key of the drawing: PNG bytes, None if there is none."""
 
 _PENCIL, _ERASER = "Pen", "Eraser"
 _INK, _WHITE = "#000000", "#ffffff"
@@ -114,9 +114,14 @@ _MENDED = """<script>
 def canvas(*, numbers: bool = False) -> NDArray[np.uint8] | None:
     """Draw the canvas with its tools.
 
-    Returns the drawing, uint8 (280, 280, 3) RGB, or None while there is none. With `numbers` the
-    visitor may ask for a sheet of twice the width. Raises PictureError if what the browser sent is
-    no picture.
+    Args:
+        numbers: Whether the visitor may switch to a sheet of twice the width.
+
+    Returns:
+        The drawing, RGB uint8 (280, 280, 3) or (280, 560, 3); None while there is none.
+
+    Raises:
+        PictureError: The browser sent something that is not a picture.
     """
     state = st.session_state
     # A new key is a new, empty canvas.
@@ -146,13 +151,13 @@ def canvas(*, numbers: bool = False) -> NDArray[np.uint8] | None:
 
 
 def drawing_key() -> str:
-    """A name for the drawing as it is: another one after each stroke."""
+    """Return a key of the current drawing; it changes with each stroke."""
     png = st.session_state.get(DRAWING) or b""
     return f"drawing-{hashlib.sha256(png).hexdigest()[:16]}"
 
 
 def wide_sheet() -> bool:
-    """Whether the visitor asked for the wide sheet, which wants more of the page."""
+    """Return whether the wide sheet is switched on, which needs more room on the page."""
     return bool(st.session_state.get(_IS_WIDE))
 
 
@@ -178,9 +183,10 @@ def _tools(*, numbers: bool) -> None:
 
 
 def _on_sheet(drawn: NDArray[np.uint8], width: int) -> NDArray[np.uint8] | None:
-    """The drawing as the sheet shows it, if it was made on a sheet of another width.
+    """Pad or crop the drawing to the width of the current sheet.
 
-    None if nothing is left on it: the eraser has taken everything.
+    Returns:
+        The drawing; None if the eraser has removed everything.
     """
     missing = width - drawn.shape[1]
     if missing > 0:
@@ -193,7 +199,7 @@ def _on_sheet(drawn: NDArray[np.uint8], width: int) -> NDArray[np.uint8] | None:
 
 
 def _keep(result: CanvasResult) -> None:
-    """Keep what the browser sent; it sends nothing until the first stroke on this canvas."""
+    """Store what the browser sent; it sends nothing until the first stroke on this canvas."""
     sent: Any = result.json_data
     png = result.image_bytes
     if png is None or not isinstance(sent, dict):

@@ -1,4 +1,7 @@
-"""Which digits the dataset page shows, and which of its views: kept in the page's address."""
+"""The choice of dataset, split, digit and view, kept in the page's address.
+
+The Dataset page uses all of it; the Filters page uses it to choose a digit.
+"""
 
 import streamlit as st
 
@@ -14,21 +17,25 @@ VIEWS = (FACTS, BROWSE, ONE, KERNEL, AUGMENT, MAP, SUSPECTS)
 _OF_ONE_DIGIT = (ONE, KERNEL, AUGMENT)
 DATA, SPLIT, VIEW, INDEX = "data", "split", "view", "index"
 SHOW_CHOSEN = "dataset_show_chosen"
-"""Set when the grid is to begin with the page of the digit that was open."""
+"""Session key: set when the grid shall open at the page of the digit that was shown last."""
 _MOST = 10**9
-"""An index that no dataset has, and that every browser can count to."""
+"""Larger than any index of a dataset, and small enough for a JavaScript number."""
 
 
 def choose_digits() -> tuple[DatasetName, SplitName]:
-    """Draw the choice of dataset and split, and give it."""
-    there = mnist.available()
-    follow(DATA, among(there))
+    """Draw the choice of dataset and split.
+
+    Returns:
+        The dataset and the split.
+    """
+    datasets = mnist.available()
+    follow(DATA, among(datasets))
     follow(SPLIT, among(SPLITS))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         dataset = st.segmented_control(
             "Digits",
-            there,
-            default=None if DATA in st.session_state else there[0],
+            datasets,
+            default=None if DATA in st.session_state else datasets[0],
             required=True,
             key=DATA,
             bind="query-params",
@@ -46,13 +53,17 @@ def choose_digits() -> tuple[DatasetName, SplitName]:
             help="A network learns from the training digits. The test digits are kept apart, to "
             "see how it reads what it has never seen.",
         )
-    return dataset or there[0], split or "test"
+    return dataset or datasets[0], split or "test"
 
 
 def choose_view() -> str:
-    """Draw the choice of the view, and give it."""
-    asked = (VIEW in st.session_state, VIEW in st.query_params)
-    if not any(asked) and INDEX in st.query_params:
+    """Draw the choice of the Dataset page's view.
+
+    Returns:
+        The view, one of `VIEWS`.
+    """
+    already_set = (VIEW in st.session_state, VIEW in st.query_params)
+    if not any(already_set) and INDEX in st.query_params:
         open_view(VIEW, ONE)  # a link to a digit
     view = url_state.choose_view(VIEW, VIEWS)
     if view not in _OF_ONE_DIGIT and INDEX in st.query_params:
@@ -61,7 +72,12 @@ def choose_view() -> str:
 
 
 def open_digit(index: int, split: SplitName | None = None) -> None:
-    """Show this digit, of the split that is chosen or another: for a callback."""
+    """Show one digit from the next run of the script on; for callbacks.
+
+    Args:
+        index: Its index in the split.
+        split: The split to change to; None keeps the chosen one.
+    """
     if split:
         st.session_state[SPLIT] = split
     st.session_state[INDEX] = index
@@ -69,7 +85,7 @@ def open_digit(index: int, split: SplitName | None = None) -> None:
 
 
 def back_to_grid() -> None:
-    """Show the grid from the next run of the script on: for a callback."""
+    """Show the grid from the next run of the script on; for callbacks."""
     open_view(VIEW, BROWSE)
     st.session_state[SHOW_CHOSEN] = True
 
@@ -79,10 +95,18 @@ def _whole(text: str) -> int | None:
 
 
 def choose_index(dataset: str, split: SplitName) -> int | None:
-    """Draw the field for an index, and give it; None, and a sentence, if there is no such digit."""
+    """Draw the field for a digit's index.
+
+    Args:
+        dataset: Name of the dataset.
+        split: The split that is indexed.
+
+    Returns:
+        The index; None, after a sentence on the page, if the split has no such digit.
+    """
     last = len(split_of(dataset, split)) - 1
-    asked = follow(INDEX, _whole)
-    st.session_state.setdefault(INDEX, _whole(asked) or 0)
+    in_link = follow(INDEX, _whole)
+    st.session_state.setdefault(INDEX, _whole(in_link) or 0)
     # Not bound to the address: of a bound field, Streamlit does not write what was set before the
     # field first stood on the page, and a click on a digit is that.
     index = st.number_input(
@@ -94,9 +118,9 @@ def choose_index(dataset: str, split: SplitName) -> int | None:
         width=160,
         help=f"From 0 to {last:,}. The tutorials look at 7777 and at 0.",
     )
-    if asked and _whole(asked) is None:
+    if in_link and _whole(in_link) is None:
         st.warning("The link asks for a digit that is no number: this is the one in the field.")
-    elif asked != str(index):
+    elif in_link != str(index):
         write(INDEX, str(index))
     if index > last:
         st.warning(f"There is no such digit here: the last one of this split is {last:,}.")

@@ -1,7 +1,7 @@
-"""The address where the server gives a digit's picture: `digit/DATASET/SPLIT/INDEX.png`.
+"""HTTP endpoint for the picture of a digit: `digit/DATASET/SPLIT/INDEX.png`.
 
-The map shows the digit below the pointer. Ten thousand pictures sent beforehand would be megabytes
-for each visitor; one that is asked for is 300 bytes, and the browser keeps it.
+The map shows the digit below the pointer. To send ten thousand pictures in advance would take
+megabytes for each visitor; a single one is 300 bytes, and the browser caches it.
 """
 
 from typing import get_args

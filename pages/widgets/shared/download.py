@@ -1,4 +1,4 @@
-"""A button that hands the visitor a file."""
+"""A download button whose file does not vanish before the browser has fetched it."""
 
 import streamlit as st
 
@@ -16,19 +16,19 @@ def download_button(
 ) -> None:
     """Draw a button that downloads a file.
 
-    The file is made beforehand, and pressing the button reruns nothing. A file that Streamlit makes
+    The file is made in advance, and pressing the button reruns nothing. A file that Streamlit makes
     when its button is pressed (a callable as `data`) belongs to no page: the end of any script on
-    the server, other visitors' too, may sweep it away before the browser has fetched it.
+    the server, also of another visitor, may delete it before the browser has fetched it.
 
     Args:
-        label: what stands on the button.
-        content: the file.
-        file_name: the name under which the browser stores it.
-        mime: its media type, such as "text/csv".
-        icon: the icon before the label.
-        key: the widget's key; needed where two buttons are alike.
-        disabled: whether the button cannot be pressed.
-        tooltip: what is told to whoever points at it.
+        label: Label of the button.
+        content: Bytes of the file.
+        file_name: Name under which the browser stores it.
+        mime: Media type, such as "text/csv".
+        icon: Icon before the label.
+        key: Key of the widget; needed where two buttons are alike.
+        disabled: Whether the button cannot be pressed.
+        tooltip: Text shown when the pointer is on the button.
     """
     st.download_button(
         label,

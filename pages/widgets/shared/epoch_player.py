@@ -1,4 +1,4 @@
-"""Going through the epochs: a step back, a step on, or all of them by themselves."""
+"""Buttons that step through the kept epochs, or play them one after the other."""
 
 import time
 from collections.abc import Sequence
@@ -11,11 +11,14 @@ _EVERY_S = 1.5
 
 
 def epoch_controls(epochs: Sequence[int], at: int | None, words: str, *, key: str) -> None:
-    """Draw the buttons that move the slider “At epoch”, and where it stands; `epochs`: rising.
+    """Draw the buttons that move the slider “At epoch”, and the epoch that it is at.
 
-    `at`: the epoch that is shown, None for the finished network. `words`: Markdown, what stands
-    beside it. `key`: what the widgets' keys begin with; `KEY-playing` in the session says whether
-    the epochs go by.
+    Args:
+        epochs: The kept epochs, in rising order.
+        at: The epoch shown; None for the finished network.
+        words: Markdown beside the epoch.
+        key: Prefix of the widgets' keys; `KEY-playing` in the session state says whether the
+            epochs are being played.
     """
     playing_key = f"{key}-playing"
     before, after = _neighbors(epochs, at)
@@ -53,7 +56,7 @@ def epoch_controls(epochs: Sequence[int], at: int | None, words: str, *, key: st
 
 
 def _neighbors(epochs: Sequence[int], at: int | None) -> tuple[int | None, int | None]:
-    """The kept epoch before and the one after; None after the last: the finished network."""
+    """Return the kept epochs before and after; None after the last one: the finished network."""
     earlier = [epoch for epoch in epochs if at is None or epoch < at]
     later = [epoch for epoch in epochs if at is not None and epoch > at]
     return (earlier[-1] if earlier else None), (later[0] if later else None)
@@ -66,7 +69,7 @@ def _toggle(playing_key: str, first: int, at: int | None, playing: bool) -> None
 
 
 def _go_on(key: str, after: int | None) -> None:
-    """Run by itself after a while: then, and only then, an epoch further."""
+    """Advance by one epoch when the timer, and not a run of the page, has called this."""
     if time.monotonic() - st.session_state[f"{key}-drawn"] < _EVERY_S / 2:
         return  # drawn with the page
     choose_epoch(after)

@@ -1,4 +1,4 @@
-"""Fine-tuning a run on the visitor's digits: asked for, watched, and what came of it."""
+"""Fine-tuning a run on the visitor's digits: its settings, its progress, its result."""
 
 import pandas as pd
 import streamlit as st
@@ -38,7 +38,12 @@ _STATES = {
 
 
 def fine_tune_view(digits: UserDigits, run: Run | None) -> None:
-    """Draw what fine-tuning is, its settings and button, and the visitor's last ones."""
+    """Draw the explanation, the settings, the button, and the visitor's last fine-tuned runs.
+
+    Args:
+        digits: The visitor's labeled digits.
+        run: The run to begin with; None if there is none.
+    """
     st.markdown("**Fine-tune a run on MNIST plus your digits**")
     st.write(
         "The network goes on learning from where it is, with your digits among MNIST's. Without "
@@ -50,18 +55,18 @@ def fine_tune_view(digits: UserDigits, run: Run | None) -> None:
         st.caption("Label some digits first: a dozen of those that are misread is a beginning.")
     else:
         _ask(digits, run)
-    _mine()
+    _draw_recent_runs()
 
 
 def _ask(digits: UserDigits, run: Run) -> None:
     try:
-        allowed = limits()
-        chosen = _settings(allowed)
-        found = plan_fine_tuning(run, as_split(digits), chosen, allowed)
+        user_limits = limits()
+        settings = _settings(user_limits)
+        plan = plan_fine_tuning(run, as_split(digits), settings, user_limits)
     except DigitscopeError as error:
         st.warning(plain(str(error)), icon=":material/block:")
         return
-    st.caption(plain(f"It begins with {run.id}. {describe_plan(found)}"))
+    st.caption(plain(f"It begins with {run.id}. {describe_plan(plan)}"))
     agreed = _agreed(len(digits))
     if st.button(
         f"Fine-tune {plain(shown_name(run))}",
@@ -70,27 +75,27 @@ def _ask(digits: UserDigits, run: Run) -> None:
         disabled=not agreed,
         key=_KEY,
     ):
-        _submit(digits, run, chosen)
+        _submit(digits, run, settings)
 
 
-def _settings(allowed: Limits) -> FineTuneSettings:
+def _settings(user_limits: Limits) -> FineTuneSettings:
     epochs, rate, share = (bounds(FineTuneSettings, name) for name in FineTuneSettings.model_fields)
-    usual = FineTuneSettings()
-    most = min(int(epochs.high), allowed.epochs)
+    defaults = FineTuneSettings()
+    max_epochs = min(int(epochs.high), user_limits.epochs)
     with st.container(horizontal=True):
         count = st.number_input(
             "Epochs",
             int(epochs.low),
-            most,
-            min(usual.epochs, most),
+            max_epochs,
+            min(defaults.epochs, max_epochs),
             key=f"{_KEY}-epochs",
             width=150,
         )
         speed = st.select_slider(
             "Learning rate",
-            [one for one in _RATES if rate.low <= one <= rate.high],
-            usual.learning_rate,
-            format_func=lambda one: f"{one:g}",
+            [value for value in _RATES if rate.low <= value <= rate.high],
+            defaults.learning_rate,
+            format_func=lambda value: f"{value:g}",
             key=f"{_KEY}-rate",
             width=240,
             help="Adam's, at its height. A larger one learns your digits faster, and forgets more.",
@@ -99,7 +104,7 @@ def _settings(allowed: Limits) -> FineTuneSettings:
             "Your digits, %",
             round(100 * share.low),
             round(100 * share.high),
-            round(100 * usual.share),
+            round(100 * defaults.share),
             step=5,
             key=f"{_KEY}-share",
             width=240,
@@ -110,10 +115,10 @@ def _settings(allowed: Limits) -> FineTuneSettings:
 
 
 def _agreed(count: int) -> bool:
-    which = "your digit is" if count == 1 else f"all {count} of your digits are"
+    subject = "your digit is" if count == 1 else f"all {count} of your digits are"
     st.info(
         "Until here your digits are in the server's memory only. A run has to keep what it is "
-        f"trained on, so {which} written into the new run's folder on this server. No page shows "
+        f"trained on, so {subject} written into the new run's folder on this server. No page shows "
         "them to others, and no download of the run holds them; the network that learnt from them "
         "can be used by everybody here. They go when you delete the run: for good an hour later, "
         "since until then that can be undone.",
@@ -122,15 +127,15 @@ def _agreed(count: int) -> bool:
     return st.checkbox("I agree that they are written there", key=f"{_KEY}-agreed")
 
 
-def _submit(digits: UserDigits, run: Run, chosen: FineTuneSettings) -> None:
+def _submit(digits: UserDigits, run: Run, settings: FineTuneSettings) -> None:
     try:
-        submission.fine_tune(run, as_split(digits), chosen, token=visitor())
+        submission.fine_tune(run, as_split(digits), settings, token=visitor())
     except DigitscopeError as error:
         st.error(plain(str(error)), icon=":material/block:")
 
 
-def _mine() -> None:
-    """The visitor's last fine-tuned runs; drawn anew by themselves while one of them is trained."""
+def _draw_recent_runs() -> None:
+    """Draw the visitor's last fine-tuned runs; each refreshes itself while it is being trained."""
     token = visitor()
     tuned = [
         run
@@ -140,10 +145,10 @@ def _mine() -> None:
     last = sorted(tuned, key=lambda run: (run.info.created, run.id), reverse=True)[:_SHOWN]
     for run in last:
         alive = submission.job_state(run).alive
-        st.fragment(_one, run_every=_LOOK_EVERY_S if alive else None)(run, was_alive=alive)
+        st.fragment(_draw_run, run_every=_LOOK_EVERY_S if alive else None)(run, was_alive=alive)
 
 
-def _one(run: Run, *, was_alive: bool) -> None:
+def _draw_run(run: Run, *, was_alive: bool) -> None:
     try:
         run = registry.read_run(run.folder)  # a training changes it between two drawings
     except DigitscopeError:
@@ -162,18 +167,18 @@ def _one(run: Run, *, was_alive: bool) -> None:
 
 
 def _links(run: Run) -> None:
-    known = pages()
+    page_of = pages()
     with st.container(horizontal=True):
-        if "train" in known:
+        if "train" in page_of:
             st.page_link(
-                known["train"],
+                page_of["train"],
                 label="Watch how it learns",
                 icon=":material/show_chart:",
                 query_params={"training": run.id},
             )
-        if "predict" in known and run.info.metrics:
+        if "predict" in page_of and run.info.metrics:
             st.page_link(
-                known["predict"],
+                page_of["predict"],
                 label="Draw with it",
                 icon=":material/draw:",
                 query_params={"run": run.id},
@@ -181,7 +186,11 @@ def _links(run: Run) -> None:
 
 
 def before_and_after_table(run: Run) -> None:
-    """Draw how the parent and the fine-tuned run do on old and on new digits; else nothing."""
+    """Draw a table of the errors before and after fine-tuning, on old and on new digits.
+
+    Args:
+        run: The fine-tuned run. Nothing is drawn for a run that was not fine-tuned.
+    """
     rows = before_and_after(run.info)
     if not rows:
         return
@@ -196,5 +205,5 @@ def before_and_after_table(run: Run) -> None:
     )
 
 
-def _wrong(found: Metrics | None) -> str:
-    return "not tested" if found is None else f"{found.wrong:,} of {found.n:,}"
+def _wrong(metrics: Metrics | None) -> str:
+    return "not tested" if metrics is None else f"{metrics.wrong:,} of {metrics.n:,}"

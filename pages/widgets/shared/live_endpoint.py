@@ -1,7 +1,7 @@
-"""The address where the server tells a browser what is new in a training: `live/RUN`, as JSON.
+"""HTTP endpoint for the state of a training: `live/RUN`, as JSON.
 
-A page that reran its script every second would cost the training several times as much, on the
-same machine, and the server of a classroom thirty times as much again.
+The chart component polls it. To rerun the page's script every second instead would take several
+times as much computing time from the training, and thirty times as much again in a classroom.
 """
 
 from collections.abc import Iterator
@@ -27,22 +27,22 @@ async def _live(request: Request) -> Response:
     return Response(news, status, media_type="application/json")
 
 
-def _news(run_id: str, wanted: QueryParams) -> tuple[int, str]:
+def _news(run_id: str, query: QueryParams) -> tuple[int, str]:
     try:
         run = registry.find_run(run_id)
-        drawn = ChartOptions(
-            log="log" in wanted,
-            zoom_top="top" in wanted,
-            smooth="smooth" in wanted,
-            compare=tuple(_there(wanted.getlist("with")[:MAX_COMPARED])),
+        options = ChartOptions(
+            log="log" in query,
+            zoom_top="top" in query,
+            smooth="smooth" in query,
+            compare=tuple(_existing_runs(query.getlist("with")[:MAX_COMPARED])),
         )
-        return 200, to_json(live_view(run, drawn))
+        return 200, to_json(live_view(run, options))
     except DigitscopeError as error:
         return 404, to_json({"error": str(error)})
 
 
-def _there(names: list[str]) -> Iterator[Run]:
-    """The runs of these ids, but for those that were deleted meanwhile."""
+def _existing_runs(names: list[str]) -> Iterator[Run]:
+    """Yield the runs of these ids, without those that were deleted in the meantime."""
     for name in names:
         with suppress(DigitscopeError):
             yield registry.find_run(name)

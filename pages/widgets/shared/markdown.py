@@ -1,4 +1,4 @@
-"""Sentences on the page."""
+"""Escaping of text for Markdown."""
 
 import re
 
@@ -7,7 +7,7 @@ _MARKDOWN = re.compile(r"([\\*_{}\[\]()!|~$<>:])")
 
 
 def plain(text: str) -> str:
-    """A sentence that may hold a stranger's words, such as a file's name, for Markdown.
+    """Escape text that may contain user input, such as a file's name, for Markdown.
 
     Nothing in it becomes bold, a formula, a link or a picture; only `code` stays code.
     """
@@ -18,5 +18,5 @@ def plain(text: str) -> str:
 
 
 def unbroken(text: str) -> str:
-    """The same with spaces at which no line breaks: "98 %"."""
+    """Escape text as `plain` does, with no-break spaces: "98 %"."""
     return plain(text.replace(" ", "\u00a0"))

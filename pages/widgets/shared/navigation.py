@@ -1,17 +1,24 @@
-"""The pages that exist, in the order of the navigation, and what each one answers."""
+"""The app's pages in the order of the navigation, with the question that each one answers."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 import streamlit as st
 
-# A picture of our own: Streamlit fetches icons that it knows by name from outside for the tab.
+# Our own file: for the browser tab, Streamlit would fetch a named icon from another server.
 ICON = Path(__file__).with_name("icon.png")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A page: its file, its name, its icon, and the question it answers (none for home)."""
+    """A page of the navigation.
+
+    Attributes:
+        file: Path of its script, relative to the repository.
+        title: Its name in the navigation.
+        icon: Its Material icon.
+        question: The question that it answers; empty for the home page.
+    """
 
     file: str
     title: str
@@ -63,18 +70,18 @@ _ENTERED = "entered_through_app"
 
 
 def enter() -> st.Page:
-    """Show the navigation and give the page that was asked for, for `app.py` to run."""
+    """Show the navigation; return the requested page, which `app.py` then runs."""
     st.session_state[_ENTERED] = True
     return st.navigation(list(pages().values()))
 
 
 def through_app() -> None:
-    """The first call of every page: make sure that `app.py` stands around it.
+    """Make sure that the page runs inside `app.py`; the first call of every page.
 
-    While no session of a server has called `st.navigation` yet, Streamlit takes the files in
-    `pages/` for pages of their own. The first visitor of a fresh server who follows a link to a
-    page would get it bare, without the sidebar. Calling `st.navigation` ends that, and the next run
-    goes through `app.py`.
+    Until a session of the server has called `st.navigation`, Streamlit treats the files in `pages/`
+    as independent pages. The first visitor of a fresh server who follows a link to a page would
+    see it without the sidebar. Calling `st.navigation` ends that, and the next run goes through
+    `app.py`.
     """
     if _ENTERED not in st.session_state:
         st.set_page_config(page_icon=ICON)  # or the tab would fetch the page's icon from outside
@@ -83,10 +90,10 @@ def through_app() -> None:
 
 
 def pages() -> dict[str, st.Page]:
-    """Streamlit's page objects by key; `home` is where a visitor lands.
+    """Return Streamlit's page objects by key; `home` is the default page.
 
-    New ones for each call: a page object holds whether it may run, and two visitors who shared it
-    would take that from each other.
+    Each call makes new ones: a page object records whether it may run, so two visitors must not
+    share it.
     """
     return {
         key: st.Page(entry.file, title=entry.title, icon=entry.icon, default=key == "home")

@@ -1,4 +1,4 @@
-"""Small pictures and charts: how digits are enlarged, how Plotly's charts are set up."""
+"""Enlarged digits, and the common configuration of Plotly's charts."""
 
 import cv2
 import numpy as np
@@ -8,7 +8,15 @@ CHART_CONFIG = {"displayModeBar": False}
 
 
 def enlarge(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
-    """The pixels as squares of `factor` screen pixels, not blurred by the browser."""
+    """Enlarge an image without blurring it.
+
+    Args:
+        pixels: The image, uint8 (h, w) or (h, w, 3).
+        factor: Side of a pixel's square, in screen pixels.
+
+    Returns:
+        The image, uint8, `factor` times as high and wide.
+    """
     return np.asarray(
         cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST), np.uint8
     )

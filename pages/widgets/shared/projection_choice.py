@@ -1,4 +1,4 @@
-"""The choice between the ways in which a map lays digits flat."""
+"""The choice of the projection method of a map of digits."""
 
 from typing import Any, Final
 
@@ -10,8 +10,16 @@ WAY_NAMES: Final[dict[Method, str]] = {"pca": "PCA", "tsne": "t-SNE"}
 
 
 def choose_way(key: str, **more: Any) -> Method:
-    """Draw the choice, kept for the session, and give it. `more`: for the widget."""
-    found: Method = st.segmented_control(
+    """Draw the choice of the method, kept for the session.
+
+    Args:
+        key: Key of the widget.
+        **more: Further arguments of `st.segmented_control`.
+
+    Returns:
+        The method.
+    """
+    method: Method = st.segmented_control(
         "Map",
         METHODS,
         default="pca",
@@ -21,4 +29,4 @@ def choose_way(key: str, **more: Any) -> Method:
         persist_state="session",
         **more,
     )
-    return found
+    return method

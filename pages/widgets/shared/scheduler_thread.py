@@ -1,4 +1,4 @@
-"""A thread of the server that looks after the queue of trainings, whoever is on which page."""
+"""A thread of the server that keeps the queue of trainings moving."""
 
 import logging
 import threading
@@ -17,8 +17,11 @@ EVERY_S = 2.0
 def keep_trainings_going() -> threading.Thread:
     """Start the thread, once per server.
 
-    A training starts the next one itself, so this matters when one was killed, or the server was
-    down meanwhile.
+    A training starts the next one itself. The thread matters when a training was killed, or while
+    the server was down.
+
+    Returns:
+        The thread.
     """
     thread = threading.Thread(target=_keep_ticking, daemon=True, name="trainings")
     thread.start()
@@ -31,7 +34,7 @@ def _keep_ticking() -> None:
             scheduler.tick()
             empty_trash()
         except DigitscopeError as error:
-            # The page says it when a visitor trains; this is for who runs the server.
+            # Visitors see it on the page when they train; the log is for the server's operator.
             logging.getLogger(__name__).warning("looking after trainings: %s", error)
         except Exception:  # without this thread, nothing that was killed would ever go on
             logging.getLogger(__name__).exception("looking after trainings")

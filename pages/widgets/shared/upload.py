@@ -1,4 +1,4 @@
-"""A picture of one digit, taken from a file."""
+"""The upload field for a picture of one digit."""
 
 import numpy as np
 import streamlit as st
@@ -8,9 +8,16 @@ from core.preprocessing.image_files import EXTENSIONS, MAX_BYTES, decode_image
 
 
 def uploaded(key: str) -> NDArray[np.uint8] | None:
-    """Draw the field for a file and what is in it, and give its pixels; None while there is none.
+    """Draw the upload field and the picture.
 
-    Raises PictureError if the file is no picture that can be read.
+    Args:
+        key: Key of the widget.
+
+    Returns:
+        The pixels, RGB uint8 (h, w, 3); None while there is no file.
+
+    Raises:
+        PictureError: The file is not a picture that can be read.
     """
     file = st.file_uploader(
         "A picture of one digit",

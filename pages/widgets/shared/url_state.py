@@ -1,4 +1,4 @@
-"""What the address of a page says, when a link within the app may have changed it."""
+"""Widget values in a page's address, also when a link within the app has changed them."""
 
 from collections.abc import Callable, Sequence
 
@@ -9,24 +9,30 @@ _NEXT = "next_{}"
 
 
 def follow(key: str, read: Callable[[str], object]) -> str:
-    """Take over what the address holds under this name, if it is news; give it as it stands there.
+    """Copy a new value of the address into the session state.
 
     A bound widget reads the address only when it first appears, so a link within the app would
-    change nothing. To be called before the widget is drawn. `read`: the value of a text, None for
-    nonsense.
+    change nothing. Call this before the widget is drawn.
+
+    Args:
+        key: Name of the parameter and of the session state.
+        read: Parses the text; returns None for an invalid one.
+
+    Returns:
+        The parameter's text, empty if the address has none.
     """
-    asked = st.query_params.get(key, "")
+    in_link = st.query_params.get(key, "")
     state = st.session_state
     last = f"{_LAST}_{key}"
-    if key in state and asked not in {"", state.get(last)}:
-        value = read(asked)
+    if key in state and in_link not in {"", state.get(last)}:
+        value = read(in_link)
         state[key] = state[key] if value is None else value
-    state[last] = asked
-    return asked
+    state[last] = in_link
+    return in_link
 
 
 def write(key: str, value: str | None) -> None:
-    """Put a value into the address that no widget is bound to; None takes it out."""
+    """Write a parameter that no widget is bound to into the address; None removes it."""
     if value is None:
         st.query_params.pop(key, None)
     elif st.query_params.get(key) != value:
@@ -35,14 +41,19 @@ def write(key: str, value: str | None) -> None:
 
 
 def among(options: Sequence[str]) -> Callable[[str], str | None]:
-    """A reader for `follow` that knows only these values."""
+    """Return a parser for `follow` that accepts only these values."""
     return lambda text: text if text in options else None
 
 
 def choose_view(key: str, views: Sequence[str]) -> str:
-    """Draw the choice of a page's view, and give it: the first, if nothing else was asked for.
+    """Draw the choice of a page's view; `open_view` changes it from within the page.
 
-    Kept in the address under `key`; `open_view` changes it from within the page.
+    Args:
+        key: Name of the parameter in the address.
+        views: The views; the first is the default.
+
+    Returns:
+        The chosen view.
     """
     follow(key, among(views))
     state = st.session_state
@@ -62,5 +73,5 @@ def choose_view(key: str, views: Sequence[str]) -> str:
 
 
 def open_view(key: str, view: str) -> None:
-    """Change to a view from the next run of the script on: for callbacks."""
+    """Change to a view from the next run of the script on; for callbacks."""
     st.session_state[_NEXT.format(key)] = view

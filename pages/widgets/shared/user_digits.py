@@ -1,7 +1,7 @@
-"""The visitor's own labeled digits: said what they are on the Predict page, kept for this visit.
+"""The visitor's own digits: labeled on the Predict page, kept for this visit.
 
-They are in the session's state alone: not on disk, and gone with the visit. Only a fine-tuning
-writes them down, which asks first (`pages/widgets/shared/fine_tune.py`).
+They exist only in the session state: not on disk, and gone with the visit. Only fine-tuning writes
+them to disk, and it asks first (`pages/widgets/shared/fine_tune.py`).
 """
 
 import hashlib
@@ -42,28 +42,28 @@ _RUNS_KEPT = 4
 
 
 def my_digits() -> UserDigits:
-    """The digits that were labeled in this visit, in the order in which they were."""
-    found: UserDigits = st.session_state.get(_DIGITS, ())
-    return found
+    """Return the digits that were labeled in this visit, in the order of labeling."""
+    digits: UserDigits = st.session_state.get(_DIGITS, ())
+    return digits
 
 
 def set_my_digits(digits: UserDigits) -> None:
-    """Put others in their place; for callbacks."""
+    """Replace the visitor's digits; for callbacks."""
     st.session_state[_DIGITS] = digits
 
 
 def my_answered(network: Network) -> Predictions:
-    """Let a network read them, or look up what it read.
+    """Let a network read the visitor's digits, or look up what it read.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
+        network: The network of a run, finished or after an epoch.
 
     Returns:
-        The answers; the same object until a digit or the network changes.
+        The predictions; the same object until a digit or the network changes.
 
     Raises:
-        DatasetError: there are none.
-        RunError: the network cannot be opened.
+        DatasetError: The visitor has no digits.
+        RunError: The network cannot be opened.
     """
     digits = my_digits()
     answers: dict[Network, tuple[UserDigits, Predictions]] = st.session_state.setdefault(
@@ -75,18 +75,21 @@ def my_answered(network: Network) -> Predictions:
             kept = digits, user_predictions(digits, network)
     answers[network] = kept
     if len(answers) > _RUNS_KEPT:
-        del answers[next(iter(answers))]  # that which was not asked for longest
+        del answers[next(iter(answers))]  # the least recently used
     return kept[1]
 
 
 def remember(pixels: NDArray[np.uint8], key: str | None = None, answer: int | None = None) -> None:
-    """Ask which digit was meant, uint8 (28, 28), and keep it with that label.
+    """Ask which digit was meant, and keep it with that label.
 
-    `answer`: what the run in use read, 0 to 9. Then one click says that it was right, and one more
-    which digit it was if not; the answer is remembered with the label. `key` tells apart several
-    digits on one page; then nothing is said of the whole collection, which `my_digits_view` shows.
+    Args:
+        pixels: The digit, uint8 (28, 28).
+        key: Tells several digits of one page apart; with it, no line about the whole collection is
+            drawn (`my_digits_view` shows that).
+        answer: What the run in use read, 0 to 9, kept with the label. With it there are the
+            buttons "Right" and "Wrong" instead of the ten digits.
     """
-    # Each picture has its own answer; two of one page may be the same to the pixel.
+    # Each picture has its own answer; two digits of a page may be identical.
     place = f"meant-{key}-" if key is not None else "meant-"
     place += hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
     label = label_of(my_digits(), pixels)
@@ -97,7 +100,7 @@ def remember(pixels: NDArray[np.uint8], key: str | None = None, answer: int | No
             _right_or_wrong(place, pixels, label, answer)
     digits = my_digits()
     if digits and key is None:
-        _what_is_kept(len(digits))
+        _collection_line(len(digits))
 
 
 def _right_or_wrong(place: str, pixels: NDArray[np.uint8], label: int | None, answer: int) -> None:
@@ -142,22 +145,22 @@ def _keep(place: str, pixels: NDArray[np.uint8], answer: int | None) -> None:
 
 
 def _toggle(pixels: NDArray[np.uint8], label: int | None, answer: int | None) -> None:
-    """Keep the digit with this label, or take it back where there is none."""
+    """Keep the digit with this label, or remove it if the label is None."""
     digits = my_digits()
     if label is None:
         set_my_digits(without_digit(digits, pixels))
         return
-    who = "" if answer is None else _who()
-    set_my_digits(add_digit(digits, pixels, label, answer, who))
+    run_name = "" if answer is None else _run_name()
+    set_my_digits(add_digit(digits, pixels, label, answer, run_name))
 
 
-def _who() -> str:
-    """The run in use, and its epoch if it is not the finished network."""
+def _run_name() -> str:
+    """Return the name of the run in use, with its epoch if it is not the finished network."""
     run, epoch = chosen_run() or "", chosen_epoch()
     return run if epoch is None else f"{run} (epoch {epoch})"
 
 
-def _what_is_kept(count: int) -> None:
+def _collection_line(count: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
             f"{count} {'digit' if count == 1 else 'digits'} labelled in this visit, kept in "
@@ -175,7 +178,7 @@ def _what_is_kept(count: int) -> None:
 
 
 def confusions_link() -> None:
-    """Draw the way to the Confusions page with these digits."""
+    """Draw the link to the Confusions page with the visitor's digits."""
     confusions = pages().get("confusion")
     if confusions:
         st.page_link(
@@ -187,7 +190,7 @@ def confusions_link() -> None:
 
 
 def forget_my_digits() -> None:
-    """Forget all digits, and what was answered on them; for callbacks."""
+    """Forget all digits and the predictions on them; for callbacks."""
     for key in (_DIGITS, _ANSWERS, _OPEN):
         st.session_state.pop(key, None)
     forget_files()
@@ -196,7 +199,7 @@ def forget_my_digits() -> None:
 
 
 def my_digits_view() -> None:
-    """Draw the whole collection: the digits, what the run in use reads in them, fine-tuning."""
+    """Draw the whole collection: the digits, the predictions of the run in use, fine-tuning."""
     digits, run = my_digits(), None
     st.caption(
         "Digits whose label you gave are kept for this visit, in the server's memory only: nothing "
@@ -269,10 +272,10 @@ def _grid(digits: UserDigits, answered: Predictions | None) -> None:
             st.session_state[_OPEN] = digits[index].pixels
 
     cells = [
-        Cell(k, f"digit {k + 1} of yours, label {one.label}", str(one.label))
+        Cell(k, f"digit {k + 1} of yours, label {digit.label}", str(digit.label))
         if answered is None
-        else read_cell(k, f"digit {k + 1} of yours", one.label, int(answered.predicted[k]))
-        for k, one in enumerate(digits)
+        else read_cell(k, f"digit {k + 1} of yours", digit.label, int(answered.predicted[k]))
+        for k, digit in enumerate(digits)
     ]
     digit_grid(as_split(digits).images, cells, key="my-digits-grid", on_open=opened)
     st.caption("Click on one to give it another label, or to remove it.")
@@ -282,22 +285,22 @@ def _opened(digits: UserDigits) -> None:
     pixels: NDArray[np.uint8] | None = st.session_state.get(_OPEN)
     if pixels is None:
         return
-    one = labeled_digits(digits, pixels)
-    if one is None:
+    digit = labeled_digits(digits, pixels)
+    if digit is None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        large = one.pixels.repeat(4, axis=0).repeat(4, axis=1)
+        large = digit.pixels.repeat(4, axis=0).repeat(4, axis=1)
         st.image(large, width=112, alt="The digit as 28 by 28 grey pixels")
         with st.container(width="stretch"):
-            if one.answer is not None:
-                st.caption(plain(f"Read as {one.answer} by {one.run}, when you labelled it."))
-            place = f"meant-opened-{hashlib.sha256(one.pixels.tobytes()).hexdigest()[:16]}"
-            _ask(place, one.pixels, one.label, None)
+            if digit.answer is not None:
+                st.caption(plain(f"Read as {digit.answer} by {digit.run}, when you labelled it."))
+            place = f"meant-opened-{hashlib.sha256(digit.pixels.tobytes()).hexdigest()[:16]}"
+            _ask(place, digit.pixels, digit.label, None)
             st.button(
                 "Remove it",
                 icon=":material/delete:",
                 on_click=_toggle,
-                args=(one.pixels, None, None),
+                args=(digit.pixels, None, None),
                 key="my-digits-remove",
             )
 

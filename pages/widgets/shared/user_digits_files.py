@@ -1,4 +1,4 @@
-"""The visitor's digits as files: taken away, and brought back in a later visit."""
+"""The visitor's digits as files: downloaded, and uploaded again in a later visit."""
 
 from collections.abc import Callable
 from functools import partial
@@ -24,7 +24,11 @@ _TOLD = "my-digits-back-told"
 
 
 def take_away(digits: UserDigits) -> None:
-    """Draw a button for each kind of file; there is at least one digit."""
+    """Draw a download button for each file format.
+
+    Args:
+        digits: The visitor's digits, at least one.
+    """
     with st.container(horizontal=True):
         for name, ending, mime, content in _files(digits):
             download_button(name, content, f"my-digits.{ending}", mime, key=f"my-digits-{ending}")
@@ -45,7 +49,12 @@ def _files(digits: UserDigits) -> list[tuple[str, str, str, bytes]]:
 
 
 def bring_back(digits: UserDigits, take_over: Callable[[UserDigits], None]) -> None:
-    """Draw the field for a file; `take_over` gets the digits with those of the file among them."""
+    """Draw the upload field.
+
+    Args:
+        digits: The visitor's digits.
+        take_over: Receives the digits together with those of the file.
+    """
     st.file_uploader(
         "Bring digits back",
         type=["zip", "npz"],
@@ -68,16 +77,16 @@ def _read(digits: UserDigits, take_over: Callable[[UserDigits], None]) -> None:
     if file is None:  # it was taken out of the field again
         return
     try:
-        found = read_digit_file(file.getvalue())
+        added = read_digit_file(file.getvalue())
     except DigitscopeError as error:
         st.session_state[_TOLD] = str(error), True
         return
-    take_over(add_digits(digits, found))
-    count = f"{len(found)} digit{'' if len(found) == 1 else 's'}"
+    take_over(add_digits(digits, added))
+    count = f"{len(added)} digit{'' if len(added) == 1 else 's'}"
     st.session_state[_TOLD] = f"{count} of the file are among yours now.", False
 
 
 def forget_files() -> None:
-    """Forget what was made of the digits; for callbacks."""
+    """Forget the files and messages about them; for callbacks."""
     st.session_state.pop(_FILES, None)
     st.session_state.pop(_TOLD, None)

@@ -1,7 +1,7 @@
-"""Who is looking: a random token by which a browser is known again, so that its trainings are its.
+"""The visitor's identity: a random token in a cookie, which makes a browser the owner of its runs.
 
-The token is kept in a cookie, which comes back with a reload, in a second tab, and after a restart
-of the server. Streamlit reads cookies but sets none: `VisitorCookie`, in front of it, does.
+The cookie is sent again after a reload, in a second tab, and after a restart of the server.
+Streamlit reads cookies but sets none: the middleware `VisitorCookie` does.
 """
 
 import re
@@ -20,11 +20,11 @@ _YEAR_S: Final = 365 * 24 * 3600
 
 
 class VisitorCookie:
-    """Starlette middleware: the answer to whoever opens a page sets the visitor's cookie.
+    """Starlette middleware: the response to a request for a page sets the visitor's cookie.
 
-    A token that the browser keeps already stays, and its year begins anew. The cookie is set with
-    the HTML, long before the page's scripts have come and opened the web socket, which then
-    carries it; two tabs that were opened at the same moment both carry what the browser kept last.
+    A token that the browser already has stays valid, and its year begins again. The cookie is set
+    with the HTML, long before the page's scripts open the web socket, which then carries it. Two
+    tabs that are opened at the same moment both carry the cookie that the browser stored last.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -53,10 +53,10 @@ class VisitorCookie:
 
 
 def visitor() -> str:
-    """This browser's secret token: 20 to 64 of A-Z a-z 0-9 _ and -.
+    """Return this browser's secret token: 20 to 64 characters of A-Z, a-z, 0-9, _ and -.
 
-    Where cookies are blocked, or the server sets none, the session has a token of its own. Whoever
-    has it may stop and delete this visitor's trainings: it belongs in no link, page or log.
+    Where cookies are blocked, or the server sets none, the session gets its own token. Its holder
+    may stop and delete this visitor's trainings, so it must not appear in a link, page or log.
     """
     state = st.session_state
     if _KEY not in state:
@@ -66,16 +66,16 @@ def visitor() -> str:
 
 
 def checked(token: object) -> str | None:
-    """The token if a browser may have got it from here, else None: cookies can hold anything."""
+    """Return the token if it has the form of one, otherwise None: a cookie can hold anything."""
     return token if isinstance(token, str) and _FORM.fullmatch(token) else None
 
 
 def _new_token() -> str:
-    """A token that nobody can guess: 32 characters from 24 random bytes."""
+    """Make a token that nobody can guess: 32 characters from 24 random bytes."""
     return secrets.token_urlsafe(24)
 
 
 def _is_https(connection: HTTPConnection) -> bool:
-    """Whether the browser speaks HTTPS: to this server, or to the proxy in front of it."""
+    """Return whether the browser uses HTTPS, to this server or to the proxy in front of it."""
     forwarded = connection.headers.get("x-forwarded-proto", "")
     return "https" in (connection.url.scheme, forwarded.split(",")[0].strip().lower())

@@ -1,4 +1,4 @@
-"""TensorFlow, started in the background, and the loaded networks that all visitors share."""
+"""TensorFlow, imported in the background, and the loaded networks that all visitors share."""
 
 import gc
 import importlib
@@ -26,15 +26,18 @@ if TYPE_CHECKING:
 DEFAULT_RUN = "best"
 _HEAD_START_S = 0.5
 _WANTED_LATER = ("sklearn.metrics", "scipy.cluster.hierarchy", "scipy.stats")
-"""What the confusions page takes a second to import when it is first asked for a report."""
+"""Modules whose import delays the Confusions page's first report by a second."""
 
 
 @st.cache_resource(show_spinner=False)
 def warm_up() -> threading.Timer:
-    """Import TensorFlow and load the default run, once per server, without making anyone wait.
+    """Import TensorFlow and load the default run, once per server, in the background.
 
-    The short delay lets the page that asks for it reach its visitor first: importing TensorFlow
-    holds Python's lock for long stretches.
+    The short delay lets the page that calls this reach its visitor first: importing TensorFlow
+    holds Python's global interpreter lock for long stretches.
+
+    Returns:
+        The timer that starts the import.
     """
     timer = threading.Timer(_HEAD_START_S, _load_default)
     timer.daemon = True
@@ -46,7 +49,7 @@ def _load_default() -> None:
     try:
         predictor(Network(registry.find_run(DEFAULT_RUN)))
     except DigitscopeError as error:
-        # A visitor who chooses this run is told on the page; this is for who runs the server.
+        # Visitors who choose this run see it on the page; the log is for the server's operator.
         logging.getLogger(__name__).warning("warm-up: %s", error)
     for library in _WANTED_LATER:
         importlib.import_module(library)
@@ -57,18 +60,18 @@ def _load_default() -> None:
 
 
 def predictor(network: Network) -> "Predictor":
-    """A network that is ready to answer.
+    """Load a network for prediction.
 
-    The first call on a server takes the seconds that importing TensorFlow takes.
+    The first call on a server also imports TensorFlow, which takes seconds.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
+        network: The network of a run, finished or after an epoch.
 
     Returns:
-        The same predictor for all visitors.
+        The predictor, shared by all visitors.
 
     Raises:
-        RunError: it cannot be opened, or the weights of that epoch are not kept.
+        RunError: It cannot be opened, or the weights of that epoch are not kept.
     """
     from core.inference.predictor import load_predictor
 
@@ -77,12 +80,12 @@ def predictor(network: Network) -> "Predictor":
 
 @dataclass(frozen=True)
 class ReadyNetwork:
-    """A network that is ready to answer, and what is to be known of it.
+    """A loaded network with its calibration.
 
     Attributes:
-        network: the run's, finished or as it was after an epoch.
-        ask: digits, uint8 (n, 28, 28), to probabilities, float32 (n, 10), not calibrated.
-        temperature: what calibrates them.
+        network: The network of a run, finished or after an epoch.
+        ask: Maps digits, uint8 (n, 28, 28), to uncalibrated probabilities, float32 (n, 10).
+        temperature: The temperature that calibrates them.
     """
 
     network: Network
@@ -91,16 +94,16 @@ class ReadyNetwork:
 
 
 def wake_up(network: Network) -> ReadyNetwork:
-    """Make a network ready to answer, with a spinner while that takes time.
+    """Load a network, with a spinner on the page meanwhile.
 
     Args:
-        network: a run's, finished or as it was after an epoch.
+        network: The network of a run, finished or after an epoch.
 
     Returns:
-        The network with what it takes to ask it.
+        The loaded network.
 
     Raises:
-        RunError: it cannot be opened, or the weights of that epoch are not kept.
+        RunError: It cannot be opened, or the weights of that epoch are not kept.
     """
     with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
         ask = predictor(network).probabilities

@@ -12,6 +12,7 @@ source of the tree: modules may have moved.
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import os
 import sys
@@ -22,8 +23,12 @@ from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 TREE: Final = Path(os.environ["PYTHONPATH"])
-TEXTS: Final = ("title", "header", "subheader", "error", "exception", "warning")
-"""What a page shows at once and with every visit alike; its other words may hold times."""
+TEXTS: Final = (
+    *("title", "header", "subheader", "markdown", "caption"),
+    *("error", "exception", "warning", "info"),
+)
+LONG: Final = 300
+"""Characters; of a longer text (pictures, tables as HTML) the SHA-256 is kept."""
 
 
 def defined(name: str, package: str = "core") -> Any:
@@ -77,7 +82,8 @@ def pages(links: Iterable[str]) -> None:
 
 
 def _text(element: Any) -> str:
-    return str(getattr(element, "value", element))
+    text = str(getattr(element, "value", element))
+    return text if len(text) <= LONG else hashlib.sha256(text.encode()).hexdigest()
 
 
 def _labels(block: Any) -> Iterator[str]:

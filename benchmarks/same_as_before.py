@@ -385,6 +385,7 @@ def make(root: Path, file: Path) -> None:
         with _paused(tree, recipe, "half") as process:
             process.kill()
             process.wait()
+        _order(folder / "half", "resume")  # or it would wait again, as it did when it was killed
         queued.rename(folder / "queued")
         recipe.unlink()
         told = ((run.parent.name, json.loads(run.read_text())) for run in folder.glob("*/run.json"))

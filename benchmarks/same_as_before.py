@@ -87,6 +87,8 @@ WORKERS: Final = ("core.jobs.worker", "core.worker")
 PATIENCE_S: Final = 180
 NOT_REPEATED: Final = ("seconds", "time")
 """Columns of a run's history that no training repeats."""
+TIMED: Final = {"Progress", "Looked"}
+"""Events that come every so many seconds."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,8 @@ class Tree:
         """What a command of `python -m core` prints, and its status if that is not 0."""
         done = self.run("-m", "core", *arguments)
         printed = [json.loads(line) for line in done.stdout.splitlines()]
-        failed = {"status": done.returncode, "said": done.stderr.strip()}
+        said = done.stderr.strip().replace(str(self.own_runs), "RUNS")
+        failed = {"status": done.returncode, "said": said}
         return {"printed": printed} | (failed if done.returncode else {})
 
     def probe(self, *arguments: str, said: str = "") -> str:
@@ -282,7 +285,7 @@ def _trained(folder: Path) -> dict[str, Any]:
         **{key: info[key] for key in ("status", "ended_by", "epochs_done", "metrics", "error")},
         "weights_sha256": weights_sha256(model) if model.exists() else "",
         "history_sha256": _sha256(repeated.to_csv(index=False).encode()),
-        "kinds_of_events": sorted(set(told)),
+        "kinds_of_events": sorted(set(told) - TIMED),
         "files": sorted(file.name for file in folder.iterdir()),
     }
 
@@ -382,6 +385,7 @@ def make(root: Path, file: Path) -> None:
             queued = Path(tree.probe("submit", said=text).strip())
             _order(folder / "stopped", "stop")
             process.wait()
+            _order(folder / "stopped", "go-on")  # as who continues it says before it is trained on
         with _paused(tree, recipe, "half") as process:
             process.kill()
             process.wait()

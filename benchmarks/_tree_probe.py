@@ -31,13 +31,18 @@ LONG: Final = 300
 """Characters; of a longer text (pictures, tables as HTML) the SHA-256 is kept."""
 
 
-def defined(name: str, package: str = "core") -> Any:
-    """The function or class of that name, wherever it lies. LookupError unless there is one."""
-    files = [file for file in (TREE / package).rglob("*.py") if name in _definitions(file)]
-    if len(files) != 1:
-        raise LookupError(f"{len(files)} modules in {TREE / package} define {name!r}")
-    module = ".".join(files[0].relative_to(TREE).with_suffix("").parts)
-    return getattr(import_module(module), name)
+def defined(*names: str, package: str = "core") -> Any:
+    """The function or class of that name, wherever it lies; names that it had before come last.
+
+    Raises LookupError unless just one module defines it.
+    """
+    sources = {file: _definitions(file) for file in (TREE / package).rglob("*.py")}
+    for name in names:
+        files = [file for file, defines in sources.items() if name in defines]
+        if len(files) == 1:
+            module = ".".join(files[0].relative_to(TREE).with_suffix("").parts)
+            return getattr(import_module(module), name)
+    raise LookupError(f"{TREE / package} has no one module that defines {' or '.join(names)}")
 
 
 def _definitions(file: Path) -> set[str]:
@@ -50,7 +55,7 @@ def _definitions(file: Path) -> set[str]:
 
 def export(folder: Path) -> None:
     """Write each shipped run as the visitor downloads it: a folder a run."""
-    bundle = defined("bundle")
+    bundle = defined("export_bundle", "bundle")
     for run in defined("list_shipped")():
         place = folder / run.id
         place.mkdir(parents=True)
@@ -63,7 +68,7 @@ def pages(links: Iterable[str]) -> None:
     from streamlit.testing.v1 import AppTest
 
     shown = {}
-    with defined("navigation_remembered", "tests")():
+    with defined("navigation_remembered", package="tests")():
         for link in links:
             address = urlsplit(link)
             app = AppTest.from_file(str(TREE / "app.py"), default_timeout=300)
@@ -104,7 +109,7 @@ def submit(text: str) -> None:
 
 def link(text: str) -> None:
     """Print the recipe as the page's address holds it."""
-    print(defined("to_link")(defined("Recipe").from_json(text)))
+    print(defined("recipe_to_link", "to_link")(defined("Recipe").from_json(text)))
 
 
 def main() -> None:

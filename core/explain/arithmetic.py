@@ -35,6 +35,9 @@ from core.runs.run import Network
 Floats = NDArray[np.float64]
 MapPosition = tuple[int, ...]
 """Where a number of a layer's output is: (row, column, channel), or (unit,) in a dense layer."""
+Values = NDArray[np.float32]
+INPUT_LAYER: Final = "input"
+"""The key of the network's scaled input among the activations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -263,11 +266,6 @@ def _activation(name: ActivationName, value: float) -> float:
     if name == "gelu":
         return value * (1 + math.erf(value / math.sqrt(2))) / 2
     return value
-
-
-Values = NDArray[np.float32]
-INPUT_LAYER: Final = "input"
-"""The key of the network's scaled input among the activations."""
 
 
 @dataclass(frozen=True, eq=False)

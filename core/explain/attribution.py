@@ -49,6 +49,12 @@ _NO_CONVOLUTION: Final = (
     "This network has no convolution, and Grad-CAM explains by the feature maps of one. "
     "Look at the other methods, or choose a run with a convolution."
 )
+Randomization = Literal["cascading", "independent"]
+SANITY_SEED: Final = 2018
+STRONG_CORRELATION: Final = 0.7
+"""From this correlation on, a map has hardly changed."""
+MODERATE_CORRELATION: Final = 0.4
+"""From this correlation on, a map has changed only in part."""
 
 
 @dataclass(frozen=True)
@@ -399,14 +405,6 @@ def _cached_map(
     return read_only(pixel_map)
 
 
-Randomization = Literal["cascading", "independent"]
-SANITY_SEED: Final = 2018
-WEAK_CORRELATION: Final = 0.7
-"""From this correlation on, a map has hardly changed."""
-MODERATE_CORRELATION: Final = 0.4
-"""From this correlation on, a map has changed only in part."""
-
-
 @dataclass(frozen=True)
 class MapSimilarity:
     """How similar a method's maps stay while layers are made random.
@@ -547,12 +545,12 @@ def describe_correlation(correlation: float | None) -> str:
     """What the correlation of a map with its randomized map says about it, as a sentence."""
     if correlation is None:
         return "One of the two maps is empty, so there is nothing to compare."
-    if correlation >= WEAK_CORRELATION:
+    if correlation >= STRONG_CORRELATION:
         return (
             "The map has hardly changed: what it shows comes from the digit, not from what was "
             "learnt, so it explains nothing."
         )
-    if correlation <= -WEAK_CORRELATION:
+    if correlation <= -STRONG_CORRELATION:
         return (
             "Red and blue have changed places, and the places have stayed: they come from the "
             "digit, not from what was learnt, so they explain nothing."

@@ -39,6 +39,12 @@ _ROOM: Final = 14
 """Empty pixels on each side of the digit while it is edited."""
 _PENS_KEPT: Final = 128
 """Cached enlarged pictures with thicker or thinner strokes; 50 kB each."""
+MIN_INK: Final = 0.25
+"""With less of its ink left, a picture is no digit any more, and the search stops there."""
+_AT_ONCE: Final = 64
+"""Digits per batch: a size for which networks are traced (`core.inference.predictor`)."""
+_MAX_CURVE_VALUES: Final = 62
+"""The most values on a curve that each move of a slider computes again: one batch."""
 
 
 @dataclass(frozen=True)
@@ -334,14 +340,6 @@ def _grown(ink: bytes, radius: int) -> Digits:
         part = slice(margin, len(large) - margin)
         large[part, part] = grow_strokes(large[part, part], radius)
     return read_only(large)
-
-
-MIN_INK: Final = 0.25
-"""With less of its ink left, a picture is no digit any more, and the search stops there."""
-_AT_ONCE: Final = 64
-"""Digits per batch: a size for which networks are traced (`core.inference.predictor`)."""
-_MAX_CURVE_VALUES: Final = 62
-"""The most values on a curve that each move of a slider computes again: one batch."""
 
 
 @dataclass(frozen=True, eq=False)

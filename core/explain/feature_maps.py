@@ -36,6 +36,13 @@ _MOST_AT_ONCE_BYTES: Final = 64 * 1024**2
 _ABLATIONS_KEPT: Final = 256
 _MEANS_KEPT: Final = 32
 Probabilities = NDArray[np.float32]
+DATASET: Final = "mnist-sample"
+TOP_K: Final = 9
+FAST_MULTIPLY_ADDS: Final = 4_000_000
+"""Multiply-adds per digit below which 5,000 digits take at most a second on two cores."""
+_AT_ONCE: Final = 100
+_SEARCHES_KEPT: Final = 32
+Ints = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,15 +183,6 @@ def _check_layer(layer_model: LayerModel, layer: str) -> None:
 
 def _read_only_copy(array: NDArray[Any]) -> NDArray[Any]:
     return read_only(array.copy())  # neither TensorFlow's memory nor a part of a larger array
-
-
-DATASET: Final = "mnist-sample"
-TOP_K: Final = 9
-FAST_MULTIPLY_ADDS: Final = 4_000_000
-"""Multiply-adds per digit below which 5,000 digits take at most a second on two cores."""
-_AT_ONCE: Final = 100
-_SEARCHES_KEPT: Final = 32
-Ints = NDArray[np.intp]
 
 
 @dataclass(frozen=True)

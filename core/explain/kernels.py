@@ -47,6 +47,12 @@ _NO_FIT: Final = (
     "The stored weights do not fit the run's network, so its kernels cannot be shown. "
     "Choose another epoch, or train the run again."
 )
+MAX_KERNELS: Final = 32
+MAX_MAPS: Final = 32
+MAX_NUMBERS: Final = 128
+"""The most that are kept of a layer, per epoch; of maps and numbers the strongest at the end."""
+EVOLUTIONS_KEPT: Final = 8
+"""Cached evolutions; one takes at most 20 MB."""
 
 
 @dataclass(frozen=True)
@@ -282,14 +288,6 @@ def _reshaped(weights: KernelArray, shape: tuple[int, ...]) -> KernelArray:
     if weights.size != np.prod(shape) or weights.shape[-1] != shape[-1]:
         raise RunError(_NO_FIT)
     return weights.reshape(shape)
-
-
-MAX_KERNELS: Final = 32
-MAX_MAPS: Final = 32
-MAX_NUMBERS: Final = 128
-"""The most that are kept of a layer, per epoch; of maps and numbers the strongest at the end."""
-EVOLUTIONS_KEPT: Final = 8
-"""Cached evolutions; one takes at most 20 MB."""
 
 
 @dataclass(frozen=True)

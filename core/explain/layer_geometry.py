@@ -28,6 +28,8 @@ from core.recipes.architecture import (
 )
 
 FeatureMaps = NDArray[np.float32]
+FieldPosition = tuple[int, ...]
+"""A position in a layer's output: (row, column) of a map, (unit,) of a dense layer."""
 
 
 def as_feature_maps(values: NDArray[np.float32]) -> FeatureMaps:
@@ -90,10 +92,6 @@ def _centers(rows: Sequence[Row], name: str) -> tuple[float, int]:
         if row.name == name:
             break
     return first_center, stride
-
-
-FieldPosition = tuple[int, ...]
-"""A position in a layer's output: (row, column) of a map, (unit,) of a dense layer."""
 
 
 @dataclass(frozen=True)

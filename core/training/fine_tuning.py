@@ -41,6 +41,23 @@ USER_DIGITS_FILE: Final = "own_digits.npz"
 HELD_OUT_SHARE: Final = 0.25
 """The share of the own digits that is held out, to test on digits never trained on."""
 _HASH_BYTES: Final = 32  # of a SHA-256
+START_FILE: Final = "start.keras"
+"""The file in the run's folder with the network that the training begins with."""
+_TEST_DIGITS: Final[dict[DatasetName, str]] = {
+    "mnist": "MNIST's test digits",
+    "mnist-sample": "the sample's test digits",
+}
+REHEARSED_DIGITS: Final = 6_000
+"""The most digits of the dataset in an epoch: few enough for half a minute with `best`."""
+MAX_REPEATS: Final = 50
+"""How often an epoch shows one own digit at most, so that a few are not memorized."""
+MIN_HELD_OUT: Final = 10
+"""With fewer digits held out, their accuracy says little."""
+FINE_TUNE_BATCH: Final = 64
+GENTLE_AUGMENTATION: Final = Augmentation(
+    rotation=8, width_shift=0.06, height_shift=0.06, shear=6.0, zoom=0.08
+)
+"""For networks that were trained without augmentation: a repeated digit would be memorized."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,10 +199,6 @@ def has_seen_any(run: Run, images: NDArray[np.uint8]) -> bool:
     return bool(seen) and not seen.isdisjoint(digit_hashes(images))
 
 
-START_FILE: Final = "start.keras"
-"""The file in the run's folder with the network that the training begins with."""
-
-
 def training_mixture(run: Run) -> Split:
     """The digits of each epoch of a fine-tuning: some of the dataset, then the own ones, repeated.
 
@@ -288,12 +301,6 @@ class BeforeAndAfter:
     after: Metrics | None
 
 
-_TEST_DIGITS: Final[dict[DatasetName, str]] = {
-    "mnist": "MNIST's test digits",
-    "mnist-sample": "the sample's test digits",
-}
-
-
 def before_and_after(info: RunInfo) -> tuple[BeforeAndAfter, ...]:
     """Old and new digits, before and after; empty if the run is not fine-tuned."""
     tuned = info.provenance.fine_tuned
@@ -310,19 +317,6 @@ def before_and_after(info: RunInfo) -> tuple[BeforeAndAfter, ...]:
         for part, before in info.own_before.items()
     ]
     return tuple(rows)
-
-
-REHEARSED_DIGITS: Final = 6_000
-"""The most digits of the dataset in an epoch: few enough for half a minute with `best`."""
-MAX_REPEATS: Final = 50
-"""How often an epoch shows one own digit at most, so that a few are not memorized."""
-MIN_HELD_OUT: Final = 10
-"""With fewer digits held out, their accuracy says little."""
-FINE_TUNE_BATCH: Final = 64
-GENTLE_AUGMENTATION: Final = Augmentation(
-    rotation=8, width_shift=0.06, height_shift=0.06, shear=6.0, zoom=0.08
-)
-"""For networks that were trained without augmentation: a repeated digit would be memorized."""
 
 
 class FineTuneSettings(BaseModel):

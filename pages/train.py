@@ -1,4 +1,4 @@
-"""Train: set a network up, watch it learn, and keep every run."""
+"""The training page: set up a training, watch it, and manage all runs."""
 
 import streamlit as st
 
@@ -18,15 +18,15 @@ st.set_page_config(layout="wide")  # settings beside what they mean, two charts 
 st.title("Train")
 st.write("Choose a network and how it is to learn, press Train, and watch its mistakes grow fewer.")
 try:
-    allowed = limits()
+    server_limits = limits()
 except DigitscopeError as error:
     st.error(plain(str(error)), icon=":material/settings:")
     st.stop()
 token = visitor()
 view = pick_view(token)
 if view == WATCH:
-    watch(watched(token), token, allowed)
+    watch(watched(token), token, server_limits)
 elif view == ALL_RUNS:
-    all_runs(token, allowed)
+    all_runs(token, server_limits)
 else:
-    set_up(token, allowed)
+    set_up(token, server_limits)

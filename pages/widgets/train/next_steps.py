@@ -1,4 +1,4 @@
-"""What to do with a training that is over: use it, continue it, change it."""
+"""Links below a training that has ended: use the run, continue it, train it again changed."""
 
 import streamlit as st
 
@@ -12,7 +12,7 @@ from pages.widgets.shared.fine_tune import before_and_after_table
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import pages
 
-# Pages that take a run, in the order in which they help.
+# Pages that show a run, in the order in which they are offered.
 _USES = {
     "confusion": ("See its confusions", ":material/grid_view:"),
     "filters": ("See what its filters see", ":material/filter_b_and_w:"),
@@ -20,28 +20,34 @@ _USES = {
 }
 
 
-def next_steps(run: Run, token: str, allowed: Limits) -> None:
-    """Draw the links and, for the browser that trained it, the continuation."""
+def next_steps(run: Run, token: str, limits: Limits) -> None:
+    """Draw the links and, for the browser that trained the run, the button that continues it.
+
+    Args:
+        run: a run whose training has ended.
+        token: the visitor's token.
+        limits: the server's limits.
+    """
     before_and_after_table(run)
     st.markdown("**What next?**")
-    known = pages()
+    page_by_key = pages()
     with st.container(horizontal=True):
         for key, (label, icon) in _USES.items():
-            if key in known and _is_usable(run):
+            if key in page_by_key and _is_usable(run):
                 link = {"run": run.id}
-                st.page_link(known[key], label=label, icon=icon, query_params=link)
+                st.page_link(page_by_key[key], label=label, icon=icon, query_params=link)
         st.page_link(
-            known["train"],
+            page_by_key["train"],
             label="Train this again, changed",
             icon=":material/tune:",
             query_params={"from": run.id},
         )
-    if may_manage(run, token, allowed):
+    if may_manage(run, token, limits):
         try:
             run.check_can_go_on()
         except RunError:
-            return  # "train this again" is the way, and stands above
-        _go_on(run, token, allowed)
+            return  # it can only be trained again: that link stands above
+        _go_on(run, token, limits)
 
 
 def _is_usable(run: Run) -> bool:
@@ -50,18 +56,18 @@ def _is_usable(run: Run) -> bool:
     return bool(info.model_sha256) and (info.ended_by != "diverged" or bool(info.metrics))
 
 
-def _go_on(run: Run, token: str, allowed: Limits) -> None:
+def _go_on(run: Run, token: str, limits: Limits) -> None:
     done = run.info.epochs_done
-    most = min(int(bounds(Recipe, "epochs").high), allowed.epochs)
-    if done >= most:
+    max_epochs = min(int(bounds(Recipe, "epochs").high), limits.epochs)
+    if done >= max_epochs:
         return
     planned = run.info.recipe.epochs
     with st.container(horizontal=True, vertical_alignment="bottom"):
         total = st.number_input(
             "Continue it up to epoch",
             done + 1,
-            most,
-            planned if planned > done else min(done + 2, most),
+            max_epochs,
+            planned if planned > done else min(done + 2, max_epochs),
             key=f"continue-{run.id}-{done}",
             width=180,
             help="It goes on where it was, as if it had never stopped. A learning-rate schedule is "

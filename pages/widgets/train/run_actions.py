@@ -1,6 +1,6 @@
-"""What can be done with one run of the list: look, train anew, draw, rename, download, delete.
+"""The actions on one run of the list: links, rename, download, delete.
 
-What came of the last thing done to a run: it stays on the page until the next one.
+The result of the last action is a notice, which stays on the page until the next action.
 """
 
 from collections.abc import Callable
@@ -26,26 +26,32 @@ _KEY = "run_notice"
 
 @dataclass(frozen=True)
 class Notice:
-    """A sentence, whether it tells of a fault, and the run that can be brought back, if any."""
+    """The result of an action on a run.
+
+    Attributes:
+        words: the sentence to show.
+        fault: whether the action failed.
+        deleted: the run that was deleted and can be restored; None after any other action.
+    """
 
     words: str
     fault: bool = False
     deleted: Deleted | None = None
 
 
-def tell(words: str, *, fault: bool = False, deleted: Deleted | None = None) -> None:
-    """Put a sentence in place of the one before."""
+def set_notice(words: str, *, fault: bool = False, deleted: Deleted | None = None) -> None:
+    """Replace the notice; the arguments are the attributes of `Notice`."""
     st.session_state[_KEY] = Notice(words, fault, deleted)
 
 
 def just_deleted() -> Deleted | None:
-    """The run that this visitor deleted last, if nothing was done since."""
+    """Return the run that this visitor just deleted; None if another action followed."""
     notice: Notice | None = st.session_state.get(_KEY)
     return notice.deleted if notice else None
 
 
 def show_notice(token: str) -> None:
-    """Draw the sentence; for a deleted run with a button that brings it back."""
+    """Draw the notice; for a deleted run with a button that restores it."""
     notice: Notice | None = st.session_state.get(_KEY)
     if notice is None:
         return
@@ -69,19 +75,27 @@ def _undo(deleted: Deleted, token: str) -> None:
     try:
         undo_delete(deleted, token=token)
     except DigitscopeError as error:
-        tell(str(error), fault=True)
+        set_notice(str(error), fault=True)
     else:
-        tell(f"{deleted.name} is back.")
+        set_notice(f"{deleted.name} is back.")
 
 
 def run_actions(
     run: Run,
     token: str,
-    allowed: Limits,
+    limits: Limits,
     busy: Callable[[Run], bool],
     zipped: Callable[[Run], bytes] = run_zip,
 ) -> None:
-    """Draw the run's name, how it did, and what this visitor may do with it."""
+    """Draw a run's name and result, and what this visitor may do with it.
+
+    Args:
+        run: a run of the list.
+        token: the visitor's token.
+        limits: the server's limits.
+        busy: whether a run is queued or being trained; such a run cannot be deleted.
+        zipped: makes the zip file for the download.
+    """
     name = shown_name(run)
     with st.container(border=True, key="run-actions"):
         st.subheader(plain(name), anchor=False)
@@ -92,46 +106,46 @@ def run_actions(
         with st.container(horizontal=True):
             _links(run)
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            _buttons(run, name, token, allowed, busy, zipped)
+            _buttons(run, name, token, limits, busy, zipped)
 
 
 def damaged_actions(
-    run: BrokenRun, token: str, allowed: Limits, busy: Callable[[Run], bool]
+    run: BrokenRun, token: str, limits: Limits, busy: Callable[[Run], bool]
 ) -> None:
-    """Draw what is wrong with a damaged run, and a button that deletes it: it takes room too."""
+    """Draw what is wrong with a damaged run, and a button that deletes it."""
     with st.container(border=True):
         st.warning(plain(run.problem), icon=":material/broken_image:")
-        reason = why_not_allowed(run, token, allowed)
+        reason = why_not_allowed(run, token, limits)
         st.button(
             "Delete",
             icon=":material/delete:",
             disabled=bool(reason),
             help=reason or "You can take it back.",
-            # A shipped one may be called the same.
+            # A shipped run may have the same id.
             key=f"delete-damaged-{run.folder.parent.name}-{run.id}",
             on_click=_delete,
-            args=(run, token, allowed, busy),
+            args=(run, token, limits, busy),
         )
 
 
 def _links(run: Run) -> None:
-    known = pages()
-    if "train" in known:
+    page_by_key = pages()
+    if "train" in page_by_key:
         st.page_link(
-            known["train"],
+            page_by_key["train"],
             label="Watch how it learnt",
             icon=":material/show_chart:",
             query_params={"training": run.id},
         )
         st.page_link(
-            known["train"],
+            page_by_key["train"],
             label="Train this again, changed",
             icon=":material/tune:",
             query_params={"from": run.id},
         )
     if run.info.model_sha256:
         st.page_link(
-            known["predict"],
+            page_by_key["predict"],
             label="Draw with it",
             icon=":material/draw:",
             query_params={"run": run.id},
@@ -142,13 +156,13 @@ def _buttons(
     run: Run,
     name: str,
     token: str,
-    allowed: Limits,
+    limits: Limits,
     busy: Callable[[Run], bool],
     zipped: Callable[[Run], bytes],
 ) -> None:
-    reason = why_not_allowed(run, token, allowed)
+    reason = why_not_allowed(run, token, limits)
     with st.popover("Rename", icon=":material/edit:", disabled=bool(reason), help=reason or None):
-        _rename_form(run, name, token, allowed)
+        _rename_form(run, name, token, limits)
     _download(run, zipped)
     reason = reason or _too_busy(run, busy)
     st.button(
@@ -158,7 +172,7 @@ def _buttons(
         help=reason or "You can take it back.",
         key=f"delete-{run.id}",
         on_click=_delete,
-        args=(run, token, allowed, busy),
+        args=(run, token, limits, busy),
     )
 
 
@@ -182,11 +196,11 @@ def _download(run: Run, zipped: Callable[[Run], bytes]) -> None:
 def _zip(
     zipped: Callable[[Run], bytes], folder: Path, _written: tuple[ReportContent, ...]
 ) -> bytes:
-    # A third of a second's work.
+    # It takes a third of a second.
     return zipped(read_run(folder))
 
 
-def _rename_form(run: Run, name: str, token: str, allowed: Limits) -> None:
+def _rename_form(run: Run, name: str, token: str, limits: Limits) -> None:
     key = f"title-{run.id}"
     with st.form(f"rename-{run.id}", border=False):
         st.text_input(
@@ -197,34 +211,34 @@ def _rename_form(run: Run, name: str, token: str, allowed: Limits) -> None:
             help="An empty name takes you back to the run's id. Links keep using the id.",
         )
         st.form_submit_button(
-            "Save", type="primary", on_click=_rename, args=(run, key, token, allowed)
+            "Save", type="primary", on_click=_rename, args=(run, key, token, limits)
         )
 
 
 def _too_busy(run: Run, busy: Callable[[Run], bool]) -> str:
     try:
         return "It is waiting or being trained: stop it first." if busy(run) else ""
-    except RunError:  # it has just gone: a click will say so
+    except RunError:  # just deleted: the click reports it
         return ""
 
 
-def _rename(run: Run, key: str, token: str, allowed: Limits) -> None:
+def _rename(run: Run, key: str, token: str, limits: Limits) -> None:
     before = shown_name(run)
     try:
-        after = rename_run(run, st.session_state[key], token=token, allowed=allowed)
+        after = rename_run(run, st.session_state[key], token=token, allowed=limits)
     except DigitscopeError as error:
-        tell(str(error), fault=True)
+        set_notice(str(error), fault=True)
     else:
-        tell(f"{before} is now called {after or run.id}.")
+        set_notice(f"{before} is now called {after or run.id}.")
 
 
-def _delete(run: Run | BrokenRun, token: str, allowed: Limits, busy: Callable[[Run], bool]) -> None:
-    done = just_deleted()
-    if done and done.home == run.folder and not run.folder.exists():
-        return  # the second half of a double click
+def _delete(run: Run | BrokenRun, token: str, limits: Limits, busy: Callable[[Run], bool]) -> None:
+    last_deleted = just_deleted()
+    if last_deleted and last_deleted.home == run.folder and not run.folder.exists():
+        return  # the second click of a double click
     try:
-        deleted = delete_run(run, token=token, allowed=allowed, busy=busy)
+        deleted = delete_run(run, token=token, allowed=limits, busy=busy)
     except DigitscopeError as error:
-        tell(str(error), fault=True)
+        set_notice(str(error), fault=True)
     else:
-        tell(f"Deleted {deleted.name}.", deleted=deleted)
+        set_notice(f"Deleted {deleted.name}.", deleted=deleted)

@@ -1,4 +1,4 @@
-"""Two to four runs side by side: accuracies on the same digits, curves, settings that differ."""
+"""Two to four runs side by side: accuracies, learning curves, settings that differ."""
 
 from collections.abc import Sequence
 
@@ -39,10 +39,10 @@ def _accuracies(runs: Sequence[Run], names: Sequence[str]) -> None:
     if dataset is None:
         st.info("These runs were not all tested on the same digits, so their figures say nothing.")
         return
-    found = accuracy_intervals(runs, dataset)
+    intervals = accuracy_intervals(runs, dataset)
     points = {
-        name: (each.metrics.accuracy, each.low, each.high)
-        for name, each in zip(names, found, strict=True)
+        name: (interval.metrics.accuracy, interval.low, interval.high)
+        for name, interval in zip(names, intervals, strict=True)
     }
     st.plotly_chart(
         accuracy_intervals_chart(points, _text_color()),
@@ -52,8 +52,8 @@ def _accuracies(runs: Sequence[Run], names: Sequence[str]) -> None:
     )
     st.markdown(
         "\n".join(
-            f"- {plain(name)}: {describe_result(dataset, each.metrics)}"
-            for name, each in zip(names, found, strict=True)
+            f"- {plain(name)}: {describe_result(dataset, interval.metrics)}"
+            for name, interval in zip(names, intervals, strict=True)
         )
     )
     _luck(runs, names, dataset)
@@ -70,11 +70,13 @@ def _luck(runs: Sequence[Run], names: Sequence[str], dataset: DatasetName) -> No
         st.caption("Not all answers to these digits are stored, so luck cannot be judged.")
         return
     st.markdown("\n".join(f"- {plain(pair.sentence(names))}" for pair in pairs))
-    among = f" With {len(pairs)} pairs, that is 5 % divided by {len(pairs)}." * (len(pairs) > 1)
+    correction = f" With {len(pairs)} pairs, that is 5 % divided by {len(pairs)}." * (
+        len(pairs) > 1
+    )
     st.caption(
         "McNemar's exact test on the same digits; a difference is called more than chance below "
-        f"{100 * pairs[0].level:.2g} %.{among} It speaks of these networks, not of their recipes: "
-        "another seed alone would move the figures."
+        f"{100 * pairs[0].level:.2g} %.{correction} It speaks of these networks, not of their "
+        "recipes: another seed alone would move the figures."
     )
 
 
@@ -121,7 +123,7 @@ def _settings(runs: Sequence[Run], names: Sequence[str]) -> None:
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
-    """Short names, each another one: they head columns and stand in charts."""
+    """Return distinct short names, for table columns and charts."""
     names = [shown_name(run) for run in runs]
     short = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in names]
     return short if len(set(short)) == len(short) else [run.id for run in runs]

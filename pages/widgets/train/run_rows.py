@@ -1,4 +1,4 @@
-"""What a line of the list of runs holds, and which lines a filter lets through."""
+"""The rows of the list of runs, and the filter over them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,13 +25,21 @@ _ENDED = {
     "pause limit": "paused too long",
     "diverged": "diverged",
 }
-"""Why a training ended, in no more words than the table's column shows."""
+"""Why a training ended, short enough for a column of the table."""
 WHOSE = ("All", "Mine", "Shipped")
 
 
 @dataclass(frozen=True)
 class Row:
-    """A run in the list. `kind`: its status for the filter; `status`: what is told of it."""
+    """A run in the list.
+
+    Attributes:
+        run: the run.
+        name: its shown name.
+        kind: its status, as the filter names it.
+        status: its status, as the table shows it.
+        whose: "yours", "another's", "shipped" or empty.
+    """
 
     run: Run | BrokenRun
     name: str
@@ -41,21 +49,21 @@ class Row:
 
     @property
     def folder(self) -> Path:
-        """What tells a run from every other one, damaged ones included."""
+        """The run's folder: unique, for damaged runs too."""
         return self.run.folder
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the visitor filters by; an empty text lets everything through."""
+class RowFilter:
+    """The visitor's filters; an empty text matches every run."""
 
     text: str = ""
     dataset: str = ""
     kind: str = ""
     whose: str = WHOSE[0]
 
-    def lets(self, row: Row) -> bool:
-        """Whether a line is shown. A damaged run has no dataset: it is shown for none."""
+    def matches(self, row: Row) -> bool:
+        """Whether a row is shown. A damaged run has no dataset, so it matches no dataset."""
         info = row.run.info if isinstance(row.run, Run) else None
         sought = f"{row.name} {row.run.id} {info.preset if info else ''}".casefold()
         return (
@@ -66,40 +74,49 @@ class Wanted:
         )
 
 
-def status_in_words(run: Run) -> str:
-    """How the run's training stands, by its `run.json`; short, for a column of the table."""
+def run_status_text(run: Run) -> str:
+    """Describe the state of a run's training by its `run.json`, short enough for the table."""
     info = run.info
     words = STATUSES[info.status]
     if info.status == "running":
         return f"{words}, {info.epochs_done} of {info.recipe.epochs}"
-    # One that waits to be continued still says how it ended before.
+    # A run that waits to be continued still has the reason for which it ended before.
     return words if info.status == "queued" else _ENDED.get(info.ended_by, words)
 
 
 def rows_of(
-    found: Sequence[Run | BrokenRun],
+    runs: Sequence[Run | BrokenRun],
     token: str,
-    allowed: Limits,
-    in_words: Callable[[Run], str] = status_in_words,
+    limits: Limits,
+    status_text: Callable[[Run], str] = run_status_text,
 ) -> list[Row]:
-    """A line for each run, the newest first, damaged ones last."""
-    rows = [_row(run, token, allowed, in_words) for run in found]
+    """Return a row for each run, the newest first, damaged ones last.
+
+    Args:
+        runs: runs of the registry.
+        token: the visitor's token.
+        limits: the server's limits.
+        status_text: describes the state of a run's training.
+    """
+    rows = [_row(run, token, limits, status_text) for run in runs]
     return sorted(rows, key=_newest_first)
 
 
 def table_of(rows: Sequence[Row]) -> pd.DataFrame:
-    """The lines as Streamlit's table takes them; what a run does not have is missing there."""
+    """Return the rows as a data frame for the table; values that a run lacks are missing."""
     return pd.DataFrame([_cells(row) for row in rows], columns=list(_COLUMNS))
 
 
-def _row(run: Run | BrokenRun, token: str, allowed: Limits, in_words: Callable[[Run], str]) -> Row:
+def _row(
+    run: Run | BrokenRun, token: str, limits: Limits, status_text: Callable[[Run], str]
+) -> Row:
     if isinstance(run, BrokenRun):
         return Row(
-            run, run.id, DAMAGED, DAMAGED, "" if why_not_allowed(run, token, allowed) else "yours"
+            run, run.id, DAMAGED, DAMAGED, "" if why_not_allowed(run, token, limits) else "yours"
         )
-    whose = "yours" if may_manage(run, token, allowed) else "another's"
+    whose = "yours" if may_manage(run, token, limits) else "another's"
     whose = "shipped" if is_shipped(run) else whose
-    return Row(run, shown_name(run), STATUSES[run.info.status], in_words(run), whose)
+    return Row(run, shown_name(run), STATUSES[run.info.status], status_text(run), whose)
 
 
 def _newest_first(row: Row) -> tuple[bool, float, str]:
@@ -132,12 +149,12 @@ def _figures(run: Run) -> dict[str, object]:
     headline = info.headline()
     accuracy, errors = None, None
     if headline:
-        found = headline[1]
-        accuracy = 100 * found.accuracy
+        result = headline[1]
+        accuracy = 100 * result.accuracy
         # Texts are sorted by their characters: leading blanks bring 9 before 28.
-        errors = f"{found.wrong:>6,} of {found.n:,}" + ("" if found.held_out else " *")
+        errors = f"{result.wrong:>6,} of {result.n:,}" + ("" if result.held_out else " *")
     return {
-        # A preset is called like the shipped run that was made from it.
+        # A preset has the name of the shipped run that was trained with it.
         "preset": info.preset or (run.id if is_shipped(run) else None),
         "dataset": info.recipe.dataset,
         "accuracy": accuracy,

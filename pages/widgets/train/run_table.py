@@ -1,4 +1,4 @@
-"""The list of runs: filter and sort it, tick one to do something with it, more to compare them."""
+"""The list of runs: filter and sort it, tick one run for its actions, more to compare them."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,8 +18,8 @@ from pages.widgets.train.run_actions import (
     damaged_actions,
     just_deleted,
     run_actions,
+    set_notice,
     show_notice,
-    tell,
 )
 from pages.widgets.train.run_comparison import run_compare
 from pages.widgets.train.run_rows import (
@@ -27,9 +27,9 @@ from pages.widgets.train.run_rows import (
     STATUSES,
     WHOSE,
     Row,
-    Wanted,
+    RowFilter,
     rows_of,
-    status_in_words,
+    run_status_text,
     table_of,
 )
 
@@ -40,25 +40,29 @@ _DRAWN = "runs_drawn"
 
 def run_table(
     token: str,
-    allowed: Limits,
+    limits: Limits,
     *,
-    in_words: Callable[[Run], str] = status_in_words,
+    status_text: Callable[[Run], str] = run_status_text,
     busy: Callable[[Run], bool] = is_busy,
     zipped: Callable[[Run], bytes] = run_zip,
 ) -> None:
-    """Draw the list for the visitor with this token, and below it what fits the choice made there.
+    """Draw the list for a visitor, and below it the actions on the ticked run, or a comparison.
 
-    `in_words` tells how a run's training stands, `busy` whether it has to be stopped before it can
-    be deleted, `zipped` makes what is downloaded.
+    Args:
+        token: the visitor's token.
+        limits: the server's limits.
+        status_text: describes the state of a run's training.
+        busy: whether a run is queued or being trained; such a run cannot be deleted.
+        zipped: makes the zip file for the download.
     """
-    rows = rows_of(registry.list_runs(), token, allowed, in_words)
+    rows = rows_of(registry.list_runs(), token, limits, status_text)
     chosen = _chosen_before(rows)
     show_notice(token)
     if not rows:
         st.info(NO_RUN)
         return
-    wanted = _wanted()
-    shown = [row for row in rows if wanted.lets(row)]
+    row_filter = _filter_controls()
+    shown = [row for row in rows if row_filter.matches(row)]
     if not shown:
         st.info("No run fits this filter. Loosen it to see more.", icon=":material/filter_alt:")
         return
@@ -68,11 +72,11 @@ def run_table(
     )
     ticked = _table(shown, chosen)
     _damaged([row for row in shown if isinstance(row.run, BrokenRun)])
-    _what_fits(ticked, token, allowed, busy, zipped)
+    _actions_or_comparison(ticked, token, limits, busy, zipped)
 
 
-def _wanted() -> Wanted:
-    """The filter's row."""
+def _filter_controls() -> RowFilter:
+    """Draw the filters, and return their values."""
     with st.container(horizontal=True):
         text = st.text_input(
             "Search",
@@ -106,32 +110,36 @@ def _wanted() -> Wanted:
             key="runs_whose",
             persist_state="session",
         )
-    return Wanted(text or "", dataset, kind, whose)
+    return RowFilter(text or "", dataset, kind, whose)
 
 
 def _chosen_before(rows: Sequence[Row]) -> list[Path]:
-    """The folders of the rows that are ticked, by the list as the visitor saw it.
+    """Return the folders of the ticked rows, by the list as the visitor saw it.
 
-    Rows are ticked by their number, and the list may have changed since it was drawn.
+    Streamlit keeps the numbers of ticked rows, and the list may have changed since it was drawn.
     """
     if TABLE not in st.session_state:
         return []
     drawn: list[Path] = st.session_state.get(_DRAWN, [])
-    ticked = [drawn[k] for k in st.session_state[TABLE]["selection"]["rows"] if k < len(drawn)]
-    there = {row.folder for row in rows}
+    ticked = [
+        drawn[position]
+        for position in st.session_state[TABLE]["selection"]["rows"]
+        if position < len(drawn)
+    ]
+    present = {row.folder for row in rows}
     deleted = just_deleted()
     for folder in ticked:
-        if folder not in there and not (deleted and deleted.home == folder):
-            tell(
+        if folder not in present and not (deleted and deleted.home == folder):
+            set_notice(
                 f"The run {folder.name!r} is no longer there: it was deleted, perhaps in another "
                 "tab.",
                 fault=True,
             )
-    return [folder for folder in ticked if folder in there]
+    return [folder for folder in ticked if folder in present]
 
 
 def _table(rows: Sequence[Row], chosen: Sequence[Path]) -> list[Row]:
-    """Draw the table with these rows ticked, and give those that are."""
+    """Draw the table with the rows of `chosen` ticked, and return the rows ticked now."""
     folders = [row.folder for row in rows]
     if st.session_state.get(_DRAWN) != folders:
         ticked = [folders.index(folder) for folder in chosen if folder in folders]
@@ -151,7 +159,7 @@ def _table(rows: Sequence[Row], chosen: Sequence[Path]) -> list[Row]:
 
 
 def _columns() -> dict[str, Any]:
-    """How the columns look; what is asked for most stands first, for narrow windows."""
+    """Return the column settings; the most important columns come first, for narrow windows."""
     column = st.column_config
     return {
         "name": column.TextColumn("Name", pinned=True, width=115),
@@ -191,19 +199,19 @@ def _damaged(rows: Sequence[Row]) -> None:
                     st.write(plain(row.run.problem))
 
 
-def _what_fits(
+def _actions_or_comparison(
     chosen: Sequence[Row],
     token: str,
-    allowed: Limits,
+    limits: Limits,
     busy: Callable[[Run], bool],
     zipped: Callable[[Run], bytes],
 ) -> None:
     usable = [row.run for row in chosen if isinstance(row.run, Run)]
     for row in chosen:
         if isinstance(row.run, BrokenRun):
-            damaged_actions(row.run, token, allowed, busy)
+            damaged_actions(row.run, token, limits, busy)
     if len(usable) == 1:
-        run_actions(usable[0], token, allowed, busy, zipped)
+        run_actions(usable[0], token, limits, busy, zipped)
     elif len(usable) > MOST_COMPARED:
         st.info(
             f"Two to {MOST_COMPARED} runs can be compared, {len(usable)} are ticked: untick some."

@@ -1,4 +1,4 @@
-"""The training page's third view: all runs."""
+"""The third view of the training page: all runs."""
 
 from core.export.keras_script import export_bundle, recipe_file
 from core.export.run_report import run_zip
@@ -6,10 +6,10 @@ from core.jobs import submission
 from core.runs.permissions import Limits
 from core.runs.run import Run
 from core.utils.errors import RunError
-from pages.widgets.train.run_rows import status_in_words
+from pages.widgets.train.run_rows import run_status_text
 from pages.widgets.train.run_table import run_table
 
-_IN_WORDS = {
+_STATE_NAMES = {
     "queued": "waiting",
     "starting": "starting",
     "running": "training",
@@ -18,13 +18,18 @@ _IN_WORDS = {
 }
 
 
-def all_runs(token: str, allowed: Limits) -> None:
-    """Draw the list of runs with what only a server knows: the queue, and the exported code."""
-    run_table(token, allowed, in_words=_in_words, busy=_busy, zipped=_zipped)
+def all_runs(token: str, limits: Limits) -> None:
+    """Draw the list of runs, with states from the queue, and code in the downloads.
+
+    Args:
+        token: the visitor's token.
+        limits: the server's limits.
+    """
+    run_table(token, limits, status_text=_status_text, busy=_busy, zipped=_zipped)
 
 
-def _in_words(run: Run) -> str:
-    return _IN_WORDS.get(submission.job_state(run).name) or status_in_words(run)
+def _status_text(run: Run) -> str:
+    return _STATE_NAMES.get(submission.job_state(run).name) or run_status_text(run)
 
 
 def _busy(run: Run) -> bool:
@@ -34,6 +39,6 @@ def _busy(run: Run) -> bool:
 def _zipped(run: Run) -> bytes:
     try:
         code = export_bundle(run)
-    except RunError:  # no network yet, or not the one that its training wrote: the report says so
+    except RunError:  # no network, or a changed one: the report says so
         code = recipe_file(run.info.recipe)
     return run_zip(run, code)

@@ -1,7 +1,4 @@
-"""The full level: which digits are learned from, how they are changed, and what is checked on.
-
-The full level: how the network is trained.
-"""
+"""The full level of the settings: data, validation, augmentation, and training."""
 
 import streamlit as st
 
@@ -42,9 +39,9 @@ _ENLARGED = 2
 _SEED = "settings-preview-seed"
 
 
-def data(allowed: Limits) -> None:
-    """Draw dataset, scaling, validation, and what goes by it."""
-    dataset(allowed)
+def data(limits: Limits) -> None:
+    """Draw the dataset, scaling, validation, and the settings that depend on validation."""
+    dataset(limits)
     sample = state().draft.get("dataset") == "mnist-sample"
     switch(
         in_force(setting("exclude_sample_test"), True, used=not sample),
@@ -82,7 +79,7 @@ def _validation() -> None:
 
 
 def augmentation() -> None:
-    """Draw the strength of each change, and what they do to one digit of each kind."""
+    """Draw the strength of each change, and a preview on one digit of each class."""
     augmentation_switch()
     _preview(state().draft.augmentation)
     with st.grid(min_column_width=COLUMN_WIDTH, gap=("small", "medium")):
@@ -94,12 +91,12 @@ def augmentation() -> None:
 
 
 def _strength(name: str, label: str, step: float) -> None:
-    it = setting(f"augmentation.{name}")
+    strength = setting(f"augmentation.{name}")
     form = "%g" if step == 1 else "percent"
-    slider(it, label, bounds(Augmentation, name), step=float(step), form=form)
+    slider(strength, label, bounds(Augmentation, name), step=float(step), form=form)
 
 
-def _preview(wanted: Augmentation) -> None:
+def _preview(changes: Augmentation) -> None:
     try:
         train = load("mnist-sample").train
     except DatasetError as error:
@@ -107,13 +104,13 @@ def _preview(wanted: Augmentation) -> None:
         return
     one_of_each = [int((train.labels == digit).argmax()) for digit in range(CLASSES)]
     seed: int = st.session_state.setdefault(_SEED, 0)
-    pixels = augmentation_sheet(train.images[one_of_each], wanted, _CHANGED_ROWS, seed)
+    pixels = augmentation_sheet(train.images[one_of_each], changes, _CHANGED_ROWS, seed)
     st.image(
         pixels.repeat(_ENLARGED, axis=0).repeat(_ENLARGED, axis=1),
         width=_ENLARGED * pixels.shape[1],
         alt="Ten digits, and below each of them three that augmentation made of it",
     )
-    below = "what the network may see instead, new every time." if wanted.active else "the same."
+    below = "what the network may see instead, new every time." if changes.active else "the same."
     st.caption(f"First row: the digits as they are. Below: {below}")
     st.button("Show others", icon=":material/casino:", on_click=_other_draws)
 
@@ -128,10 +125,10 @@ _NEEDS_ONE_HOT = (
 )
 
 
-def training(allowed: Limits) -> None:
+def training(limits: Limits) -> None:
     """Draw optimizer, schedule, loss, batch size, length and seed."""
     with st.grid(min_column_width=COLUMN_WIDTH, gap=("small", "medium")):
-        epochs(allowed)
+        epochs(limits)
         _batch_size()
         _optimizer()
         _schedule()

@@ -1,7 +1,7 @@
-"""One setting, one widget: it shows the draft, changes it in a callback, and explains itself.
+"""The widgets of the settings: each shows a value of the draft, and changes it in a callback.
 
-A widget is given its value before it is drawn whenever that differs from the draft's. So a preset,
-a link or the other level of the form can change a setting, and every widget follows at once.
+Before a widget is drawn, it gets the draft's value if its own differs. So a preset, a link or the
+other level of the form can change a setting, and every widget follows at once.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,14 @@ _NO_VALUE = object()
 
 @dataclass(frozen=True)
 class Setting:
-    """A value of the draft: its widget's key, what it is, how to change it, and what it means."""
+    """A value of the draft that a widget edits.
+
+    Attributes:
+        key: the widget's key.
+        value: the value in the draft.
+        changed: returns a draft with another value.
+        tip: the tooltip.
+    """
 
     key: str
     value: Any
@@ -29,7 +36,12 @@ class Setting:
 
 
 def setting(path: str, tip: str = "") -> Setting:
-    """A setting of the recipe by its path, such as `optimizer.learning_rate`."""
+    """Return a setting of the recipe.
+
+    Args:
+        path: its path, such as `optimizer.learning_rate`.
+        tip: the tooltip; the glossary's text if empty.
+    """
     return Setting(
         f"settings-{path}",
         state().draft.get(path),
@@ -39,11 +51,18 @@ def setting(path: str, tip: str = "") -> Setting:
 
 
 def block_setting(number: int, block: Block, name: str, word: str) -> Setting:
-    """A setting of one block; `word` is where the glossary explains it."""
+    """Return a setting of one block of the network.
+
+    Args:
+        number: the block's number in the draft.
+        block: the block.
+        name: the attribute of the block or its layer.
+        word: the glossary's key for the tooltip.
+    """
 
     def changed(draft: Draft, value: Any) -> Draft:
         old: Any = draft.block(number)
-        # A preset that was chosen in the same moment may have put something else there.
+        # A preset chosen in the same moment may have put another kind of block there.
         if type(_holder(old)) is not type(_holder(block)):
             return draft
         if isinstance(old, SingleLayer):
@@ -56,42 +75,48 @@ def block_setting(number: int, block: Block, name: str, word: str) -> Setting:
 
 
 def _holder(block: Block | None) -> Any:
-    """What has the settings: the block, or the layer that stands by itself."""
+    """Return the object with the settings: the block, or the layer of a single-layer block."""
     return block.layer if isinstance(block, SingleLayer) else block
 
 
-def in_force(it: Setting, value: Any, *, used: bool) -> Setting:
-    """The setting, or the `value` that it amounts to while it is not used; the draft keeps it."""
-    return it if used else replace(it, value=value)
+def in_force(field_setting: Setting, value: Any, *, used: bool) -> Setting:
+    """Return the setting; while it is not used, with the `value` that is in force instead."""
+    return field_setting if used else replace(field_setting, value=value)
 
 
-def _show(it: Setting) -> dict[str, Any]:
-    """Give the widget its value, and what every widget is called with."""
-    if st.session_state.get(it.key, _NO_VALUE) != it.value:
-        st.session_state[it.key] = it.value
-    return {"key": it.key, "on_change": _take, "args": (it,)}
+def _show(field_setting: Setting) -> dict[str, Any]:
+    """Set the widget's value, and return the arguments that all widgets share."""
+    if st.session_state.get(field_setting.key, _NO_VALUE) != field_setting.value:
+        st.session_state[field_setting.key] = field_setting.value
+    return {"key": field_setting.key, "on_change": _take, "args": (field_setting,)}
 
 
-def _take(it: Setting) -> None:
-    value = st.session_state.get(it.key)
-    if value is None:  # a number that was deleted and not written anew
+def _take(field_setting: Setting) -> None:
+    value = st.session_state.get(field_setting.key)
+    if value is None:  # an emptied number field
         return
-    # A slider adds up its steps: 0.1 + 0.2 shall not go into the link as 0.30000000000000004.
+    # A slider adds up its steps: 0.1 + 0.2 must not enter the link as 0.30000000000000004.
     value = float(f"{value:.6g}") if isinstance(value, float) else value
-    change(it.changed(state().draft, value))
+    change(field_setting.changed(state().draft, value))
 
 
-def _tip(it: Setting, reason: str) -> str:
-    return reason or it.tip
+def _tip(field_setting: Setting, reason: str) -> str:
+    return reason or field_setting.tip
 
 
 def slider(
-    it: Setting, label: str, limits: Bounds, *, step: float = 1, form: str = "%d", reason: str = ""
+    field_setting: Setting,
+    label: str,
+    limits: Bounds,
+    *,
+    step: float = 1,
+    form: str = "%d",
+    reason: str = "",
 ) -> None:
-    """A slider within bounds. With a `reason` it is shut, and its tooltip says why."""
+    """Draw a slider within bounds. With a `reason` it is disabled, and its tooltip says why."""
     low, high = limits
-    if low == high:  # a server's limit can leave no choice, and a slider needs one
-        st.number_input(label, disabled=True, value=low, help=_tip(it, reason))
+    if low == high:  # a server's limit can leave one value; a slider needs two
+        st.number_input(label, disabled=True, value=low, help=_tip(field_setting, reason))
         return
     st.slider(
         label,
@@ -99,51 +124,69 @@ def slider(
         high,
         step=step,
         format=form,
-        help=_tip(it, reason),
+        help=_tip(field_setting, reason),
         disabled=bool(reason),
-        **_show(it),
+        **_show(field_setting),
     )
 
 
 def scale(
-    it: Setting,
+    field_setting: Setting,
     label: str,
     values: Sequence[Any],
     *,
     words: Callable[[Any], str] = str,
 ) -> None:
-    """A slider over listed numbers; the draft's own value joins them if it is none of them."""
-    options = sorted({*values, it.value})
-    st.select_slider(label, options, format_func=words, help=it.tip, **_show(it))
+    """Draw a slider over listed numbers, and the draft's value if it is not among them."""
+    options = sorted({*values, field_setting.value})
+    st.select_slider(
+        label, options, format_func=words, help=field_setting.tip, **_show(field_setting)
+    )
 
 
-def number(it: Setting, label: str, limits: Bounds, *, step: float, form: str) -> None:
-    """A number to type, within bounds."""
+def number(field_setting: Setting, label: str, limits: Bounds, *, step: float, form: str) -> None:
+    """Draw a field for a number within bounds."""
     # On the simple level the same setting may be a slider: two widgets, two keys.
-    typed = replace(it, key=f"{it.key}-number")
+    typed = replace(field_setting, key=f"{field_setting.key}-number")
     low, high = limits
     # With None as its default, an emptied field is None, and the draft's value comes back; any
     # other default would be taken for something that was typed.
     st.number_input(
-        label, low, high, value=None, step=step, format=form, help=it.tip, **_show(typed)
+        label, low, high, value=None, step=step, format=form, help=field_setting.tip, **_show(typed)
     )
 
 
 def choice(
-    it: Setting, label: str, options: Sequence[str], *, words: dict[str, str] | None = None
+    field_setting: Setting,
+    label: str,
+    options: Sequence[str],
+    *,
+    words: dict[str, str] | None = None,
 ) -> None:
-    """One of a few names."""
+    """Draw a choice of one name from a menu."""
     shown = words or {}
     st.selectbox(
-        label, options, format_func=lambda name: shown.get(name, name), help=it.tip, **_show(it)
+        label,
+        options,
+        format_func=lambda name: shown.get(name, name),
+        help=field_setting.tip,
+        **_show(field_setting),
     )
 
 
-def listed(it: Setting, label: str, options: Sequence[str], *, captions: Sequence[str]) -> None:
-    """One of a few names, all in sight, each with a sentence."""
-    st.radio(label, options, captions=captions, help=it.tip, **_show(it))
+def listed(
+    field_setting: Setting, label: str, options: Sequence[str], *, captions: Sequence[str]
+) -> None:
+    """Draw a choice of one name, all visible, each with a caption."""
+    st.radio(label, options, captions=captions, help=field_setting.tip, **_show(field_setting))
 
 
-def switch(it: Setting, label: str, *, reason: str = "") -> None:
-    """On or off."""
-    st.toggle(label, wrap=True, help=_tip(it, reason), disabled=bool(reason), **_show(it))
+def switch(field_setting: Setting, label: str, *, reason: str = "") -> None:
+    """Draw a toggle. With a `reason` it is disabled, and its tooltip says why."""
+    st.toggle(
+        label,
+        wrap=True,
+        help=_tip(field_setting, reason),
+        disabled=bool(reason),
+        **_show(field_setting),
+    )

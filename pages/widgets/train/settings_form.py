@@ -1,4 +1,4 @@
-"""The settings form: from a preset, a run or a link to a recipe, on two levels."""
+"""The settings form: starts from a preset, a run, a link or a file; has two levels."""
 
 import streamlit as st
 
@@ -28,19 +28,23 @@ _PRESET, _RUN = "settings-preset", "settings-run"
 _FILES = "settings-files"
 
 
-def settings(allowed: Limits) -> Recipe | None:
-    """Draw the form and return the recipe that is set; the page's link holds it too.
+def settings(limits: Limits) -> Recipe | None:
+    """Draw the form, and write its recipe into the page's link.
 
-    None if the settings do not fit together; then the form says why, and keeps them. A recipe whose
-    network is larger than the server allows is returned, and the form says that too.
+    Args:
+        limits: the server's limits.
+
+    Returns:
+        The recipe; None if the settings contradict each other, which the form explains. A recipe
+        beyond the server's limits is returned, with an error on the form.
     """
     # Streamlit forgets the widgets that a run does not draw.
-    current = follow_link(allowed, was_shown=_PRESET in st.session_state)
-    # Messages have a place of their own: what comes below must not move, or it is drawn anew.
+    current = follow_link(limits, was_shown=_PRESET in st.session_state)
+    # Messages have a container of their own, so that the widgets below keep their positions.
     message = st.container()
     if current.problem:
         message.warning(plain(current.problem), icon=":material/warning:")
-    _start(allowed)
+    _start(limits)
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
@@ -53,25 +57,25 @@ def settings(allowed: Limits) -> Recipe | None:
             persist_state="session",
             label_visibility="collapsed",
         )
-        _from_file(allowed)
+        _from_file(limits)
     with st.container():
-        recipe = _checked(allowed)
+        recipe = _checked(limits)
     if level == _LEVELS[0]:
-        simple(allowed)
+        simple(limits)
     else:
-        _everything(allowed)
+        _everything(limits)
     if recipe:
-        write_link(recipe, allowed)
+        write_link(recipe, limits)
     return recipe
 
 
 def origin() -> str:
-    """The preset or run that the settings were started from; empty for a link's or a file's."""
+    """Return the preset or run that the settings started from; empty for a link or a file."""
     return state().origin
 
 
-def _checked(allowed: Limits) -> Recipe | None:
-    """The recipe that is set; says what is wrong with it, if anything is."""
+def _checked(limits: Limits) -> Recipe | None:
+    """Return the recipe of the draft, and draw what is wrong with it."""
     try:
         recipe = state().draft.recipe()
     except RecipeError as error:
@@ -80,14 +84,14 @@ def _checked(allowed: Limits) -> Recipe | None:
         return None
     state().valid = recipe
     try:
-        check_limits(recipe, allowed)
+        check_limits(recipe, limits)
     except RecipeError as error:
         st.error(plain(str(error)), icon=":material/block:")
     return recipe
 
 
-def _start(allowed: Limits) -> None:
-    """Choose what to start from: a preset, or a run that is there."""
+def _start(limits: Limits) -> None:
+    """Draw the choice of a preset or a run to start from."""
     current = state()
     others = {run.id: run for run in _runs()}
     both = st.grid(min_column_width=300, gap=("small", "medium"))
@@ -101,7 +105,7 @@ def _start(allowed: Limits) -> None:
             key=_PRESET,
             wrap=True,
             on_change=_preset,
-            args=(allowed,),
+            args=(limits,),
         )
         if others:
             st.selectbox(
@@ -112,29 +116,29 @@ def _start(allowed: Limits) -> None:
                 placeholder="Choose a run",
                 key=_RUN,
                 on_change=_run,
-                args=(allowed,),
+                args=(limits,),
             )
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         st.caption(_about(current.origin, current.file), width="stretch")
         if current.origin:
-            # Always there: what is below must not move when the first setting is changed.
+            # Always drawn, so that the widgets below do not move when a setting is changed.
             st.button(
-                # A run's name stands in the caption; here it could be too long for one line.
+                # A run's name is in the caption; on the button it could be too long.
                 f"Back to {current.origin if current.origin in PRESETS else 'this run'}",
                 icon=":material/restart_alt:",
                 type="tertiary",
                 key="settings-restart",
-                disabled=not _differs(current.origin, allowed),
+                disabled=not _differs(current.origin, limits),
                 on_click=_restart,
-                args=(allowed,),
+                args=(limits,),
             )
 
 
-def _from_file(allowed: Limits) -> None:
-    """Open a recipe that was taken away.
+def _from_file(limits: Limits) -> None:
+    """Draw the upload of a downloaded recipe.
 
-    The file is taken over once, and the uploader that held it replaced by an empty one, or it
-    would be there still when the settings are no longer those of the file.
+    After a file is read, an empty uploader replaces the one that held it: otherwise the file would
+    still stand there when the settings are no longer those of the file.
     """
     opened: int = st.session_state.setdefault(_FILES, 0)
     key = f"{_FILES}-{opened}"
@@ -149,27 +153,27 @@ def _from_file(allowed: Limits) -> None:
             "settings become those of the file.",
             key=key,
             on_change=_open,
-            args=(key, allowed),
+            args=(key, limits),
         )
 
 
-def _open(key: str, allowed: Limits) -> None:
+def _open(key: str, limits: Limits) -> None:
     file = st.session_state[key]
     if file is not None:
-        open_file(file.name, file.getvalue(), allowed)
+        open_file(file.name, file.getvalue(), limits)
         st.session_state[_FILES] += 1
 
 
 def _name(run: Run) -> str:
-    """What a run is called, in words that no other run has: several may bear one title."""
+    """Return a unique name of a run: several may have the same title."""
     title = shown_name(run)
     return title if title == run.id else f"{title} ({run.id})"
 
 
 def _runs() -> list[Run]:
-    """The runs that are not presets already, newest first."""
-    found = [run for run in registry.list_runs() if isinstance(run, Run) and not is_shipped(run)]
-    return sorted(found, key=lambda run: run.info.created, reverse=True)
+    """Return the runs that are not presets, newest first."""
+    runs = [run for run in registry.list_runs() if isinstance(run, Run) and not is_shipped(run)]
+    return sorted(runs, key=lambda run: run.info.created, reverse=True)
 
 
 def _give(key: str, value: str | None) -> None:
@@ -177,30 +181,30 @@ def _give(key: str, value: str | None) -> None:
         st.session_state[key] = value
 
 
-def _preset(allowed: Limits) -> None:
-    """A preset was pressed; the pressed one again is none, and means: as it was."""
-    start_from_preset(st.session_state[_PRESET] or state().origin, allowed)
+def _preset(limits: Limits) -> None:
+    """Start from the pressed preset; pressing the chosen one again restores its settings."""
+    start_from_preset(st.session_state[_PRESET] or state().origin, limits)
 
 
-def _run(allowed: Limits) -> None:
-    """A run was chosen, or taken out: then from what a newcomer starts from."""
+def _run(limits: Limits) -> None:
+    """Start from the chosen run; if the choice was cleared, from the default preset."""
     name = st.session_state[_RUN]
     if name:
-        _take_over(name, allowed)
+        _take_over(name, limits)
     else:
-        start_from_preset(FAST.name, allowed)
+        start_from_preset(FAST.name, limits)
 
 
-def _restart(allowed: Limits) -> None:
+def _restart(limits: Limits) -> None:
     if state().origin in PRESETS:
-        start_from_preset(state().origin, allowed)
+        start_from_preset(state().origin, limits)
     else:
-        _take_over(state().origin, allowed)
+        _take_over(state().origin, limits)
 
 
-def _take_over(name: str, allowed: Limits) -> None:
+def _take_over(name: str, limits: Limits) -> None:
     try:
-        start_from(fit_to_limits(recipe_of(name), allowed), name)
+        start_from(fit_to_limits(recipe_of(name), limits), name)
     except DigitscopeError as error:  # deleted in another tab
         state().problem = f"{name} can no longer be started from. {error}"
 
@@ -220,33 +224,33 @@ def _about(origin: str, file: str) -> str:
 
 
 def _fine_tuned(origin: str) -> str:
-    """The run that a fine-tuned one began with; empty if it is none, or gone."""
+    """Return the run that a fine-tuned one started from; empty if it is not fine-tuned, or gone."""
     try:
-        found = registry.find_run(origin).info.provenance.fine_tuned
+        fine_tuned = registry.find_run(origin).info.provenance.fine_tuned
     except RunError:
         return ""
-    return found.parent if found else ""
+    return fine_tuned.parent if fine_tuned else ""
 
 
-def _differs(origin: str, allowed: Limits) -> bool:
-    """Whether the settings are no longer those of the preset (on any dataset) or the run."""
+def _differs(origin: str, limits: Limits) -> bool:
+    """Whether the settings differ from those of the preset (on any dataset) or the run."""
     try:
-        start = fit_to_limits(recipe_of(origin), allowed)
+        start = fit_to_limits(recipe_of(origin), limits)
         recipe = state().draft.recipe()
     except DigitscopeError:
         return True
     return recipe != (start.changed(dataset=recipe.dataset) if origin in PRESETS else start)
 
 
-def _everything(allowed: Limits) -> None:
+def _everything(limits: Limits) -> None:
     network, learning, digits, changes = st.tabs(
         ["Network", "Training", "Data and validation", "Augmentation"], key="settings-part"
     )
     with network:
         layers()
     with learning:
-        training(allowed)
+        training(limits)
     with digits:
-        data(allowed)
+        data(limits)
     with changes:
         augmentation()

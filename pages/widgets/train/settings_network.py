@@ -1,4 +1,4 @@
-"""The full level: the network, block by block. One list to choose from, one place to change."""
+"""The full level of the settings: the network, a list of blocks and the settings of one."""
 
 from dataclasses import replace
 
@@ -50,7 +50,7 @@ _RARE = [name for name in NEW_BLOCKS if name not in {"conv block", "dense layer"
 
 
 def layers() -> None:
-    """Draw the list of blocks, what can be done with them, and the settings of the chosen one."""
+    """Draw the list of blocks, the buttons to move, add and remove them, and the chosen block."""
     with st.grid(min_column_width=_PANE_WIDTH, gap=("small", "medium")):
         with st.container():
             chosen = _list()
@@ -62,7 +62,7 @@ def layers() -> None:
 
 
 def _list() -> PlacedBlock:
-    """Draw the list and give the block that is chosen in it."""
+    """Draw the list, and return the block that is chosen in it."""
     current = state()
     placed = {entry.number: entry for entry in current.draft.blocks}
     if current.selected not in placed:
@@ -224,8 +224,8 @@ def _joint(number: int, block: SingleLayer) -> Setting:
     return Setting(f"settings-block-{number}-joint", kind, changed, GLOSSARY[kind])
 
 
-def _dropout(it: Setting) -> None:
-    slider(it, "Dropout", bounds(Dropout, "rate"), step=0.05, form="%.2f")
+def _dropout(rate: Setting) -> None:
+    slider(rate, "Dropout", bounds(Dropout, "rate"), step=0.05, form="%.2f")
 
 
 def _whole(limits: Bounds) -> range:

@@ -1,4 +1,4 @@
-"""The simple level: six settings that everybody can play with; the full level draws some too."""
+"""The simple level of the settings: six of them. The full level draws some of these too."""
 
 from collections.abc import Sequence
 
@@ -32,10 +32,10 @@ _AUGMENTATION = (
 _DOWNLOAD = "Not on this machine yet: 11 MB to download first."
 
 
-def simple(allowed: Limits) -> None:
+def simple(limits: Limits) -> None:
     """Draw the simple level."""
     with st.grid(2, min_column_width=COLUMN_WIDTH, gap=("small", "medium")):
-        epochs(allowed)
+        epochs(limits)
         scale(setting("optimizer.learning_rate"), "Learning rate", rates(), words=decimal)
         first = state().draft.first_conv
         if first:
@@ -44,54 +44,54 @@ def simple(allowed: Limits) -> None:
         else:
             st.caption(_NO_CONVOLUTION)
     augmentation_switch()
-    dataset(allowed)
+    dataset(limits)
 
 
-def epochs(allowed: Limits) -> None:
-    """The number of epochs, up to the recipe's bound or the server's, whichever is lower."""
+def epochs(limits: Limits) -> None:
+    """Draw the number of epochs, up to the recipe's or the server's limit, whichever is lower."""
     low, high = bounds(Recipe, "epochs")
-    slider(setting("epochs"), "Epochs", Bounds(low, min(high, allowed.epochs)))
+    slider(setting("epochs"), "Epochs", Bounds(low, min(high, limits.epochs)))
 
 
 def rates() -> Sequence[float]:
-    """The learning rates 1, 2, 5, 10 ... within the recipe's bounds."""
+    """Return the learning rates 1, 2, 5, 10 ..., each times a power of ten, within bounds."""
     low, high = bounds(Optimizer, "learning_rate")
     steps = [float(f"{lead}e{power}") for power in range(-8, 2) for lead in (1, 2, 5)]
     return [step for step in steps if low <= step <= high]
 
 
 def decimal(value: float) -> str:
-    """A number without an exponent: 0.00002."""
+    """Format a number without an exponent: 0.00002."""
     return f"{value:.9f}".rstrip("0").rstrip(".")
 
 
 def square(size: int) -> str:
-    """A size as people write it: 3×3."""
+    """Format a kernel size: 3×3."""
     return f"{size}×{size}"
 
 
 def _filters(first: ConvBlock) -> None:
-    it = Setting(
+    filters = Setting(
         "settings-filters",
         first.filters,
-        lambda draft, value: _turned(draft, filters=value),
+        lambda draft, value: _with_knobs(draft, filters=value),
         GLOSSARY["conv.filters"] + " The other convolutions follow in proportion.",
     )
-    slider(it, "Filters of the first layer", bounds(Conv, "filters"))
+    slider(filters, "Filters of the first layer", bounds(Conv, "filters"))
 
 
 def _kernel_size(first: ConvBlock) -> None:
     low, high = (int(end) for end in bounds(Conv, "kernel_size"))
-    it = Setting(
+    kernel_size = Setting(
         "settings-kernel-size",
         first.kernel_size,
-        lambda draft, value: _turned(draft, kernel_size=value),
+        lambda draft, value: _with_knobs(draft, kernel_size=value),
         GLOSSARY["conv.kernel_size"] + " This sets those of all layers.",
     )
-    scale(it, "Kernel size", range(low, high + 1), words=square)
+    scale(kernel_size, "Kernel size", range(low, high + 1), words=square)
 
 
-def _turned(draft: Draft, filters: int | None = None, kernel_size: int | None = None) -> Draft:
+def _with_knobs(draft: Draft, filters: int | None = None, kernel_size: int | None = None) -> Draft:
     first = draft.first_conv
     if first is None:
         return draft
@@ -99,25 +99,25 @@ def _turned(draft: Draft, filters: int | None = None, kernel_size: int | None = 
 
 
 def augmentation_switch() -> None:
-    """Augmentation on or off; its strengths are kept while it is off."""
-    it = Setting(
+    """Draw the toggle of augmentation; the draft keeps the strengths while it is off."""
+    enabled = Setting(
         "settings-augment",
         state().draft.augmentation.active,
         lambda draft, value: draft.with_augmentation(value),
         _AUGMENTATION,
     )
-    switch(it, "Augmentation")
+    switch(enabled, "Augmentation")
 
 
-def dataset(allowed: Limits) -> None:
-    """Which digits to train on, and what each choice means."""
-    it = setting("dataset")
-    options = [name for name in choices(Recipe, "dataset") if name in allowed.datasets]
+def dataset(limits: Limits) -> None:
+    """Draw the choice of the training dataset, with a caption for each."""
+    chosen = setting("dataset")
+    options = [name for name in choices(Recipe, "dataset") if name in limits.datasets]
     options.sort(key=lambda name: name != "mnist-sample")
     try:
-        here: Sequence[str] = available()
+        local: Sequence[str] = available()
     except DatasetError as error:
         st.warning(plain(str(error)), icon=":material/database_off:")
-        here = ()
-    captions = [f"{_ABOUT[name]} {'' if name in here else _DOWNLOAD}" for name in options]
-    listed(it, "Dataset", options, captions=captions)
+        local = ()
+    captions = [f"{_ABOUT[name]} {'' if name in local else _DOWNLOAD}" for name in options]
+    listed(chosen, "Dataset", options, captions=captions)

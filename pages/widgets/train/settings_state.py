@@ -1,7 +1,7 @@
 """The settings that a visitor is changing: one draft in the session, and the link that holds it.
 
-The draft is the only truth. Widgets show it and change it through callbacks, before the page is
-drawn, so whatever is drawn and returned is of one state.
+The draft is the single source of truth. Widgets show it and change it in callbacks, before the
+page is drawn, so everything that is drawn and returned belongs to one state.
 """
 
 import time
@@ -18,21 +18,21 @@ from core.utils.errors import DigitscopeError, RecipeError, RunError
 
 RECIPE, PRESET, RUN = "recipe", "preset", "from"
 _KEY = "settings"
-# A browser that is asked to show a new link may send one more message with the link before it.
+# Seconds. A browser that was sent a new link may send one more message with the old one.
 _LAG_S = 1.0
 _REMEMBERED = 200
 _LONGEST = 300
-"""Characters of a sentence that repeats what a stranger wrote."""
+"""Characters of a message that quotes a link or a file."""
 _LONGEST_NAME = 60
 
 
 @dataclass
 class State:
-    """A visitor's settings, and what is known about where they come from."""
+    """A visitor's settings, and where they come from."""
 
     draft: Draft
     valid: Recipe
-    """The last settings that fitted together."""
+    """The last valid settings."""
     origin: str = ""
     """The preset or run that was started from; empty if a link or a file gave the settings."""
     file: str = ""
@@ -52,91 +52,102 @@ class State:
 
 
 def state() -> State:
-    """This visitor's settings, after `follow_link`."""
-    found: State = st.session_state[_KEY]
-    return found
+    """Return this visitor's settings; `follow_link` must have been called before."""
+    current: State = st.session_state[_KEY]
+    return current
 
 
-def default_recipe(allowed: Limits) -> Recipe:
-    """What a newcomer finds: the fast network on the digits that are always there."""
-    return fit_to_limits(FAST.recipe.changed(dataset="mnist-sample"), allowed)
+def default_recipe(limits: Limits) -> Recipe:
+    """Return the default settings: the fast network on the sample of MNIST."""
+    return fit_to_limits(FAST.recipe.changed(dataset="mnist-sample"), limits)
 
 
 def change(draft: Draft) -> None:
-    """Take a changed draft over; for callbacks."""
+    """Replace the draft; for callbacks."""
     current = state()
     current.draft, current.changed, current.problem = draft, True, ""
 
 
 def start_from(recipe: Recipe, origin: str) -> None:
-    """Take over all settings of a preset or a run; for callbacks."""
+    """Replace all settings by those of a preset or a run; for callbacks."""
     change(Draft.of(recipe))
     current = state()
     current.valid, current.origin, current.file, current.selected = recipe, origin, "", 0
 
 
-def start_from_preset(name: str, allowed: Limits) -> None:
-    """Take over a preset, but for the dataset: how long to wait is another question."""
+def start_from_preset(name: str, limits: Limits) -> None:
+    """Start from a preset, but keep the dataset, on which the duration depends; for callbacks."""
     dataset = state().draft.get("dataset")
-    start_from(fit_to_limits(PRESETS[name].recipe.changed(dataset=dataset), allowed), name)
+    start_from(fit_to_limits(PRESETS[name].recipe.changed(dataset=dataset), limits), name)
 
 
-def open_file(name: str, content: bytes, allowed: Limits) -> None:
-    """Take over the recipe in a file, or say what is wrong with it; for callbacks."""
+def open_file(name: str, content: bytes, limits: Limits) -> None:
+    """Start from the recipe in a file, or store what is wrong with it; for callbacks."""
     try:
         recipe = recipe_from_file(content)
     except RecipeError as error:
-        state().problem = f"{_cut(error, _LONGEST)} {_kept(allowed)}"
+        state().problem = f"{_cut(error, _LONGEST)} {_kept(limits)}"
         return
-    _adopt(recipe, _preset_of(recipe), allowed)
+    _adopt(recipe, _preset_of(recipe), limits)
     state().file = _cut(name, _LONGEST_NAME)
 
 
 def undo() -> None:
-    """Go back to the last settings that fitted together; for callbacks."""
+    """Restore the last valid settings; for callbacks."""
     change(Draft.of(state().valid))
 
 
 def recipe_of(origin: str) -> Recipe:
-    """The recipe of a preset or a run. Raises RunError if there is neither of that name."""
+    """Return the recipe of a preset or a run.
+
+    Raises:
+        RunError: if no preset and no run has this name.
+    """
     return (
         PRESETS[origin].recipe if origin in PRESETS else registry.find_run(origin).info.from_scratch
     )
 
 
-def follow_link(allowed: Limits, *, was_shown: bool) -> State:
-    """The visitor's settings, taken from the link if it asks for others than before.
+def follow_link(limits: Limits, *, was_shown: bool) -> State:
+    """Update the visitor's settings from the page's link.
 
-    `?preset=NAME` and `?from=RUN` are taken over once and leave the link; `?recipe=` stays in it
-    and is followed whenever it changes by itself, as with the browser's Back. It also changes when
-    it goes, if the form was there to be seen just before (`was_shown`): then the first change was
-    taken back. Other pages and views have links without settings, which mean nothing.
+    `?preset=NAME` and `?from=RUN` are followed once and removed from the link. `?recipe=` stays in
+    it, and is followed whenever the browser changes it, as with Back. If Back removes it, the
+    default settings are restored.
+
+    Args:
+        limits: the server's limits.
+        was_shown: whether the form was on the page just before. If it was not, a link without a
+            recipe comes from another page or view, and means nothing.
+
+    Returns:
+        The visitor's settings.
     """
     if _KEY not in st.session_state:
-        first = default_recipe(allowed)
+        first = default_recipe(limits)
         st.session_state[_KEY] = State(Draft.of(first), first, FAST.name)
     current = state()
     for name in (PRESET, RUN):
         if name in st.query_params:
-            _follow_origin(name, st.query_params[name], allowed)
+            _follow_origin(name, st.query_params[name], limits)
             for followed in (PRESET, RUN, RECIPE):
                 st.query_params.pop(followed, None)
             return current
-    asked = st.query_params.get(RECIPE)
-    if asked != current.link and not current.changed and not _lags(asked):
-        if asked is not None:
-            _follow_recipe(asked, allowed)
+    link = st.query_params.get(RECIPE)
+    if link != current.link and not current.changed and not _lags(link):
+        if link is not None:
+            _follow_recipe(link, limits)
         elif current.in_link and was_shown:
-            start_from(default_recipe(allowed), FAST.name)
+            start_from(default_recipe(limits), FAST.name)
     current.changed = False
     return current
 
 
-def write_link(recipe: Recipe, allowed: Limits) -> None:
+def write_link(recipe: Recipe, limits: Limits) -> None:
     """Put the recipe into the page's link, unless an empty link means the same."""
     link, current = recipe_to_link(recipe), state()
     shown = st.query_params.get(RECIPE)
-    if link != shown and (shown is not None or recipe != default_recipe(allowed)):
+    if link != shown and (shown is not None or recipe != default_recipe(limits)):
         st.query_params[RECIPE] = link
         current.link_time = time.monotonic()
     current.link = link
@@ -147,13 +158,13 @@ def write_link(recipe: Recipe, allowed: Limits) -> None:
         del current.origins[next(iter(current.origins))]
 
 
-def _lags(asked: str | None) -> bool:
+def _lags(link: str | None) -> bool:
     current = state()
-    known = asked is None or asked in current.origins
-    return known and time.monotonic() - current.link_time < _LAG_S
+    is_own_link = link is None or link in current.origins
+    return is_own_link and time.monotonic() - current.link_time < _LAG_S
 
 
-def _follow_origin(kind: str, name: str, allowed: Limits) -> None:
+def _follow_origin(kind: str, name: str, limits: Limits) -> None:
     try:
         if kind == PRESET and name not in PRESETS:
             raise RecipeError(
@@ -161,9 +172,9 @@ def _follow_origin(kind: str, name: str, allowed: Limits) -> None:
                 f"The presets are: {', '.join(PRESETS)}."
             )
         if kind == PRESET:
-            start_from_preset(name, allowed)
+            start_from_preset(name, limits)
         else:
-            _adopt(registry.find_run(name).info.from_scratch, name, allowed)
+            _adopt(registry.find_run(name).info.from_scratch, name, limits)
     except RunError:
         state().problem = (
             f"The link asks for the settings of a run “{_harmless(name)}” that cannot be read: "
@@ -173,56 +184,56 @@ def _follow_origin(kind: str, name: str, allowed: Limits) -> None:
         state().problem = str(error)
 
 
-def _follow_recipe(asked: str, allowed: Limits) -> None:
+def _follow_recipe(link: str, limits: Limits) -> None:
     current = state()
     try:
-        recipe = recipe_from_link(asked)
+        recipe = recipe_from_link(link)
     except RecipeError as error:
-        current.problem = f"{_cut(error, _LONGEST)} {_kept(allowed)}"
+        current.problem = f"{_cut(error, _LONGEST)} {_kept(limits)}"
         return
-    _adopt(recipe, current.origins.get(asked, _preset_of(recipe)), allowed)
+    _adopt(recipe, current.origins.get(link, _preset_of(recipe)), limits)
 
 
-def _kept(allowed: Limits) -> str:
-    """What holds instead of settings that could not be taken."""
-    usual = state().valid == default_recipe(allowed)
-    return f"The settings below are {'the usual ones' if usual else 'those from before'}."
+def _kept(limits: Limits) -> str:
+    """Return the sentence about which settings hold instead of those that could not be read."""
+    is_default = state().valid == default_recipe(limits)
+    return f"The settings below are {'the usual ones' if is_default else 'those from before'}."
 
 
-def _adopt(recipe: Recipe, origin: str, allowed: Limits) -> None:
-    possible = fit_to_limits(recipe, allowed)
+def _adopt(recipe: Recipe, origin: str, limits: Limits) -> None:
+    possible = fit_to_limits(recipe, limits)
     start_from(possible, origin)
-    beyond = _beyond(recipe, allowed)
+    beyond = _beyond(recipe, limits)
     if possible != recipe and beyond:
-        # What is still beyond them, the form says by itself.
-        left = _beyond(possible, allowed)
-        what = "This setting was" if left else "The settings below were"
-        state().problem = f"{beyond} {what} brought within the limits."
+        # The form itself reports what is still beyond the limits.
+        remaining = _beyond(possible, limits)
+        subject = "This setting was" if remaining else "The settings below were"
+        state().problem = f"{beyond} {subject} brought within the limits."
 
 
-def _beyond(recipe: Recipe, allowed: Limits) -> str:
-    """The sentence about the first limit that a recipe passes; empty if there is none."""
+def _beyond(recipe: Recipe, limits: Limits) -> str:
+    """Return the sentence about the first limit that a recipe exceeds; empty if there is none."""
     try:
-        check_limits(recipe, allowed)
+        check_limits(recipe, limits)
     except RecipeError as error:
         return str(error)
     return ""
 
 
 def _preset_of(recipe: Recipe) -> str:
-    """The preset with exactly these settings, on whatever dataset; empty if there is none."""
+    """Return the preset with exactly these settings, on any dataset; empty if there is none."""
     for preset in PRESETS.values():
         if preset.recipe.changed(dataset=recipe.dataset) == recipe:
             return preset.name
     return ""
 
 
-def _cut(what: object, longest: int) -> str:
-    """What is said, and no more of it than can be read."""
-    text = str(what)
+def _cut(message: object, longest: int) -> str:
+    """Return a message, shortened to `longest` characters."""
+    text = str(message)
     return text if len(text) <= longest else f"{text[:longest]} …"
 
 
 def _harmless(text: str) -> str:
-    """What is left of a stranger's text when only a name's characters are kept, and not many."""
+    """Return the first characters of a text from a link, those of a name only."""
     return "".join(char for char in text[:40] if char.isalnum() or char in "-_")

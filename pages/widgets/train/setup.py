@@ -1,4 +1,4 @@
-"""The training page's first view: settings on the left, what they mean and Train on the right."""
+"""The first view of the training page: settings, the network, its cost, and Train."""
 
 from functools import lru_cache
 
@@ -25,14 +25,14 @@ MEASURED_EVERY_S = 2.0
 TAKE = "take-away"
 
 
-def set_up(token: str, allowed: Limits) -> None:
+def set_up(token: str, limits: Limits) -> None:
     """Draw the settings, the network that they describe, its cost, and the button that trains."""
     left, right = st.columns(2, gap="large")
     with left:
-        recipe = settings(allowed)
+        recipe = settings(limits)
     with right:
         if recipe:
-            _start(recipe, token, allowed)
+            _start(recipe, token, limits)
             _others()
             _cautions(recipe)
             st.html(network_html(recipe.architecture))
@@ -41,11 +41,11 @@ def set_up(token: str, allowed: Limits) -> None:
             _train_button(possible=False)
             st.caption("This network cannot be trained as it is: the message says why.")
             st.html(unfinished_html(state().draft.layers))
-        st.caption(describe_limits(allowed))
+        st.caption(describe_limits(limits))
 
 
-def _start(recipe: Recipe, token: str, allowed: Limits) -> None:
-    pressed = _train_button(possible=_allowed(recipe, allowed))
+def _start(recipe: Recipe, token: str, limits: Limits) -> None:
+    pressed = _train_button(possible=_within_limits(recipe, limits))
     waiting = load_speed() is None
     st.fragment(_cost, run_every=MEASURED_EVERY_S if waiting else None)(recipe, waiting=waiting)
     if not pressed:
@@ -60,7 +60,7 @@ def _start(recipe: Recipe, token: str, allowed: Limits) -> None:
 
 
 def _others() -> None:
-    """A link to the training that this one would wait for."""
+    """Draw a link to each running training, for which a new one would wait."""
     for run in scheduler.running():
         st.page_link(
             pages()["train"],
@@ -70,9 +70,9 @@ def _others() -> None:
         )
 
 
-def _allowed(recipe: Recipe, allowed: Limits) -> bool:
+def _within_limits(recipe: Recipe, limits: Limits) -> bool:
     try:
-        check_limits(recipe, allowed)
+        check_limits(recipe, limits)
     except DigitscopeError:
         return False  # the settings say why
     return True
@@ -90,7 +90,7 @@ def _train_button(*, possible: bool) -> bool:
 
 
 def _cost(recipe: Recipe, *, waiting: bool) -> None:
-    """Parameters, size and time. It draws itself anew until the machine's speed is known."""
+    """Draw parameters, size and time; repeated until the machine's speed is measured."""
     parameters = f"**{recipe.architecture.parameters:,} parameters**"
     size = file_size(size_on_disk(recipe))
     st.markdown(f"{parameters}, {size} on disk. {_time(recipe)}")
@@ -107,19 +107,19 @@ def _time(recipe: Recipe) -> str:
         if busy:
             return "How long it takes is measured when no training is running."
         return "How long it takes here is being measured: half a minute or more."
-    found = estimate_time(recipe, speed)
+    estimate = estimate_time(recipe, speed)
     roughly = "Roughly" if speed.is_disturbed() else "About"
-    words = f"{roughly} **{duration(found.total)}** on this machine: {_parts(found)}."
+    words = f"{roughly} **{duration(estimate.total)}** on this machine: {_parts(estimate)}."
     if speed.is_disturbed():
         words += " The machine was busy when its speed was measured; that is done again."
     return f"{words} Another training runs now: this one waits for it." if busy else words
 
 
-def _parts(found: TimeEstimate) -> str:
-    epochs = "one epoch" if found.epochs == 1 else f"{found.epochs} epochs"
-    each = "" if found.epochs == 1 else " each"
-    around = duration(found.start + found.test)
-    return f"{around} to start and test, {epochs} of {duration(found.epoch)}{each}"
+def _parts(estimate: TimeEstimate) -> str:
+    epochs = "one epoch" if estimate.epochs == 1 else f"{estimate.epochs} epochs"
+    per_epoch = "" if estimate.epochs == 1 else " each"
+    overhead = duration(estimate.start + estimate.test)
+    return f"{overhead} to start and test, {epochs} of {duration(estimate.epoch)}{per_epoch}"
 
 
 def _cautions(recipe: Recipe) -> None:

@@ -17,11 +17,11 @@ _LAST_LINK = "train-last-link"
 
 
 def pick_view(token: str) -> str:
-    """Draw the choice of the view, and give it; a link that was followed decides it anew."""
+    """Draw the choice of the view, and return it; a new link overrides the visitor's choice."""
     state, link = st.session_state, st.query_params
-    asked = link.get(TRAINING)
-    if asked and asked != state.get(_LAST_LINK):
-        state[_VIEW], state[_WATCHED] = WATCH, asked
+    requested = link.get(TRAINING)
+    if requested and requested != state.get(_LAST_LINK):
+        state[_VIEW], state[_WATCHED] = WATCH, requested
     elif any(name in link for name in _TO_SET_UP):
         state[_VIEW] = SET_UP
     state.setdefault(_VIEW, SET_UP)
@@ -38,33 +38,35 @@ def pick_view(token: str) -> str:
 
 
 def watch_next(run: Run) -> None:
-    """Show this training from the next run of the script on: for a callback, or before a rerun."""
+    """Show this training from the next rerun on; for a callback, or before a rerun."""
     st.session_state[_WATCHED] = run.id
     st.query_params[TRAINING] = run.id
     st.session_state.pop(_LAST_LINK, None)
 
 
 def show_all_runs() -> None:
-    """Show the list of runs: for a callback."""
+    """Show the list of runs; for a callback."""
     st.session_state[_VIEW] = ALL_RUNS
 
 
 def forget(run_id: str) -> None:
-    """Watch this training no longer, because it is gone."""
+    """Stop watching a training that was deleted."""
     if st.session_state.get(_WATCHED) == run_id:
         del st.session_state[_WATCHED]
 
 
 def watched(token: str) -> str | None:
-    """The id of the training to watch, if it was not chosen: what runs, else the visitor's last."""
+    """Return the id of the training to watch: the chosen, a running, or the visitor's last one."""
     chosen: str | None = st.session_state.get(_WATCHED)
     if chosen:
         return chosen
-    going_on = [*scheduler.running(), *scheduler.queue()]
-    if going_on:
-        return going_on[0].id
-    mine = [run for run in registry.list_runs() if isinstance(run, Run) and is_mine(run, token)]
-    return max(mine, key=lambda run: run.info.created).id if mine else None
+    active = [*scheduler.running(), *scheduler.queue()]
+    if active:
+        return active[0].id
+    visitor_runs = [
+        run for run in registry.list_runs() if isinstance(run, Run) and is_mine(run, token)
+    ]
+    return max(visitor_runs, key=lambda run: run.info.created).id if visitor_runs else None
 
 
 def _write_link(view: str, run_id: str | None) -> None:

@@ -1,4 +1,4 @@
-"""The training page's second view: one training, live or over, for whoever has its link."""
+"""The second view of the training page: one training, live or ended, by its link."""
 
 import streamlit as st
 
@@ -19,12 +19,18 @@ from pages.widgets.train.watch_controls import queue_part
 from pages.widgets.train.watch_predictions import answers
 from pages.widgets.train.watch_status import standing, steering
 
-# Somebody may continue a training that is over, in another tab.
+# Another tab may continue a training that has ended.
 ENDED_EVERY_S = 5.0
 
 
-def watch(run_id: str | None, token: str, allowed: Limits) -> None:
-    """Draw the training; while it goes on, its parts draw themselves anew."""
+def watch(run_id: str | None, token: str, limits: Limits) -> None:
+    """Draw a training; while it runs, fragments update its parts.
+
+    Args:
+        run_id: id of the run to watch; None if there is none.
+        token: the visitor's token.
+        limits: the server's limits.
+    """
     if run_id is None:
         st.info(
             "Nothing is being trained here, and you have trained nothing yet. Choose “Set up” and "
@@ -40,11 +46,11 @@ def watch(run_id: str | None, token: str, allowed: Limits) -> None:
     state = submission.job_state(run)
     st.subheader(plain(shown_name(run)), anchor=False)
     st.caption(_about(run))
-    # It is drawn anew when the component in it has seen more change than it draws itself.
-    st.fragment(_moving)(run, token, allowed, state.alive)
+    # The chart component reruns this fragment for changes that it does not draw itself.
+    st.fragment(_live_part)(run, token, limits, state.alive)
     if not state.alive:
-        next_steps(run, token, allowed)
-        st.fragment(_taken_up, run_every=ENDED_EVERY_S)(run, state.name)
+        next_steps(run, token, limits)
+        st.fragment(_rerun_on_change, run_every=ENDED_EVERY_S)(run, state.name)
 
 
 def _gone(run_id: str, error: DigitscopeError) -> None:
@@ -66,7 +72,7 @@ def _about(run: Run) -> str:
     return f"{about}. {redrawn}" if redrawn else about
 
 
-def _moving(run: Run, token: str, allowed: Limits, was_alive: bool) -> None:
+def _live_part(run: Run, token: str, limits: Limits, was_alive: bool) -> None:
     try:
         run = registry.read_run(run.folder)  # a training changes it between two drawings
     except DigitscopeError:
@@ -74,10 +80,10 @@ def _moving(run: Run, token: str, allowed: Limits, was_alive: bool) -> None:
     state = submission.job_state(run)
     if state.alive != was_alive:
         st.rerun()
-    # Places of their own, so that the curves stay the same element whatever comes and goes above.
+    # Separate containers, so that the curves stay the same element when the parts above change.
     above, curves, below = st.container(), st.container(), st.container()
     with above:
-        steering(run, state, token, allowed)
+        steering(run, state, token, limits)
         standing(run, state)
     with below:
         drawn = chart_options(run) if has_curves(followed_run(run), state) else ChartOptions()
@@ -94,12 +100,12 @@ def _answers(run: Run, *, live: bool) -> None:
         st.caption(plain(str(error)))
 
 
-def _taken_up(run: Run, was: str) -> None:
-    """Draw the page anew when a training that was over is so no more, or was deleted."""
+def _rerun_on_change(run: Run, state_before: str) -> None:
+    """Rerun the page when an ended training was continued or deleted."""
     try:
-        # Read again: who takes it up does so in another tab, or in another process.
+        # Read again: another tab or process may have continued it.
         now = submission.job_state(registry.read_run(run.folder)).name
     except DigitscopeError:
         st.rerun()
-    if now != was:
+    if now != state_before:
         st.rerun()

@@ -1,4 +1,4 @@
-"""How a visitor wants the curves of a training drawn."""
+"""The options of the live charts of a training."""
 
 import streamlit as st
 
@@ -9,7 +9,7 @@ from core.runs.run import Run
 
 
 def chart_options(run: Run) -> ChartOptions:
-    """Let the visitor choose how the curves are drawn."""
+    """Draw the options of the charts, and return them."""
     others = _others(run)
     with st.container(horizontal=True, vertical_alignment="center"):
         log = st.toggle("Logarithmic loss", key="watch-log", persist_state="session")
@@ -36,9 +36,9 @@ def chart_options(run: Run) -> ChartOptions:
 
 
 def _others(run: Run) -> dict[str, Run]:
-    """By their ids, the runs that have epochs to show, the newest first."""
-    found = [
+    """Return the other runs that have a history, by id, the newest first."""
+    candidates = [
         other for other in registry.list_runs() if isinstance(other, Run) and other.id != run.id
     ]
-    shown = sorted(found, key=lambda other: other.info.created, reverse=True)
+    shown = sorted(candidates, key=lambda other: other.info.created, reverse=True)
     return {other.id: other for other in shown if (other.folder / "history.csv").exists()}

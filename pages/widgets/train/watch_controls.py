@@ -1,7 +1,4 @@
-"""What the browser that started a training may do with it while it goes on.
-
-The queue of trainings, for who waits in it or sees others wait.
-"""
+"""The controls of a running training, for the browser that started it, and the queue."""
 
 from collections.abc import Callable
 from functools import partial
@@ -25,10 +22,10 @@ from pages.widgets.shared.markdown import plain
 
 
 def controls(run: Run, live: LiveRun, token: str) -> None:
-    """Pause, single steps, stop, and the learning rate."""
+    """Draw the buttons to pause, step and stop a training, and its learning rate."""
     with st.container(horizontal=True, key="watch-controls"):
-        # By what was ordered, not by what has come of it: a click shows at once. One button, with
-        # one key: two that take turns both stand there for a moment, move the others aside, and a
+        # By the last command, not by its effect: a click shows at once. One button with one key:
+        # two buttons that alternate are both there for a moment, they move the others aside, and a
         # click on one of these is lost.
         if last_command(run.folder) in {"pause", "step", "epoch"}:
             _button(
@@ -59,7 +56,7 @@ def controls(run: Run, live: LiveRun, token: str) -> None:
 
 
 def out_of_queue(run: Run, token: str) -> None:
-    """Take back a training that waits."""
+    """Draw the button that takes a waiting training out of the queue."""
     _button("Take it out of the queue", "close", partial(submission.stop, run, token=token))
 
 
@@ -86,7 +83,7 @@ def _rate(run: Run, live: LiveRun, token: str) -> None:
 
 def _change_rate(run: Run, token: str) -> None:
     rate = st.session_state[f"watch-rate-{run.id}"]
-    _told(
+    _give_command(
         partial(submission.set_learning_rate, run, rate, token=token),
         f"From the next batch on: {rate:.6g}",
     )
@@ -99,14 +96,14 @@ def _button(
         label,
         icon=f":material/{icon}:",
         help=tip,
-        on_click=_told,
+        on_click=_give_command,
         args=(call,),
         key=f"watch-{key or icon}",
     )
 
 
-def _told(call: Callable[[], Any], done: str = "") -> None:
-    """Give an order and say `done`; if it cannot be given, say why."""
+def _give_command(call: Callable[[], Any], done: str = "") -> None:
+    """Send a command and show `done`; if it fails, show why."""
     try:
         call()
     except DigitscopeError as error:
@@ -117,9 +114,11 @@ def _told(call: Callable[[], Any], done: str = "") -> None:
 
 
 def queue_part(state: JobState, token: str) -> None:
-    """Draw the queue: in full for a training that waits, folded up for another; nothing if empty.
+    """Draw the queue: open for a training that waits, folded for another; nothing if empty.
 
-    `state`: of the training that is watched; `token`: the visitor's.
+    Args:
+        state: the state of the training that is watched.
+        token: the visitor's token.
     """
     waiting = [run for run in scheduler.queue() if not is_starting(run, read_card(run.folder))]
     if not waiting:

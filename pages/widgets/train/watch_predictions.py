@@ -1,4 +1,4 @@
-"""What changes with every epoch: the first layer's kernels, hard digits, frequent mistakes."""
+"""The results of a training's last epoch: kernels, hard digits, frequent mistakes."""
 
 from pathlib import Path
 from typing import Literal
@@ -24,22 +24,26 @@ LARGE_KERNEL = 8
 
 
 def answers(run: Run, *, live: bool) -> None:
-    """Draw what the network is after its last epoch; nothing before its first.
+    """Draw the results of the last epoch; nothing before the first.
 
-    `live`: a process trains it now.
+    Args:
+        run: the run that is watched.
+        live: whether a process trains it now.
     """
-    told = followed_run(run)
-    kept = run.epochs()
-    if not kept and not told.last_evaluation:
+    live_run = followed_run(run)
+    kept_epochs = run.epochs()
+    if not kept_epochs and not live_run.last_evaluation:
         return
     left, right = st.columns([5, 6], gap="large")
     with left:
-        _kernels(run, kept)
+        _kernels(run, kept_epochs)
     with right:
-        if told.last_evaluation:
-            # A process that goes on with a run is seconds later as far as that run was.
-            begun = told.started and told.started.time >= read_card(run.folder).started_at
-            _hard_digits(told.last_evaluation, live=live and bool(begun))
+        if live_run.last_evaluation:
+            # A process that continues a run needs seconds to reach the point where it ended.
+            has_started = (
+                live_run.started and live_run.started.time >= read_card(run.folder).started_at
+            )
+            _hard_digits(live_run.last_evaluation, live=live and bool(has_started))
 
 
 def _kernels(run: Run, kept: list[int]) -> None:
@@ -75,7 +79,7 @@ def _first_layer(folder: Path, epoch: int, stamp: int) -> KernelArray:  # noqa: 
 
 
 def _stamp(run: Run, epoch: int) -> int:
-    """An epoch that was broken off is written anew when it is whole."""
+    """Return the file's time: an epoch that was interrupted is written again when complete."""
     try:
         return epoch_file(run.folder, epoch).stat().st_mtime_ns
     except OSError:

@@ -1,4 +1,4 @@
-"""What is to be said of a training: where it is, what may be done with it, how it ended."""
+"""The status of a training: its place in the queue, its controls, how it ended."""
 
 import streamlit as st
 
@@ -13,20 +13,20 @@ from pages.widgets.shared.markdown import plain
 from pages.widgets.train.watch_controls import controls, out_of_queue
 
 
-def steering(run: Run, state: JobState, token: str, allowed: Limits) -> None:
-    """Draw what this visitor may do with the training while it goes on."""
-    mine = may_manage(run, token, allowed)
-    if state.name == "queued" and mine:
+def steering(run: Run, state: JobState, token: str, limits: Limits) -> None:
+    """Draw the controls of a training, or that another browser has them."""
+    may_control = may_manage(run, token, limits)
+    if state.name == "queued" and may_control:
         out_of_queue(run, token)
     if state.name in {"starting", "running", "interrupted"}:
-        if mine:
+        if may_control:
             controls(run, followed_run(run), token)
         else:
             st.caption("You are watching: the browser that started this training controls it.")
 
 
 def standing(run: Run, state: JobState) -> None:
-    """Draw where the training is, if no process works at it."""
+    """Draw the status of a training that no process works on."""
     if state.name == "queued":
         words = f"{queue_sentence(run, state)} You may leave this page: it begins by itself."
         st.info(words, icon=":material/hourglass:")
@@ -42,13 +42,13 @@ def standing(run: Run, state: JobState) -> None:
 def _ended(run: Run, state: JobState, live: LiveRun) -> None:
     info = run.info
     if info.ended_by == "diverged":
-        said = diagnose_run(run, state, live)
+        diagnosis = diagnose_run(run, state, live)
         untested = "" if info.metrics else " It was not tested."
-        words = f"**{plain(said.headline)}**{untested} {plain(said.advice)}"
+        words = f"**{plain(diagnosis.headline)}**{untested} {plain(diagnosis.advice)}"
         st.error(words, icon=":material/error:")
         return
-    figure = info.headline()
-    how = {
+    headline = info.headline()
+    ending = {
         "last epoch": "Finished: all epochs are done.",
         "early stopping": "Finished by early stopping: the validation loss got no better.",
         "by hand": "Stopped by hand; what was learnt until then is kept.",
@@ -62,13 +62,13 @@ def _ended(run: Run, state: JobState, live: LiveRun) -> None:
         else ""
     )
     if info.error:
-        st.error(f"{how} {plain(info.error)}", icon=":material/error:")
-    elif figure:
-        seen = "" if figure[1].held_out else " (some of these digits were trained on)"
+        st.error(f"{ending} {plain(info.error)}", icon=":material/error:")
+    elif headline:
+        caveat = "" if headline[1].held_out else " (some of these digits were trained on)"
         st.success(
-            f"{how}{best} **{figure[1]}** of {TEST_DIGITS[figure[0]]}{seen}, "
+            f"{ending}{best} **{headline[1]}** of {TEST_DIGITS[headline[0]]}{caveat}, "
             f"trained in {duration(info.seconds)}.",
             icon=":material/check_circle:",
         )
     else:
-        st.info(f"{how}{best}")
+        st.info(f"{ending}{best}")

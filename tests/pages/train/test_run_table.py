@@ -474,7 +474,7 @@ def test_the_words_and_rules_of_whoever_runs_trainings_are_taken(copy: Copy, pag
         from core.runs.permissions import Limits
         from pages.widgets.train.run_table import run_table
 
-        run_table(token, Limits(), in_words=lambda run: "paused", busy=lambda run: True)
+        run_table(token, Limits(), status_text=lambda run: "paused", busy=lambda run: True)
 
     app = AppTest.from_function(with_rules, args=(MINE,), default_timeout=30).run()
     assert list(table(app)["status"]) == ["paused"]

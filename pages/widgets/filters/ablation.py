@@ -1,4 +1,4 @@
-"""What excites a map, and its share of the decision: two parts of the view of feature maps."""
+"""The top activations of a feature map, and its ablation: two parts of the view of feature maps."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -22,16 +22,22 @@ from pages.widgets.shared.pictures import CHART_CONFIG
 if TYPE_CHECKING:
     from core.explain.feature_maps import AblationMode, TopActivation
 
-_WAY: Final = "filters-maps-way"
+_MODE_KEY: Final = "filters-maps-way"
 _MOST_WORK: Final = 50_000_000_000
-"""Multiply-adds that two cores do in a second or two."""
-_WAYS: Final[dict["AblationMode", str]] = {"zero": "0", "mean": "its mean"}
+"""Multiply-adds that take a second or two on two cores."""
+_MODES: Final[dict["AblationMode", str]] = {"zero": "0", "mean": "its mean"}
 
 
 def shares(seen: Seen, layer: str) -> NDArray[np.float32] | None:
-    """How much each map moves the answer, float32 (maps,); None, and a sentence, if not known.
+    """Measure how far the ablation of each map moves the probabilities.
 
-    It is not for the answer's own layer, nor where taking out every map would take long.
+    Args:
+        seen: The network and the digit.
+        layer: Name of the layer.
+
+    Returns:
+        The probability that moves to other digits, float32 (maps,); None, after a sentence on the
+        page, for the last layer and where ablating every map would take long.
     """
     from core.explain.feature_maps import ablate_maps, multiply_adds
 
@@ -53,64 +59,79 @@ def shares(seen: Seen, layer: str) -> NDArray[np.float32] | None:
 
 
 def show_exciting(seen: Seen, layer: str, number: int) -> None:
-    """Draw the digits that excite a map most, or the button that starts the search."""
+    """Draw the digits that excite a map most, or the button that starts the search.
+
+    Args:
+        seen: The network and the digit.
+        layer: Name of the layer.
+        number: Index of the map or unit in the layer.
+    """
     from core.explain.feature_maps import stored_top_activations
 
     st.subheader("What excites it most", anchor=False)
     with st.spinner("Showing it the sample's 5,000 digits …"):
-        found = stored_top_activations(seen.network, layer)
-    if isinstance(found, BackgroundTask):
+        result = stored_top_activations(seen.network, layer)
+    if isinstance(result, BackgroundTask):
         st.caption("This network is large: reading the sample's 5,000 digits takes some seconds.")
-        run_chore(found, "Search all digits", "filters-maps-exciting", doing="Searching")
+        run_chore(result, "Search all digits", "filters-maps-exciting", doing="Searching")
         return
-    best = found.for_map(number)
+    best = result.for_map(number)
     if not best:
         st.info(
-            f"None of the sample's {found.total:,} digits excites it: it is 0 everywhere, for "
+            f"None of the sample's {result.total:,} digits excites it: it is 0 everywhere, for "
             "each of them.",
             icon=":material/do_not_disturb_on:",
         )
         return
     st.caption(
-        f"Of the {found.total:,} digits of the sample, test and training, the nine in which its "
+        f"Of the {result.total:,} digits of the sample, test and training, the nine in which its "
         "largest value is greatest, with that value. The box, if there is one, is what it can see; "
         "without one it sees all pixels."
     )
-    words = [_words(one) for one in best]
+    words = [_words(activation) for activation in best]
     st.image(
-        [_boxed(seen, layer, number, one) for one in best], caption=words, width=104, alt=words
+        [_boxed(seen, layer, number, activation) for activation in best],
+        caption=words,
+        width=104,
+        alt=words,
     )
 
 
-def _boxed(seen: Seen, layer: str, number: int, one: "TopActivation") -> NDArray[np.uint8]:
+def _boxed(seen: Seen, layer: str, number: int, activation: "TopActivation") -> NDArray[np.uint8]:
     shape = next(row.shape for row in seen.rows() if row.name == layer)
-    place = one.position if len(shape) == 3 else (number,)
+    place = activation.position if len(shape) == 3 else (number,)
     field = receptive_field(seen.network.run.info.recipe.architecture, layer, place)
-    image = split_of("mnist-sample", one.split).images[one.index]
+    image = split_of("mnist-sample", activation.split).images[activation.index]
     return receptive_field_box(image, None if field.covers_digit else field, 4)
 
 
-def _words(one: "TopActivation") -> str:
-    label = NAMES[int(split_of("mnist-sample", one.split).labels[one.index])]
-    split = "training" if one.split == "train" else "test"
-    return f"{one.value:.3g}: {label} ({split} {one.index})"
+def _words(activation: "TopActivation") -> str:
+    label = NAMES[int(split_of("mnist-sample", activation.split).labels[activation.index])]
+    split = "training" if activation.split == "train" else "test"
+    return f"{activation.value:.3g}: {label} ({split} {activation.index})"
 
 
 def show_share(seen: Seen, layer: str, number: int) -> None:
-    """Draw the ten probabilities with and without a map."""
+    """Draw the ten probabilities with and without a map.
+
+    Args:
+        seen: The network and the digit.
+        layer: Name of the layer.
+        number: Index of the map or unit in the layer.
+    """
     from core.explain.feature_maps import MEAN_DIGITS, ablate_maps
 
     st.subheader("Its share of the decision", anchor=False)
     if layer == seen.rows()[-1].name:
         st.caption("These ten units are the answer itself: nothing comes after them.")
         return
-    way: AblationMode = st.segmented_control(
+    mode: AblationMode = st.segmented_control(
         "Set it to",
-        list(_WAYS),
+        list(_MODES),
         default="zero",
         required=True,
-        format_func=_WAYS.__getitem__,
-        key=_WAY,
+        format_func=_MODES.__getitem__,
+        key=_MODE_KEY,
         persist_state="session",
         help="An ablation: take one part out, and see what the rest makes of what is left. 0 is "
         f"the plain cut. Its mean, place by place, over {MEAN_DIGITS} test digits of the "
@@ -118,34 +139,34 @@ def show_share(seen: Seen, layer: str, number: int) -> None:
         "away only what is special in this digit, and gives the rest what it is used to.",
     )
     with st.spinner("Asking the network without it …"):
-        found = ablate_maps(seen.network, seen.image, layer, way, number)
-    whole, without = found.baseline.tolist(), found.ablated[0].tolist()
-    before, after = int(found.baseline.argmax()), int(found.ablated[0].argmax())
+        ablation = ablate_maps(seen.network, seen.image, layer, mode, number)
+    baseline, ablated = ablation.baseline.tolist(), ablation.ablated[0].tolist()
+    before, after = int(ablation.baseline.argmax()), int(ablation.ablated[0].argmax())
     words = (
-        f"With it the network reads **{before}** ({percent(whole[before])}), without it "
-        f"**{after}** ({percent(without[after])}). "
+        f"With it the network reads **{before}** ({percent(baseline[before])}), without it "
+        f"**{after}** ({percent(ablated[after])}). "
     )
     if before == after:
-        moved = float(found.total_variation[0])
+        moved = float(ablation.total_variation[0])
         moves = f"{small_percent(moved)} of the probability moves."
         words += moves if moved else "Nothing changes."
     else:
         words += "**This map decides the answer.**"
     st.markdown(words.replace("<", r"\<").replace(">", r"\>"))
     st.plotly_chart(
-        ablation_chart(whole, without, TEXT_COLORS.get(st.context.theme.type or "")),
+        ablation_chart(baseline, ablated, TEXT_COLORS.get(st.context.theme.type or "")),
         config=CHART_CONFIG,
         key="filters-maps-share",
         alt="The ten probabilities with this map and without it",
     )
-    _about_zero(seen, layer, number, way)
+    _about_zero(seen, layer, number, mode)
 
 
-def _about_zero(seen: Seen, layer: str, number: int, way: "AblationMode") -> None:
-    """Where 0 is not "nothing", say so."""
+def _about_zero(seen: Seen, layer: str, number: int, mode: "AblationMode") -> None:
+    """Draw a caption where a map of zeros is not a neutral input of the next layer."""
     from core.explain.feature_maps import activation_of_zero
 
-    if way != "zero":
+    if mode != "zero":
         return
     rows = seen.rows()
     becomes = activation_of_zero(seen.network, layer, number)

@@ -1,4 +1,4 @@
-"""The arithmetic of one number on the page: tables and lines that a pencil can follow."""
+"""The arithmetic of one activation: tables and lines that can be checked with a calculator."""
 
 import math
 from collections.abc import Callable
@@ -45,20 +45,28 @@ _FORMULAS: Final = {
 def show_arithmetic(
     network: LayerActivations, layer: str, place: MapPosition, scaling: Scaling
 ) -> None:
-    """Draw how the number at a place of a layer comes about, and what the next layers make of it.
+    """Draw how one activation is computed, and what the next layers compute from it.
 
-    Raises ValueError or IndexError if there is no such layer or place.
+    Args:
+        network: The activations of all layers for the digit.
+        layer: Name of the layer.
+        place: Position of the number in the layer's output.
+        scaling: How the network's input is scaled.
+
+    Raises:
+        ValueError: There is no such layer.
+        IndexError: The layer has no such position.
     """
     steps = explain_number(network, layer, place)
-    made, *after = steps
+    first, *rest = steps
     st.subheader("The arithmetic of this number", anchor=False)
     st.caption(
         "Step by step, with the network's own numbers. Rows, columns and maps are counted from 0. "
         "You can check each line with a calculator; only the last digits may differ."
     )
-    if isinstance(made, ConvolutionStep | WeightedSum) and made.source == INPUT_LAYER:
+    if isinstance(first, ConvolutionStep | WeightedSum) and first.source == INPUT_LAYER:
         st.caption(f"The network does not get the digit as it is, but scaled: {_SCALED[scaling]}.")
-    for position, (step, following) in enumerate(zip(steps, [*after, None], strict=True), 1):
+    for position, (step, following) in enumerate(zip(steps, [*rest, None], strict=True), 1):
         with st.container(gap="xsmall"):
             _DRAW[type(step)](step, position)
             if not isinstance(step, DroppedNumber):
@@ -70,20 +78,20 @@ def _convolved(step: ConvolutionStep, position: int) -> None:
     size, channels = step.patch.shape[0], step.patch.shape[-1]
     st.markdown(f"**{position}. {step.layer}: a patch of its input, times the kernel, added up**")
     channel = _one_channel(step) if channels > 1 else 0
-    beyond = ~step.inside_input
+    padding = ~step.inside_input
     words = f"the patch of {_source(step.source)}, {_span(step, size)}"
     theme = st.context.theme.type
     patch, kernel, products = (
         array[..., channel] for array in (step.patch, step.kernel, step.products)
     )
     _side_by_side(
-        number_table(patch, words, theme, padding=beyond),
+        number_table(patch, words, theme, padding=padding),
         "×",
         number_table(kernel, f"the kernel of map {step.position[-1]}", theme),
         "=",
-        number_table(products, "their products", theme, padding=beyond),
+        number_table(products, "their products", theme, padding=padding),
     )
-    if beyond.any():
+    if padding.any():
         st.caption("In brackets: padding. The patch reaches beyond the edge, where zeros are put.")
     lines = [f"sum of these {size * size} products = {exact_number(float(step.sums[channel]))}"]
     if channels > 1:
@@ -92,15 +100,15 @@ def _convolved(step: ConvolutionStep, position: int) -> None:
 
 
 def _one_channel(step: ConvolutionStep) -> int:
-    """Draw what each input map adds, and the choice of the one that is written out."""
+    """Draw what each input map contributes, and the choice of the map shown in full."""
     order = [int(k) for k in np.argsort(-np.abs(step.sums), kind="stable")]
     sums = step.sums.tolist()
-    told = ", ".join(f"map {k}: {signed_number(sums[k])}" for k in order[:8])
+    listed = ", ".join(f"map {k}: {signed_number(sums[k])}" for k in order[:8])
     rest = sum(sums[k] for k in order[8:])
     others = f"; the other {len(order) - 8} together: {signed_number(rest)}" if order[8:] else ""
     st.markdown(
         f"The kernel reads {len(order)} maps of {_source(step.source)} and has a table of weights "
-        f"for each. What each adds to the sum, the largest first: {told}{others}."
+        f"for each. What each adds to the sum, the largest first: {listed}{others}."
     )
     chosen: int = st.selectbox(
         "Written out: input map",
@@ -172,9 +180,9 @@ def _activated(step: ActivationStep, position: int) -> None:
     if step.softmax_inputs is not None:
         largest = float(step.softmax_inputs.max())
         powers = np.exp(step.softmax_inputs - largest)
-        what = "units" if len(step.position) == 1 else "maps at this place"
+        group = "units" if len(step.position) == 1 else "maps at this place"
         _code(
-            f"e^x divided by the sum of e^x over all {len(powers)} {what}; the largest x, "
+            f"e^x divided by the sum of e^x over all {len(powers)} {group}; the largest x, "
             f"{exact_number(largest)}, is taken from each first, which changes nothing",
             f"e^({exact_number(step.value)} − {_in_sum(largest)}) / "
             f"{exact_number(float(powers.sum()))} = "
@@ -233,14 +241,14 @@ _DRAW: Final[dict[type[ArithmeticStep], Callable[[Any, int], None]]] = {
 }
 
 
-def _ends(step: ArithmeticStep, unfinished: bool, asked: bool) -> None:
-    """What came out, and where it stands in the network."""
+def _ends(step: ArithmeticStep, unfinished: bool, is_target: bool) -> None:
+    """Draw the result of a step, and its position in the network."""
     result = f"= **{exact_number(step.result)}**"
     if unfinished:
         st.caption(f"{result}, before the activation of {step.layer}")
         return
-    this = ": **this is the number**" if asked else ""
-    st.caption(f"{result} in {step.layer} at {_at(step.position)}{this}")
+    mark = ": **this is the number**" if is_target else ""
+    st.caption(f"{result} in {step.layer} at {_at(step.position)}{mark}")
 
 
 def _at(place: MapPosition) -> str:

@@ -1,4 +1,4 @@
-"""The filter page, "why this answer": three maps over the digit, and if they can be trusted."""
+"""The Filters page's view "Why": attribution maps by three methods, and their sanity checks."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +26,11 @@ _APART: Final = (
 
 
 def why_view(seen: Seen) -> None:
-    """Draw what speaks for a class, or for one rather than another, by three methods."""
+    """Draw attribution maps of a class, or of one class against another, by three methods.
+
+    Args:
+        seen: The network and the digit.
+    """
     st.write(
         "Which pixels speak for this answer? Three methods lay a map over the digit. What they "
         "explain is the **score** of a digit: the number that the last layer gives it before its "
@@ -42,8 +46,8 @@ def why_view(seen: Seen) -> None:
         from core.explain.attribution import METHODS
 
         answers = predictor(seen.network).probabilities(seen.image[None])[0]
-    asked = (seen.network, seen.image.tobytes())
-    question = choose_question("filters-why", asked, answers, _APART)
+    subject = (seen.network, seen.image.tobytes())
+    question = choose_question("filters-why", subject, answers, _APART)
     settings = _settings(seen)
     theme: Theme = "dark" if st.context.theme.type == "dark" else "light"
     first = NAMES[question.digit]
@@ -99,16 +103,16 @@ def _method(
 
     st.markdown(f"**{TITLES[method]}**")
     try:
-        found = explain(seen.network, seen.image, question, method, settings)
+        heatmap = explain(seen.network, seen.image, question, method, settings)
     except DigitscopeError as error:
         st.info(plain(str(error)))
         return
     st.image(
-        attribution_overlay(found, seen.image, theme),
+        attribution_overlay(heatmap, seen.image, theme),
         width="stretch",
         alt=f"{TITLES[method]}: which places of the digit speak for {NAMES[question.digit]}",
     )
-    if method == "grad-cam" and not found.any():
+    if method == "grad-cam" and not heatmap.any():
         st.info(
             "The map is empty: averaged over their places, these feature maps do not speak for it. "
             "Try another convolution: Grad-CAM was made for networks that end in a global average."
@@ -117,16 +121,16 @@ def _method(
 
 
 def _completeness(seen: Seen, question: "Question") -> None:
-    """Draw whether the integrated gradients add up, and to what."""
+    """Draw the completeness check of the integrated gradients."""
     from core.explain.attribution import check_completeness
 
-    found = check_completeness(seen.network, seen.image, question)
+    check = check_completeness(seen.network, seen.image, question)
     st.markdown(
         f"**Do they add up?** The integrated gradients of all pixels sum to "
-        f"**{_number(found.total)}**. They promise (completeness) the score of the digit, "
-        f"{_number(found.at_digit)}, less that of a blank picture, {_number(found.at_blank)}: "
-        f"**{_number(found.difference)}**. The gap is "
-        f"{100 * found.gap:.2g} %: the sum takes a limited number of steps."
+        f"**{_number(check.total)}**. They promise (completeness) the score of the digit, "
+        f"{_number(check.at_digit)}, less that of a blank picture, {_number(check.at_blank)}: "
+        f"**{_number(check.difference)}**. The gap is "
+        f"{100 * check.gap:.2g} %: the sum takes a limited number of steps."
     )
     if seen.network.run.info.recipe.scaling == "l2-axis-1":
         st.caption(
@@ -137,5 +141,5 @@ def _completeness(seen: Seen, question: "Question") -> None:
 
 
 def _number(value: float) -> str:
-    """With a true minus, which is as wide as a plus."""
+    """Format with a true minus sign, which is as wide as a plus."""
     return f"{value:.3f}".replace("-", "−")

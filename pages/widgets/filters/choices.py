@@ -1,6 +1,6 @@
-"""What the filter page looks at: a network, a digit, a layer and a map of it; in the address.
+"""The choices of the Filters page: network, digit, layer, map and view.
 
-The frame of the filter page: which network, which view, and what the network reads.
+Layer, map and view are kept in the page's address.
 """
 
 from collections.abc import Callable
@@ -23,20 +23,20 @@ from pages.widgets.shared.warm_up import predictor
 
 LAYER, MAP = "layer", "map"
 VIEW = "inside"
-"""What the page's view is called in the address."""
+"""Parameter of the page's view in the address."""
 NEXT_INDEX = "filters_next_index"
-"""What a session keeps of the test digit of the sample that the page shall look at next."""
+"""Session key: index of the sample's test digit to which the page changes in its next run."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """A network and the digit that it looks at.
+    """A network and the digit at its input.
 
     Attributes:
-        network: a run's, finished or as it was after an epoch.
-        image: the digit, uint8 (28, 28).
-        label: which digit it is; None if nobody said so.
-        name: what the digit is called in a sentence.
+        network: The network of a run, finished or after an epoch.
+        image: The digit, uint8 (28, 28).
+        label: Its label, 0 to 9; None if it has none.
+        name: Its name in a sentence, such as "test digit 7".
     """
 
     network: Network
@@ -45,15 +45,19 @@ class Seen:
     name: str
 
     def rows(self) -> list[Row]:
-        """The network's layers, from the first to the last."""
+        """Return the network's layers, from the first to the last."""
         return list(self.network.run.info.recipe.architecture.rows())
 
 
 def chosen_layer(seen: Seen, only: Callable[[Row], bool] | None = None) -> str | None:
-    """Draw the choice of a layer, and give its name; None, and a sentence, if there is none.
+    """Draw the choice of a layer, and a warning if a link names one that does not exist.
 
-    `only`: which layers are offered, all without it. One that a link asks for and that does not
-    exist is told.
+    Args:
+        seen: The network and the digit.
+        only: Selects the layers that are offered; None offers all.
+
+    Returns:
+        Name of the layer; None, after a sentence on the page, if no layer is offered.
     """
     rows = [row for row in seen.rows() if only is None or only(row)]
     if not rows:
@@ -62,8 +66,8 @@ def chosen_layer(seen: Seen, only: Callable[[Row], bool] | None = None) -> str |
     names = {row.name: f"{row.name}: {row.layer}" for row in rows}
     state = st.session_state
     state.setdefault(LAYER, rows[0].name)
-    asked = follow(LAYER, lambda text: text or None)
-    if asked and asked not in {row.name for row in seen.rows()}:
+    in_link = follow(LAYER, lambda text: text or None)
+    if in_link and in_link not in {row.name for row in seen.rows()}:
         st.warning(
             f"The network of {seen.network.run.id} has no layer of the name that the link asks "
             "for: this is its first.",
@@ -82,38 +86,45 @@ def chosen_layer(seen: Seen, only: Callable[[Row], bool] | None = None) -> str |
         "Layer", list(names), format_func=names.__getitem__, key=widget, on_change=chosen, width=320
     )
     write(LAYER, state[LAYER])
-    found: str = state[LAYER]
-    return found
+    layer: str = state[LAYER]
+    return layer
 
 
 def choose_layer(name: str) -> None:
-    """Open a layer: for callbacks."""
+    """Open a layer; for callbacks."""
     st.session_state[LAYER] = name
     st.session_state[MAP] = 0
 
 
 def chosen_map(count: int) -> int:
-    """The map (channel) of the open layer that is looked at, 0 to count - 1, without a widget."""
+    """Return the chosen map of the open layer, with a warning if a link names one it lacks.
+
+    Args:
+        count: Number of the layer's maps (channels) or units.
+
+    Returns:
+        Index of the map, 0 to `count` - 1.
+    """
     st.session_state.setdefault(MAP, 0)
-    asked = follow(MAP, lambda text: int(text) if text.isascii() and text.isdecimal() else None)
-    if asked and not (asked.isascii() and asked.isdecimal() and int(asked[:9]) < count):
+    in_link = follow(MAP, lambda text: int(text) if text.isascii() and text.isdecimal() else None)
+    if in_link and not (in_link.isascii() and in_link.isdecimal() and int(in_link[:9]) < count):
         st.warning(
             f"The link asks for a map that does not exist: this layer has {count}, counted from 0.",
             icon=":material/link_off:",
         )
     st.session_state[MAP] = st.session_state[MAP] if st.session_state[MAP] < count else 0
     write(MAP, str(st.session_state[MAP]))
-    found: int = st.session_state[MAP]
-    return found
+    number: int = st.session_state[MAP]
+    return number
 
 
 def choose_map(number: int) -> None:
-    """Look at a map of the open layer: for callbacks."""
+    """Choose a map of the open layer; for callbacks."""
     st.session_state[MAP] = number
 
 
 def look_at(index: int) -> None:
-    """Make a test digit of the sample the digit of the page: for callbacks."""
+    """Make a test digit of the sample the digit of the page; for callbacks."""
     st.session_state[DATA], st.session_state[SPLIT] = "mnist-sample", "test"
     st.session_state[NEXT_INDEX] = index
 
@@ -126,13 +137,13 @@ _IN_USE = "the run in use"
 
 
 def choose_network() -> Network | None:
-    """Find the network that the page looks at; while a run is being trained, draw a choice.
+    """Find the network that the page shows; while a run is being trained, draw a choice.
 
     Returns:
-        That of the run in use, or of one that is being trained now; None if there is no run.
+        The network of the run in use or of a run in training; None if there is no run.
 
     Raises:
-        RunError: the run in use cannot be read.
+        RunError: The run in use cannot be read.
     """
     chosen = chosen_run()
     training = {run.id: run for run in _in_training()}
@@ -162,9 +173,13 @@ def _in_training() -> list[Run]:
 
 
 def show_digit(seen: Seen) -> None:
-    """Draw the digit, and what the network reads in it.
+    """Draw the digit and the network's prediction.
 
-    Raises RunError if the network cannot be opened.
+    Args:
+        seen: The network and the digit.
+
+    Raises:
+        RunError: The network cannot be opened.
     """
     with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
         probabilities = predictor(seen.network).probabilities(seen.image[None])[0]

@@ -1,4 +1,4 @@
-"""Which digit the filter page shows to the network: of a dataset, drawn, or from a file."""
+"""The choice of the Filters page's digit: from a dataset, drawn, or uploaded."""
 
 from typing import Final, Literal, get_args
 
@@ -26,16 +26,16 @@ def choose_seen(network: Network) -> Seen | None:
     """Draw the choice of a digit.
 
     Args:
-        network: what shall look at it.
+        network: The network that reads it.
 
     Returns:
-        The digit with the network; None, after a sentence that says why, if there is no digit.
+        The digit with the network; None, after a sentence on the page, if there is no digit.
 
     Raises:
-        DatasetError: the dataset cannot be loaded.
+        DatasetError: The dataset cannot be loaded.
     """
     _follow()
-    way = st.segmented_control(
+    source = st.segmented_control(
         "Digit",
         WAYS,
         default=None if _WAY in st.session_state else WAYS[0],
@@ -44,22 +44,24 @@ def choose_seen(network: Network) -> Seen | None:
         persist_state="session",
         help="A digit of the dataset by its index, one that you draw, or a picture of one.",
     )
-    if way == "Dataset":
+    if source == "Dataset":
         return _of_dataset(network)
     try:
-        image = _drawn() if way == "Draw" else _from_file()
+        image = _drawn() if source == "Draw" else _from_file()
     except PictureError as error:
         st.warning(plain(str(error)), icon=":material/help:")
         return None
     if image is None:
-        st.info("Draw a digit, and the network's layers appear." if way == "Draw" else "No file.")
+        st.info(
+            "Draw a digit, and the network's layers appear." if source == "Draw" else "No file."
+        )
         return None
-    name = "your drawing" if way == "Draw" else "your picture"
+    name = "your drawing" if source == "Draw" else "your picture"
     return Seen(network, image, None, name)
 
 
 def _follow() -> None:
-    """Who comes by a link to a digit, or presses a digit on the page, wants to see that one."""
+    """Change to the dataset's digit after a link to one or a click on one."""
     state = st.session_state
     if NEXT_INDEX in state:
         state[INDEX] = state.pop(NEXT_INDEX)

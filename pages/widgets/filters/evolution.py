@@ -1,4 +1,4 @@
-"""The filter page's view of a network as it forms: kernels, maps and answer, epoch by epoch."""
+"""The Filters page's view "Forming": kernels, maps and probabilities, epoch by epoch."""
 
 import numpy as np
 import streamlit as st
@@ -25,7 +25,11 @@ _AT, _WANTED = f"{_KEY}-at", f"{_KEY}-wanted"
 def forming_view(seen: Seen) -> None:
     """Draw the first kernels, a layer's maps and the probabilities over the kept epochs.
 
-    Raises RunError if the network cannot be read.
+    Args:
+        seen: The network and the digit.
+
+    Raises:
+        RunError: The network cannot be read.
     """
     kept = seen.network.run.epochs()
     if len(kept) < 2:
@@ -39,70 +43,72 @@ def forming_view(seen: Seen) -> None:
     if layer is None:
         return
     with st.spinner("Going through the epochs ...", show_time=True):
-        found = kernel_evolution(seen.network.run, seen.image, layer)
-    epoch = _choose(seen, found)
-    place = found.index_of(epoch)
+        evolution = kernel_evolution(seen.network.run, seen.image, layer)
+    epoch = _choose(seen, evolution)
+    index = evolution.index_of(epoch)
     left, right = st.columns(2, gap="large")
     with left:
-        _kernels(found, place)
+        _kernels(evolution, index)
     with right:
-        _maps(seen, found, place, layer)
-    _probabilities(seen, found, place)
+        _maps(seen, evolution, index, layer)
+    _probabilities(seen, evolution, index)
     _download(seen, layer)
 
 
 def _too_few(seen: Seen, kept: list[int]) -> str:
-    what = f"only the weights of epoch {kept[0]}" if kept else "no weights of single epochs"
+    kind = f"only the weights of epoch {kept[0]}" if kept else "no weights of single epochs"
     return (
-        f"The run “{plain(seen.network.run.id)}” keeps {what}, so there is nothing to watch form. "
+        f"The run “{plain(seen.network.run.id)}” keeps {kind}, so there is nothing to watch form. "
         "Train it for more epochs, or choose another run."
     )
 
 
-def _choose(seen: Seen, found: KernelEvolution) -> int | None:
-    """Draw what goes through the epochs, and give the one that is shown."""
-    epochs = [epoch for epoch in found.epochs if epoch is not None]
+def _choose(seen: Seen, evolution: KernelEvolution) -> int | None:
+    """Draw the choice of the epoch; return it, None for the finished network."""
+    epochs = [epoch for epoch in evolution.epochs if epoch is not None]
     if seen.network.run.id == chosen_run():
         at = seen.network.epoch
-        words = _reads(found, at) if at in found.epochs else "its weights cannot be read"
+        words = _reads(evolution, at) if at in evolution.epochs else "its weights cannot be read"
         epoch_controls(epochs, at, f"{words} ({plain(seen.network.run.id)})", key=_KEY)
         return at
     # The slider in the sidebar belongs to the run in use.
-    if st.session_state.get(_AT) not in found.epochs:
-        st.session_state[_AT] = found.epochs[-1]
+    if st.session_state.get(_AT) not in evolution.epochs:
+        st.session_state[_AT] = evolution.epochs[-1]
     at = st.select_slider(
-        "Epoch", found.epochs, format_func=epoch_name, key=_AT, persist_state="session"
+        "Epoch", evolution.epochs, format_func=epoch_name, key=_AT, persist_state="session"
     )
-    st.markdown(f"**{epoch_name(at).capitalize()}**: {_reads(found, at)}")
+    st.markdown(f"**{epoch_name(at).capitalize()}**: {_reads(evolution, at)}")
     return at
 
 
-def _reads(found: KernelEvolution, epoch: int | None) -> str:
-    answer: NDArray[np.float32] = found.probabilities[found.index_of(epoch)]
+def _reads(evolution: KernelEvolution, epoch: int | None) -> str:
+    answer: NDArray[np.float32] = evolution.probabilities[evolution.index_of(epoch)]
     if np.isnan(answer).any():
         return "the network gives no numbers: its training diverged"
     best = int(answer.argmax())
     return f"reads **{best}** ({plain(percent(float(answer[best])))})"
 
 
-def _kernels(found: KernelEvolution, place: int) -> None:
-    st.markdown(f"**First kernels**: {found.kernel_layer}")
-    sheet = evolution_kernel_sheet(found, place, st.context.theme.type)
-    when = epoch_name(found.epochs[place])
-    st.image(sheet, alt=f"The kernels of {found.kernel_layer}, {when}")
-    _scale(found.kernel_color_limit)
-    st.caption(f"Kernels {_numbers(found.kernel_numbers)}, row by row.")
+def _kernels(evolution: KernelEvolution, index: int) -> None:
+    st.markdown(f"**First kernels**: {evolution.kernel_layer}")
+    sheet = evolution_kernel_sheet(evolution, index, st.context.theme.type)
+    when = epoch_name(evolution.epochs[index])
+    st.image(sheet, alt=f"The kernels of {evolution.kernel_layer}, {when}")
+    _scale(evolution.kernel_color_limit)
+    st.caption(f"Kernels {_numbers(evolution.kernel_numbers)}, row by row.")
 
 
-def _maps(seen: Seen, found: KernelEvolution, place: int, layer: str) -> None:
+def _maps(seen: Seen, evolution: KernelEvolution, index: int, layer: str) -> None:
     st.markdown(f"**What {layer} gives** for {plain(seen.name)}")
-    sheet = evolution_map_sheet(found, place, st.context.theme.type)
-    st.image(sheet, alt=f"What {layer} gives, {epoch_name(found.epochs[place])}")
-    _scale(found.map_color_limit)
+    sheet = evolution_map_sheet(evolution, index, st.context.theme.type)
+    st.image(sheet, alt=f"What {layer} gives, {epoch_name(evolution.epochs[index])}")
+    _scale(evolution.map_color_limit)
     row = next(row for row in seen.rows() if row.name == layer)
-    what = "Numbers" if len(row.shape) == 1 else "Maps"
-    few = f", the strongest at the end of {row.shape[-1]}" * (len(found.channels) < row.shape[-1])
-    st.caption(f"{what} {_numbers(found.channels)}, row by row{few}.")
+    noun = "Numbers" if len(row.shape) == 1 else "Maps"
+    few = f", the strongest at the end of {row.shape[-1]}" * (
+        len(evolution.channels) < row.shape[-1]
+    )
+    st.caption(f"{noun} {_numbers(evolution.channels)}, row by row{few}.")
 
 
 def _scale(end: float) -> None:
@@ -110,7 +116,7 @@ def _scale(end: float) -> None:
 
 
 def _numbers(channels: tuple[int, ...]) -> str:
-    """Channels in words: those without a gap by their ends."""
+    """Format channels: "0 to 7" where there is no gap, otherwise a list."""
     if channels == tuple(range(channels[0], channels[-1] + 1)) and len(channels) > 2:
         return f"{channels[0]} to {channels[-1]}"
     if len(channels) > 40:
@@ -118,14 +124,14 @@ def _numbers(channels: tuple[int, ...]) -> str:
     return ", ".join(map(str, channels))
 
 
-def _probabilities(seen: Seen, found: KernelEvolution, place: int) -> None:
+def _probabilities(seen: Seen, evolution: KernelEvolution, index: int) -> None:
     theme = st.context.theme.type or "light"
     st.markdown(f"**The ten probabilities of {plain(seen.name)}**, in percent, epoch by epoch")
     st.plotly_chart(
         probability_strip(
-            ["end" if epoch is None else str(epoch) for epoch in found.epochs],
-            found.probabilities,
-            place,
+            ["end" if epoch is None else str(epoch) for epoch in evolution.epochs],
+            evolution.probabilities,
+            index,
             seen.label,
             theme=theme,
             text_color=TEXT_COLORS.get(theme),
@@ -142,17 +148,17 @@ def _probabilities(seen: Seen, found: KernelEvolution, place: int) -> None:
 
 
 def _download(seen: Seen, layer: str) -> None:
-    """Draw a button that makes the GIF, and then one that gives it.
+    """Draw a button that makes the GIF, and then one that downloads it.
 
-    Streamlit can make a file on a click of the download button itself, but forgets at a rerun how,
-    sometimes before the browser has the new button: and here the epochs go by.
+    Streamlit can make a file when the download button is clicked, but loses the function at a
+    rerun, sometimes before the browser has the new button, and playing the epochs reruns the page.
     """
-    what = (Network(seen.network.run), seen.image.tobytes(), layer)  # of any epoch: it has all
+    subject = (Network(seen.network.run), seen.image.tobytes(), layer)  # of any epoch: it has all
 
     def ask() -> None:
-        st.session_state[_WANTED] = what
+        st.session_state[_WANTED] = subject
 
-    if st.session_state.get(_WANTED) != what:
+    if st.session_state.get(_WANTED) != subject:
         st.button(
             "Make a GIF of all epochs",
             icon=":material/animation:",
@@ -161,10 +167,10 @@ def _download(seen: Seen, layer: str) -> None:
         )
         return
     with st.spinner("Drawing the epochs ..."):
-        made = evolution_gif(seen.network.run, seen.image, layer)
+        gif = evolution_gif(seen.network.run, seen.image, layer)
     download_button(
-        f"Download the GIF ({len(made) / 1e6:.1f} MB)",
-        made,
+        f"Download the GIF ({len(gif) / 1e6:.1f} MB)",
+        gif,
         f"digitscope-{seen.network.run.id}-{layer}-forming.gif",
         "image/gif",
         key=f"{_KEY}-gif",

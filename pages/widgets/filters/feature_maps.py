@@ -1,4 +1,4 @@
-"""The filter page's view of feature maps: all of a layer, one large, a number of it to the end."""
+"""The Filters page's view "Maps": all feature maps of a layer, one large, one number in detail."""
 
 from typing import Final, Literal
 
@@ -31,7 +31,7 @@ _SCALE, _ORDER = "filters-maps-scale", "filters-maps-order"
 _PLACE: Final = "filters-maps-place"
 _COLUMNS, _UNITS_A_ROW, _TILE_PX, _WIDTH = 16, 32, 60, 300
 _TILES: Final = 128
-"""More are drawn as one picture: so many buttons would be slow."""
+"""More maps than this are drawn as one picture: so many buttons would be slow."""
 _SCALES: dict[Scale, str] = {"each": "of each map", "common": "one for all"}
 _ORDERS: dict[Order, str] = {
     "number": "number",
@@ -49,9 +49,16 @@ _UNITS: Final = (
 
 
 def maps_view(seen: Seen) -> None:
-    """Draw all maps of a layer for the digit; of one, where it looks, its numbers, and its share.
+    """Draw a layer's feature maps for the digit, and the details of the chosen one.
 
-    Raises RunError if the network cannot be opened.
+    The details are its receptive field, the arithmetic of one number, its top activations, and its
+    ablation.
+
+    Args:
+        seen: The network and the digit.
+
+    Raises:
+        RunError: The network cannot be opened.
     """
     from core.explain.activations import layer_activations
 
@@ -74,10 +81,10 @@ def maps_view(seen: Seen) -> None:
     st.markdown(f"{_MAPS if values.ndim == 3 else _UNITS}{_what_it_does(row)}")
     left, right = st.columns([2, 3], gap="large")
     with left:
-        _all(seen, layer, values, scale, order, number)
+        _all_maps(seen, layer, values, scale, order, number)
     with right:
-        place = _one(seen, layer, values, scale, number)
-    _number(seen, layer, place)
+        place = _selected(seen, layer, values, scale, number)
+    _arithmetic(seen, layer, place)
     left, right = st.columns(2, gap="large")
     with left:
         show_exciting(seen, layer, number)
@@ -86,7 +93,7 @@ def maps_view(seen: Seen) -> None:
 
 
 def _scale() -> Scale:
-    found: Scale = st.selectbox(
+    scale: Scale = st.selectbox(
         "Scale of colours",
         list(_SCALES),
         format_func=_SCALES.__getitem__,
@@ -96,11 +103,11 @@ def _scale() -> Scale:
         help="With a scale of its own each map shows what it has; with one for all, strong maps "
         "stand out from weak ones. Zero has the middle colour in both.",
     )
-    return found
+    return scale
 
 
 def _order() -> Order:
-    found: Order = st.selectbox(
+    order: Order = st.selectbox(
         "Sort by",
         list(_ORDERS),
         format_func=_ORDERS.__getitem__,
@@ -110,7 +117,7 @@ def _order() -> Order:
         help="Strength: the mean of a map's absolute values. Share of the decision: how much "
         "probability goes to other digits when the map is set to zero.",
     )
-    return found
+    return order
 
 
 def _what_it_does(row: Row) -> str:
@@ -126,7 +133,9 @@ def _what_it_does(row: Row) -> str:
     return ""
 
 
-def _all(seen: Seen, layer: str, values: Values, scale: Scale, order: Order, number: int) -> None:
+def _all_maps(
+    seen: Seen, layer: str, values: Values, scale: Scale, order: Order, number: int
+) -> None:
     """Draw all maps, or units, in the chosen order."""
     count = values.shape[-1]
     moved = shares(seen, layer) if order == "share" else None
@@ -155,7 +164,7 @@ def _tiles(
     moved: NDArray[np.float32] | None,
     number: int,
 ) -> None:
-    """Maps, or a few units, as tiles; below them their number, or their share if sorted by it."""
+    """Draw maps or units as tiles, with their number, or with their share if sorted by it."""
     maps = as_feature_maps(values)
     columns = min(_COLUMNS, len(numbers))
     kind = "map" if values.ndim == 3 else "unit"
@@ -186,10 +195,10 @@ def _tiles(
 
 
 def _strip(values: Values, numbers: list[int], number: int) -> None:
-    """All units, row by row; a click chooses one."""
+    """Draw all units as one picture, row by row; a click chooses one."""
     columns = _UNITS_A_ROW
     rows = -(-len(numbers) // columns)
-    # What is left of the last row is no number, and so gets the color of those.
+    # The rest of the last row is NaN, and so gets the color of NaN.
     filled = np.full(rows * columns, np.nan, np.float32)
     filled[: len(numbers)] = values[numbers]
     picture = colorize(
@@ -212,22 +221,23 @@ def _strip(values: Values, numbers: list[int], number: int) -> None:
     )
 
 
-def _one(seen: Seen, layer: str, values: Values, scale: Scale, number: int) -> tuple[int, ...]:
-    """Draw the chosen map and where on the digit its chosen number looks; gives its place."""
+def _selected(seen: Seen, layer: str, values: Values, scale: Scale, number: int) -> tuple[int, ...]:
+    """Draw the chosen map with its receptive field; return the position of the chosen number."""
     if values.ndim == 1:
         last = layer == seen.rows()[-1].name
         digit = f": the digit {NAMES[number]}" if last else ""
         st.subheader(f"Unit {number} of {layer}{digit}", anchor=False)
         field = receptive_field(seen.network.run.info.recipe.architecture, layer, (number,))
-        _looks(seen, field)
+        _receptive_field(seen, field)
         st.markdown(
             f"Its value is **{exact_number(float(values[number]))}**. {_field_words(seen, field)}"
         )
         return (number,)
-    one = values[..., number]
-    row, column = _place(layer, one)
+    feature_map = values[..., number]
+    rows, columns = feature_map.shape
+    row, column = _place(layer, feature_map)
     st.subheader(f"Map {number} of {layer}", anchor=False)
-    end = float(np.abs(one if scale == "each" else values).max())
+    end = float(np.abs(feature_map if scale == "each" else values).max())
 
     def opened(row: int, column: int) -> None:
         st.session_state[_PLACE] = (layer, row, column)
@@ -236,37 +246,42 @@ def _one(seen: Seen, layer: str, values: Values, scale: Scale, number: int) -> t
     with st.container(horizontal=True, gap="medium"):
         with st.container(width=_WIDTH):
             pixel_grid(
-                colorize(one, end, st.context.theme.type),
+                colorize(feature_map, end, st.context.theme.type),
                 key="filters-maps-one",
                 on_open=opened,
                 chosen=(row, column),
-                label=f"Map {number} of {layer}, {one.shape[0]} rows by {one.shape[1]} columns",
+                label=f"Map {number} of {layer}, {rows} rows by {columns} columns",
                 width=_WIDTH,
             )
-        _looks(seen, field)
-    same = " This map is the same everywhere for this digit." if one.max() == one.min() else ""
+        _receptive_field(seen, field)
+    value = float(feature_map[row, column])
+    same = (
+        " This map is the same everywhere for this digit."
+        if feature_map.max() == feature_map.min()
+        else ""
+    )
     st.markdown(
-        f"At row {row}, column {column} its value is **{exact_number(float(one[row, column]))}**."
+        f"At row {row}, column {column} its value is **{exact_number(value)}**."
         f"{same} {_field_words(seen, field)}"
     )
     return row, column, number
 
 
-def _place(layer: str, one: Values) -> tuple[int, int]:
-    """The place that was chosen in this layer; at first, where the map is largest.
+def _place(layer: str, feature_map: Values) -> tuple[int, int]:
+    """Return the row and column chosen in this layer; at first, where the map is largest.
 
-    One that is the same everywhere, as behind ReLU many are 0, is seen in its middle.
+    For a constant map, such as one that is 0 after ReLU, it is the middle at first.
     """
     chosen_in, row, column = st.session_state.get(_PLACE, ("", 0, 0))
-    if chosen_in == layer and row < one.shape[0] and column < one.shape[1]:
+    if chosen_in == layer and row < feature_map.shape[0] and column < feature_map.shape[1]:
         return row, column
-    if one.max() == one.min():
-        return one.shape[0] // 2, one.shape[1] // 2
-    row, column = np.unravel_index(one.argmax(), one.shape)
+    if feature_map.max() == feature_map.min():
+        return feature_map.shape[0] // 2, feature_map.shape[1] // 2
+    row, column = np.unravel_index(feature_map.argmax(), feature_map.shape)
     return int(row), int(column)
 
 
-def _looks(seen: Seen, field: ReceptiveField) -> None:
+def _receptive_field(seen: Seen, field: ReceptiveField) -> None:
     st.image(
         receptive_field_box(seen.image, None if field.covers_digit else field, 10),
         width=_WIDTH,
@@ -296,7 +311,7 @@ def _field_words(seen: Seen, field: ReceptiveField) -> str:
     return words
 
 
-def _number(seen: Seen, layer: str, place: tuple[int, ...]) -> None:
+def _arithmetic(seen: Seen, layer: str, place: tuple[int, ...]) -> None:
     from core.explain.arithmetic import activations_with_inputs
 
     network = activations_with_inputs(seen.network, seen.image)

@@ -1,4 +1,4 @@
-"""The filter page, "what it dreams of": the pictures that excite a network's numbers most."""
+"""The Filters page's view "Dreams": images that maximize the activations of a network."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -41,7 +41,11 @@ _BIG: Final = 4
 
 
 def dreams_view(seen: Seen) -> None:
-    """Draw the pictures that excite the network's answers, or one of its maps, most."""
+    """Draw the images that maximize the network's logits, or the activation of one of its maps.
+
+    Args:
+        seen: The network and the digit.
+    """
     st.write(
         "Here the weights stay, and the picture learns: from grey with a little noise it is "
         "changed step by step so that one number of the network grows (activation maximisation: "
@@ -132,16 +136,16 @@ def _one_map(seen: Seen, strength: "RegularizationStrength") -> None:
         "sees, should hold. Without this it is the mean of the whole map.",
     ):
         place = (shape[0] // 2, shape[1] // 2)
-    aim = VisualizationTarget(number, layer, place)
+    target = VisualizationTarget(number, layer, place)
     chore: BackgroundTask[tuple[FeatureVisualization, float]] = shared_task(
-        (seen.network, strength, aim),
-        partial(_dream_of_map, seen, aim, strength),
+        (seen.network, strength, target),
+        partial(_dream_of_map, seen, target, strength),
     )
-    found = chore.state.result
-    if found is None:
+    result = chore.state.result
+    if result is None:
         run_chore(chore, "Dream of it", "filters-dreams-one", doing="Dreaming", far=_far)
         return
-    _show_one(seen, *found, is_map=len(shape) == 3)
+    _show_one(seen, *result, is_map=len(shape) == 3)
 
 
 def _number(count: int, word: str) -> int:
@@ -151,25 +155,29 @@ def _number(count: int, word: str) -> int:
     def chosen() -> None:
         choose_map(int(state[MAP]))
 
-    found: int = st.number_input(
+    number: int = st.number_input(
         f"{word}, 0 to {count - 1}", 0, count - 1, key=MAP, on_change=chosen, width=180
     )
-    return found
+    return number
 
 
 def _show_one(seen: Seen, dream: "FeatureVisualization", highest: float, *, is_map: bool) -> None:
-    aim = dream.target
-    what = f"map {aim.number} of {aim.layer}" if is_map else f"unit {aim.number} of {aim.layer}"
+    target = dream.target
+    name = (
+        f"map {target.number} of {target.layer}"
+        if is_map
+        else f"unit {target.number} of {target.layer}"
+    )
     picture, words = st.columns([1, 2], gap="medium")
     picture.image(
         enlarge(255 - dream.image, 8),
         width=224,
-        alt=f"What {seen.network.name} dreams of for {what}",
+        alt=f"What {seen.network.name} dreams of for {name}",
     )
     with words:
-        number = "Its mean" if is_map and aim.position is None else "Its value"
+        number = "Its mean" if is_map and target.position is None else "Its value"
         st.markdown(
-            f"**{what[0].upper()}{what[1:]}.** {number} is **{dream.value:.3g}** for this picture. "
+            f"**{name[0].upper()}{name[1:]}.** {number} is **{dream.value:.3g}** for this picture. "
             f"Of the sample's 1,000 test digits, the one that excites it most gives {highest:.3g}."
         )
         if dream.value <= highest:
@@ -191,14 +199,14 @@ def _dream_of_digits(
 
 
 def _dream_of_map(
-    seen: Seen, aim: "VisualizationTarget", strength: "RegularizationStrength", report: Report
+    seen: Seen, target: "VisualizationTarget", strength: "RegularizationStrength", report: Report
 ) -> "tuple[FeatureVisualization, float]":
     from core.data import mnist
     from core.explain.feature_visualization import highest_activation, visualize_feature
 
-    (found,) = visualize_feature(seen.network, [aim], strength, report)
+    (visualization,) = visualize_feature(seen.network, [target], strength, report)
     digits = mnist.load("mnist-sample").test.images
-    return found, highest_activation(seen.network, aim, digits)
+    return visualization, highest_activation(seen.network, target, digits)
 
 
 def _far(state: TaskState[Any]) -> str:

@@ -1,4 +1,4 @@
-"""The filter page's view of the kernels: all of a layer, and one large with its numbers."""
+"""The Filters page's view "Kernels": all kernels of a layer, and one large with its weights."""
 
 import streamlit as st
 
@@ -37,16 +37,20 @@ _ORDERS: dict[KernelOrder, str] = {"number": "number", "norm": "norm, the larges
 
 
 def kernels_view(seen: Seen) -> None:
-    """Draw all kernels of a layer with one scale of colors, and the chosen one large.
+    """Draw all kernels of a layer with one color scale, and the chosen one large.
 
-    Raises RunError if the network cannot be read.
+    Args:
+        seen: The network and the digit.
+
+    Raises:
+        RunError: The network cannot be read.
     """
     with st.container(horizontal=True, vertical_alignment="bottom"):
         layer = chosen_layer(seen, has_kernels)
         if layer is None:
             return
         kernels = layer_kernels(seen.network, layer)
-        by = _order()
+        order = _order()
         channel = _channel(kernels)
     chosen = chosen_map(kernels.count)
     theme, end = st.context.theme.type, kernels.color_limit(channel)
@@ -55,14 +59,14 @@ def kernels_view(seen: Seen) -> None:
     color_legend(f"−{end:.2g}", "0", f"{end:.2g}")
     left, right = st.columns([2, 3], gap="large")
     with left:
-        _one(seen, kernels, channel, end, chosen)
+        _chosen_kernel(seen, kernels, channel, end, chosen)
     with right:
-        shown = _page(layer, kernels.order(by), chosen)
+        shown = _page(layer, kernels.order(order), chosen)
         _grid(kernels, shown, channel, end, chosen, theme)
 
 
 def _order() -> KernelOrder:
-    found: KernelOrder = st.selectbox(
+    order: KernelOrder = st.selectbox(
         "Sort by",
         list(_ORDERS),
         format_func=_ORDERS.__getitem__,
@@ -72,11 +76,11 @@ def _order() -> KernelOrder:
         help="The norm is a kernel's length: the root of the sum of its squared weights. One with "
         "a small norm hardly answers to anything.",
     )
-    return found
+    return order
 
 
 def _channel(kernels: Kernels) -> int | None:
-    """The input channel to be seen; None: the mean over all of them."""
+    """Draw the choice of the input channel; return it, None for the mean over all channels."""
     if kernels.channels == 1:
         return 0
     options = [_MEAN, *map(str, range(kernels.channels))]
@@ -96,8 +100,8 @@ def _channel(kernels: Kernels) -> int | None:
 
 def _about(kernels: Kernels, channel: int | None) -> str:
     height, width = kernels.weights.shape[:2]
-    what = "units, each with its weights as a picture" if kernels.dense else "kernels"
-    words = f"{kernels.layer}: {kernels.count} {what} of {height}×{width}"
+    noun = "units, each with its weights as a picture" if kernels.dense else "kernels"
+    words = f"{kernels.layer}: {kernels.count} {noun} of {height}×{width}"
     if kernels.channels > 1:
         words += f" for each of {kernels.channels} input channels"
     if not kernels.spatial:
@@ -110,7 +114,7 @@ def _about(kernels: Kernels, channel: int | None) -> str:
 
 
 def _page(layer: str, order: list[int], chosen: int) -> list[int]:
-    """Of many kernels those that are shown at once: at first, those around the chosen one."""
+    """Draw the pagination of many kernels; return those of the page, at first the chosen one's."""
     pages = -(-len(order) // _AT_ONCE)
     if pages < 2:
         return order
@@ -134,10 +138,10 @@ def _grid(
     sheet = feature_map_sheet(
         pictures[..., order], columns=columns, scale="common", theme=theme, zoom=zoom, end=end
     )
-    one = "unit" if kernels.dense else "kernel"
+    noun = "unit" if kernels.dense else "kernel"
     tile_grid(
         sheet,
-        [Tile(k, f"{one} {k}, norm {norms[k]:.3f}", str(k)) for k in order],
+        [Tile(k, f"{noun} {k}, norm {norms[k]:.3f}", str(k)) for k in order],
         columns=columns,
         key="filters-kernels-grid",
         on_open=choose_map,
@@ -147,7 +151,9 @@ def _grid(
     )
 
 
-def _one(seen: Seen, kernels: Kernels, channel: int | None, end: float, chosen: int) -> None:
+def _chosen_kernel(
+    seen: Seen, kernels: Kernels, channel: int | None, end: float, chosen: int
+) -> None:
     name = "Unit" if kernels.dense else "Kernel"
     theme = st.context.theme.type or "light"
     st.subheader(f"{name} {chosen}", anchor=False)

@@ -1,4 +1,4 @@
-"""The filter page, the inside map: which digits are neighbors for the network itself."""
+"""The Filters page's view "Inside": a map of the network's embeddings, and nearest neighbors."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 
 WAY, CHART = "filters-inside-way", "filters-inside-chart"
 CLICKED: Final = "filters_inside_clicked"
-"""What a session keeps of the last click: the test digit's index."""
+"""Session key of the last click: the test digit's index."""
 _OF: Final = "filters_inside_of"
 _CONFIG: Final = {"displayModeBar": False}
 
 
 def inside_view(seen: Seen) -> None:
-    """Draw the sample's test digits as the network sees them, and a digit's neighbors."""
+    """Draw the embeddings of the sample's test digits, and a digit's neighbors.
+
+    Args:
+        seen: The network and the digit.
+    """
     st.write(
         "Before its last layer the network has made a list of numbers of the digit, its "
         "**embedding**; the answer is read from them alone. Digits whose lists are alike are "
@@ -40,26 +44,26 @@ def inside_view(seen: Seen) -> None:
     with st.spinner("The network reads 1,000 digits: a few seconds, once …"):
         from core.explain.latent_space import load_latent_space
 
-        found = load_latent_space(seen.network)
+        space = load_latent_space(seen.network)
     state = st.session_state
-    way = choose_way(WAY)
+    method = choose_way(WAY)
     if state.get(_OF) != seen.image.tobytes():
-        # Another digit of the page: what was clicked beside the one before is void.
+        # The page's digit has changed: a click made beside the previous one no longer counts.
         state[_OF] = seen.image.tobytes()
         state.pop(CLICKED, None)
-    st.caption(_about(way, found.values.shape[1], found.shares))
+    st.caption(_about(method, space.values.shape[1], space.shares))
     left, right = st.columns([2, 1], gap="medium")
     with left:
-        if way == "pca":
-            _by_pca(seen, found.shares)
+        if method == "pca":
+            _by_pca(seen, space.shares)
         else:
             _by_tsne(seen)
     with right:
         _neighbors(seen)
 
 
-def _about(way: Method, count: int, shares: tuple[float, float]) -> str:
-    if way == "pca":
+def _about(method: Method, count: int, shares: tuple[float, float]) -> str:
+    if method == "pca":
         return (
             f"PCA, principal component analysis: the straight view of {count:,} numbers in which "
             f"the points are spread most. It keeps {100 * sum(shares):.0f} % of the variance."
@@ -111,18 +115,21 @@ def _by_tsne(seen: Seen) -> None:
 
 def _chart(
     seen: Seen,
-    some: tuple[Points, ...],
-    where: tuple[float, float],
+    points: tuple[Points, ...],
+    position: tuple[float, float],
     axes: tuple[str, str] | None,
 ) -> None:
     def clicked() -> None:
-        found = digit_at_point(some, st.session_state[CHART].selection.points)
-        if found:
-            st.session_state[CLICKED] = found[1]
+        hit = digit_at_point(points, st.session_state[CHART].selection.points)
+        if hit:
+            st.session_state[CLICKED] = hit[1]
 
     st.plotly_chart(
         projection_chart(
-            some, [MapMark(seen.name, where)], axes, TEXT_COLORS.get(st.context.theme.type or "")
+            points,
+            [MapMark(seen.name, position)],
+            axes,
+            TEXT_COLORS.get(st.context.theme.type or ""),
         ),
         theme="streamlit",
         key=CHART,
@@ -135,7 +142,7 @@ def _chart(
 
 
 def _neighbors(seen: Seen) -> None:
-    """Draw the digit that was clicked, or the page's, and its neighbors in two senses."""
+    """Draw the clicked digit, or the page's, and its neighbors by embedding and by pixels."""
     from core.explain.latent_space import (
         displayed_digits,
         nearest_by_pixels,

@@ -1,4 +1,4 @@
-"""The filter page's first view: the network from the digit to its answer, layer by layer."""
+"""The Filters page's view "Network": from the digit to the prediction, layer by layer."""
 
 from collections.abc import Sequence
 
@@ -37,9 +37,13 @@ _HOW = (
 
 
 def network_view(seen: Seen) -> None:
-    """Draw the network layer by layer, with what each gives for the digit; a click opens a layer.
+    """Draw the network layer by layer with its activations for the digit; a click opens a layer.
 
-    Raises RunError if the network cannot be opened.
+    Args:
+        seen: The network and the digit.
+
+    Raises:
+        RunError: The network cannot be opened.
     """
     from core.explain.activations import layer_activations
 
@@ -57,20 +61,22 @@ def network_view(seen: Seen) -> None:
         choose_layer(name)
         open_view(VIEW, MAPS)
 
-    before, found = network_steps(seen.rows())
+    before, steps = network_steps(seen.rows())
     stages = [_digit_stage(seen, before)]
     weights = reads_the_digit(seen.rows())
-    for step in found:
-        own, last = values[step.leaves.name], step is found[-1]
-        drawn = [_weights(seen, step.row, own, theme)] if step.row.name == weights else []
+    for step in steps:
+        layer_values, last = values[step.leaves.name], step is steps[-1]
+        pictures = (
+            [_weights(seen, step.row, layer_values, theme)] if step.row.name == weights else []
+        )
         if not last:
-            drawn.append(_drawn(step.leaves, own, theme))
+            pictures.append(_drawn(step.leaves, layer_values, theme))
         stages.append(
             Stage(
                 step.row.name,
                 f"{step.row.name}: {step.row.layer}",
                 f"{_shape(step.row.shape)} · {_parameters(step.row)}",
-                drawn,
+                pictures,
                 _bars(answer) if last else (),
                 _then(step.then),
             )
@@ -90,29 +96,29 @@ def _digit_stage(seen: Seen, then: Sequence[Row]) -> Stage:
 
 
 def _drawn(row: Row, values: NDArray[np.float32], theme: str | None) -> Picture:
-    found = shown_layer(values, theme, _MAPS)
-    if found.cells:
-        words = f"The {len(found.channels)} numbers after {row.name}"
+    shown = shown_layer(values, theme, _MAPS)
+    if shown.cells:
+        words = f"The {len(shown.channels)} numbers after {row.name}"
     else:
-        words = f"The strongest maps after {row.name}: {_listed(found)}"
-    return Picture(png_url(found.sheet), found.sheet.shape[1], words)
+        words = f"The strongest maps after {row.name}: {_listed(shown)}"
+    return Picture(png_url(shown.sheet), shown.sheet.shape[1], words)
 
 
 def _weights(seen: Seen, row: Row, values: NDArray[np.float32], theme: str | None) -> Picture:
-    """The weights of the units that say most about the digit, as pictures of 28×28."""
+    """Draw the weights of the units with the strongest activations, as images of 28×28."""
     kernels = layer_kernels(seen.network, row.name)
-    found = layer_images(
+    shown = layer_images(
         kernels.images(0), strongest_maps(values, _MAPS), theme, kernels.color_limit(0)
     )
     return Picture(
-        png_url(found.sheet),
-        found.sheet.shape[1],
-        f"The weights of its strongest units as pictures of the digit: {_listed(found)}",
+        png_url(shown.sheet),
+        shown.sheet.shape[1],
+        f"The weights of its strongest units as pictures of the digit: {_listed(shown)}",
     )
 
 
-def _listed(found: ShownLayer) -> str:
-    return ", ".join(map(str, found.channels))
+def _listed(shown: ShownLayer) -> str:
+    return ", ".join(map(str, shown.channels))
 
 
 def _bars(answer: NDArray[np.float32]) -> list[Bar]:

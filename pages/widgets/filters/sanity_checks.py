@@ -1,4 +1,7 @@
-"""The filter page, "why": the same maps of a network whose weights were made random."""
+"""Sanity checks of the Filters page's attribution maps: the same maps with random weights.
+
+The method is that of Adebayo et al., "Sanity Checks for Saliency Maps", 2018.
+"""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -32,7 +35,14 @@ _HOWS: Final[dict["Randomization", str]] = {
 def random_weights_view(
     seen: Seen, question: "Question", settings: "Settings", theme: Theme
 ) -> None:
-    """Draw a switch that makes weights random, and what becomes of the maps then."""
+    """Draw a switch that randomizes weights, and the maps that result.
+
+    Args:
+        seen: The network and the digit.
+        question: The class to explain.
+        settings: The settings of the attribution methods.
+        theme: The page's theme.
+    """
     st.subheader("Can these maps be trusted?", anchor=False)
     st.write(
         "A map that looks sensible may only trace the digit. So a copy of the network forgets what "
@@ -54,7 +64,7 @@ def random_weights_view(
 
 
 def _stage(seen: Seen) -> tuple[int, "Randomization"]:
-    """Draw the choice of how far the weights are random: how many layers, and how."""
+    """Draw the choice of how many layers are randomized, and in which mode."""
     from core.explain.attribution import layers_from_last
 
     stages = layers_from_last(seen.rows())
@@ -92,7 +102,7 @@ def _compared(
     count: int,
     how: "Randomization",
 ) -> None:
-    """Draw a method's map of the random network beside the real one, and say what it means."""
+    """Draw a method's maps of the trained and the randomized network, and their correlation."""
     from core.explain.attribution import (
         describe_correlation,
         explain,
@@ -100,11 +110,11 @@ def _compared(
         randomized_map,
     )
 
-    asked = (seen.network, seen.image, question, method, settings)
+    arguments = (seen.network, seen.image, question, method, settings)
     st.markdown(f"**{_NAMES[method]}**")
     try:
-        real = explain(*asked)
-        other = randomized_map(*asked, count=count, mode=how)
+        real = explain(*arguments)
+        other = randomized_map(*arguments, count=count, mode=how)
     except DigitscopeError as error:
         st.info(plain(str(error)))
         return
@@ -113,14 +123,14 @@ def _compared(
     right.image(
         attribution_overlay(other, seen.image, theme), caption="random", alt="With random weights"
     )
-    found = map_similarity(real, other)
-    number = "–" if found is None else f"{found:.2f}".replace("-", "−")
+    correlation = map_similarity(real, other)
+    number = "–" if correlation is None else f"{correlation:.2f}".replace("-", "−")
     st.markdown(f"Rank correlation: **{number}**")
-    st.caption(describe_correlation(found) if count else "The same network, so the same map.")
+    st.caption(describe_correlation(correlation) if count else "The same network, so the same map.")
 
 
 def _over_layers(seen: Seen, question: "Question", settings: "Settings", theme: Theme) -> None:
-    """Draw how alike the maps stay from the last layer to the first, or the button that asks it."""
+    """Draw the maps' similarity over the layers, or the button that starts its computation."""
     from core.explain.attribution import similarity_over_layers
 
     chore = shared_task(
@@ -136,11 +146,11 @@ def _over_layers(seen: Seen, question: "Question", settings: "Settings", theme: 
             far=_far,
         )
         return
-    found = chore.state.result
+    similarities = chore.state.result
     st.plotly_chart(
         similarity_lines(
-            found[0].layers,
-            {_NAMES[one.method]: one.correlations for one in found},
+            similarities[0].layers,
+            {_NAMES[similarity.method]: similarity.correlations for similarity in similarities},
             TEXT_COLORS.get(theme),
         ),
         config=CHART_CONFIG,

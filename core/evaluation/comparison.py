@@ -1,8 +1,7 @@
-"""Two to four runs side by side: settings that differ, accuracies on the same digits, and luck.
+"""Comparison of runs: differing settings, accuracy intervals, and McNemar's test on paired answers.
 
-Nothing here needs TensorFlow: it works on recipes and on stored figures and answers.
-
-Two networks on the same digits: what one reads rightly and the other does not, and luck.
+Two to four runs are compared by their recipes and their accuracies, two runs also digit by digit.
+It works on recipes and stored predictions, and needs no TensorFlow.
 """
 
 import math
@@ -28,11 +27,26 @@ from core.utils.validation import read_only
 
 
 def wilson_interval(right: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """The interval in which the true accuracy lies with 95 % confidence, as fractions 0 to 1.
+    """Wilson's score interval of an accuracy, at 95 % confidence, as fractions 0 to 1.
 
     Wilson (1927), "Probable inference, the law of succession, and statistical inference". Unlike
     the textbook's normal interval it stays inside 0 to 1 and is right for accuracies near 1.
-    Raises ValueError unless 0 <= right <= n and n >= 1.
+
+    Args:
+        right: number of right answers, 0 to `n`.
+        n: number of answers, from 1.
+        z: quantile of the normal distribution; the default gives 95 %.
+
+    Returns:
+        The lower and the upper end.
+
+    Raises:
+        ValueError: unless 0 <= right <= n and n >= 1.
+
+    Example:
+        >>> low, high = wilson_interval(990, 1000)
+        >>> f"{low:.3f} to {high:.3f}"
+        '0.982 to 0.995'
     """
     if not 0 <= right <= n or n < 1:
         raise ValueError(f"wilson_interval wants 0 <= right <= n and n >= 1, not {right} of {n}")
@@ -44,12 +58,12 @@ def wilson_interval(right: int, n: int, z: float = 1.959964) -> tuple[float, flo
 
 
 CONFIDENCE_LEVEL = 0.05
-"""How rarely chance alone may make such a difference, for it to be called more than chance."""
+"""Significance level of all tests: below it, a difference is called more than chance."""
 
 
 @dataclass(frozen=True)
 class SettingDifference:
-    """A setting in words, and what it is in each recipe."""
+    """A setting by its name, and its value in each recipe, as text."""
 
     name: str
     values: tuple[str, ...]
@@ -57,7 +71,7 @@ class SettingDifference:
 
 @dataclass(frozen=True)
 class AccuracyInterval:
-    """A run's figures on test digits; `low` to `high`: its accuracy's 95 % interval, 0 to 1."""
+    """A run's metrics on test digits; `low` to `high`: its accuracy's 95 % interval, 0 to 1."""
 
     metrics: Metrics
     low: float
@@ -66,9 +80,15 @@ class AccuracyInterval:
 
 @dataclass(frozen=True)
 class AccuracyDifference:
-    """Two runs, by their places, on the same digits: who alone is right, and what chance does.
+    """McNemar's test of two runs on the same digits.
 
-    `probability`: of a split at least as uneven as this one, were both equally good.
+    Attributes:
+        first: position of the first run among those compared.
+        second: position of the second run.
+        only_first: number of digits that only the first run reads rightly.
+        only_second: number of digits that only the second run reads rightly.
+        probability: two-sided p-value, 0 to 1.
+        level: significance level that the p-value is compared with, 0 to 1.
     """
 
     first: int
@@ -80,11 +100,11 @@ class AccuracyDifference:
 
     @property
     def more_than_chance(self) -> bool:
-        """Whether chance would make such a difference too rarely to be believed."""
+        """Whether the difference is significant at its level."""
         return self.probability < self.level
 
     def sentence(self, names: Sequence[str]) -> str:
-        """What that means, in words; `names`: of all runs, by their places."""
+        """Describe the result in words; `names`: those of all runs, in order."""
         first, second = names[self.first], names[self.second]
         if not self.only_first + self.only_second:
             return f"{first} and {second} are wrong on the very same digits."
@@ -98,19 +118,23 @@ class AccuracyDifference:
 
 
 def differing_settings(recipes: Sequence[Recipe]) -> list[SettingDifference]:
-    """What is not the same in all recipes: settings, then parameters, then layers by their place.
+    """List what differs between recipes: settings, then parameters, then layers by position.
 
     Where a recipe has no such layer, or the setting has no effect in it, there is a dash.
     """
     words = [describe_settings(recipe) for recipe in recipes]
-    rows = [SettingDifference(name, tuple(each[name] for each in words)) for name in words[0]]
+    rows = [
+        SettingDifference(name, tuple(settings[name] for settings in words)) for name in words[0]
+    ]
     networks = [recipe.architecture for recipe in recipes]
-    rows.append(SettingDifference("Parameters", tuple(f"{each.parameters:,}" for each in networks)))
+    rows.append(
+        SettingDifference("Parameters", tuple(f"{settings.parameters:,}" for settings in networks))
+    )
     rows += _layers(networks)
     return [row for row in rows if len(set(row.values)) > 1]
 
 
-def have_same_test_digits(runs: Sequence[Run]) -> DatasetName | None:
+def common_test_dataset(runs: Sequence[Run]) -> DatasetName | None:
     """The largest set of test digits on which all runs were tested; None if there is none."""
     for name in DATASETS:
         if all(name in run.info.metrics for run in runs):
@@ -120,11 +144,16 @@ def have_same_test_digits(runs: Sequence[Run]) -> DatasetName | None:
 
 def accuracy_intervals(runs: Sequence[Run], dataset: DatasetName) -> list[AccuracyInterval]:
     """Each run's figures on a dataset that all were tested on, with Wilson's 95 % interval."""
-    found = [run.info.metrics[dataset] for run in runs]
-    return [AccuracyInterval(each, *wilson_interval(each.n - each.wrong, each.n)) for each in found]
+    metrics = [run.info.metrics[dataset] for run in runs]
+    return [
+        AccuracyInterval(
+            run_metrics, *wilson_interval(run_metrics.n - run_metrics.wrong, run_metrics.n)
+        )
+        for run_metrics in metrics
+    ]
 
 
-def differences(answers: Sequence[StoredPredictions]) -> list[AccuracyDifference]:
+def accuracy_differences(answers: Sequence[StoredPredictions]) -> list[AccuracyDifference]:
     """Every pair of answers to the same digits, by McNemar's exact test.
 
     With more than two runs, one pair among several looks different by luck more easily: each is
@@ -138,11 +167,11 @@ def differences(answers: Sequence[StoredPredictions]) -> list[AccuracyDifference
         raise ValueError("the answers are to different digits")
     right = [each.probabilities.argmax(axis=1) == labels for each in answers]
     pairs = list(combinations(range(len(answers)), 2))
-    found = []
+    tests = []
     for first, second in pairs:
         alone = int((right[first] & ~right[second]).sum())
         other = int((right[second] & ~right[first]).sum())
-        found.append(
+        tests.append(
             AccuracyDifference(
                 first,
                 second,
@@ -152,14 +181,20 @@ def differences(answers: Sequence[StoredPredictions]) -> list[AccuracyDifference
                 CONFIDENCE_LEVEL / len(pairs),
             )
         )
-    return found
+    return tests
 
 
 def mcnemar_p_value(only_first: int, only_second: int) -> float:
-    """The probability that chance alone splits the digits at least as unevenly, two-sided.
+    """The two-sided p-value of McNemar's exact test; 1 if both counts are 0.
 
     McNemar (1947), in its exact form: the digits that only one of two equally good networks reads
     rightly fall to either side like tosses of a fair coin.
+
+    Example:
+        >>> mcnemar_p_value(5, 5)
+        1.0
+        >>> mcnemar_p_value(0, 5)
+        0.0625
     """
     from scipy.stats import binomtest  # 0.2 s: not before it is needed
 
@@ -178,16 +213,16 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class PairedComparison:
-    """Which digits two networks, the first and the second, read differently; arrays are read-only.
+    """The digits that two networks, the first and the second, read differently; read-only arrays.
 
     Attributes:
         fixed: the first is wrong, the second right.
         broken: the first is right, the second wrong.
         same_mistake: both are wrong, with the same answer.
         other_mistake: both are wrong, with different answers.
-        difference: what McNemar's exact test says of it.
-        names: of the two, for sentences.
-        n: of all digits.
+        difference: the result of McNemar's exact test.
+        names: the names of the two networks.
+        n: number of all digits.
 
     All are indices, the surest mistake first: that of the first network, in `broken` the second's.
     """
@@ -202,11 +237,11 @@ class PairedComparison:
 
     @property
     def disagree(self) -> int:
-        """On how many digits exactly one of the two is right."""
+        """Number of digits that exactly one of the two reads rightly."""
         return len(self.fixed) + len(self.broken)
 
     def sentence(self) -> str:
-        """What that means, for somebody who has not heard of the test."""
+        """Describe the result for a reader who does not know the test."""
         words = self.difference.sentence(self.names)
         if not self.disagree:
             return words
@@ -217,37 +252,38 @@ class PairedComparison:
 
 
 @lru_cache(maxsize=8)
-def compare_paired(this: Predictions, other: Predictions) -> PairedComparison:
-    """Lay two networks' answers side by side, `this` as the first.
+def compare_paired(first: Predictions, second: Predictions) -> PairedComparison:
+    """Compare two networks' answers digit by digit.
 
-    Raises DatasetError if they are not to the same digits.
+    Raises:
+        DatasetError: the answers are not to the same digits.
     """
-    if not _same_digits(this, other):
+    if not _same_digits(first, second):
         raise DatasetError(
-            f"{this.name} and {other.name} have not answered the same digits, so they cannot be "
+            f"{first.name} and {second.name} have not answered the same digits, so they cannot be "
             "compared. Choose runs and digits that belong together."
         )
-    both_wrong = ~this.correct & ~other.correct
-    same = this.predicted == other.predicted
-    (difference,) = differences(
-        [StoredPredictions(each.labels, each.probabilities) for each in (this, other)]
+    both_wrong = ~first.correct & ~second.correct
+    same = first.predicted == second.predicted
+    (difference,) = accuracy_differences(
+        [StoredPredictions(each.labels, each.probabilities) for each in (first, second)]
     )
     return PairedComparison(
-        _listed(this, ~this.correct & other.correct),
-        _listed(other, this.correct & ~other.correct),
-        _listed(this, both_wrong & same),
-        _listed(this, both_wrong & ~same),
+        _listed(first, ~first.correct & second.correct),
+        _listed(second, first.correct & ~second.correct),
+        _listed(first, both_wrong & same),
+        _listed(first, both_wrong & ~same),
         difference,
-        (this.name, other.name),
-        len(this),
+        (first.name, second.name),
+        len(first),
     )
 
 
 def smallest_detectable_difference(disagree: int) -> int | None:
-    """By how much the two counts must differ to be more than chance; None if nothing would do.
+    """The smallest significant difference of the two counts; None if no difference would do.
 
-    `disagree`: on how many digits exactly one of two networks is right. It is the smallest
-    difference whose two-sided probability in McNemar's exact test is below `comparing.LEVEL`.
+    `disagree`: number of digits that exactly one of two networks reads rightly. The difference is
+    significant if the p-value of McNemar's exact test is below `CONFIDENCE_LEVEL`.
     """
     from scipy.stats import binom  # 0.2 s: not before it is needed
 
@@ -257,19 +293,19 @@ def smallest_detectable_difference(disagree: int) -> int | None:
 
 
 def detectable_difference_sentence(disagree: int) -> str:
-    """The same in words."""
+    """Describe the smallest significant difference in words."""
     if not disagree:
         return "The two are right and wrong on the very same digits: nothing tells them apart."
-    found = smallest_detectable_difference(disagree)
+    smallest = smallest_detectable_difference(disagree)
     where = "1 digit" if disagree == 1 else f"{disagree:,} digits"
-    if found is None:
+    if smallest is None:
         return (
             f"On {where} only one of the two is right. So few could fall in any way by chance: it "
             f"takes at least {_fewest()} of them."
         )
     return (
-        f"On {where} only one of the two is right; a difference of {found:,} or more between the "
-        "two counts would be more than chance."
+        f"On {where} only one of the two is right; a difference of {smallest:,} or more between "
+        "the two counts would be more than chance."
     )
 
 
@@ -278,16 +314,16 @@ def _fewest() -> int:
     return next(n for n in range(1, 100) if smallest_detectable_difference(n) is not None)
 
 
-def _same_digits(this: Predictions, other: Predictions) -> bool:
-    if this.images is other.images and this.labels is other.labels:
+def _same_digits(first: Predictions, second: Predictions) -> bool:
+    if first.images is second.images and first.labels is second.labels:
         return True
     pairs: list[tuple[NDArray[Any], NDArray[Any]]] = [
-        (this.labels, other.labels),
-        (this.images, other.images),
+        (first.labels, second.labels),
+        (first.images, second.images),
     ]
-    return all(np.array_equal(first, second) for first, second in pairs)
+    return all(np.array_equal(left, right) for left, right in pairs)
 
 
-def _listed(of: Predictions, which: NDArray[np.bool_]) -> Indices:
-    found = most_confident_first(of, np.flatnonzero(which))
-    return read_only(found)
+def _listed(predictions: Predictions, mask: NDArray[np.bool_]) -> Indices:
+    indices = most_confident_first(predictions, np.flatnonzero(mask))
+    return read_only(indices)

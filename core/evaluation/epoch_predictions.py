@@ -1,11 +1,12 @@
-"""What a run answered after each epoch whose weights are kept: which digits it learned when.
+"""A run's predictions after each epoch whose weights are kept, and what it learned when.
 
-Beside a run's other files stands, for each dataset, `epoch_predictions-DATASET.npz`: the SHA-256 of
-the finished network, the labels, and for each epoch the probabilities, (n, 10), or none, (0, 10),
-if the network could not answer then. One file a dataset, so that one is worked out without the
-other, and what ships is never written again.
+A run's folder holds, for each dataset, `epoch_predictions-DATASET.npz`: the SHA-256 of the finished
+network, the labels, and for each epoch the probabilities, (n, 10), or none, (0, 10), if the network
+could not answer then. There is one file per dataset, so that each is computed alone and shipped
+files are never rewritten.
 
-The answers of a run on digits that were not at hand when it was trained.
+`predict_now` computes the answers of a finished run on a dataset that was not available when it was
+trained.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,11 +32,11 @@ EpochsStamp = tuple[int, ...]
 
 
 class NotComputedError(DigitscopeError):
-    """Answers after an epoch that have to be worked out first."""
+    """The answers after an epoch have to be computed first."""
 
 
 def epoch_predictions_file(run: Run, dataset: str) -> Path:
-    """Where the answers on a dataset's test digits are kept."""
+    """The file with the answers on a dataset's test digits."""
     return run.folder / f"epoch_predictions-{dataset}.npz"
 
 
@@ -51,7 +52,7 @@ def load_epoch_predictions(network: Network, dataset: str) -> Predictions:
 
     Raises:
         ValueError: it is the finished network (`core.runs.predictions.load_predictions`).
-        NotComputedError: they have to be worked out (`compute`).
+        NotComputedError: they have to be computed (`compute_epoch_predictions`).
         RunError: the weights of that epoch are not kept, or cannot answer.
     """
     run, epoch = network.run, network.epoch
@@ -63,16 +64,16 @@ def load_epoch_predictions(network: Network, dataset: str) -> Predictions:
             f"The run {run.id!r} does not keep its epoch {epoch}. "
             f"The epochs kept are: {', '.join(map(str, kept)) or 'none'}."
         )
-    found = _at_hand(run, dataset)
-    if epoch not in found:
+    by_epoch = _at_hand(run, dataset)
+    if epoch not in by_epoch:
         raise _not_computed(run)
-    answered = found[epoch]
-    if answered is None:
+    predictions = by_epoch[epoch]
+    if predictions is None:
         raise RunError(
             f"After epoch {epoch} the network of the run {run.id!r} gives no numbers to count: its "
             "training diverged, or its weights are damaged. Choose another epoch."
         )
-    return answered
+    return predictions
 
 
 def has_epoch_predictions(run: Run, dataset: str) -> bool:
@@ -92,12 +93,14 @@ def all_epoch_predictions(run: Run, dataset: str) -> tuple[Predictions, ...]:
         run keeps none.
 
     Raises:
-        NotComputedError: they have to be worked out (`compute`).
+        NotComputedError: they have to be computed (`compute_epoch_predictions`).
     """
     if not has_epoch_predictions(run, dataset):
         raise _not_computed(run)
-    found = _at_hand(run, dataset)
-    return tuple(one for epoch in run.epochs() if (one := found[epoch]) is not None)
+    by_epoch = _at_hand(run, dataset)
+    return tuple(
+        predictions for epoch in run.epochs() if (predictions := by_epoch[epoch]) is not None
+    )
 
 
 def compute_epoch_predictions(run: Run, dataset: str, report: Report) -> None:
@@ -125,22 +128,23 @@ def compute_epoch_predictions(run: Run, dataset: str, report: Report) -> None:
     writer.store_derived_file(run, name, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
 
 
-def first_learned_epochs(over: Sequence[Predictions]) -> NDArray[np.intp]:
-    """For each digit the epoch from which on it is read rightly to the end, (n,); 0: never.
+def first_learned_epochs(epoch_predictions: Sequence[Predictions]) -> NDArray[np.intp]:
+    """For each digit the epoch from which on it is read rightly to the end, int (n,); 0: never.
 
-    `over`: the answers to the same digits after one epoch after the other, at least one.
+    Args:
+        epoch_predictions: answers to the same digits after successive epochs; at least one.
     """
-    right = np.stack([one.correct for one in over])
-    epochs = np.array([one.epoch or 0 for one in over])
+    right = np.stack([predictions.correct for predictions in epoch_predictions])
+    epochs = np.array([predictions.epoch or 0 for predictions in epoch_predictions])
     # Right to the end: of the rows turned round, all so far.
     to_the_end = np.logical_and.accumulate(right[::-1])[::-1]
     first = to_the_end.argmax(axis=0)
     return np.where(to_the_end[-1], epochs[first], 0).astype(np.intp)
 
 
-def forgetting_events(over: Sequence[Predictions]) -> NDArray[np.intp]:
-    """For each digit how often it went from right to wrong or back, from epoch to epoch, (n,)."""
-    right = np.stack([one.correct for one in over])
+def forgetting_events(epoch_predictions: Sequence[Predictions]) -> NDArray[np.intp]:
+    """For each digit how often it changes between right and wrong from epoch to epoch, int (n,)."""
+    right = np.stack([predictions.correct for predictions in epoch_predictions])
     return np.asarray((right[1:] != right[:-1]).sum(axis=0), np.intp)
 
 
@@ -158,11 +162,11 @@ def _answers(
         return np.empty((0, CLASSES), np.float32)
 
 
-def _packed(found: NDArray[np.float32]) -> NDArray[Any]:
-    """As float16, if every answer stays the same."""
-    halves = found.astype(np.float16)
-    same = (halves.argmax(axis=1) == found.argmax(axis=1)).all()
-    return halves if same else found
+def _packed(probabilities: NDArray[np.float32]) -> NDArray[Any]:
+    """Convert to float16, if every answer stays the same."""
+    halves = probabilities.astype(np.float16)
+    same = (halves.argmax(axis=1) == probabilities.argmax(axis=1)).all()
+    return halves if same else probabilities
 
 
 def _at_hand(run: Run, dataset: str) -> dict[int, Predictions | None]:
@@ -186,16 +190,16 @@ def _read(finished: Network, dataset: str, _stamp: EpochsStamp) -> dict[int, Pre
             stored = {name: archive[name] for name in archive.files}
     except NPZ_FAULTS:
         return {}
-    theirs = str(stored.pop(_NETWORK, "")) == run.info.model_sha256
-    if not theirs or not np.array_equal(stored.pop(_LABELS, ()), digits.labels):
+    same_network = str(stored.pop(_NETWORK, "")) == run.info.model_sha256
+    if not same_network or not np.array_equal(stored.pop(_LABELS, ()), digits.labels):
         return {}
     held_out = run.info.provenance.held_out(dataset)
-    found: dict[int, Predictions | None] = {}
+    by_epoch: dict[int, Predictions | None] = {}
     for name, packed in stored.items():
         probabilities = packed.astype(np.float32)
         epoch = int(name)
         if not len(packed):
-            found[epoch] = None
+            by_epoch[epoch] = None
             continue
         try:
             check_predictions(run.id, StoredPredictions(digits.labels, probabilities))
@@ -203,7 +207,7 @@ def _read(finished: Network, dataset: str, _stamp: EpochsStamp) -> dict[int, Pre
             continue
         probabilities /= probabilities.sum(axis=1, keepdims=True)
         read_only(probabilities)
-        found[epoch] = Predictions(
+        by_epoch[epoch] = Predictions(
             Network(run, epoch),
             dataset,
             digits.images,
@@ -211,7 +215,7 @@ def _read(finished: Network, dataset: str, _stamp: EpochsStamp) -> dict[int, Pre
             probabilities,
             held_out,
         )
-    return found
+    return by_epoch
 
 
 def _not_computed(run: Run) -> NotComputedError:
@@ -222,7 +226,7 @@ def _not_computed(run: Run) -> NotComputedError:
 
 
 def predict_now(run: Run, dataset: str, report: Report) -> Predictions:
-    """Let the finished network of a run read a dataset's test digits, if none of it was kept.
+    """Let the finished network of a run read a dataset's test digits, if no answers were stored.
 
     Imports TensorFlow when it is called. `report` is told how many of how many are read, and stops
     it when it raises. Raises RunError if the network cannot be opened or answers with numbers that
@@ -232,8 +236,8 @@ def predict_now(run: Run, dataset: str, report: Report) -> Predictions:
 
     digits, predictor = split_of(dataset, "test"), load_predictor(Network(run))
     report(0, len(digits))
-    found = predictor.probabilities(digits.images, lambda read: report(read, len(digits)))
+    probabilities = predictor.probabilities(digits.images, lambda read: report(read, len(digits)))
     held_out = run.info.provenance.held_out(dataset)
     return Predictions(
-        Network(run), dataset, digits.images, digits.labels, read_only(found), held_out
+        Network(run), dataset, digits.images, digits.labels, read_only(probabilities), held_out
     )

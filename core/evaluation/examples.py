@@ -1,6 +1,8 @@
-"""Label suspects: test digits whose label the shipped runs contradict most confidently.
+"""Examples of a split: filters and orders, label issues, and labels given by people.
 
-Confident learning: C. G. Northcutt, L. Jiang and I. L. Chuang, "Confident Learning: Estimating
+Filters and orders work on a whole split at once (`find_digits`). Label issues are test digits whose
+label the shipped runs contradict (`find_label_issues`), by confident
+learning: C. G. Northcutt, L. Jiang and I. L. Chuang, "Confident Learning: Estimating
 Uncertainty in Dataset Labels", Journal of Artificial Intelligence Research 70 (2021), 1373 to 1411,
 arXiv:1911.00068. It wants probabilities from networks that have not learned from the digits
 ("out-of-sample"), so only test digits are looked at, and only runs that never saw them are asked.
@@ -8,14 +10,11 @@ Their probabilities are averaged and the digits ranked by the paper's normalized
 the runs are never so sure of a wrong answer that the confident joint would count a digit, and each
 of them alone finds fewer of the labels that people refuted (benchmarks/label_suspects.py).
 
-Which digits are shown, and in which order: filters and orders over a whole split, at once.
-
-What people read in MNIST test digits whose labels looked doubtful: published label issues.
-
-C. G. Northcutt, A. Athalye and J. Mueller, "Pervasive Label Errors in Test Sets Destabilize Machine
-Learning Benchmarks" (NeurIPS 2021, arXiv:2103.14749), had 100 of its labels judged by five people
-each, who saw the digit, its label and another digit that a network had suggested. A label is a
-label issue if no majority confirmed it: there are 15.
+What people read in doubtful MNIST test digits is published (`human_labels`). C. G. Northcutt, A.
+Athalye and J. Mueller, "Pervasive Label Errors in Test Sets Destabilize Machine Learning
+Benchmarks" (NeurIPS 2021, arXiv:2103.14749), had 100 of its labels judged by five people each, who
+saw the digit, its label and another digit that a network had suggested. A label is a label issue if
+no majority confirmed it: there are 15.
 """
 
 import json
@@ -50,7 +49,7 @@ _TEST_ONLY: Final = (
 
 @dataclass(frozen=True)
 class DigitQuery:
-    """What a visitor wants to see of a split; the defaults leave nothing out.
+    """Filters and order of a split's digits; the defaults leave nothing out.
 
     `labels` and `predicted`: digits 0 to 9, empty for all. `least_ink` and `most_ink` in percent.
     `answer`, `predicted` and the order "confidence" are about what `asked`, a finished network,
@@ -75,11 +74,11 @@ class DigitQuery:
 
 
 def find_digits(query: DigitQuery) -> NDArray[np.intp]:
-    """The indices within the split of the digits that are asked for, in their order.
+    """Indices within the split of the digits that match a query, in its order.
 
     Of equals, the lower index comes first, also in a descending order. Raises DatasetError if the
     dataset cannot be loaded or a run's answers are asked for that were not kept, RunError if they
-    are damaged, ValueError if it is not said whose answers are meant.
+    are damaged, ValueError if answers are needed and the query names no run.
     """
     split = split_of(query.dataset, query.split)
     chosen = np.ones(len(split), np.bool_)
@@ -122,9 +121,9 @@ def _asked(query: DigitQuery) -> Predictions:
     return predictions_for(query.asked.run, query.dataset, query.split)
 
 
-def page_with(found: NDArray[np.intp], index: int, page_size: int) -> int | None:
-    """The page, from 1, on which the digit with this index stands; None if it is not among them."""
-    places = np.flatnonzero(found == index)
+def page_with(indices: NDArray[np.intp], index: int, page_size: int) -> int | None:
+    """The page, from 1, that shows the digit with this index; None if it is not listed."""
+    places = np.flatnonzero(indices == index)
     return int(places[0]) // page_size + 1 if len(places) else None
 
 
@@ -148,17 +147,17 @@ def _answered(
 
 
 def _ordered(
-    query: DigitQuery, found: NDArray[np.intp], answers: Predictions | None
+    query: DigitQuery, indices: NDArray[np.intp], answers: Predictions | None
 ) -> NDArray[np.intp]:
     if query.order == "index":
-        return found[::-1] if query.descending else found
+        return indices[::-1] if query.descending else indices
     if query.order == "confidence" and answers:
         values = answers.confidence
     else:
         table = ink_share if query.order == "ink" else class_similarity
         values = table(query.dataset, query.split)
     sign = -1 if query.descending else 1
-    return found[np.argsort(sign * values[found], kind="stable")]
+    return indices[np.argsort(sign * values[indices], kind="stable")]
 
 
 LABEL_ISSUES_PAPER: Final = "https://arxiv.org/abs/2103.14749"
@@ -184,7 +183,7 @@ class HumanLabel:
 
     @property
     def words(self) -> str:
-        """What people read, in a few words."""
+        """Describe in a few words what people read."""
         if self.majority_label is None:
             return f"no majority for {self.given_label} or any other"
         if self.is_label_issue:
@@ -223,18 +222,23 @@ Ints = NDArray[np.intp]
 class LabelIssue:
     """A test digit whose label the runs contradict.
 
-    `read`: what the runs' mean probabilities answer, `sure` that mean, 0 to 1; `agree`: how many of
-    the `asked` runs answer so themselves; `confident`: how many of these do so confidently
-    (`confident_classes`).
+    Attributes:
+        index: position in the test split.
+        label: the dataset's label, 0 to 9.
+        predicted: answer by the runs' mean probabilities, 0 to 9.
+        probability: mean probability of that answer, 0 to 1.
+        agreeing: number of runs that give this answer themselves.
+        confident: number of runs that give it confidently (`confident_classes`).
+        runs: number of runs.
     """
 
     index: int
     label: int
-    read: int
-    sure: float
-    agree: int
+    predicted: int
+    probability: float
+    agreeing: int
     confident: int
-    asked: int
+    runs: int
 
 
 def find_label_issues(dataset: str) -> tuple[LabelIssue, ...]:
@@ -249,51 +253,67 @@ def find_label_issues(dataset: str) -> tuple[LabelIssue, ...]:
 
 
 def label_issue_indices(dataset: str) -> frozenset[int] | None:
-    """Which test digits these are, by their index; None where nobody can say."""
+    """Indices of the label issues among the test digits; None if they cannot be computed."""
     try:
-        return frozenset(one.index for one in find_label_issues(dataset))
+        return frozenset(issue.index for issue in find_label_issues(dataset))
     except DigitscopeError:
         return None
 
 
-def ranked_by_margin(labels: NDArray[Any], answers: NDArray[Any]) -> tuple[LabelIssue, ...]:
+def rank_label_issues(
+    labels: NDArray[Any], run_probabilities: NDArray[Any]
+) -> tuple[LabelIssue, ...]:
     """The digits whose label the mean of the answers contradicts, the smallest margin first.
 
-    `labels`: whole numbers, (n,), each class at least once; `answers`: probabilities, (runs, n,
-    classes). Of equals, the lower index comes first.
+    Args:
+        labels: whole numbers, (n,), each class at least once.
+        run_probabilities: (runs, n, classes).
+
+    Returns:
+        The label issues; of equals, the lower index comes first.
+
+    Example:
+        >>> probabilities = np.array([[[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]]])
+        >>> [issue.index for issue in rank_label_issues(np.array([0, 0, 1]), probabilities)]
+        [1]
     """
-    mean = answers.mean(axis=0, dtype=np.float64)
+    mean = run_probabilities.mean(axis=0, dtype=np.float64)
     margin = label_margins(labels, mean)
     order = np.argsort(margin, kind="stable")
-    read, each = mean.argmax(axis=1), answers.argmax(axis=2)
-    agrees = each == read
-    surely = agrees & (read == [confident_classes(labels, one) for one in answers])
+    predicted, run_predictions = mean.argmax(axis=1), run_probabilities.argmax(axis=2)
+    agreeing = run_predictions == predicted
+    confident = agreeing & (
+        predicted
+        == [confident_classes(labels, probabilities) for probabilities in run_probabilities]
+    )
     return tuple(
         LabelIssue(
             index=k,
             label=int(labels[k]),
-            read=int(read[k]),
-            sure=float(mean[k, read[k]]),
-            agree=int(agrees[:, k].sum()),
-            confident=int(surely[:, k].sum()),
-            asked=len(answers),
+            predicted=int(predicted[k]),
+            probability=float(mean[k, predicted[k]]),
+            agreeing=int(agreeing[:, k].sum()),
+            confident=int(confident[:, k].sum()),
+            runs=len(run_probabilities),
         )
         for k in order[margin[order] < 0].tolist()
     )
 
 
 def class_thresholds(labels: NDArray[Any], probabilities: NDArray[Any]) -> Floats:
-    """Of each class, the mean probability of it on the digits that are labeled so, (classes,).
+    """The mean probability of each class on the digits with its label, (classes,).
 
     `labels`: whole numbers, (n,), each class at least once; `probabilities`: (n, classes).
     """
     classes = probabilities.shape[1]
-    own = _of_label(labels, probabilities)
-    return np.bincount(labels, own, classes) / np.bincount(labels, minlength=classes)
+    label_probabilities = _of_label(labels, probabilities)
+    return np.bincount(labels, label_probabilities, classes) / np.bincount(
+        labels, minlength=classes
+    )
 
 
 def confident_classes(labels: NDArray[Any], probabilities: NDArray[Any]) -> Ints:
-    """Of each digit, the likeliest of the classes that reach their threshold, or NONE, (n,).
+    """Of each digit, the likeliest of the classes that reach their threshold, or `NO_CLASS`, (n,).
 
     Counted by label and class, these are the paper's confident joint; the digits off its diagonal,
     confidently of another class than their label, are what it counts as label issues.
@@ -318,13 +338,17 @@ def _suspects(dataset: str, shipped: tuple[Network, ...]) -> tuple[LabelIssue, .
     """Worked out once for these networks."""
     labels = split_of(dataset, "test").labels
     stored = [network.run.predictions(dataset) for network in shipped]
-    answers = [one.probabilities for one in stored if one and np.array_equal(one.labels, labels)]
+    answers = [
+        predictions.probabilities
+        for predictions in stored
+        if predictions and np.array_equal(predictions.labels, labels)
+    ]
     if not answers:
         raise RunError(
             "No shipped run has answers on these test digits, so nobody contradicts their labels. "
             "Restore the folder `models`, or choose the other digits."
         )
-    return ranked_by_margin(labels, np.array(answers))
+    return rank_label_issues(labels, np.array(answers))
 
 
 def _of_label(labels: NDArray[Any], probabilities: NDArray[Any]) -> Floats:

@@ -1,12 +1,11 @@
-"""Stress tests: the same digits turned, moved, blurred, covered ..., and what a run still reads.
+"""Robustness of a run: its answers on corrupted digits (rotated, shifted, blurred, covered ...).
 
 The idea is that of MNIST-C (Mu and Gilmer, "MNIST-C: A Robustness Benchmark for Computer Vision",
 arXiv:1906.02337): a network is tried on digits that are changed as no training changed them, with
 their labels kept. Rotation, shifts, scale, blur and noise are those of `core.data.augmentation`.
 
-How many digits a run misreads under more and more stress, measured once and kept as a file.
-
-What a change has made of a digit, in words: its amounts, and how a run reads the result.
+Errors over increasing strength are measured once and stored in the run's folder as `stress.json`.
+The module also describes an augmentation, and how a run reads the changed digit, in words.
 """
 
 from collections import Counter
@@ -42,8 +41,8 @@ _SIDE = 28
 
 
 @dataclass(frozen=True)
-class CorruptionAccuracy:
-    """What a run reads, a digit 0 to 9, and how sure it is, 0 to 1."""
+class TopPrediction:
+    """A run's answer, 0 to 9, and its confidence, 0 to 1."""
 
     digit: int
     confidence: float
@@ -55,46 +54,53 @@ class CorruptionAccuracy:
 
 @dataclass(frozen=True)
 class AugmentationHint:
-    """A sentence on what a digit is read as now; `another`: until now it was its label."""
+    """How a changed digit is read; `is_other_digit`: the change has turned a right answer wrong."""
 
     text: str
-    another: bool
+    is_other_digit: bool
 
 
-def corruption_accuracies(probabilities: NDArray[np.float32]) -> list[CorruptionAccuracy]:
-    """The answers that ten probabilities for each digit, (n, 10), amount to."""
-    return [CorruptionAccuracy(int(row.argmax()), float(row.max())) for row in probabilities]
+def top_predictions(probabilities: NDArray[np.float32]) -> list[TopPrediction]:
+    """The most probable digit of each row of probabilities, float32 (n, 10).
+
+    Example:
+        >>> print(*top_predictions(np.eye(10, dtype=np.float32)[[7]]))
+        7 (100 %)
+    """
+    return [TopPrediction(int(row.argmax()), float(row.max())) for row in probabilities]
 
 
 def augmentation_hint(
-    run: str, label: int, before: CorruptionAccuracy, after: CorruptionAccuracy
+    run: str, label: int, before: TopPrediction, after: TopPrediction
 ) -> AugmentationHint:
-    """What a run makes of one digit, as it is and changed."""
+    """Compare how a run reads a digit as it is (`before`) and changed (`after`)."""
     if after.digit == label:
         if before.digit == label:
-            return AugmentationHint(f"{run} still reads {after}.", another=False)
+            return AugmentationHint(f"{run} still reads {after}.", is_other_digit=False)
         return AugmentationHint(
             f"{run} now reads {after}, as its label says; as it is, it misreads it: {before}.",
-            another=False,
+            is_other_digit=False,
         )
     if before.digit != label:
         return AugmentationHint(
             f"{run} misreads this {label} as it is: {before}. Changed, it reads {after}.",
-            another=False,
+            is_other_digit=False,
         )
     return AugmentationHint(
         f"Another digit? {run} reads {after} now; as it is, {before}. Can you still tell that it "
         f"is {label}? Then training with such changes may teach the network to. If you cannot, "
         f"they go too far: the label stays {label}, whatever the picture shows.",
-        another=True,
+        is_other_digit=True,
     )
 
 
-def robustness_score(run: str, labels: Sequence[int], found: Sequence[CorruptionAccuracy]) -> str:
-    """How many changed digits a run reads as their labels say, and its commonest mistake."""
+def augmentation_score_sentence(
+    run: str, labels: Sequence[int], readings: Sequence[TopPrediction]
+) -> str:
+    """Count the changed digits that a run reads rightly, and name its commonest mistake."""
     mistakes = Counter(
         (label, reading.digit)
-        for label, reading in zip(labels, found, strict=True)
+        for label, reading in zip(labels, readings, strict=True)
         if reading.digit != label
     )
     right = len(labels) - mistakes.total()
@@ -108,37 +114,42 @@ def robustness_score(run: str, labels: Sequence[int], found: Sequence[Corruption
     )
 
 
-def describe_hint(change: AugmentationDraw) -> str:
-    """What a change does, in amounts: "8.0° clockwise, 2.2 px right", or "nothing"."""
-    ways = [
-        _way(change.rotation, "° clockwise", "° anticlockwise"),
-        _way(change.right * _SIDE, " px right", " px left"),
-        _way(change.down * _SIDE, " px down", " px up"),
-        _way(change.shear, "° sheared, right side down", "° sheared, right side up"),
+def describe_augmentation(change: AugmentationDraw) -> str:
+    """Describe a change by its amounts.
+
+    Example:
+        >>> describe_augmentation(AugmentationDraw())
+        'nothing'
+    """
+    amounts = [
+        _describe_amount(change.rotation, "° clockwise", "° anticlockwise"),
+        _describe_amount(change.right * _SIDE, " px right", " px left"),
+        _describe_amount(change.down * _SIDE, " px down", " px up"),
+        _describe_amount(change.shear, "° sheared, right side down", "° sheared, right side up"),
         f"{1 / (1 - change.taller):.2f} of its height" if change.taller else "",
         f"{1 / (1 - change.wider):.2f} of its width" if change.wider else "",
         f"warp {change.warp:.1f}, smoothed over {change.smoothness:.1f} px" if change.warp else "",
         f"blur {change.blur:.1f} px" if change.blur else "",
         f"noise {change.noise:.1f} of 255" if change.noise else "",
     ]
-    return ", ".join(filter(None, ways)) or "nothing"
+    return ", ".join(filter(None, amounts)) or "nothing"
 
 
-def _way(amount: float, forth: str, back: str) -> str:
+def _describe_amount(amount: float, forth: str, back: str) -> str:
     return f"{abs(amount):.1f}{forth if amount > 0 else back}" if amount else ""
 
 
 DATASET: Final = "mnist-sample"
-"""Stress tests are made on the sample's 1,000 test digits: always there, and soon answered."""
+"""Robustness is measured on the sample's 1,000 test digits: always available, and quick."""
 
 
 @lru_cache(maxsize=16)
-def corrupted_predictions(network: Network, stress: Corruption) -> Predictions:
-    """Let a network read the sample's test digits, changed. Imports TensorFlow when it is called.
+def corrupted_predictions(network: Network, corruption: Corruption) -> Predictions:
+    """Let a network read the sample's test digits, corrupted. Imports TensorFlow when called.
 
     Args:
         network: a run's, finished or as it was after an epoch.
-        stress: how the digits are changed.
+        corruption: how the digits are changed.
 
     Returns:
         The answers, with the changed pictures; each time the same object.
@@ -149,25 +160,25 @@ def corrupted_predictions(network: Network, stress: Corruption) -> Predictions:
     digits = split_of(DATASET, "test")
     held_out = network.run.info.provenance.held_out(DATASET)
     none = np.empty((0, 10), np.float32)
-    asked = Predictions(network, DATASET, digits.images, digits.labels, none, held_out)
-    return _answer(asked, stress)
+    unanswered = Predictions(network, DATASET, digits.images, digits.labels, none, held_out)
+    return _answer(unanswered, corruption)
 
 
 @lru_cache(maxsize=16)
-def corrupted_digits(this: Predictions, stress: Corruption) -> Predictions:
-    """What the same network answers on the same digits, changed: for a visitor's own few digits.
+def corrupted_digits(predictions: Predictions, corruption: Corruption) -> Predictions:
+    """Let the same network read the same digits, corrupted: for the few digits of a visitor.
 
-    Raises RunError as `stressed` does.
+    Raises RunError as `corrupted_predictions` does.
     """
-    return _answer(this, stress)
+    return _answer(predictions, corruption)
 
 
-def _answer(asked: Predictions, stress: Corruption) -> Predictions:
+def _answer(predictions: Predictions, corruption: Corruption) -> Predictions:
     from core.inference.predictor import load_predictor
 
-    images = corrupt(asked.images, stress)
-    found = load_predictor(asked.network).probabilities(images)
-    return replace(asked, images=read_only(images), probabilities=read_only(found))
+    images = corrupt(predictions.images, corruption)
+    probabilities = load_predictor(predictions.network).probabilities(images)
+    return replace(predictions, images=read_only(images), probabilities=read_only(probabilities))
 
 
 ROBUSTNESS_FILE: Final = "stress.json"
@@ -175,7 +186,7 @@ ROBUSTNESS_FORMAT: Final = 1
 
 
 class RobustnessCurve(BaseModel):
-    """Of one kind of stress: its values, rising, and how many digits were read wrongly at each."""
+    """Errors by strength of one corruption: rising values, and the number of mistakes at each."""
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
@@ -192,7 +203,7 @@ class RobustnessCurve(BaseModel):
 
 
 class RobustnessCurves(BaseModel):
-    """What `stress.json` holds of a network, by its SHA-256: a curve a kind, of `n` digits."""
+    """Content of `stress.json`: a network's SHA-256, and a curve per corruption on `n` digits."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -204,23 +215,23 @@ class RobustnessCurves(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> "RobustnessCurves":
-        if any(not 0 <= wrong <= self.n for one in self.kinds.values() for wrong in one.wrong):
+        if any(not 0 <= wrong <= self.n for curve in self.kinds.values() for wrong in curve.wrong):
             raise ValueError("counts that are not from 0 to n")
         return self
 
 
 def load_robustness_curves(run: Run) -> RobustnessCurves | None:
-    """The curves that are kept of this very network, or None: then they have to be measured."""
+    """Read the stored curves of a run's finished network; None if they have to be measured."""
     try:
-        found = RobustnessCurves.model_validate_json((run.folder / ROBUSTNESS_FILE).read_bytes())
+        curves = RobustnessCurves.model_validate_json((run.folder / ROBUSTNESS_FILE).read_bytes())
     except (OSError, ValidationError):
         return None
-    whole = set(found.kinds) == {kind.name for kind in CORRUPTIONS}
-    return found if whole and found.model_sha256 == run.info.model_sha256 else None
+    whole = set(curves.kinds) == {kind.name for kind in CORRUPTIONS}
+    return curves if whole and curves.model_sha256 == run.info.model_sha256 else None
 
 
 def measure_robustness(run: Run, report: Report) -> RobustnessCurves:
-    """Let the finished network read the sample's test digits under each stress: 91 times or so.
+    """Let the finished network read the sample's test digits under each corruption, about 91 times.
 
     Imports TensorFlow when it is called. `report` is called after each time, and stops it when it
     raises. Raises RunError if the network cannot be opened.
@@ -230,12 +241,12 @@ def measure_robustness(run: Run, report: Report) -> RobustnessCurves:
     digits = split_of(DATASET, "test")
     report(0, 0)
     network = Predictor(load_model(run), run.info.recipe.scaling)
-    asked = list(dict.fromkeys(_stresses()))
+    corruptions = list(dict.fromkeys(_corruptions()))
     wrong: dict[Corruption, int] = {}
-    for done, stress in enumerate(asked):
-        report(done, len(asked))
-        answers = network.probabilities(corrupt(digits.images, stress)).argmax(axis=1)
-        wrong[stress] = int((answers != digits.labels).sum())
+    for done, corruption in enumerate(corruptions):
+        report(done, len(corruptions))
+        answers = network.probabilities(corrupt(digits.images, corruption)).argmax(axis=1)
+        wrong[corruption] = int((answers != digits.labels).sum())
     return RobustnessCurves(
         model_sha256=run.info.model_sha256,
         n=len(digits),
@@ -249,19 +260,19 @@ def measure_robustness(run: Run, report: Report) -> RobustnessCurves:
     )
 
 
-def write_robustness_curves(run: Run, found: RobustnessCurves) -> None:
-    """Keep the curves in the run's folder. Raises RunError if that cannot be done."""
-    if found.model_sha256 != run.info.model_sha256:
+def write_robustness_curves(run: Run, curves: RobustnessCurves) -> None:
+    """Store the curves in the run's folder. Raises RunError if that fails."""
+    if curves.model_sha256 != run.info.model_sha256:
         raise RunError(f"These curves are not of the network of the run {run.id!r}.")
-    content = (found.model_dump_json(indent=1) + "\n").encode()
+    content = (curves.model_dump_json(indent=1) + "\n").encode()
     writer.store_derived_file(run, ROBUSTNESS_FILE, lambda file: file.write(content))
 
 
 def measure_and_store_robustness(run: Run, report: Report) -> None:
-    """Both, as a chore of the server."""
+    """Measure and store the curves, as a background task."""
     write_robustness_curves(run, measure_robustness(run, report))
 
 
-def _stresses() -> Iterator[Corruption]:
-    """Every stress of every curve; that nothing is changed is in all of them."""
+def _corruptions() -> Iterator[Corruption]:
+    """Every corruption of every curve; each curve includes the unchanged digits."""
     return (single_corruption(kind.name, value) for kind in CORRUPTIONS for value in kind.values)

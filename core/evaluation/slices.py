@@ -1,17 +1,16 @@
-"""Slices: digits that look alike in some way, and whether a network fails on them more often.
+"""Slices: groups of digits with a common trait, and a network's error rate on them.
 
 The search for the worst ones follows Y. Chung, T. Kraska, N. Polyzotis, K. H. Tae and S. E. Whang,
 "Slice Finder: Automated Data Slicing for Model Validation", ICDE 2019, arXiv:1807.06068: every
 slice of up to three conditions, compared with the rest by a test and by its effect size. What is
 counted here is right or wrong, so the test is Fisher's exact one.
 
-What can be measured on the picture of a digit: how thick, slanted, wide, large, inky, unusual.
-
-Thickness and slant are those of D. C. Castro, J. Tan, B. Kainz, E. Konukoglu and B. Glocker,
-"Morpho-MNIST: Quantitative Assessment and Diagnostics for Representation Learning", Journal of
-Machine Learning Research 20 (2019), 178, arXiv:1809.10780: from the distance of the ink to the
-paper in an enlarged picture, and from the second moments. They average that distance along the
-skeleton; the mean over all the ink needs no skeleton, and of a bar it gives the same.
+The traits are measured on the picture (`morphometry`): thickness, slant, width, size, ink, rarity
+of style. Thickness and slant are those of D. C. Castro, J. Tan, B. Kainz, E. Konukoglu and B.
+Glocker, "Morpho-MNIST: Quantitative Assessment and Diagnostics for Representation Learning",
+Journal of Machine Learning Research 20 (2019), 178, arXiv:1809.10780: from the distance of the ink
+to the paper in an enlarged picture, and from the second moments. They average that distance along
+the skeleton; the mean over all the ink needs no skeleton, and of a bar it gives the same.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +43,7 @@ _INK: Final = 127
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure: key, name, unit, decimals for reading, and what its three thirds are called."""
+    """A measured trait: key, name, unit, displayed decimals, and the names of its three thirds."""
 
     key: str
     name: str
@@ -55,19 +54,19 @@ class Measure:
 
     @property
     def low(self) -> str:
-        """What the digits with the smallest values are called."""
+        """The name of the digits with the smallest values."""
         return self.words[0]
 
     @property
     def high(self) -> str:
-        """What those with the largest values are called."""
+        """The name of the digits with the largest values."""
         return self.words[2]
 
 
 MEASURES: Final[Mapping[str, Measure]] = MappingProxyType(
     {
-        one.key: one
-        for one in (
+        measure.key: measure
+        for measure in (
             Measure(
                 "thickness",
                 "Thickness",
@@ -126,12 +125,12 @@ MEASURES: Final[Mapping[str, Measure]] = MappingProxyType(
 
 
 class _Pictures:
-    """Pictures with labels, known by being the same arrays: no run's own, so measured once."""
+    """Cache key: pictures and labels, equal if they are the same arrays, whatever run answered."""
 
-    def __init__(self, this: Predictions) -> None:
-        self.images, self.labels = this.images, this.labels
+    def __init__(self, predictions: Predictions) -> None:
+        self.images, self.labels = predictions.images, predictions.labels
         # The visitor's own digits are few: what is ordinary is judged by the sample's.
-        self.means_of = this.dataset if this.dataset in DATASETS else "mnist-sample"
+        self.means_of = predictions.dataset if predictions.dataset in DATASETS else "mnist-sample"
 
     def __eq__(self, other: object) -> bool:
         return (
@@ -144,12 +143,12 @@ class _Pictures:
         return hash((id(self.images), id(self.labels)))
 
 
-def morphometry(this: Predictions) -> Mapping[str, MorphometryTable]:
-    """Each of `TRAITS` on each digit, float32 (n,), finite, read-only; measured once per dataset.
+def morphometry(predictions: Predictions) -> Mapping[str, MorphometryTable]:
+    """Each of `MEASURES` on each digit, float32 (n,), finite, read-only; measured once per dataset.
 
     Raises DatasetError if the dataset whose mean digits are compared with cannot be loaded.
     """
-    return _measured(_Pictures(this))
+    return _measured(_Pictures(predictions))
 
 
 @lru_cache(maxsize=8)
@@ -159,7 +158,7 @@ def _measured(pictures: _Pictures) -> Mapping[str, MorphometryTable]:
     slants, sizes = np.empty(len(images), np.float32), np.empty(len(images), np.float32)
     for part in _parts(len(images)):
         slants[part], sizes[part] = _moments(images[part])
-    found = {
+    measures = {
         "thickness": stroke_thickness(images),
         "slant": slants,
         "width": _width(images),
@@ -167,7 +166,7 @@ def _measured(pictures: _Pictures) -> Mapping[str, MorphometryTable]:
         "ink": (images.mean(axis=(1, 2)) * (100 / 255)).astype(np.float32),
         "rarity": 1 - similarity_to(means, images, pictures.labels),
     }
-    return MappingProxyType({trait: read_only(values) for trait, values in found.items()})
+    return MappingProxyType({trait: read_only(values) for trait, values in measures.items()})
 
 
 def stroke_thickness(images: Pictures) -> MorphometryTable:
@@ -175,11 +174,17 @@ def stroke_thickness(images: Pictures) -> MorphometryTable:
 
     Four times the mean distance of the ink from the paper: over a bar that distance rises from 0
     at the rim to half the width, so its mean is a quarter of it.
+
+    Example:
+        >>> bar = np.zeros((1, 28, 28), np.uint8)
+        >>> bar[:, 4:24, 12:16] = 255
+        >>> bool(3 < stroke_thickness(bar)[0] < 4.5)
+        True
     """
-    found = np.empty(len(images), np.float32)
+    thickness = np.empty(len(images), np.float32)
     for part in _parts(len(images)):
-        found[part] = _thickness(images[part])
-    return found
+        thickness[part] = _thickness(images[part])
+    return thickness
 
 
 def _thickness(images: Pictures) -> MorphometryTable:
@@ -208,7 +213,7 @@ def _moments(images: Pictures) -> tuple[NDArray[np.float64], NDArray[np.float64]
     basis = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
     pixels = images.reshape(len(images), -1).astype(np.float64)
     mass, *rest = (pixels @ basis).T
-    mean_x, mean_y, xx, xy, yy = (one / np.maximum(mass, 1) for one in rest)
+    mean_x, mean_y, xx, xy, yy = (moment / np.maximum(mass, 1) for moment in rest)
     mu20 = np.maximum(xx - mean_x**2, 0)
     mu11 = xy - mean_x * mean_y
     mu02 = np.maximum(yy - mean_y**2, 0)
@@ -232,19 +237,19 @@ def _extent(inked: NDArray[np.bool_]) -> NDArray[np.intp]:
 
 
 def _parts(n: int) -> list[slice]:
-    """A big array made float64 at once would take hundreds of megabytes."""
+    """Batches: converting a large array to float64 at once would take hundreds of megabytes."""
     return [slice(start, start + _AT_ONCE) for start in range(0, n, _AT_ONCE)]
 
 
 Ints = NDArray[np.intp]
 TERTILES: Final = 3
 SMALLEST_SLICE: Final = 20
-"""Slices of fewer digits are not searched: two or three errors would make the worst of them all."""
+"""Smaller slices are not searched: two or three errors would put them first."""
 
 
 @dataclass(frozen=True)
-class Bin:
-    """Digits whose trait lies from `start` to `end`, in the trait's unit.
+class SliceBin:
+    """The digits whose trait lies from `start` to `end`, in the trait's unit.
 
     `rate`: the share that is read wrongly, 0 to 1; `low` to `high`: its 95 % interval (Wilson).
     """
@@ -260,7 +265,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class SliceTable:
-    """Of each label (rows) and bin (columns), how many digits there are and how many are wrong."""
+    """Counts by label (rows) and bin (columns): all digits (`n`) and those read wrongly."""
 
     n: Ints
     wrong: Ints
@@ -268,7 +273,7 @@ class SliceTable:
 
 @dataclass(frozen=True, eq=False)
 class Slice:
-    """Digits of one kind: by third of up to two traits (0 lowest to 2 highest), and by label.
+    """A slice: digits by third of up to two traits (0 lowest to 2 highest), and by label.
 
     `probability`: that chance alone puts so many of all errors, or more, among these digits
     (Fisher's exact test, one-sided); `effect`: by how many standard deviations of one answer
@@ -288,7 +293,7 @@ class Slice:
 
     @property
     def name(self) -> str:
-        """The slice in plain words: "thin, right-leaning nines"."""
+        """The slice in plain words, such as "thin, right-leaning nines"."""
         words = ", ".join(MEASURES[key].words[third] for key, third in self.thirds)
         return f"{words} {'digits' if self.label is None else PLURALS[self.label]}".strip()
 
@@ -299,7 +304,7 @@ class Slice:
 
     @property
     def rest_rate(self) -> float:
-        """The same of all other digits; 0 if there are none."""
+        """The share of all other digits that is read wrongly; 0 if there are none."""
         return self.rest_wrong / max(self.rest_n, 1)
 
     @property
@@ -312,56 +317,60 @@ class Slice:
 
 @dataclass(frozen=True, eq=False)
 class SliceSearch:
-    """The worst slices, the worst first, and how many were looked at to find them."""
+    """The worst slices, the worst first, and the number of slices that were searched."""
 
     slices: tuple[Slice, ...]
     searched: int
 
-    def more_than_chance(self, one: Slice) -> bool:
-        """Whether chance would rarely make such a slice, however many were looked at (Bonferroni).
+    def more_than_chance(self, candidate: Slice) -> bool:
+        """Whether a slice is significant, corrected for the number searched (Bonferroni).
 
         Slices share digits; Bonferroni's bound holds for tests that depend on each other, too.
         """
-        return one.probability * self.searched < CONFIDENCE_LEVEL
+        return candidate.probability * self.searched < CONFIDENCE_LEVEL
 
 
-def bin_indices(this: Predictions, trait: str, count: int = 5) -> tuple[Ints, NDArray[np.float64]]:
-    """In which bin of a trait each digit is, int (n,), and the bins' edges, (bins + 1,).
+def bin_indices(
+    predictions: Predictions, trait: str, count: int = 5
+) -> tuple[Ints, NDArray[np.float64]]:
+    """Each digit's bin of a trait, int (n,), and the bins' edges, float64 (bins + 1,).
 
     As equally filled as ties allow: where many digits have the same value, there are fewer bins.
     Raises KeyError if there is no such trait.
     """
-    return _binned(np.asarray(morphometry(this)[trait], np.float64), count)
+    return _binned(np.asarray(morphometry(predictions)[trait], np.float64), count)
 
 
 @lru_cache(maxsize=64)
-def bins(this: Predictions, trait: str, count: int = 5) -> tuple[Bin, ...]:
-    """The bins of a trait, from the lowest values to the highest, and how often each is wrong."""
-    place, edges = bin_indices(this, trait, count)
+def error_rate_bins(predictions: Predictions, trait: str, count: int = 5) -> tuple[SliceBin, ...]:
+    """The bins of a trait from the lowest values to the highest, with their error rates."""
+    place, edges = bin_indices(predictions, trait, count)
     n = np.bincount(place, minlength=len(edges) - 1).tolist()
-    wrong = np.bincount(place[~this.correct], minlength=len(edges) - 1).tolist()
+    wrong = np.bincount(place[~predictions.correct], minlength=len(edges) - 1).tolist()
     return tuple(
-        _bin(start, end, many, bad)
-        for (start, end), many, bad in zip(pairwise(edges.tolist()), n, wrong, strict=True)
+        _bin(start, end, size, errors)
+        for (start, end), size, errors in zip(pairwise(edges.tolist()), n, wrong, strict=True)
     )
 
 
-def error_rates_by_label(this: Predictions, trait: str, count: int = 5) -> SliceTable:
-    """How many digits of each label are in each bin of a trait, and how many of them are wrong."""
-    place, edges = bin_indices(this, trait, count)
+def error_rates_by_label(predictions: Predictions, trait: str, count: int = 5) -> SliceTable:
+    """Count digits and mistakes by label and bin of a trait."""
+    place, edges = bin_indices(predictions, trait, count)
     columns = len(edges) - 1
-    cell = this.labels.astype(np.intp) * columns + place
+    cell = predictions.labels.astype(np.intp) * columns + place
     shape = (CLASSES, columns)
     return SliceTable(
         np.bincount(cell, minlength=CLASSES * columns).reshape(shape),
-        np.bincount(cell[~this.correct], minlength=CLASSES * columns).reshape(shape),
+        np.bincount(cell[~predictions.correct], minlength=CLASSES * columns).reshape(shape),
     )
 
 
-def slice_examples(this: Predictions, trait: str, count: int = 5, each: int = 6) -> list[Ints]:
-    """Of each bin, the indices of up to `each` digits evenly along it, the lowest value first."""
-    place, edges = bin_indices(this, trait, count)
-    order = np.argsort(morphometry(this)[trait], kind="stable")
+def slice_examples(
+    predictions: Predictions, trait: str, count: int = 5, each: int = 6
+) -> list[Ints]:
+    """For each bin the indices of up to `each` digits, evenly spread, the lowest value first."""
+    place, edges = bin_indices(predictions, trait, count)
+    order = np.argsort(morphometry(predictions)[trait], kind="stable")
     chosen = []
     for k in range(len(edges) - 1):
         inside = order[place[order] == k]
@@ -371,38 +380,42 @@ def slice_examples(this: Predictions, trait: str, count: int = 5, each: int = 6)
     return chosen
 
 
-def in_bin(this: Predictions, trait: str, number: int, count: int = 5) -> Ints:
-    """The indices of a bin's digits, wrong ones first and each part most confident first."""
-    place, _ = bin_indices(this, trait, count)
-    return _wrong_first(this, np.flatnonzero(place == number))
+def bin_members(predictions: Predictions, trait: str, number: int, count: int = 5) -> Ints:
+    """Indices of a bin's digits: wrong ones first, then by falling confidence."""
+    place, _ = bin_indices(predictions, trait, count)
+    return _wrong_first(predictions, np.flatnonzero(place == number))
 
 
 @lru_cache(maxsize=8)
-def worst_slices(this: Predictions, most: int = 10) -> SliceSearch:
-    """The slices on which a network fails most surely, at most `most`.
+def worst_slices(predictions: Predictions, most: int = 10) -> SliceSearch:
+    """Find the slices with the clearest excess of mistakes, at most `most`.
 
-    Looked at is every combination of one label or none with thirds of up to two traits, as far as
-    it has `SMALLEST` digits and not all of them. What is more than chance comes first, then what
-    would be if only it had been looked at. Among these they are ranked by the lower end of the
-    Wilson interval of their error rate, which a few errors among few digits do not lift. One is
-    left out if more than half of its wrong digits are in one slice that is listed already.
+    Searched is every combination of one label or none with thirds of up to two traits, as far as it
+    has `SMALLEST_SLICE` digits and not all of them. What is more than chance comes first, then what
+    would be if only it had been tested. Among these they are ranked by the lower end of the Wilson
+    interval of their error rate, which a few errors among few digits do not lift. One is left out
+    if more than half of its wrong digits are in one slice that is listed already.
     """
-    binned = {trait: bin_indices(this, trait, TERTILES) for trait in MEASURES}
+    binned = {trait: bin_indices(predictions, trait, TERTILES) for trait in MEASURES}
     places = {name: place for name, (place, edges) in binned.items() if len(edges) == TERTILES + 1}
-    found = [one for one in _counted(this, places) if SMALLEST_SLICE <= one.n < len(this)]
+    candidates = [
+        candidate
+        for candidate in _counted(predictions, places)
+        if SMALLEST_SLICE <= candidate.n < len(predictions)
+    ]
     kept: list[Slice] = []
-    for one in _ranked(_tested(this, found), len(found)):
+    for candidate in _ranked(_tested(predictions, candidates), len(candidates)):
         if len(kept) == most:
             break
-        digits = np.flatnonzero(_inside(this, places, one))
-        if not any(_shared(this, digits, other.digits) for other in kept):
-            kept.append(_described(this, one, digits))
-    return SliceSearch(tuple(kept), len(found))
+        digits = np.flatnonzero(_inside(predictions, places, candidate))
+        if not any(_shared(predictions, digits, other.digits) for other in kept):
+            kept.append(_described(predictions, candidate, digits))
+    return SliceSearch(tuple(kept), len(candidates))
 
 
 @dataclass(frozen=True)
 class _Counted:
-    """A slice that may be listed: what it is, how many digits it has, how many wrong ones."""
+    """A candidate slice: its conditions, its size and its mistakes."""
 
     thirds: tuple[tuple[str, int], ...]
     label: int | None
@@ -412,42 +425,49 @@ class _Counted:
     probability: float = 1
 
 
-def _tested(this: Predictions, found: Sequence[_Counted]) -> list[_Counted]:
-    """The slices with the lower end of their error rate's interval, and what chance does."""
+def _tested(predictions: Predictions, candidates: Sequence[_Counted]) -> list[_Counted]:
+    """Add the lower end of the error rate's interval and the p-value; keep significant ones."""
     from scipy.stats import hypergeom  # takes two thirds of a second
 
-    n = np.array([one.n for one in found], np.intp)
-    wrong = np.array([one.wrong for one in found], np.intp)
-    chance = hypergeom.sf(wrong - 1, len(this), int((~this.correct).sum()), n).tolist()
+    n = np.array([candidate.n for candidate in candidates], np.intp)
+    wrong = np.array([candidate.wrong for candidate in candidates], np.intp)
+    chance = hypergeom.sf(
+        wrong - 1, len(predictions), int((~predictions.correct).sum()), n
+    ).tolist()
     return [
-        replace(one, low=wilson_interval(one.wrong, one.n)[0], probability=p)
-        for one, p in zip(found, chance, strict=True)
+        replace(candidate, low=wilson_interval(candidate.wrong, candidate.n)[0], probability=p)
+        for candidate, p in zip(candidates, chance, strict=True)
         if p < CONFIDENCE_LEVEL
     ]
 
 
-def _ranked(found: Sequence[_Counted], searched: int) -> list[_Counted]:
+def _ranked(candidates: Sequence[_Counted], searched: int) -> list[_Counted]:
     return sorted(
-        found, key=lambda one: (one.probability * searched >= CONFIDENCE_LEVEL, -one.low, -one.n)
+        candidates,
+        key=lambda candidate: (
+            candidate.probability * searched >= CONFIDENCE_LEVEL,
+            -candidate.low,
+            -candidate.n,
+        ),
     )
 
 
-def _described(this: Predictions, one: _Counted, digits: Ints) -> Slice:
-    total = int((~this.correct).sum())
+def _described(predictions: Predictions, candidate: _Counted, digits: Ints) -> Slice:
+    total = int((~predictions.correct).sum())
     return Slice(
-        thirds=one.thirds,
-        label=one.label,
-        n=one.n,
-        wrong=one.wrong,
-        rest_n=len(this) - one.n,
-        rest_wrong=total - one.wrong,
-        low=one.low,
-        probability=one.probability,
-        digits=_wrong_first(this, digits),
+        thirds=candidate.thirds,
+        label=candidate.label,
+        n=candidate.n,
+        wrong=candidate.wrong,
+        rest_n=len(predictions) - candidate.n,
+        rest_wrong=total - candidate.wrong,
+        low=candidate.low,
+        probability=candidate.probability,
+        digits=_wrong_first(predictions, digits),
     )
 
 
-def _counted(this: Predictions, places: dict[str, Ints]) -> Iterator[_Counted]:
+def _counted(predictions: Predictions, places: dict[str, Ints]) -> Iterator[_Counted]:
     """Count all slices: those of the same traits at once, by label and third."""
     chosen: Sequence[tuple[str, ...]] = [
         (),
@@ -455,30 +475,36 @@ def _counted(this: Predictions, places: dict[str, Ints]) -> Iterator[_Counted]:
         *combinations(places, 2),
     ]
     for names in chosen:
-        cell = this.labels.astype(np.intp)
+        cell = predictions.labels.astype(np.intp)
         for name in names:
             cell = cell * TERTILES + places[name]
         shape = (CLASSES, TERTILES ** len(names))
         size = CLASSES * TERTILES ** len(names)
         n = np.bincount(cell, minlength=size).reshape(shape)
-        wrong = np.bincount(cell[~this.correct], minlength=size).reshape(shape)
+        wrong = np.bincount(cell[~predictions.correct], minlength=size).reshape(shape)
         for column, thirds in enumerate(product(range(TERTILES), repeat=len(names))):
-            what = tuple(zip(names, thirds, strict=True))
-            yield _Counted(what, None, int(n[:, column].sum()), int(wrong[:, column].sum()))
+            condition = tuple(zip(names, thirds, strict=True))
+            yield _Counted(condition, None, int(n[:, column].sum()), int(wrong[:, column].sum()))
             for label in range(CLASSES):
-                yield _Counted(what, label, int(n[label, column]), int(wrong[label, column]))
+                yield _Counted(condition, label, int(n[label, column]), int(wrong[label, column]))
 
 
-def _inside(this: Predictions, places: dict[str, Ints], one: _Counted) -> NDArray[np.bool_]:
-    mask = np.ones(len(this), np.bool_) if one.label is None else this.labels == one.label
-    for trait, third in one.thirds:
+def _inside(
+    predictions: Predictions, places: dict[str, Ints], candidate: _Counted
+) -> NDArray[np.bool_]:
+    mask = (
+        np.ones(len(predictions), np.bool_)
+        if candidate.label is None
+        else predictions.labels == candidate.label
+    )
+    for trait, third in candidate.thirds:
         mask = mask & (places[trait] == third)
     return mask
 
 
-def _shared(this: Predictions, digits: Ints, listed: Ints) -> bool:
+def _shared(predictions: Predictions, digits: Ints, listed: Ints) -> bool:
     """Whether more than half of the wrong ones among some digits are among the listed."""
-    wrong = digits[~this.correct[digits]]
+    wrong = digits[~predictions.correct[digits]]
     return 2 * int(np.isin(wrong, listed).sum()) > len(wrong)
 
 
@@ -490,12 +516,12 @@ def _binned(values: NDArray[np.float64], count: int) -> tuple[Ints, NDArray[np.f
     return np.searchsorted(starts, values, side="right"), edges
 
 
-def _bin(start: float, end: float, n: int, wrong: int) -> Bin:
+def _bin(start: float, end: float, n: int, wrong: int) -> SliceBin:
     low, high = wilson_interval(wrong, n)
-    return Bin(start, end, n, wrong, wrong / n, low, high)
+    return SliceBin(start, end, n, wrong, wrong / n, low, high)
 
 
-def _wrong_first(this: Predictions, digits: Ints) -> Ints:
-    order = np.lexsort((-this.confidence[digits], this.correct[digits]))
-    found: Ints = digits[order]
-    return read_only(found)
+def _wrong_first(predictions: Predictions, digits: Ints) -> Ints:
+    order = np.lexsort((-predictions.confidence[digits], predictions.correct[digits]))
+    ordered: Ints = digits[order]
+    return read_only(ordered)

@@ -1,10 +1,8 @@
-"""A visitor's labeled digits as files to take away, and such files read back in.
+"""Digits that a visitor drew or uploaded and labeled: test digits for any run, and their files.
 
-They are written in memory and read there; nothing is put on disk. The same digits give the same
-bytes. What is read back may come from anybody: it is bounded before it is unpacked, no pickle is
-ever opened, and whatever does not fit is told in a sentence (`DigitFileError`).
-
-Digits that a visitor drew or uploaded and labeled, as test digits for any run.
+Files (zip, CSV, NPZ) are written and read in memory; nothing is put on disk. The same digits give
+the same bytes. An uploaded file may come from anybody: its size is limited before it is unpacked,
+no pickle is ever opened, and what does not fit is explained in a sentence (`DigitFileError`).
 """
 
 import io
@@ -32,19 +30,19 @@ from core.utils.files import add_to_zip, csv_bytes
 from core.utils.validation import check_digit, read_only
 
 USER_DIGITS: Final = "mine"
-"""What these digits are called as a dataset."""
+"""Name of these digits as a dataset."""
 MAX_DIGITS: Final = 500
-"""As many are kept; the oldest go first. They take 400 kB of the server's memory."""
+"""Limit of digits kept; the oldest go first. They take 400 kB of the server's memory."""
 
 
 @dataclass(frozen=True, eq=False)
 class UserDigit:
-    """A digit that was labeled.
+    """A labeled digit.
 
     Attributes:
         pixels: uint8 (28, 28), prepared, read-only.
         label: which digit was meant, 0 to 9.
-        answer: which one a network read when it was labeled, 0 to 9; None if none was asked.
+        answer: what a network read when it was labeled, 0 to 9; None without a network.
         run: the run of that network, and after which epoch, as in "best (epoch 3)"; or empty.
     """
 
@@ -71,60 +69,60 @@ def add_digit(
     answer: int | None = None,
     run: str = "",
 ) -> UserDigits:
-    """The digits and one more, a copy; the same picture takes the place of its earlier label.
+    """Add a copy of a digit; a picture that is already there gets the new label.
 
-    `answer` and `run`: what a network read, and whose it was; what is known of it stays if nothing
-    new is. Raises ValueError unless `pixels` is uint8 (28, 28), and `label` and `answer` 0 to 9.
+    `answer` and `run`: what a network read, and its run; without an answer the earlier one stays.
+    Raises ValueError unless `pixels` is uint8 (28, 28), and `label` and `answer` 0 to 9.
     """
     if answer is None:
-        known = labeled_digits(digits, pixels)
-        answer, run = (known.answer, known.run) if known else (None, run)
+        previous = find_labeled_digit(digits, pixels)
+        answer, run = (previous.answer, previous.run) if previous else (None, run)
     return (*without_digit(digits, pixels), UserDigit(pixels.copy(), label, answer, run))[
         -MAX_DIGITS:
     ]
 
 
 def add_digits(digits: UserDigits, more: UserDigits) -> UserDigits:
-    """The digits and others; a picture that is among both has the others' label."""
-    found = {one.pixels.tobytes(): one for one in digits}
-    for one in more:
-        found.pop(one.pixels.tobytes(), None)  # it goes to the end, as with `keep`
-        found[one.pixels.tobytes()] = one
-    return tuple(found.values())[-MAX_DIGITS:]
+    """Add digits; a picture that is in both has the label of `more`."""
+    by_pixels = {digit.pixels.tobytes(): digit for digit in digits}
+    for digit in more:
+        by_pixels.pop(digit.pixels.tobytes(), None)  # it goes to the end, as with `add_digit`
+        by_pixels[digit.pixels.tobytes()] = digit
+    return tuple(by_pixels.values())[-MAX_DIGITS:]
 
 
 def without_digit(digits: UserDigits, pixels: NDArray[np.uint8]) -> UserDigits:
-    """The digits less the one with this very picture, if it is among them."""
-    return tuple(one for one in digits if not np.array_equal(one.pixels, pixels))
+    """Remove the digit with the same pixels, if it is there."""
+    return tuple(digit for digit in digits if not np.array_equal(digit.pixels, pixels))
 
 
-def labeled_digits(digits: UserDigits, pixels: NDArray[np.uint8]) -> UserDigit | None:
-    """The digit with this very picture, if it is among them."""
-    return next((one for one in digits if np.array_equal(one.pixels, pixels)), None)
+def find_labeled_digit(digits: UserDigits, pixels: NDArray[np.uint8]) -> UserDigit | None:
+    """The digit with the same pixels, if it is there."""
+    return next((digit for digit in digits if np.array_equal(digit.pixels, pixels)), None)
 
 
 def label_of(digits: UserDigits, pixels: NDArray[np.uint8]) -> int | None:
-    """Which digit this very picture was said to be; None if nothing was said of it."""
-    known = labeled_digits(digits, pixels)
-    return known.label if known else None
+    """The label of a picture; None if it has none."""
+    labeled = find_labeled_digit(digits, pixels)
+    return labeled.label if labeled else None
 
 
 def as_split(digits: UserDigits) -> Split:
     """Pictures and labels as arrays: uint8 (n, 28, 28) and uint8 (n,); n may be 0."""
-    images = np.array([one.pixels for one in digits], np.uint8).reshape(-1, 28, 28)
-    return Split(images, np.array([one.label for one in digits], np.uint8))
+    images = np.array([digit.pixels for digit in digits], np.uint8).reshape(-1, 28, 28)
+    return Split(images, np.array([digit.label for digit in digits], np.uint8))
 
 
 def label_counts(
     digits: UserDigits, right: NDArray[np.bool_] | None = None
 ) -> list[tuple[int, ...]]:
-    """A row for each label that there is: the label, how many, and how many `right`, bool (n,)."""
+    """Rows (label, count, count of `right`) of all labels that occur; `right`: bool (n,)."""
     labels = as_split(digits).labels
     rows = []
     for label in np.unique(labels).tolist():
-        of_it = labels == label
-        known = () if right is None else (int(right[of_it].sum()),)
-        rows.append((label, int(of_it.sum()), *known))
+        has_label = labels == label
+        correct_count = () if right is None else (int(right[has_label].sum()),)
+        rows.append((label, int(has_label.sum()), *correct_count))
     return rows
 
 
@@ -151,26 +149,26 @@ def user_predictions(digits: UserDigits, network: Network) -> Predictions:
         )
     from core.inference.predictor import load_predictor  # TensorFlow: seconds
 
-    mine = as_split(digits)
-    probabilities = load_predictor(network).probabilities(mine.images)
+    split = as_split(digits)
+    probabilities = load_predictor(network).probabilities(split.images)
     read_only(probabilities)
     # A run that was fine-tuned on some of them is no longer tested by them.
-    held_out = not has_seen_any(network.run, mine.images)
-    return Predictions(network, USER_DIGITS, mine.images, mine.labels, probabilities, held_out)
+    held_out = not has_seen_any(network.run, split.images)
+    return Predictions(network, USER_DIGITS, split.images, split.labels, probabilities, held_out)
 
 
 MAX_BYTES: Final = 2 * 1024 * 1024
-"""Of a file that is read back: 500 digits take a quarter of it, however badly they shrink."""
+"""Limit of an uploaded file: 500 digits take a quarter of it, however badly they compress."""
 MAX_PICTURE_BYTES: Final = 4 * 1024
-"""Of one picture in a zip: 28×28 gray pixels take 800 bytes at most, in color three times that."""
+"""Limit of a picture in a zip: 28×28 gray pixels take up to 800 bytes, three times that in RGB."""
 MAX_ENTRIES: Final = 2 * MAX_DIGITS + 20
 _PIXELS: Final = 28 * 28
 _HEADER: Final = 1024  # bytes in which an array of ours says its shape
 _PACKED: Final = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-"""Others ask for as much memory as their first bytes say."""
+"""Other methods reserve as much memory as their first bytes demand."""
 _NAME: Final = re.compile(r"(?:[^/]*/)?[0-9]{1,6}_([0-9])\.png")
 _BESIDE: Final = re.compile(r"__MACOSX/|(.*/)?(\.[^/]*|labels\.csv|)$")
-"""What other programs put into a zip, folders, and our own list."""
+"""Entries that are skipped: what other programs add, folders, and our own list."""
 _MODES: Final = {"L", "1", "P", "RGB"}
 _FAULTS: Final = (
     OSError,
@@ -191,7 +189,7 @@ _FAULTS: Final = (
 
 
 class DigitFileError(DigitscopeError):
-    """A file that holds no digits which could be brought back."""
+    """An uploaded file does not hold valid digits."""
 
 
 def digits_zip(digits: UserDigits) -> bytes:
@@ -203,11 +201,11 @@ def digits_zip(digits: UserDigits) -> bytes:
     lines: list[Sequence[object]] = [("file", "label", "answer", "run")]
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
-        for number, one in enumerate(digits):
-            name = f"{number:03d}_{one.label}.png"
-            answer = "" if one.answer is None else one.answer
-            lines.append((name, one.label, answer, one.run))
-            add_to_zip(archive, name, cv2.imencode(".png", one.pixels)[1].tobytes())
+        for number, digit in enumerate(digits):
+            name = f"{number:03d}_{digit.label}.png"
+            answer = "" if digit.answer is None else digit.answer
+            lines.append((name, digit.label, answer, digit.run))
+            add_to_zip(archive, name, cv2.imencode(".png", digit.pixels)[1].tobytes())
         add_to_zip(archive, "labels.csv", csv_bytes(lines))
     return target.getvalue()
 
@@ -218,14 +216,14 @@ def digits_csv(digits: UserDigits) -> bytes:
     The columns are called label, 1x1, 1x2 ... 28x28: row, then column of the pixel, from 1.
     """
     head = ["label", *(f"{row}x{column}" for row in range(1, 29) for column in range(1, 29))]
-    return csv_bytes([head, *([one.label, *one.pixels.ravel().tolist()] for one in digits)])
+    return csv_bytes([head, *([digit.label, *digit.pixels.ravel().tolist()] for digit in digits)])
 
 
 def digits_npz(digits: UserDigits) -> bytes:
     """Two arrays for numpy: x, uint8 (n, 28, 28), and y, uint8 (n,)."""
-    mine = as_split(digits)
+    split = as_split(digits)
     target = io.BytesIO()
-    np.savez_compressed(target, x=mine.images, y=mine.labels)
+    np.savez_compressed(target, x=split.images, y=split.labels)
     return target.getvalue()
 
 
@@ -246,8 +244,8 @@ def read_digit_file(content: bytes) -> UserDigits:
             if len(entries) > MAX_ENTRIES:
                 raise _too_many()
             names = {entry.filename for entry in entries}
-            found = _of_arrays(archive) if {"x.npy", "y.npy"} <= names else _of_pictures(archive)
-            return add_digits((), tuple(found))
+            digits = _of_arrays(archive) if {"x.npy", "y.npy"} <= names else _of_pictures(archive)
+            return add_digits((), tuple(digits))
     except _FAULTS as error:
         raise DigitFileError(
             "The file cannot be read: it is no zip or NPZ of digits, or it is damaged. Choose one "
@@ -272,7 +270,7 @@ def _of_arrays(archive: zipfile.ZipFile) -> Iterator[UserDigit]:
 
 
 def _array(archive: zipfile.ZipFile, name: str, each: int) -> NDArray[np.uint8]:
-    """A uint8 array of at most 500 parts; its header is judged before anything is made of it."""
+    """Read a uint8 array of at most 500 entries; its header is checked before it is used."""
     content = _unpacked(archive, archive.getinfo(name), _HEADER + MAX_DIGITS * each)
     file = io.BytesIO(content)
     version = npy.read_magic(file)
@@ -288,7 +286,7 @@ def _array(archive: zipfile.ZipFile, name: str, each: int) -> NDArray[np.uint8]:
 
 
 def _of_pictures(archive: zipfile.ZipFile) -> list[UserDigit]:
-    found = []
+    digits = []
     for entry in archive.infolist():
         if _BESIDE.match(entry.filename):
             continue
@@ -299,12 +297,12 @@ def _of_pictures(archive: zipfile.ZipFile) -> list[UserDigit]:
                 "000_7.png: a number, then which digit it is."
             )
         content = _unpacked(archive, entry, MAX_PICTURE_BYTES)
-        found.append(UserDigit(_picture(content, entry.filename), int(named[1])))
-        if len(found) > MAX_DIGITS:
+        digits.append(UserDigit(_picture(content, entry.filename), int(named[1])))
+        if len(digits) > MAX_DIGITS:
             raise _too_many()
-    if not found:
+    if not digits:
         raise _none()
-    return found
+    return digits
 
 
 def _picture(content: bytes, name: str) -> NDArray[np.uint8]:
@@ -323,7 +321,7 @@ def _picture(content: bytes, name: str) -> NDArray[np.uint8]:
 
 
 def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> bytes:
-    """What an entry holds. What it says of its own size is not believed: it is read so far only."""
+    """Unpack at most `most` bytes of an entry: the size that it states is not trusted."""
     if entry.compress_type not in _PACKED:
         raise DigitFileError(
             f"{_short(entry.filename)} is packed in a way that is not read here. Pack it as an "
@@ -348,6 +346,6 @@ def _none() -> DigitFileError:
 
 
 def _short(name: str) -> str:
-    """A stranger's name for a file, in quotes and not too long."""
+    """An untrusted file name, in quotes and not too long."""
     shown = "".join(char if char.isprintable() else "?" for char in name)
     return f"“{shown[:40]}…”" if len(shown) > 40 else f"“{shown}”"

@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.evaluation.calibration import Bin, CoverageCurve, Histogram, Rejection
+from core.evaluation.calibration import ConfidenceBin, CoverageCurve, Histogram, Rejection
 from core.figures.style import (
     ANSWER_COLOR,
     ERROR_COLOR,
@@ -28,7 +28,7 @@ _FEW: Final = 0.05
 
 
 def reliability_diagram(
-    found: Mapping[str, Sequence[Bin]], text_color: str | None = None
+    found: Mapping[str, Sequence[ConfidenceBin]], text_color: str | None = None
 ) -> go.Figure:
     """How often answers are right by how sure they are, with 95 % intervals, of one or two runs.
 
@@ -58,7 +58,7 @@ def reliability_diagram(
     return figure
 
 
-def _gaps(bins: Sequence[Bin], color: str) -> go.Scatter:
+def _gaps(bins: Sequence[ConfidenceBin], color: str) -> go.Scatter:
     """From each point straight to the diagonal; None ends a line."""
     return go.Scatter(
         x=[value for each in bins for value in (100 * each.mean, 100 * each.mean, None)],
@@ -71,15 +71,15 @@ def _gaps(bins: Sequence[Bin], color: str) -> go.Scatter:
     )
 
 
-def _points(bins: Sequence[Bin], style: tuple[str, str, str], name: str) -> go.Scatter:
+def _points(bins: Sequence[ConfidenceBin], style: tuple[str, str, str], name: str) -> go.Scatter:
     color, dash, symbol = style
     return go.Scatter(
         x=[100 * each.mean for each in bins],
         y=[100 * each.accuracy for each in bins],
         error_y={
             "type": "data",
-            "array": [100 * (each.most - each.accuracy) for each in bins],
-            "arrayminus": [100 * (each.accuracy - each.least) for each in bins],
+            "array": [100 * (each.upper - each.accuracy) for each in bins],
+            "arrayminus": [100 * (each.accuracy - each.lower) for each in bins],
             "color": color,
             "thickness": 1.5,
             "width": 4,
@@ -90,7 +90,7 @@ def _points(bins: Sequence[Bin], style: tuple[str, str, str], name: str) -> go.S
         name=_label(name),
         customdata=[
             [
-                *(100 * v for v in (each.low, each.high, each.least, each.most)),
+                *(100 * v for v in (each.low, each.high, each.lower, each.upper)),
                 each.right,
                 each.count,
             ]

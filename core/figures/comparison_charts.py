@@ -21,7 +21,7 @@ from plotly.subplots import make_subplots
 from core.data.corruptions import CorruptionParameter
 from core.data.mnist import CLASSES
 from core.evaluation.robustness import RobustnessCurves
-from core.evaluation.slices import Bin, Measure, SliceTable
+from core.evaluation.slices import Measure, SliceBin, SliceTable
 from core.figures.style import (
     ANSWER_COLOR,
     DIGIT_COLORS,
@@ -323,7 +323,7 @@ MAX_SLICE_RUNS: Final = len(LINE_STYLES)
 
 
 def error_rate_chart(
-    found: Mapping[str, Sequence[Bin]], trait: Measure, text_color: str | None = None
+    found: Mapping[str, Sequence[SliceBin]], trait: Measure, text_color: str | None = None
 ) -> go.Figure:
     """Each bin's error rate as a point with its 95 % interval, of up to four runs.
 
@@ -369,7 +369,7 @@ def error_rate_chart(
 
 
 def label_map(
-    table: SliceTable, bins: Sequence[Bin], trait: Measure, text_color: str | None = None
+    table: SliceTable, bins: Sequence[SliceBin], trait: Measure, text_color: str | None = None
 ) -> go.Figure:
     """Each label (down) in each bin (across): the share of wrong answers, and both numbers.
 
@@ -406,7 +406,7 @@ def label_map(
     return figure
 
 
-def label_span(one: Bin, trait: Measure) -> str:
+def label_span(one: SliceBin, trait: Measure) -> str:
     """From where to where a bin goes, with its unit: "1.9 to 2.3 px"."""
     space = "" if trait.unit in {"", "°"} else " "
     return f"{_number(one.start, trait)} to {_number(one.end, trait)}{space}{trait.unit}"
@@ -417,7 +417,7 @@ def _number(value: float, trait: Measure) -> str:
     return f"{round(value, trait.decimals) + 0:.{trait.decimals}f}".replace("-", "−")
 
 
-def _bin_axis(figure: go.Figure, bins: Sequence[Bin], trait: Measure) -> None:
+def _bin_axis(figure: go.Figure, bins: Sequence[SliceBin], trait: Measure) -> None:
     """Each bin with its edges, two lines high, and what its ends are called."""
     names = [f"{_number(one.start, trait)} to<br>{_number(one.end, trait)}" for one in bins]
     unit = f" ({trait.unit})" if trait.unit else ""

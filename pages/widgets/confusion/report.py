@@ -14,9 +14,9 @@ from core.evaluation.confusion_matrix import (
     ClassScores,
     cell_indices,
     cell_sentence,
+    class_prototype,
     class_report_sentence,
     count_confusions,
-    is_on_diagonal,
     per_class_report,
     top_confusions,
 )
@@ -150,7 +150,7 @@ def _top(predictions: Predictions) -> None:
 
 def _pair(predictions: Predictions, true: int, read: int, often: int) -> None:
     surest = int(cell_indices(predictions, true, read)[0])
-    beside = is_on_diagonal(predictions, read)
+    beside = class_prototype(predictions, read)
     shown = [surest] if beside is None else [surest, beside]
     pictures = np.stack([enlarge(predictions.images[k], _ENLARGED) for k in shown])
     st.markdown(f"**{true} → {read}**, {often:,} {'time' if often == 1 else 'times'}")

@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 from core.evaluation.slices import (
     MEASURES,
     SMALLEST_SLICE,
-    Bin,
     Measure,
     Slice,
+    SliceBin,
     SliceSearch,
     bin_indices,
-    bins,
+    bin_members,
+    error_rate_bins,
     error_rates_by_label,
-    in_bin,
     slice_examples,
     worst_slices,
 )
@@ -51,7 +51,7 @@ def slices_view(predictions: Predictions, other: Predictions | None) -> None:
     )
     trait = _choose_trait()
     count = 5 if len(predictions) >= _ENOUGH_FOR_FIVE else 3
-    value_bins = bins(predictions, trait.key, count)
+    value_bins = error_rate_bins(predictions, trait.key, count)
     _chart(predictions, other, trait, count)
     _examples(predictions, trait, count)
     _digits_of_a_bin(predictions, other, trait, value_bins, count)
@@ -91,7 +91,7 @@ def _choose_trait() -> Measure:
 
 def _chart(predictions: Predictions, other: Predictions | None, trait: Measure, count: int) -> None:
     shown = {
-        compared.name: bins(compared, trait.key, count)
+        compared.name: error_rate_bins(compared, trait.key, count)
         for compared in (predictions, other)
         if compared is not None
     }
@@ -127,7 +127,7 @@ def _digits_of_a_bin(
     predictions: Predictions,
     other: Predictions | None,
     trait: Measure,
-    value_bins: tuple[Bin, ...],
+    value_bins: tuple[SliceBin, ...],
     count: int,
 ) -> None:
     number = st.pills(
@@ -143,7 +143,7 @@ def _digits_of_a_bin(
     if number is not None:
         show_digits(
             predictions,
-            in_bin(predictions, trait.key, number, count),
+            bin_members(predictions, trait.key, number, count),
             key=f"{_KEY}-bin-{trait.key}-{number}-digits",
             other=other,
         )
@@ -230,7 +230,7 @@ def _measured(predictions: Predictions, weak_slice: Slice) -> str:
     for key, third in weak_slice.thirds:
         _, edges = bin_indices(predictions, key, 3)
         trait = MEASURES[key]
-        part = Bin(float(edges[third]), float(edges[third + 1]), 0, 0, 0, 0, 0)
+        part = SliceBin(float(edges[third]), float(edges[third + 1]), 0, 0, 0, 0, 0)
         parts.append(f"{trait.name.lower()} {label_span(part, trait)}")
     return "; ".join(parts)
 

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from core.data.augmentation import AugmentationDraw, apply_draw, draw_augmentations, example_draws
 from core.data.statistics import SplitName, split_of
 from core.evaluation.robustness import (
-    CorruptionAccuracy,
+    TopPrediction,
     augmentation_hint,
-    corruption_accuracies,
-    describe_hint,
-    robustness_score,
+    augmentation_score_sentence,
+    describe_augmentation,
+    top_predictions,
 )
 from core.utils.errors import DigitscopeError
 from pages.widgets.components.digit_grid import Cell, digit_grid
@@ -60,7 +60,7 @@ def _play(dataset: str, split: SplitName, index: int) -> None:
             _say(name, int(digits.labels[index]), before, after)
     labels = digits.labels[chosen].tolist()
     if run_readings:
-        st.write(plain(robustness_score(run_readings[0], labels, run_readings[1][2:])))
+        st.write(plain(augmentation_score_sentence(run_readings[0], labels, run_readings[1][2:])))
     _grid(seen[1:], labels, changes[1:], run_readings[1][2:] if run_readings else None)
 
 
@@ -102,10 +102,10 @@ def _two(before: Digits, after: Digits, most: AugmentationDraw) -> None:
                 width=len(picture),
                 alt=f"The digit, {caption.lower()}",
             )
-    st.caption(f"By exactly this: {describe_hint(most)}.")
+    st.caption(f"By exactly this: {describe_augmentation(most)}.")
 
 
-def _read(images: Digits) -> tuple[str, list[CorruptionAccuracy]] | None:
+def _read(images: Digits) -> tuple[str, list[TopPrediction]] | None:
     """Return the name of the run in use and its answers; None, with a hint, if there are none."""
     try:
         network = network_in_use()
@@ -117,12 +117,12 @@ def _read(images: Digits) -> tuple[str, list[CorruptionAccuracy]] | None:
     except DigitscopeError as error:
         st.warning(plain(str(error)), icon=":material/broken_image:")
         return None
-    return network.name, corruption_accuracies(probabilities)
+    return network.name, top_predictions(probabilities)
 
 
-def _say(run: str, label: int, before: CorruptionAccuracy, after: CorruptionAccuracy) -> None:
+def _say(run: str, label: int, before: TopPrediction, after: TopPrediction) -> None:
     hint = augmentation_hint(run, label, before, after)
-    if hint.another:
+    if hint.is_other_digit:
         st.warning(plain(hint.text), icon=":material/swap_horiz:")
     else:
         st.info(plain(hint.text), icon=":material/visibility:")
@@ -132,7 +132,7 @@ def _grid(
     images: Digits,
     labels: list[int],
     changes: list[AugmentationDraw],
-    readings: list[CorruptionAccuracy] | None,
+    readings: list[TopPrediction] | None,
 ) -> None:
     def show(place: int) -> None:
         st.session_state[_SHOWN] = place
@@ -152,10 +152,10 @@ def _grid(
         st.caption("Click on one to see what was done to it. A dashed frame: it is misread.")
         return
     read = f" It is read as {readings[shown]}." if readings else ""
-    st.caption(f"This {labels[shown]}: {describe_hint(changes[shown])}.{read}")
+    st.caption(f"This {labels[shown]}: {describe_augmentation(changes[shown])}.{read}")
 
 
-def _cell(place: int, label: int, reading: CorruptionAccuracy | None) -> Cell:
+def _cell(place: int, label: int, reading: TopPrediction | None) -> Cell:
     words = f"Throw {place + 1}, label {label}"
     if reading is None:
         return Cell(place, words)

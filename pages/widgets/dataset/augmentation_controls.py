@@ -9,7 +9,7 @@ from core.data.augmentation import (
     AugmentationDraw,
     exceeds_training,
 )
-from core.evaluation.robustness import describe_hint
+from core.evaluation.robustness import describe_augmentation
 from core.recipes.presets import augmentation_presets
 from core.utils.validation import Parameter
 
@@ -128,7 +128,7 @@ def _start_buttons() -> None:
             st.button(
                 start.name,
                 key=f"augment-start-{start.name}",
-                help=f"{start.source}: {describe_hint(start.change)}.",
+                help=f"{start.source}: {describe_augmentation(start.change)}.",
                 on_click=_set,
                 args=(start.change,),
             )

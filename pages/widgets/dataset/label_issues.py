@@ -69,7 +69,7 @@ def _what_they_are(issues: Sequence[LabelIssue], shown: Sequence[LabelIssue]) ->
         f"The first {len(shown)} of {len(issues)}" if len(shown) < len(issues) else str(len(issues))
     )
     st.write(
-        f"**{some} label suspects**: test digits that the {issues[0].asked} shipped runs together "
+        f"**{some} label suspects**: test digits that the {issues[0].runs} shipped runs together "
         "read otherwise than their label says, the most confidently contradicted first. They are "
         "suspects, not errors: the label can be wrong, or the runs, or the digit is one that "
         "nobody can read for certain."
@@ -128,10 +128,10 @@ def _line(
         "Digit": digit_sheet_url(enlarge(image, 2)[None], 1),
         "Index": issue.index,
         "Label": issue.label,
-        "The runs": f"{issue.agree} of {issue.asked} read {issue.read} "
+        "The runs": f"{issue.agreeing} of {issue.runs} read {issue.predicted} "
         f"({issue.confident} confident)",
         **read,
-        "Mean": percent(issue.sure),
+        "Mean": percent(issue.probability),
     }
 
 

@@ -19,9 +19,9 @@ from core.evaluation.user_digits import (
     UserDigits,
     add_digit,
     as_split,
+    find_labeled_digit,
     label_counts,
     label_of,
-    labeled_digits,
     user_predictions,
     without_digit,
 )
@@ -285,7 +285,7 @@ def _opened(digits: UserDigits) -> None:
     pixels: NDArray[np.uint8] | None = st.session_state.get(_OPEN)
     if pixels is None:
         return
-    digit = labeled_digits(digits, pixels)
+    digit = find_labeled_digit(digits, pixels)
     if digit is None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center"):

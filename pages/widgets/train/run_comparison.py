@@ -7,10 +7,10 @@ import streamlit as st
 
 from core.data.mnist import TEST_DIGITS, DatasetName
 from core.evaluation.comparison import (
+    accuracy_differences,
     accuracy_intervals,
-    differences,
+    common_test_dataset,
     differing_settings,
-    have_same_test_digits,
 )
 from core.export.run_report import describe_result
 from core.figures.comparison_charts import accuracy_intervals_chart, learning_curves
@@ -35,7 +35,7 @@ def run_compare(runs: Sequence[Run]) -> None:
 
 def _accuracies(runs: Sequence[Run], names: Sequence[str]) -> None:
     st.markdown("**Accuracy**")
-    dataset = have_same_test_digits(runs)
+    dataset = common_test_dataset(runs)
     if dataset is None:
         st.info("These runs were not all tested on the same digits, so their figures say nothing.")
         return
@@ -63,7 +63,7 @@ def _luck(runs: Sequence[Run], names: Sequence[str], dataset: DatasetName) -> No
     answers = [run.predictions(dataset) for run in runs]
     stored = [answer for answer in answers if answer is not None]
     try:
-        pairs = differences(stored) if len(stored) == len(runs) else []
+        pairs = accuracy_differences(stored) if len(stored) == len(runs) else []
     except ValueError:
         pairs = []
     if not pairs:

@@ -22,11 +22,11 @@ from core.data.augmentation import (
 )
 from core.data.mnist import load
 from core.evaluation.robustness import (
-    CorruptionAccuracy,
+    TopPrediction,
     augmentation_hint,
-    corruption_accuracies,
-    describe_hint,
-    robustness_score,
+    augmentation_score_sentence,
+    describe_augmentation,
+    top_predictions,
 )
 from core.recipes.presets import augmentation_presets, training_augmentation
 
@@ -235,7 +235,7 @@ def test_six_of_each_digit_the_first_ones() -> None:
 def test_readings_are_the_likeliest_digits() -> None:
     probabilities = np.array([[0.1] * 9 + [0.1], [0.02] * 6 + [0.82] + [0.02] * 3], np.float32)
     probabilities[0, 3] = 0.3
-    first, second = corruption_accuracies(probabilities)
+    first, second = top_predictions(probabilities)
     assert (first.digit, second.digit) == (3, 6)
     assert first.confidence == pytest.approx(0.3)
     assert str(first) == "3 (30 %, so it is unsure)"
@@ -243,9 +243,9 @@ def test_readings_are_the_likeliest_digits() -> None:
 
 
 SIX, NINE, ZERO = (
-    CorruptionAccuracy(6, 0.98),
-    CorruptionAccuracy(9, 0.9),
-    CorruptionAccuracy(0, 0.8),
+    TopPrediction(6, 0.98),
+    TopPrediction(9, 0.9),
+    TopPrediction(0, 0.8),
 )
 
 
@@ -259,32 +259,35 @@ SIX, NINE, ZERO = (
     ],
 )
 def test_the_hint_is_about_a_digit_that_became_another(
-    before: CorruptionAccuracy, after: CorruptionAccuracy, another: bool, says: str
+    before: TopPrediction, after: TopPrediction, another: bool, says: str
 ) -> None:
     said = augmentation_hint("best", 6, before, after)
-    assert said.another == another
+    assert said.is_other_digit == another
     assert says in said.text
 
 
 def test_the_score_counts_and_names_the_commonest_mistake() -> None:
-    assert robustness_score("best", [6, 6], [SIX, SIX]) == "best reads all 2 as their labels say."
-    once = robustness_score("best", [6, 6], [SIX, ZERO])
+    assert (
+        augmentation_score_sentence("best", [6, 6], [SIX, SIX])
+        == "best reads all 2 as their labels say."
+    )
+    once = augmentation_score_sentence("best", [6, 6], [SIX, ZERO])
     assert once == "best reads 1 of 2 as their labels say. The commonest mistake: 6 as 0."
-    often = robustness_score("best", [6, 9, 6, 6], [NINE, NINE, ZERO, NINE])
+    often = augmentation_score_sentence("best", [6, 9, 6, 6], [NINE, NINE, ZERO, NINE])
     assert often.startswith("best reads 1 of 4 ")
     assert often.endswith("The commonest mistake: 6 as 9, 2 times.")
 
 
 def test_a_change_in_words() -> None:
-    assert describe_hint(AugmentationDraw()) == "nothing"
+    assert describe_augmentation(AugmentationDraw()) == "nothing"
     assert (
-        describe_hint(AugmentationDraw(-8, 0.25, -0.05))
+        describe_augmentation(AugmentationDraw(-8, 0.25, -0.05))
         == "8.0° anticlockwise, 7.0 px right, 1.4 px up"
     )
     assert (
-        describe_hint(AugmentationDraw(taller=0.2, wider=-0.25))
+        describe_augmentation(AugmentationDraw(taller=0.2, wider=-0.25))
         == "1.25 of its height, 0.80 of its width"
     )
-    assert describe_hint(AugmentationDraw(warp=34, blur=1, noise=20)) == (
+    assert describe_augmentation(AugmentationDraw(warp=34, blur=1, noise=20)) == (
         "warp 34.0, smoothed over 4.0 px, blur 1.0 px, noise 20.0 of 255"
     )

@@ -87,7 +87,7 @@ def test_an_edge_belongs_to_the_bin_below() -> None:
 def test_the_interval_of_a_bin_is_wilsons() -> None:
     (found,) = reliability(sure([0.8] * 20, [True] * 13 + [False] * 7), 1)
     expected = binomtest(13, 20).proportion_ci(method="wilson")
-    assert (found.least, found.most) == pytest.approx((expected.low, expected.high), abs=1e-6)
+    assert (found.lower, found.upper) == pytest.approx((expected.low, expected.high), abs=1e-6)
 
 
 def test_a_bin_in_words() -> None:

@@ -11,10 +11,10 @@ from scipy.stats import binomtest
 from core.data.augmentation import Augmentation
 from core.evaluation.comparison import (
     CONFIDENCE_LEVEL,
+    accuracy_differences,
     accuracy_intervals,
-    differences,
+    common_test_dataset,
     differing_settings,
-    have_same_test_digits,
     mcnemar_p_value,
 )
 from core.figures.comparison_charts import accuracy_intervals_chart, learning_curves
@@ -157,9 +157,9 @@ def counted(n: int, wrong: int) -> Metrics:
 def test_runs_are_compared_on_the_largest_test_that_all_have(tmp_path: Any) -> None:
     both = made_run(tmp_path, mnist=counted(10_000, 81), mnist_sample=counted(1000, 6))
     small = made_run(tmp_path, mnist_sample=counted(1000, 24))
-    assert have_same_test_digits([both, both]) == "mnist"
-    assert have_same_test_digits([both, small]) == "mnist-sample"
-    assert have_same_test_digits([both, made_run(tmp_path)]) is None
+    assert common_test_dataset([both, both]) == "mnist"
+    assert common_test_dataset([both, small]) == "mnist-sample"
+    assert common_test_dataset([both, made_run(tmp_path)]) is None
 
 
 def test_intervals_are_wilsons(tmp_path: Any) -> None:
@@ -192,7 +192,7 @@ def answers(right: list[bool], labels: list[int] | None = None) -> StoredPredict
 def test_only_digits_on_which_two_runs_differ_speak() -> None:
     first = answers([True] * 90 + [True] * 9 + [False])
     second = answers([True] * 90 + [False] * 9 + [True])
-    (found,) = differences([first, second])
+    (found,) = accuracy_differences([first, second])
     assert (found.only_first, found.only_second) == (9, 1)
     assert found.probability == pytest.approx(22 / 1024)  # 2 · (1 + 10) / 2¹⁰
     assert found.more_than_chance
@@ -205,7 +205,7 @@ def test_only_digits_on_which_two_runs_differ_speak() -> None:
 def test_the_more_pairs_the_stricter() -> None:
     first = answers([True] * 90 + [True] * 9 + [False])
     second = answers([True] * 90 + [False] * 9 + [True])
-    found = differences([first, second, second])
+    found = accuracy_differences([first, second, second])
     assert [(pair.first, pair.second) for pair in found] == [(0, 1), (0, 2), (1, 2)]
     assert found[0].level == CONFIDENCE_LEVEL / 3
     assert not found[0].more_than_chance  # 2.1 % is not below 1.67 %
@@ -216,9 +216,9 @@ def test_the_more_pairs_the_stricter() -> None:
 def test_answers_to_other_digits_are_not_compared() -> None:
     ten = answers([True] * 10)
     with pytest.raises(ValueError, match="different digits"):
-        differences([ten, answers([True] * 9)])
+        accuracy_differences([ten, answers([True] * 9)])
     with pytest.raises(ValueError, match="different digits"):
-        differences([ten, answers([True] * 10, labels=[*range(9), 8])])
+        accuracy_differences([ten, answers([True] * 10, labels=[*range(9), 8])])
 
 
 def history(*accuracies: float) -> pd.DataFrame:

@@ -13,9 +13,9 @@ from core.data import mnist
 from core.evaluation.confusion_matrix import (
     cell_indices,
     cell_sentence,
+    class_prototype,
     confusion_counts,
     count_confusions,
-    is_on_diagonal,
     most_confident_first,
     normalized_shares,
     similarity_order,
@@ -153,10 +153,10 @@ def test_an_ordinary_digit_is_read_rightly_and_like_the_others(digits: NDArray[n
     # ordinary zero, and neither is one that was misread.
     images = np.concatenate([digits[:6], digits[6:7]])
     this = made([0] * 7, [0, 0, 0, 0, 0, 6, 0], images=images)
-    assert is_on_diagonal(this, 0) in range(5)
-    assert is_on_diagonal(this, 3) is None
-    assert is_on_diagonal(made([3], [5]), 3) is None
-    assert is_on_diagonal(made([3], [3]), 3) == 0  # a blank picture
+    assert class_prototype(this, 0) in range(5)
+    assert class_prototype(this, 3) is None
+    assert class_prototype(made([3], [5]), 3) is None
+    assert class_prototype(made([3], [3]), 3) == 0  # a blank picture
 
 
 def test_an_ordinary_digit_is_the_nearest_to_the_mean_by_the_angle() -> None:
@@ -169,7 +169,7 @@ def test_an_ordinary_digit_is_the_nearest_to_the_mean_by_the_angle() -> None:
         for k, p in zip(np.flatnonzero(test.labels == 7), of_class, strict=True)
         if this.correct[k]
     }
-    assert is_on_diagonal(this, 7) == max(angles, key=lambda k: angles[k])
+    assert class_prototype(this, 7) == max(angles, key=lambda k: angles[k])
 
 
 def test_a_cell_in_words() -> None:

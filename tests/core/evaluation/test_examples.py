@@ -18,7 +18,7 @@ from core.evaluation.examples import (
     find_label_issues,
     human_labels,
     label_margins,
-    ranked_by_margin,
+    rank_label_issues,
 )
 from core.runs import registry
 from core.utils.errors import RunError
@@ -72,17 +72,17 @@ def test_the_margin_is_to_the_best_of_the_other_classes() -> None:
 def test_suspects_are_what_the_runs_contradict_together_the_clearest_first() -> None:
     # Means: digit 1 is (0.3, 0.625, 0.075), digit 3 (0, 0.425, 0.575); digit 5 is (0.35, 0.15, 0.5)
     # and read as its label says, though the first run contradicts it.
-    first, second = ranked_by_margin(LABELS, np.array([FIRST_RUN, SECOND_RUN]))
+    first, second = rank_label_issues(LABELS, np.array([FIRST_RUN, SECOND_RUN]))
     # The second run's 0.5 is below its threshold of 0.525 for class 1.
-    assert first == LabelIssue(1, 0, 1, pytest.approx(0.625), agree=2, confident=1, asked=2)
-    assert second == LabelIssue(3, 1, 2, pytest.approx(0.575), agree=1, confident=1, asked=2)
+    assert first == LabelIssue(1, 0, 1, pytest.approx(0.625), agreeing=2, confident=1, runs=2)
+    assert second == LabelIssue(3, 1, 2, pytest.approx(0.575), agreeing=1, confident=1, runs=2)
 
 
 def test_labels_that_nobody_contradicts_leave_no_suspects() -> None:
     sure = np.eye(3, dtype=np.float32)[LABELS]
-    assert ranked_by_margin(LABELS, sure[None]) == ()
+    assert rank_label_issues(LABELS, sure[None]) == ()
     undecided = np.full((1, 6, 3), 1 / 3, np.float32)
-    assert ranked_by_margin(LABELS, undecided) == ()
+    assert rank_label_issues(LABELS, undecided) == ()
 
 
 def test_on_the_sample_they_are_the_digits_that_the_mean_of_all_runs_misreads() -> None:
@@ -101,9 +101,9 @@ def test_on_the_sample_they_are_the_digits_that_the_mean_of_all_runs_misreads() 
     found = find_label_issues("mnist-sample")
     assert [one.index for one in found] == expected
     assert len(expected) > 0
-    assert {one.asked for one in found} == {len(files)}
-    assert all(one.confident <= one.agree <= one.asked for one in found)
-    assert all(one.label == labels[one.index] != one.read for one in found)
+    assert {one.runs for one in found} == {len(files)}
+    assert all(one.confident <= one.agreeing <= one.runs for one in found)
+    assert all(one.label == labels[one.index] != one.predicted for one in found)
     assert find_label_issues("mnist-sample") is found  # worked out once for all visitors
 
 
@@ -124,7 +124,7 @@ def test_a_run_that_has_learned_from_the_test_digits_is_not_asked(run_folders: R
     with pytest.raises(RunError, match="No shipped run has answers"):
         find_label_issues("mnist-sample")
     copied("yalcin", run_folders[0])
-    assert {one.asked for one in find_label_issues("mnist-sample")} == {1}
+    assert {one.runs for one in find_label_issues("mnist-sample")} == {1}
 
 
 def test_answers_to_other_digits_do_not_count(run_folders: RunFolders) -> None:

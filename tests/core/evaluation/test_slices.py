@@ -12,9 +12,9 @@ from core.evaluation.slices import (
     MEASURES,
     Slice,
     bin_indices,
-    bins,
+    bin_members,
+    error_rate_bins,
     error_rates_by_label,
-    in_bin,
     morphometry,
     slice_examples,
     worst_slices,
@@ -38,7 +38,7 @@ def test_bins_are_equally_filled_and_counted_by_hand() -> None:
     widths = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10] * 2
     predicted = [1 if width < 9 else 7 for width in widths]
     this = answered([1] * 20, predicted, images=strokes(widths), dataset="mine")
-    found = bins(this, "thickness", 5)
+    found = error_rate_bins(this, "thickness", 5)
     assert [(one.n, one.wrong) for one in found] == [(4, 0), (4, 0), (4, 0), (4, 0), (4, 4)]
     assert [one.rate for one in found] == [0, 0, 0, 0, 1]
     assert all(left.end == right.start for left, right in pairwise(found))
@@ -48,21 +48,21 @@ def test_bins_are_equally_filled_and_counted_by_hand() -> None:
 
 def test_where_all_digits_are_alike_there_is_one_bin() -> None:
     this = answered([1] * 5, [1, 1, 1, 1, 7], images=strokes([3] * 5), dataset="mine")
-    (only,) = bins(this, "thickness", 5)
+    (only,) = error_rate_bins(this, "thickness", 5)
     assert (only.n, only.wrong, only.start) == (5, 1, only.end)
 
 
 def test_ties_make_fewer_bins_and_none_is_empty() -> None:
     this = answered([1] * 7, [1] * 7, images=strokes([2, 2, 2, 2, 2, 5, 5]), dataset="mine")
-    assert [one.n for one in bins(this, "thickness", 5)] == [5, 2]
+    assert [one.n for one in error_rate_bins(this, "thickness", 5)] == [5, 2]
     few = answered([1] * 2, [1] * 2, images=strokes([2, 5]), dataset="mine")
-    assert [one.n for one in bins(few, "thickness", 5)] == [1, 1]
+    assert [one.n for one in error_rate_bins(few, "thickness", 5)] == [1, 1]
 
 
 @pytest.mark.parametrize("trait", MEASURES)
 def test_on_real_digits_the_bins_are_numpys_quantiles(trait: str) -> None:
     this = load_predictions(registry.find_run("best"), "mnist-sample")
-    found = bins(this, trait, 5)
+    found = error_rate_bins(this, trait, 5)
     values = morphometry(this)[trait].astype(float)
     inner = [one.end for one in found[:-1]]
     for fraction, edge in zip((0.2, 0.4, 0.6, 0.8), inner, strict=True):
@@ -86,14 +86,18 @@ def test_tables_of_real_digits_add_up_to_the_bins() -> None:
     this = load_predictions(registry.find_run("soorya"), "mnist-sample")
     table = error_rates_by_label(this, "slant", 3)
     assert table.n.sum(axis=1).tolist() == [100] * 10
-    assert table.n.sum(axis=0).tolist() == [one.n for one in bins(this, "slant", 3)]
-    assert table.wrong.sum(axis=0).tolist() == [one.wrong for one in bins(this, "slant", 3)]
+    assert table.n.sum(axis=0).tolist() == [one.n for one in error_rate_bins(this, "slant", 3)]
+    assert table.wrong.sum(axis=0).tolist() == [
+        one.wrong for one in error_rate_bins(this, "slant", 3)
+    ]
 
 
 def test_examples_lie_in_their_bins_from_the_lowest_value_to_the_highest() -> None:
     this = load_predictions(registry.find_run("best"), "mnist-sample")
     values = morphometry(this)["thickness"]
-    for one, chosen in zip(bins(this, "thickness"), slice_examples(this, "thickness"), strict=True):
+    for one, chosen in zip(
+        error_rate_bins(this, "thickness"), slice_examples(this, "thickness"), strict=True
+    ):
         shown = values[chosen]
         assert len(set(chosen.tolist())) == 6
         assert (np.diff(shown) >= 0).all()
@@ -103,11 +107,13 @@ def test_examples_lie_in_their_bins_from_the_lowest_value_to_the_highest() -> No
 
 def test_a_bins_digits_come_wrong_ones_first() -> None:
     this = load_predictions(registry.find_run("soorya"), "mnist-sample")
-    found = in_bin(this, "thickness", 4)
+    found = bin_members(this, "thickness", 4)
     right = this.correct[found]
-    assert len(found) == bins(this, "thickness")[4].n
+    assert len(found) == error_rate_bins(this, "thickness")[4].n
     assert (np.diff(right.astype(int)) >= 0).all()
-    assert (morphometry(this)["thickness"][found] >= bins(this, "thickness")[4].start).all()
+    assert (
+        morphometry(this)["thickness"][found] >= error_rate_bins(this, "thickness")[4].start
+    ).all()
 
 
 def planted() -> tuple[Predictions, NDArray[np.bool_]]:
@@ -217,7 +223,7 @@ def test_without_mistakes_or_with_nothing_else_no_slice_is_worse(wrong: bool) ->
 def test_a_handful_of_own_digits_has_no_slices_but_bins() -> None:
     this = answered([1, 1, 7], [1, 7, 7], images=strokes([2, 3, 4]), dataset="mine")
     assert (worst_slices(this).slices, worst_slices(this).searched) == ((), 0)
-    assert sum(one.n for one in bins(this, "thickness")) == 3
+    assert sum(one.n for one in error_rate_bins(this, "thickness")) == 3
 
 
 def test_the_effect_size_is_slice_finders() -> None:

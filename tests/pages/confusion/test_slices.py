@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.evaluation.slices import MEASURES, Bin, SliceTable, bins, in_bin, worst_slices
+from core.evaluation.slices import (
+    MEASURES,
+    SliceBin,
+    SliceTable,
+    bin_members,
+    error_rate_bins,
+    worst_slices,
+)
 from core.figures.comparison_charts import error_rate_chart, label_map, label_span
 from core.runs import registry
 from core.runs.predictions import load_predictions
@@ -88,13 +95,13 @@ def test_another_measure_shows_its_own_bins(view: AppTest, monkeypatch: pytest.M
     view.button_group(key="confusion-slices-trait").set_value("slant").run()
     assert MEASURES["slant"].about in said(view)
     pills = view.button_group(key="confusion-slices-bin-slant-5")
-    found = bins(this, "slant")
+    found = error_rate_bins(this, "slant")
     assert [int(one.content.split("(")[1].split()[0]) for one in pills.proto.options] == [
         one.wrong for one in found
     ]
     pills.set_value(4)
     ((shown, _),) = grids(view, monkeypatch)
-    assert shown == in_bin(this, "slant", 4).tolist()
+    assert shown == bin_members(this, "slant", 4).tolist()
 
 
 def test_two_runs_share_the_chart_and_one_does_not(view: AppTest) -> None:
@@ -136,7 +143,7 @@ def test_a_single_digit_breaks_nothing(view: AppTest) -> None:
         said(view)
 
 
-TWO_BINS = (Bin(0.5, 2, 100, 4, 0.04, 0.0157, 0.0984), Bin(2, 6.25, 50, 0, 0, 0, 0.0713))
+TWO_BINS = (SliceBin(0.5, 2, 100, 4, 0.04, 0.0157, 0.0984), SliceBin(2, 6.25, 50, 0, 0, 0, 0.0713))
 
 
 def test_the_chart_shows_rates_and_intervals_in_percent() -> None:
@@ -183,4 +190,4 @@ def test_a_bin_is_told_with_its_unit(trait: str, words: str) -> None:
 
 
 def test_angles_to_the_left_have_a_minus_and_zero_has_none() -> None:
-    assert label_span(Bin(-7.4, -0.2, 1, 0, 0, 0, 0), MEASURES["slant"]) == "−7 to 0°"
+    assert label_span(SliceBin(-7.4, -0.2, 1, 0, 0, 0, 0), MEASURES["slant"]) == "−7 to 0°"

@@ -1,4 +1,4 @@
-"""Predict: draw or bring digits, and see what the network reads, how, why, and how surely."""
+"""Predict: draw or upload digits; see what the network reads, how, why, and how confidently."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -31,7 +31,7 @@ VIEWS: Final[tuple[View, ...]] = get_args(View)
 
 @st.fragment
 def _read_digits() -> None:
-    """Input on the left, answer on the right; a fragment, so that a stroke redraws only this."""
+    """Draw input and prediction side by side; a fragment, so that a stroke redraws only this."""
     drawing = st.session_state.get("way", WAYS[0]) == "Draw"
     left, right = st.columns([8, 5] if drawing and wide_sheet() else [5, 6], gap="large")
     ready: ReadyNetwork | None = None
@@ -78,7 +78,7 @@ def _read_digits() -> None:
 
 
 def _network_in_use(place: st.delta_generator.DeltaGenerator) -> ReadyNetwork | None:
-    """The network in use, ready; None, and a sentence in that place, if there is none."""
+    """Load the network in use; None, after a sentence in that place, if there is none."""
     with place:
         network = network_in_use()
         if network is None:
@@ -90,7 +90,7 @@ def _network_in_use(place: st.delta_generator.DeltaGenerator) -> ReadyNetwork | 
 def _read(
     source: Source, ready: ReadyNetwork, place: st.delta_generator.DeltaGenerator
 ) -> Sequence[DigitReading]:
-    """Every digit of the picture; none, and a sentence in that place, if nothing is found."""
+    """Read every digit of the picture; if none is found, draw a sentence in that place."""
     try:
         readings = readings_of(source, ready)
     except PictureError as error:
@@ -105,7 +105,7 @@ def _read(
 def _look_closer(
     source: Source | None, ready: ReadyNetwork | None, chosen: DigitReading | None, *, alone: bool
 ) -> None:
-    """What more there is to see of the chosen digit; what is shut computes nothing."""
+    """Draw the chosen view of the chosen digit; a view that is closed computes nothing."""
     view: View | None = st.segmented_control(
         "Look closer",
         VIEWS,
@@ -122,11 +122,11 @@ def _look_closer(
     if source is None or ready is None or chosen is None:
         st.info("Draw a digit or bring a picture first.", icon=":material/draw:")
         return
-    found = chosen.detection
+    detection = chosen.detection
     views: dict[View, Callable[[], None]] = {
-        "How it got there": lambda: steps_view(found, source.pixels, ready, alone=alone),
-        "Why": lambda: why_view(found.digit, ready.network),
-        "Where it flips": lambda: flips_view(found.digit, ready.network),
+        "How it got there": lambda: steps_view(detection, source.pixels, ready, alone=alone),
+        "Why": lambda: why_view(detection.digit, ready.network),
+        "Where it flips": lambda: flips_view(detection.digit, ready.network),
     }
     views[view]()
 

@@ -1,1 +1,1 @@
-"""The parts of `pages/predict.py`. No other page imports them; what two need is in `shared`."""
+"""The parts of `pages/predict.py`. No other page imports them; common widgets are in `shared`."""

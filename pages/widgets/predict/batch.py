@@ -1,4 +1,4 @@
-"""Many pictures at once: each is read and put away again, and one of them is looked at."""
+"""Several pictures at once: all are read, one after the other, and one of them is shown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,14 +28,14 @@ _COLUMNS: Final = ("file", "reads", "digits", "least_confidence", "problem")
 
 @dataclass(frozen=True)
 class Summary:
-    """What is kept of a picture that was read: little, however large it was.
+    """The result of reading a picture; small, however large the picture was.
 
     Attributes:
-        name: of its file.
-        text: what stands in it, lines parted by " / ".
-        digits: how many were found.
-        least: the lowest confidence of its digits.
-        problem: the sentence, if it could not be read.
+        name: Name of its file.
+        text: The digits read, with " / " between lines.
+        digits: Number of digits found.
+        least: Lowest confidence of its digits, 0 to 1.
+        problem: The sentence for the visitor if it could not be read; otherwise empty.
     """
 
     name: str
@@ -46,38 +46,46 @@ class Summary:
 
 
 def choose_source(items: Sequence[Item], ready: ReadyNetwork) -> Source | None:
-    """Draw what was read in each picture, and give the one that is looked at.
+    """Draw what was read in each picture, and the choice of the one that is shown.
 
-    None, if none can be opened; the sentence of each that cannot stands there. Raises RunError if
-    the network cannot be asked.
+    Args:
+        items: The picture files, at least one.
+        ready: The network that reads them.
+
+    Returns:
+        The chosen picture; None if no picture can be read. The page shows a sentence for each that
+        cannot.
+
+    Raises:
+        RunError: The network cannot predict.
     """
     if len(items) == 1:
         return _opened(items[0])
-    read = _all_read(items, ready)
-    good = [item for item in items if not read[item.key].problem]
-    _refused([read[item.key] for item in items if read[item.key].problem])
-    if not good:
+    summaries = _all_read(items, ready)
+    readable = [item for item in items if not summaries[item.key].problem]
+    _refused([summaries[item.key] for item in items if summaries[item.key].problem])
+    if not readable:
         return None
-    keys = [item.key for item in good]
+    keys = [item.key for item in readable]
     if st.session_state.get(CHOICE) not in keys:
         st.session_state[CHOICE] = keys[0]
     places = {key: place for place, key in enumerate(keys)}
     chosen = st.selectbox(
-        f"{len(good)} pictures were read",
+        f"{len(readable)} pictures were read",
         keys,
-        format_func=lambda key: f"{places[key] + 1}. {read[key].name}: {read[key].text}",
+        format_func=lambda key: f"{places[key] + 1}. {summaries[key].name}: {summaries[key].text}",
         key=CHOICE,
     )
-    _table([read[item.key] for item in items])
-    return _opened(good[places[chosen]])
+    _table([summaries[item.key] for item in items])
+    return _opened(readable[places[chosen]])
 
 
 def _opened(item: Item) -> Source | None:
-    """The picture itself; None, and its sentence, if it cannot be read."""
+    """Decode a picture; None, after a sentence on the page, if it cannot be read."""
     kept = st.session_state.get(_OPEN)
     if kept is not None and kept.key == item.key:
-        before: Source = kept
-        return before
+        opened: Source = kept
+        return opened
     try:
         source = Source(item.key, item.key, item.name, decode_image(item.data(), item.name).pixels)
     except PictureError as error:
@@ -88,13 +96,13 @@ def _opened(item: Item) -> Source | None:
 
 
 def _all_read(items: Sequence[Item], ready: ReadyNetwork) -> dict[str, Summary]:
-    """A summary for each item, by its key; those that were read before are not read again."""
+    """Return a summary of each item by its key; items read before are not read again."""
     kept: dict[object, Summary] = st.session_state.setdefault(_READ, {})
-    missing = [item for item in items if (item.key, ready.network) not in kept]
-    if missing:
+    unread = [item for item in items if (item.key, ready.network) not in kept]
+    if unread:
         bar = st.progress(0.0, "Reading …")
-        for done, item in enumerate(missing):
-            bar.progress(done / len(missing), f"Reading {done + 1} of {len(missing)} …")
+        for done, item in enumerate(unread):
+            bar.progress(done / len(unread), f"Reading {done + 1} of {len(unread)} …")
             kept[item.key, ready.network] = _read(item, ready)
         bar.empty()
     while len(kept) > _MOST_KEPT:
@@ -103,15 +111,17 @@ def _all_read(items: Sequence[Item], ready: ReadyNetwork) -> dict[str, Summary]:
 
 
 def _read(item: Item, ready: ReadyNetwork) -> Summary:
-    """Read one picture; its pixels are gone again when this ends."""
+    """Read one picture; its pixels are not kept."""
     try:
         pixels = decode_image(item.data(), item.name).pixels
-        found = find_digits(pixels, predict=ready.ask)
+        detections = find_digits(pixels, predict=ready.ask)
     except PictureError as error:
-        words = str(error)
-        return Summary(item.name, problem=words if item.name in words else f"{item.name}: {words}")
-    readings = read_digits(found, ready.ask, ready.temperature)
-    least = min(one.verdict.confidence for one in readings)
+        message = str(error)
+        return Summary(
+            item.name, problem=message if item.name in message else f"{item.name}: {message}"
+        )
+    readings = read_digits(detections, ready.ask, ready.temperature)
+    least = min(reading.verdict.confidence for reading in readings)
     return Summary(item.name, " / ".join(group_lines(readings)), len(readings), float(least))
 
 
@@ -119,33 +129,37 @@ def _refused(refused: Sequence[Summary]) -> None:
     if not refused:
         return
     count = len(refused)
-    said = f"{count} {'picture' if count == 1 else 'pictures'} could not be read"
-    room = st.expander(said, expanded=True, icon=":material/broken_image:")
+    title = f"{count} {'picture' if count == 1 else 'pictures'} could not be read"
+    room = st.expander(title, expanded=True, icon=":material/broken_image:")
     with room.container(height=200 if count > 4 else "content", border=False):
-        st.markdown("\n".join(f"- {plain(one.problem)}" for one in refused))
+        st.markdown("\n".join(f"- {plain(summary.problem)}" for summary in refused))
 
 
-def _table(read: Sequence[Summary]) -> None:
+def _table(summaries: Sequence[Summary]) -> None:
     with st.expander("All answers as a table", icon=":material/table:", on_change="rerun") as all_:
         if not all_.open:
             return
         st.dataframe(
             {
-                "File": [one.name for one in read],
-                "Reads": [one.text or "could not be read" for one in read],
-                "Digits": [one.digits for one in read],
-                "Least sure": [percent(one.least) if one.digits else "" for one in read],
+                "File": [summary.name for summary in summaries],
+                "Reads": [summary.text or "could not be read" for summary in summaries],
+                "Digits": [summary.digits for summary in summaries],
+                "Least sure": [
+                    percent(summary.least) if summary.digits else "" for summary in summaries
+                ],
             },
             hide_index=True,
-            height=_TABLE_PX if len(read) > 8 else "auto",
+            height=_TABLE_PX if len(summaries) > 8 else "auto",
         )
-        download_button("Answers as CSV", _csv(read), "answers.csv", "text/csv")
+        download_button("Answers as CSV", _csv(summaries), "answers.csv", "text/csv")
 
 
-def _csv(read: Sequence[Summary]) -> bytes:
-    """A line for each picture. A name cannot become a formula where a table program opens it."""
+def _csv(summaries: Sequence[Summary]) -> bytes:
+    """Return a CSV row for each picture; a spreadsheet takes no file name for a formula."""
     rows: list[Sequence[object]] = [_COLUMNS]
-    for one in read:
-        least = f"{one.least:.4f}" if one.digits else ""
-        rows.append((without_formulas(one.name), one.text, one.digits, least, one.problem))
+    for summary in summaries:
+        least = f"{summary.least:.4f}" if summary.digits else ""
+        rows.append(
+            (without_formulas(summary.name), summary.text, summary.digits, least, summary.problem)
+        )
     return csv_bytes(rows)

@@ -1,4 +1,4 @@
-"""The uploaded picture with a box around each digit, and what happens when one is put right."""
+"""The uploaded picture with a box around each digit, and the visitor's corrections of the boxes."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,9 +23,16 @@ _KINDS = {"sure": "sure", "unsure": "unsure", "not a digit": "none"}
 def show_boxes(
     source: Source, readings: Sequence[DigitReading], ready: ReadyNetwork, chosen: int | None
 ) -> None:
-    """Draw the picture with its boxes; none, if nothing was found in it."""
+    """Draw the picture with a box around each digit.
+
+    Args:
+        source: The picture.
+        readings: The readings of its digits; empty if none was found.
+        ready: The network in use.
+        chosen: Index of the chosen digit; None if there is none.
+    """
     state = st.session_state
-    found = [one.detection for one in readings]
+    detections = [reading.detection for reading in readings]
 
     def correct(change: Callable[[], tuple[tuple[FoundDigit, ...], int]]) -> None:
         state[_TURN] = state.get(_TURN, 0) + 1
@@ -38,24 +45,24 @@ def show_boxes(
         choose_digit(source, index)
 
     def put(index: int, box: Box) -> None:
-        correct(partial(move_box, source.ground, found, index, box))
+        correct(partial(move_box, source.ground, detections, index, box))
 
     def draw(box: Box) -> None:
-        correct(partial(add_box, source.ground, found, box))
+        correct(partial(add_box, source.ground, detections, box))
 
     def drop(index: int) -> None:
-        correct(lambda: (remove_box(found, index), max(0, index - 1)))
+        correct(lambda: (remove_box(detections, index), max(0, index - 1)))
 
     picture_boxes(
         source.pixels,
         [
             BoxCard(
-                one.detection.digit.box,
-                one.text,
-                f"Digit {k + 1}: {describe_reading(one)}",
-                _KINDS[one.verdict.kind],
+                reading.detection.digit.box,
+                reading.text,
+                f"Digit {k + 1}: {describe_reading(reading)}",
+                _KINDS[reading.verdict.kind],
             )
-            for k, one in enumerate(readings)
+            for k, reading in enumerate(readings)
         ],
         key="predict-boxes",
         chosen=chosen,

@@ -1,4 +1,4 @@
-"""The Predict page's "where it flips": the digit is turned, moved, stretched, and read again."""
+"""The Predict page's view "Where it flips": the digit is rotated, moved, stretched, read again."""
 
 from typing import Final
 
@@ -35,26 +35,26 @@ Pixels = NDArray[np.uint8]
 ALONG: Final = "predict-flips-along"
 _DIGIT, _FOUND = "predict_flips_of", "predict_flips_found"
 _SLIDER_PX, _CARD_PX = 150, 160
-"""Two side by side on a phone."""
+"""Narrow enough for two side by side on a phone."""
 _ZOOM, _CARD_ZOOM, _GAP = 6, 4, 6
 _WHOLE: Final = 0.95
-"""With less of its ink left, a digit is told to be cut off or worn away."""
+"""Share of the ink below which a card says how much is left."""
 
 
 def flips_view(digit: PreparedDigit, network: Network) -> None:
-    """Draw sliders that change a digit, what the network reads then, and where its answer flips.
+    """Draw sliders that edit a digit, the prediction after the edit, and where it flips.
 
-    A fragment of its own: a slider moves only this.
+    A fragment: a slider redraws only this view.
 
     Args:
-        digit: what is changed.
-        network: a run's, finished or as it was after an epoch.
+        digit: The digit to edit.
+        network: The network of a run, finished or after an epoch.
     """
     st.fragment(_draw)(digit.pixels, network)
 
 
 def key_of(name: EditName) -> str:
-    """Of a kind's slider."""
+    """Return the widget key of an edit's slider."""
     return f"predict-flips-{name}"
 
 
@@ -76,15 +76,15 @@ def _draw(pixels: Pixels, network: Network) -> None:
         answer = int(ask(pixels[None])[0].argmax())
         with right:
             _as_it_stands(pixels, change, along.probabilities_at(getattr(change, name)), answer)
-        found = _smallest(pixels, network)
-        _chart(along, change, answer, found[name])
-        _cards(pixels, found, answer)
+        flips = _smallest(pixels, network)
+        _chart(along, change, answer, flips[name])
+        _cards(pixels, flips, answer)
     except DigitscopeError as error:
         st.error(plain(str(error)), icon=":material/broken_image:")
 
 
 def _begin_anew(pixels: Pixels) -> None:
-    """Another digit begins unchanged."""
+    """Reset the sliders when the digit is another one."""
     state = st.session_state
     if state.get(_DIGIT) != pixels.tobytes():
         state[_DIGIT] = pixels.tobytes()
@@ -93,7 +93,7 @@ def _begin_anew(pixels: Pixels) -> None:
 
 
 def _set(change: Edit, along: EditName | None = None) -> None:
-    """Put the sliders to a change: for callbacks."""
+    """Set the sliders to an edit; for callbacks."""
     for kind in EDITS:
         st.session_state[key_of(kind.name)] = float(getattr(change, kind.name))
     if along:
@@ -138,7 +138,7 @@ def _slider(kind: EditParameter) -> float:
 def _as_it_stands(
     pixels: Pixels, change: Edit, probabilities: NDArray[np.float32], answer: int
 ) -> None:
-    """The changed digit, what is read in it, and its ten probabilities."""
+    """Draw the edited digit, the prediction, and its ten probabilities."""
     read = int(probabilities.argmax())
     sure = unbroken(percent(float(probabilities[read])))
     flipped = "" if read == answer else f", and no longer {answer}"
@@ -161,7 +161,9 @@ def _as_it_stands(
     )
 
 
-def _chart(along: ProbabilityCurve, change: Edit, answer: int, found: Counterfactuals) -> None:
+def _chart(
+    along: ProbabilityCurve, change: Edit, answer: int, flips_of_edit: Counterfactuals
+) -> None:
     st.selectbox(
         "The chart goes along",
         [kind.name for kind in EDITS],
@@ -173,7 +175,7 @@ def _chart(along: ProbabilityCurve, change: Edit, answer: int, found: Counterfac
     )
     name = along.parameter.name
     alone = change.with_value(name, along.parameter.nothing) == NO_EDIT
-    flips = [flip for flip in (found.below, found.above) if flip and alone]
+    flips = [flip for flip in (flips_of_edit.below, flips_of_edit.above) if flip and alone]
     st.plotly_chart(
         probability_course_chart(
             along,
@@ -189,38 +191,40 @@ def _chart(along: ProbabilityCurve, change: Edit, answer: int, found: Counterfac
             "with the slider's place marked"
         ),
     )
-    said = "The band on top says which digit is read; where it changes, the answer flips."
+    caption = "The band on top says which digit is read; where it changes, the answer flips."
     if flips:
-        where = (f"{along.parameter.format_value(one.value)} (then {one.answer})" for one in flips)
-        said += f" Dotted: the smallest change that does it, {' and '.join(where)}."
+        values = (
+            f"{along.parameter.format_value(flip.value)} (then {flip.answer})" for flip in flips
+        )
+        caption += f" Dotted: the smallest change that does it, {' and '.join(values)}."
     if not alone:
-        said += " The other sliders stay as they stand."
+        caption += " The other sliders stay as they stand."
     if not along.has_digit.all():
-        said += " Where the lines stop, less than a quarter of the ink is left."
-    st.caption(plain(said))
+        caption += " Where the lines stop, less than a quarter of the ink is left."
+    st.caption(plain(caption))
 
 
 def _smallest(pixels: Pixels, network: Network) -> dict[EditName, Counterfactuals]:
-    """Searched for once for a digit and a network: sliders do not change it."""
-    of = (network, pixels.tobytes())
+    """Return the smallest counterfactuals, computed once for a digit and a network."""
+    subject = (network, pixels.tobytes())
     kept = st.session_state.get(_FOUND)
-    if kept is None or kept[0] != of:
+    if kept is None or kept[0] != subject:
         with st.spinner("Looking for the smallest change that flips the answer …", show_time=True):
-            kept = of, smallest_counterfactuals(pixels, calibrated_probabilities(network))
+            kept = subject, smallest_counterfactuals(pixels, calibrated_probabilities(network))
         st.session_state[_FOUND] = kept
-    found: dict[EditName, Counterfactuals] = kept[1]
-    return found
+    flips: dict[EditName, Counterfactuals] = kept[1]
+    return flips
 
 
-def _cards(pixels: Pixels, found: dict[EditName, Counterfactuals], answer: int) -> None:
+def _cards(pixels: Pixels, pairs: dict[EditName, Counterfactuals], answer: int) -> None:
     st.markdown(f"**The smallest change of each kind after which it no longer reads {answer}**")
-    flips = [one.smallest for one in found.values()]
+    flips = [pair.smallest for pair in pairs.values()]
     if any(flips):
         with st.grid(min_column_width=_CARD_PX, gap="small"):
             for flip in flips:
                 if flip:
-                    _card(pixels, flip, found[flip.edit_name])
-    never = [EDIT_BY_NAME[name] for name, one in found.items() if one.smallest is None]
+                    _card(pixels, flip, pairs[flip.edit_name])
+    never = [EDIT_BY_NAME[name] for name, pair in pairs.items() if pair.smallest is None]
     if never:
         st.caption(f"No flip by: {'; '.join(map(_range, never))}.")
     st.caption(
@@ -230,7 +234,7 @@ def _cards(pixels: Pixels, found: dict[EditName, Counterfactuals], answer: int) 
     )
 
 
-def _card(pixels: Pixels, flip: Counterfactual, both: Counterfactuals) -> None:
+def _card(pixels: Pixels, flip: Counterfactual, pair: Counterfactuals) -> None:
     kind = EDIT_BY_NAME[flip.edit_name]
     words = kind.describe(flip.value)
     with st.container(border=True, gap="small"):
@@ -243,16 +247,16 @@ def _card(pixels: Pixels, flip: Counterfactual, both: Counterfactuals) -> None:
             f"**{plain(words[0].upper() + words[1:])}**: reads **{flip.answer}** "
             f"({unbroken(percent(flip.probability))})"
         )
-        other = both.above if flip is both.below else both.below
-        said = (
+        other = pair.above if flip is pair.below else pair.below
+        caption = (
             f"The other way: {kind.format_value(other.value)}, then {other.answer}. "
             if other
             else ""
         )
         if flip.ink < _WHOLE:
-            said += f"{percent(flip.ink)} of its ink is left."
-        if said:
-            st.caption(plain(said))
+            caption += f"{percent(flip.ink)} of its ink is left."
+        if caption:
+            st.caption(plain(caption))
         st.button(
             "Set sliders",
             key=f"predict-flips-show-{flip.edit_name}",
@@ -262,7 +266,7 @@ def _card(pixels: Pixels, flip: Counterfactual, both: Counterfactuals) -> None:
 
 
 def _before_and_after(before: Pixels, after: Pixels) -> Pixels:
-    """Both side by side, a strip of gray between them."""
+    """Place two images side by side, with a strip of gray between them."""
     gap = np.full((28 * _CARD_ZOOM, _GAP), 128, np.uint8)
     return np.hstack([enlarge(before, _CARD_ZOOM), gap, enlarge(after, _CARD_ZOOM)])
 

@@ -1,4 +1,4 @@
-"""Pictures that a visitor brings: files by picker or drag, from the clipboard, from the camera."""
+"""The visitor's pictures: files by picker or drag, from the clipboard, from the camera."""
 
 import hashlib
 from collections.abc import Callable
@@ -11,16 +11,22 @@ from core.preprocessing.image_files import EXTENSIONS, MAX_BYTES
 from pages.widgets.components.paste_zone import Pasted, paste_zone
 
 MOST_FILES: Final = 500
-"""Pictures that are read at once; of more, the first."""
+"""Number of pictures that are read at once; further ones are left out."""
 MOST_PASTED_BYTES: Final = 2 * MAX_BYTES
-"""Of what was pasted; then the oldest goes."""
+"""Total size of the pasted pictures that are kept; beyond it, the oldest are removed."""
 
 _PASTED = "predict_pasted"
 
 
 @dataclass(frozen=True)
 class Item:
-    """A picture file that is not read yet: a name of its own, what it is called, its bytes."""
+    """A picture file that is not decoded yet.
+
+    Attributes:
+        key: A unique key.
+        name: Its name on the page.
+        data: Returns its bytes.
+    """
 
     key: str
     name: str
@@ -28,16 +34,23 @@ class Item:
 
 
 def brought(way: Literal["Upload", "Camera"]) -> list[Item]:
-    """Draw the fields for files or the camera, and give what is in them, at most `MOST_FILES`."""
+    """Draw the fields for files or the camera.
+
+    Args:
+        way: Which of them to draw.
+
+    Returns:
+        The picture files, at most `MOST_FILES`: the pasted ones first, from the latest on.
+    """
     if way == "Camera":
         # Only here does the browser ask for permission.
-        shot = st.camera_input(
+        photo = st.camera_input(
             "A photo of digits",
             key="camera",
             help="The photo is read in the server's memory and kept nowhere. On a phone, the "
             "button in the corner changes to the camera on the back.",
         )
-        return [] if shot is None else [_item(shot, "photo")]
+        return [] if photo is None else [_item(photo, "photo")]
     files = st.file_uploader(
         "Pictures of digits",
         type=EXTENSIONS,
@@ -57,8 +70,8 @@ def brought(way: Literal["Upload", "Camera"]) -> list[Item]:
             type="tertiary",
             on_click=_forget,
         )
-    # What came last stands first.
-    items = [_pasted_item(k, *one) for k, one in enumerate(kept)][::-1]
+    # The latest first.
+    items = [_pasted_item(k, *picture) for k, picture in enumerate(kept)][::-1]
     items += [_item(file, file.name) for file in files]
     if len(items) > MOST_FILES:
         st.warning(

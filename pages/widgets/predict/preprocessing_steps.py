@@ -1,4 +1,4 @@
-"""How a picture became a digit: the steps as a strip, and what most demos would have done."""
+"""The preprocessing steps from picture to digit, as a strip, and the naive resize of most demos."""
 
 import html
 from typing import Final
@@ -18,7 +18,7 @@ from pages.widgets.shared.warm_up import ReadyNetwork
 
 _STEP_PX: Final = 120
 _MARGIN: Final = 0.25
-"""What is left around a digit that is cut out of a page, as a share of its longer side."""
+"""Margin around a digit that is cut out of a page, as a share of its longer side."""
 
 _STRIP = """<style>
 .digit-steps { display: flex; gap: 10px; overflow-x: auto; padding: 0 2px 8px; }
@@ -37,16 +37,20 @@ _STRIP = """<style>
 
 
 def steps_view(
-    found: FoundDigit, picture: NDArray[np.uint8], ready: ReadyNetwork, *, alone: bool
+    detection: FoundDigit, picture: NDArray[np.uint8], ready: ReadyNetwork, *, alone: bool
 ) -> None:
-    """Draw the strip, and on demand the naive way beside ours.
+    """Draw the strip of steps, and on demand the naive resize beside ours.
 
-    `picture`: uint8 (h, w, 3), where the digit was found; `alone`: it is the only one in it.
+    Args:
+        detection: The digit.
+        picture: The picture in which it was found, RGB uint8 (h, w, 3).
+        ready: The network that reads both versions.
+        alone: Whether it is the only digit of the picture.
     """
     st.caption(
         "The network learnt from MNIST, so a picture is made the way MNIST was made, step by step."
     )
-    cards = "".join(_card(k, step) for k, step in enumerate(found.digit.steps, 1))
+    cards = "".join(_card(k, step) for k, step in enumerate(detection.digit.steps, 1))
     st.html(f'{_STRIP}<div class="digit-steps" role="list" tabindex="0">{cards}</div>')
     if st.toggle(
         "Compare with the naive resize to 28 × 28",
@@ -55,11 +59,19 @@ def steps_view(
         help="Most drawing demos squeeze the whole picture to 28 × 28 pixels: a small, thin or "
         "off-centre digit is then unlike anything the network has learnt.",
     ):
-        _side_by_side(found, picture if alone else cut_out(picture, found.digit.box), ready)
+        _side_by_side(detection, picture if alone else cut_out(picture, detection.digit.box), ready)
 
 
 def cut_out(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    """A square around a box, with some ground about it, as far as the picture goes."""
+    """Cut a square around a box, with a margin, as far as the picture reaches.
+
+    Args:
+        picture: RGB uint8 (h, w, 3).
+        box: x, y, width and height, in pixels.
+
+    Returns:
+        The part of the picture, RGB uint8.
+    """
     x, y, width, height = box
     half = max(width, height) * (0.5 + _MARGIN)
     left, top = round(x + width / 2 - half), round(y + height / 2 - half)
@@ -67,11 +79,11 @@ def cut_out(picture: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
     return picture[max(0, top) : top + side, max(0, left) : left + side]
 
 
-def _side_by_side(found: FoundDigit, around: NDArray[np.uint8], ready: ReadyNetwork) -> None:
+def _side_by_side(detection: FoundDigit, around: NDArray[np.uint8], ready: ReadyNetwork) -> None:
     naive = naive_resize(around)
-    ours = found.digit
+    ours = detection.digit
     readings = read_digits(
-        [found, FoundDigit(type(ours)(naive, (), ours.box), found.line, found.number)],
+        [detection, FoundDigit(type(ours)(naive, (), ours.box), detection.line, detection.number)],
         ready.ask,
         ready.temperature,
     )
@@ -95,7 +107,7 @@ def _card(number: int, step: PreparationStep) -> str:
 
 
 def _small(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """For a strip on the page: small pictures as squares of whole pixels, large ones shrunk."""
+    """Scale a step's image for the strip: small ones by whole factors, large ones down."""
     longest = max(image.shape)
     if longest <= max(IMAGE_SIDE, _STEP_PX // 2):
         return enlarge(image, max(1, _STEP_PX // longest))

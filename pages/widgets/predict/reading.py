@@ -1,4 +1,4 @@
-"""What a run answers on a picture: the number, how sure it is of each digit, what it really saw."""
+"""The prediction for a picture: the number, the confidence of each digit, the network's input."""
 
 import html
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ from pages.widgets.shared.warm_up import ReadyNetwork
 
 SHEET_COLUMNS = 20
 MUTED = 0.45
-"""How much is left of the bars' color when they are no answer."""
+"""Opacity of the bars when they are not an answer."""
 LONGEST_METRIC = 9
 """Characters of an answer that fit in one line of the largest letters, on a phone too."""
 
@@ -29,36 +29,43 @@ def show_answer(
     chosen: int,
     on_choose: Callable[[int], None],
 ) -> None:
-    """Show what was read: the whole first, then the chosen digit, by its index in `readings`."""
-    one = readings[chosen]
+    """Draw the whole number first, then the chosen digit.
+
+    Args:
+        readings: The readings of the picture's digits, at least one.
+        ready: The network that read them.
+        chosen: Index of the chosen digit in `readings`.
+        on_choose: Called with the index of a digit that was clicked.
+    """
+    reading = readings[chosen]
     if len(readings) == 1:
-        with _beside_its_picture(one):
-            _headline(one, ready)
+        with _beside_its_picture(reading):
+            _headline(reading, ready)
             _which_epoch(ready)
     else:
         _whole(readings)
         _which_epoch(ready)
         _cards(readings, chosen, on_choose)
-        with _beside_its_picture(one):
-            st.markdown(f"Digit {chosen + 1} of {len(readings)}: **{describe_reading(one)}**")
-    probabilities = [float(p) for p in _calibrated(one, ready)]
-    if one.verdict.kind == "not a digit":
-        _were_it_a_digit(one, probabilities)
+        with _beside_its_picture(reading):
+            st.markdown(f"Digit {chosen + 1} of {len(readings)}: **{describe_reading(reading)}**")
+    probabilities = [float(p) for p in _calibrated(reading, ready)]
+    if reading.verdict.kind == "not a digit":
+        _were_it_a_digit(reading, probabilities)
     else:
         _chart(probabilities)
 
 
 def show_nothing_yet() -> None:
-    """What stands there before the first digit.
+    """Draw the place of the answer before there is a digit.
 
-    The empty chart makes the browser load Plotly, two seconds' work, while the visitor still draws.
+    The empty chart makes the browser load Plotly, which takes two seconds, while the visitor draws.
     """
     st.info("The answer appears here as soon as there is a digit.", icon=":material/draw:")
     _chart(None)
 
 
 def describe_reading(reading: DigitReading) -> str:
-    """What a reading says of its digit, in a few words: "7, 98 % sure"."""
+    """Describe a reading in a few words: "7, 98 % sure"."""
     verdict = reading.verdict
     if verdict.kind == "not a digit":
         return "not a digit"
@@ -69,14 +76,14 @@ def describe_reading(reading: DigitReading) -> str:
     return f"{verdict.digit}, {sure} sure"
 
 
-def _beside_its_picture(one: DigitReading) -> st.delta_generator.DeltaGenerator:
-    """A container for words, left of what the network saw."""
+def _beside_its_picture(reading: DigitReading) -> st.delta_generator.DeltaGenerator:
+    """Draw the network's input; return the container for text to the left of it."""
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", wrap=False
     ):
         words = st.container(width="stretch")
         st.image(
-            enlarge(one.detection.digit.pixels, 4),
+            enlarge(reading.detection.digit.pixels, 4),
             caption="What it saw",
             width=112,
             alt="The digit as 28 by 28 grey pixels",
@@ -92,35 +99,35 @@ def _which_epoch(ready: ReadyNetwork) -> None:
     st.caption(f"after epoch {ready.network.epoch} of {in_all}: this is not the finished network")
 
 
-def _headline(one: DigitReading, ready: ReadyNetwork) -> None:
-    verdict = one.verdict
+def _headline(reading: DigitReading, ready: ReadyNetwork) -> None:
+    verdict = reading.verdict
     sure = text.percent(verdict.confidence)
     if verdict.kind == "sure":
         st.metric("The network reads", str(verdict.digit), help=_how_sure(ready))
         st.caption(f"with a probability of {sure}")
     elif verdict.kind == "unsure":
-        _doubt(one, ready, sure)
+        _doubt(reading, ready, sure)
     else:
         st.metric("This looks like", "no digit")
         st.caption("It looks like none of the ten digits that the network has learnt.")
 
 
-def _doubt(one: DigitReading, ready: ReadyNetwork, sure: str) -> None:
-    verdict, asked = one.verdict, "The network is unsure"
+def _doubt(reading: DigitReading, ready: ReadyNetwork, sure: str) -> None:
+    verdict, label = reading.verdict, "The network is unsure"
     if verdict.confidence >= UNSURE_BELOW:
-        st.metric(asked, f"{verdict.digit}?", help=_how_sure(ready))
+        st.metric(label, f"{verdict.digit}?", help=_how_sure(ready))
         st.caption(f"{sure} for {verdict.digit}, if it is a digit: it hardly looks like one.")
         return
-    st.metric(asked, f"{verdict.digit} or {verdict.second}?", help=_how_sure(ready))
-    other = text.percent(float(_calibrated(one, ready)[verdict.second]))
+    st.metric(label, f"{verdict.digit} or {verdict.second}?", help=_how_sure(ready))
+    other = text.percent(float(_calibrated(reading, ready)[verdict.second]))
     st.caption(
         f"{sure} for {verdict.digit}, {other} for {verdict.second}: written more clearly, it may "
         "know better."
     )
 
 
-def _calibrated(one: DigitReading, ready: ReadyNetwork) -> NDArray[np.float32]:
-    return apply_temperature(one.probabilities[None], ready.temperature)[0]
+def _calibrated(reading: DigitReading, ready: ReadyNetwork) -> NDArray[np.float32]:
+    return apply_temperature(reading.probabilities[None], ready.temperature)[0]
 
 
 def _whole(readings: Sequence[DigitReading]) -> None:
@@ -128,18 +135,18 @@ def _whole(readings: Sequence[DigitReading]) -> None:
     if len(lines) == 1 and len(lines[0]) <= LONGEST_METRIC:
         st.metric("The network reads", lines[0])
     else:
-        told = "".join(f"<div>{html.escape(line)}</div>" for line in lines)
+        rows = "".join(f"<div>{html.escape(line)}</div>" for line in lines)
         st.caption(f"The network reads {len(readings)} digits")
         st.html(
             '<div style="font-size:1.9rem;font-weight:600;line-height:1.25;'
-            f'font-variant-numeric:tabular-nums;overflow-wrap:anywhere">{told}</div>'
+            f'font-variant-numeric:tabular-nums;overflow-wrap:anywhere">{rows}</div>'
         )
     doubtful = [
         f"{count} {words}"
         for kind, words in (("unsure", "unsure"), ("not a digit", "like no digit, shown as ?"))
-        if (count := sum(one.verdict.kind == kind for one in readings))
+        if (count := sum(reading.verdict.kind == kind for reading in readings))
     ]
-    least = min(one.verdict.confidence for one in readings)
+    least = min(reading.verdict.confidence for reading in readings)
     st.caption(
         f"{len(readings)} digits: {', '.join(doubtful)}"
         if doubtful
@@ -150,12 +157,17 @@ def _whole(readings: Sequence[DigitReading]) -> None:
 def _cards(readings: Sequence[DigitReading], chosen: int, on_choose: Callable[[int], None]) -> None:
     columns = min(len(readings), SHEET_COLUMNS)
     picture_grid(
-        digit_sheet_url(np.stack([one.detection.digit.pixels for one in readings]), columns),
+        digit_sheet_url(
+            np.stack([reading.detection.digit.pixels for reading in readings]), columns
+        ),
         [
             Cell(
-                k, f"Digit {k + 1}: {describe_reading(one)}", _note(one), one.verdict.kind != "sure"
+                k,
+                f"Digit {k + 1}: {describe_reading(reading)}",
+                _note(reading),
+                reading.verdict.kind != "sure",
             )
-            for k, one in enumerate(readings)
+            for k, reading in enumerate(readings)
         ],
         columns=columns,
         key="predict-cards",
@@ -166,21 +178,21 @@ def _cards(readings: Sequence[DigitReading], chosen: int, on_choose: Callable[[i
     )
 
 
-def _note(one: DigitReading) -> str:
-    if one.verdict.kind == "not a digit":
+def _note(reading: DigitReading) -> str:
+    if reading.verdict.kind == "not a digit":
         return "no digit"
-    return f"{one.text} · {text.percent(one.verdict.confidence)}"
+    return f"{reading.text} · {text.percent(reading.verdict.confidence)}"
 
 
-def _were_it_a_digit(one: DigitReading, probabilities: list[float]) -> None:
-    """The ten bars under a sentence, pale and without an answer among them.
+def _were_it_a_digit(reading: DigitReading, probabilities: list[float]) -> None:
+    """Draw the ten bars pale, under a sentence, with none of them marked as the answer.
 
-    They stay where they are instead of being folded: a digit that is being drawn is no digit for
-    its first strokes, and the page must not jump with each of these.
+    They are not folded away: during its first strokes a drawing is not a digit yet, and the page
+    must not jump with each stroke.
     """
-    sure = text.percent(one.verdict.confidence)
+    sure = text.percent(reading.verdict.confidence)
     st.caption(
-        f"Were it a digit: {one.verdict.digit}, with {sure}. A network that knows nothing but "
+        f"Were it a digit: {reading.verdict.digit}, with {sure}. A network that knows nothing but "
         "digits always names one; this is no answer."
     )
     _chart(probabilities, muted=True)
@@ -202,7 +214,7 @@ def _chart(probabilities: list[float] | None, *, muted: bool = False) -> None:
 
 
 def _how_sure(ready: ReadyNetwork) -> str:
-    """What a probability here means, and why some runs are never certain."""
+    """Explain what a probability means here, and why some runs are never certain."""
     means = (
         "The probabilities are calibrated: the network's logits are divided by "
         f"{ready.temperature:.2f}, found on test digits, so that of the answers given with 90 %, "

@@ -1,4 +1,4 @@
-"""The picture that is read on the Predict page, the digits found in it, and which one is meant."""
+"""The picture that the Predict page reads, the digits found in it, and the chosen one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from pages.widgets.shared.canvas import PAPER, canvas, drawing_key
 from pages.widgets.shared.warm_up import ReadyNetwork
 
 Placed = tuple[Box, int, int]
-"""A box that somebody put right, its line and number: a digit without its pictures."""
+"""A corrected box, its line and its number in the line: a digit without its images."""
 
 _CHOSEN = "predict_chosen"
 _FOUND = "predict_found"
@@ -30,11 +30,12 @@ class Source:
     """A picture to read.
 
     Attributes:
-        key: a name of its own, another one for other pixels.
-        owner: what stays the same while a picture changes, such as the drawing.
-        name: what it is called, for sentences.
-        pixels: uint8 (h, w, 3).
-        ink, paper: what is known of it, as for `find_digits`.
+        key: A unique key; it changes with the pixels.
+        owner: A key that stays the same while the pixels change, such as that of the drawing.
+        name: Its name in a sentence.
+        pixels: RGB uint8 (h, w, 3).
+        ink: Whether the ink is dark or light, as for `find_digits`.
+        paper: Gray value of the paper, as for `find_digits`.
     """
 
     key: str
@@ -46,12 +47,19 @@ class Source:
 
     @property
     def ground(self) -> PreparedPage:
-        """What boxes are put right on."""
+        """The page on which boxes are corrected."""
         return PreparedPage(self.pixels, self.ink, self.paper)
 
 
 def drawn() -> Source | None:
-    """Draw the canvas; what is on it, None while it is empty. Raises PictureError as `canvas`."""
+    """Draw the canvas.
+
+    Returns:
+        The drawing; None while the canvas is empty.
+
+    Raises:
+        PictureError: The browser sent something that is not a picture.
+    """
     pixels = canvas(numbers=True)
     if pixels is None:
         return None
@@ -59,59 +67,90 @@ def drawn() -> Source | None:
 
 
 def found_in(source: Source, ready: ReadyNetwork) -> tuple[FoundDigit, ...]:
-    """The digits of the picture, found once, or as they were put right by hand.
+    """Find the picture's digits, once, or return them as the visitor corrected them.
 
-    Raises PictureError if there are none, RunError if the network cannot be asked.
+    Args:
+        source: The picture.
+        ready: The network that tells digits from other marks.
+
+    Returns:
+        The digits.
+
+    Raises:
+        PictureError: There are none.
+        RunError: The network cannot predict.
     """
     kept = st.session_state.get(_FOUND)
-    name = (source.key, ready.network)
-    if kept is not None and kept[0] == name:
-        before: tuple[FoundDigit, ...] = kept[1]
-        return before
+    subject = (source.key, ready.network)
+    if kept is not None and kept[0] == subject:
+        earlier: tuple[FoundDigit, ...] = kept[1]
+        return earlier
     placed = _placed().get(source.key)
     if placed is None:
-        found = find_digits(source.pixels, ink=source.ink, paper=source.paper, predict=ready.ask)
+        detections = find_digits(
+            source.pixels, ink=source.ink, paper=source.paper, predict=ready.ask
+        )
     else:
         ground = source.ground
-        found = tuple(ground.digit_at(*one) for one in placed)
-    st.session_state[_FOUND] = name, found
-    return found
+        detections = tuple(ground.digit_at(*box) for box in placed)
+    st.session_state[_FOUND] = subject, detections
+    return detections
 
 
-def put_right(source: Source, ready: ReadyNetwork, found: Sequence[FoundDigit]) -> None:
-    """Keep digits that somebody corrected; they are there again when the picture is."""
+def put_right(source: Source, ready: ReadyNetwork, detections: Sequence[FoundDigit]) -> None:
+    """Keep the visitor's corrections, also for when the picture is shown again.
+
+    Args:
+        source: The picture.
+        ready: The network in use.
+        detections: All digits of the picture after the correction.
+    """
     placed = _placed()
     placed.pop(source.key, None)
-    placed[source.key] = tuple((one.digit.box, one.line, one.number) for one in found)
+    placed[source.key] = tuple(
+        (detection.digit.box, detection.line, detection.number) for detection in detections
+    )
     if len(placed) > _MOST_PLACED:
         del placed[next(iter(placed))]
-    st.session_state[_FOUND] = (source.key, ready.network), tuple(found)
+    st.session_state[_FOUND] = (source.key, ready.network), tuple(detections)
 
 
 def is_put_right(source: Source) -> bool:
-    """Whether somebody corrected the boxes of this picture."""
+    """Return whether the visitor has corrected the boxes of this picture."""
     return source.key in _placed()
 
 
 def find_anew(source: Source) -> None:
-    """Forget the corrections of a picture: its digits are found as at first."""
+    """Discard the corrections of a picture; its digits are detected again."""
     _placed().pop(source.key, None)
     st.session_state.pop(_FOUND, None)
 
 
 def readings_of(source: Source, ready: ReadyNetwork) -> tuple[DigitReading, ...]:
-    """Every digit of the picture, read. Raises as `found_in`."""
+    """Read every digit of the picture.
+
+    Args:
+        source: The picture.
+        ready: The network that reads it.
+
+    Returns:
+        The readings, in the order of the digits.
+
+    Raises:
+        PictureError: There are no digits.
+        RunError: The network cannot predict.
+    """
     return read_digits(found_in(source, ready), ready.ask, ready.temperature)
 
 
 def chosen_digit(source: Source, count: int) -> int:
-    """Which of `count` digits is meant, by its place; the first one of another picture."""
+    """Return the index of the chosen digit of `count`; 0 if the picture is another one."""
     owner, index = st.session_state.get(_CHOSEN, ("", 0))
     return min(index, count - 1) if owner == source.owner else 0
 
 
 def choose_digit(source: Source, index: int) -> None:
-    """Mean another digit: before the next run of the script."""
+    """Choose a digit, before the next run of the script."""
     st.session_state[_CHOSEN] = (source.owner, index)
 
 

@@ -1,9 +1,8 @@
-"""The Predict page's "why": what speaks for the answer, and who says the same.
+"""The Predict page's view "Why": evidence for the prediction.
 
-The top three, a map of the pixels, the nearest training digits, the other runs, and the run's own
-epochs. Each part is a fragment of its own: one that fails says so, and the others stay.
-
-The Predict page's map of the pixels that speak for an answer, laid over the digit.
+It shows the top three, an attribution map, the nearest training digits, the predictions of the
+other runs, and those of the run's own epochs. Each part is a fragment of its own: if one fails, it
+says so, and the others stay.
 """
 
 from collections.abc import Callable
@@ -48,21 +47,25 @@ if TYPE_CHECKING:
     from core.runs.run import Provenance, Run
 
 
+Pixels = NDArray[np.uint8]
+Part = Callable[[Pixels, Network], None]
 METHOD: Final = "predict-why-method"
+NEIGHBORS: Final = 10
+_OPEN: Final = "predict_why_open"
 _OFFERED: Final[tuple["Method", ...]] = ("occlusion", "integrated-gradients", "grad-cam")
 _PX: Final = 300
 
 
 def why_map(pixels: NDArray[np.uint8], network: Network) -> None:
-    """Draw which pixels speak for a digit, by a method that is chosen.
+    """Draw the attribution map of a digit, with the choice of the method.
 
     Args:
-        pixels: the digit, uint8 (28, 28).
-        network: a run's, finished or as it was after an epoch.
+        pixels: The digit, uint8 (28, 28).
+        network: The network of a run, finished or after an epoch.
 
     Raises:
-        RunError: the network cannot be asked.
-        PictureError: the digit is blank.
+        RunError: The network cannot predict.
+        PictureError: The digit is blank.
     """
     st.subheader("Which pixels speak for it", anchor=False)
     answers = calibrated_probabilities(network)(pixels[None])[0]
@@ -71,27 +74,27 @@ def why_map(pixels: NDArray[np.uint8], network: Network) -> None:
     from core.explain.attribution import explain
 
     with st.spinner("Asking which pixels matter …", show_time=True):
-        found = explain(network, pixels, question, method)
+        heatmap = explain(network, pixels, question, method)
     first = NAMES[question.digit]
     against = "against it" if question.other is None else f"for {NAMES[question.other]}"
     theme: Theme = "dark" if st.context.theme.type == "dark" else "light"
     with st.container(width=_PX):  # or as much as a phone has
         st.image(
-            attribution_overlay(found, pixels, theme),
+            attribution_overlay(heatmap, pixels, theme),
             width="stretch",
             alt=f"{TITLES[method]}: which places of the digit speak for {first}",
         )
     color_legend(f"red: {against}", "0", f"blue: for {first}")
-    if not found.any():
+    if not heatmap.any():
         st.info(EMPTY_MAP)
     st.caption(f"The line is the digit. {ABOUT[method]}")
 
 
 def _method(network: Network) -> "Method":
-    """Draw the choice of the method: occlusion first, the quickest that every network bears."""
+    """Draw the choice of the method; occlusion, the fastest that suits all networks, is first."""
     rows = network.run.info.recipe.architecture.rows()
     convolutions = any(isinstance(row.layer, Conv) for row in rows)
-    offered = [one for one in _OFFERED if convolutions or one != "grad-cam"]
+    offered = [method for method in _OFFERED if convolutions or method != "grad-cam"]
     state = st.session_state
     if state.get(METHOD) not in offered:
         state[METHOD] = offered[0]
@@ -107,18 +110,12 @@ def _method(network: Network) -> "Method":
     return method or offered[0]
 
 
-Pixels = NDArray[np.uint8]
-Part = Callable[[Pixels, Network], None]
-NEIGHBORS: Final = 10
-_OPEN: Final = "predict_why_open"
-
-
 def why_view(digit: PreparedDigit, network: Network) -> None:
-    """Draw all that can be said of why a network answers as it does.
+    """Draw the evidence for a network's prediction.
 
     Args:
-        digit: what it answers on.
-        network: a run's, finished or as it was after an epoch.
+        digit: The digit that it reads.
+        network: The network of a run, finished or after an epoch.
     """
 
     def draw(part: Part) -> None:
@@ -146,9 +143,9 @@ def _guarded(part: Part, pixels: Pixels, network: Network) -> None:
 
 def _top_three(pixels: Pixels, network: Network) -> None:
     with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
-        found = calibrated_probabilities(network)(pixels[None])[0]
-    first, second, third = (int(k) for k in np.argsort(-found)[:3])
-    sure = {k: _percent(float(found[k])) for k in (first, second, third)}
+        probabilities = calibrated_probabilities(network)(pixels[None])[0]
+    first, second, third = (int(k) for k in np.argsort(-probabilities)[:3])
+    sure = {k: _percent(float(probabilities[k])) for k in (first, second, third)}
     st.markdown(
         f"**{plain(network.name)}** reads **{first}** with a probability of {sure[first]}; "
         f"next come **{second}** with {sure[second]} and **{third}** with {sure[third]}."
@@ -163,27 +160,28 @@ def _neighbors(pixels: Pixels, network: Network) -> None:
         dataset = "mnist-sample"
     _open_if_asked(dataset)
     with st.spinner("Comparing it with all training digits …"):
-        found = nearest_neighbors(pixels, dataset, NEIGHBORS)
+        neighbors = nearest_neighbors(pixels, dataset, NEIGHBORS)
     train = split_of(dataset, "train")
     digit_grid(
-        train.images[[one.index for one in found]],
+        train.images[[neighbor.index for neighbor in neighbors]],
         [
             Cell(
-                one.index,
-                f"Training digit {one.index:,}, label {one.label}, distance {one.distance:.0f}",
-                str(one.label),
+                neighbor.index,
+                f"Training digit {neighbor.index:,}, label {neighbor.label}, "
+                f"distance {neighbor.distance:.0f}",
+                str(neighbor.label),
             )
-            for one in found
+            for neighbor in neighbors
         ],
         key="predict-why-neighbours",
         on_open=_ask_to_open,
     )
-    labels = [one.label for one in found]
+    labels = [neighbor.label for neighbor in neighbors]
     most = max(set(labels), key=labels.count)
     st.markdown(
         f"**{labels.count(most)} of {len(labels)}** are labelled **{most}**. The nearest differs "
-        f"by {found[0].distance:.0f} of 255 a pixel: "
-        f"{describe_distance(dataset, found[0].distance)}."
+        f"by {neighbors[0].distance:.0f} of 255 a pixel: "
+        f"{describe_distance(dataset, neighbors[0].distance)}."
     )
     st.caption(
         f"{_whose(provenance, dataset)} Compared grey value by grey value (root mean "
@@ -193,7 +191,7 @@ def _neighbors(pixels: Pixels, network: Network) -> None:
 
 
 def _whose(provenance: "Provenance", dataset: str) -> str:
-    """Which training digits were compared."""
+    """Return the sentence that says which training digits were compared."""
     count = len(split_of(dataset, "train"))
     if provenance.dataset == dataset:
         learned = f"the run learnt from {provenance.n_train:,} of them"
@@ -209,7 +207,7 @@ def _ask_to_open(index: int) -> None:
 
 
 def _open_if_asked(dataset: str) -> None:
-    """Go to the Dataset page with the digit that was clicked: a callback cannot."""
+    """Go to the Dataset page with the digit that was clicked: a callback cannot do that."""
     index = st.session_state.pop(_OPEN, None)
     if index is not None:
         digit = {"data": dataset, "split": "train", "index": str(index), "view": "One digit"}
@@ -218,52 +216,60 @@ def _open_if_asked(dataset: str) -> None:
 
 def _others(pixels: Pixels, network: Network) -> None:
     st.subheader("What the other runs answer", anchor=False)
-    asked, left_out = other_runs(network.run)
-    if not asked:
+    runs, left_out = other_runs(network.run)
+    if not runs:
         st.caption("There is no other run with a network. Train one on the Train page.")
         return
-    if not is_loaded(asked):
-        _offer_to_open(asked)
+    if not is_loaded(runs):
+        _offer_to_open(runs)
         return
     read = int(calibrated_probabilities(network)(pixels[None])[0].argmax())
-    found = run_predictions(asked, pixels)
-    answers = [one for one in found if not one.problem]
-    same = sum(one.answer == read for one in answers)
+    predictions = run_predictions(runs, pixels)
+    answers = [prediction for prediction in predictions if not prediction.problem]
+    same = sum(prediction.answer == read for prediction in answers)
     if answers:
         st.markdown(f"**{same} of {len(answers)}** read **{read}** too.")
     st.table(
-        [_row(one, read) for one in found],
+        [_row(prediction, read) for prediction in predictions],
         width="content",
         hide_index=True,
         alt="Each other run's answer to this digit, and its mistakes on test digits",
     )
-    for one in found:
-        if one.problem:
-            st.caption(plain(f"{one.name}: {one.problem}"))
+    for prediction in predictions:
+        if prediction.problem:
+            st.caption(plain(f"{prediction.name}: {prediction.problem}"))
     more = f" {left_out:,} older runs are not asked." if left_out else ""
     st.caption(f"How sure: calibrated by each run's own test answers, where it has some.{more}")
 
 
-def _row(one: RunPrediction, read: int) -> dict[str, str]:
+def _row(prediction: RunPrediction, read: int) -> dict[str, str]:
     # Those that answer otherwise stand out, and not by their look alone.
-    answer = str(one.answer) if one.answer == read else f"**{one.answer}**, not {read}"
+    answer = (
+        str(prediction.answer)
+        if prediction.answer == read
+        else f"**{prediction.answer}**, not {read}"
+    )
     return {
-        "run": plain(one.name if one.name == one.run else f"{one.name} ({one.run})"),
-        "answer": "none" if one.problem else answer,
-        "how sure": "" if one.problem else _percent(one.confidence),
-        "mistakes on test digits": one.mistakes or "not tested",
+        "run": plain(
+            prediction.name
+            if prediction.name == prediction.run
+            else f"{prediction.name} ({prediction.run})"
+        ),
+        "answer": "none" if prediction.problem else answer,
+        "how sure": "" if prediction.problem else _percent(prediction.confidence),
+        "mistakes on test digits": prediction.mistakes or "not tested",
     }
 
 
-def _offer_to_open(asked: "list[Run]") -> None:
-    """Opening them takes seconds: once for all visitors, in the background."""
+def _offer_to_open(runs: "list[Run]") -> None:
+    """Draw the button that loads the runs in the background, once for all visitors."""
 
     def open_them(report: Report) -> None:
-        load_all(asked, report)
+        load_all(runs, report)
 
-    count = len(asked)
+    count = len(runs)
     st.caption(f"{count} networks have to be opened first: some seconds, once on this server.")
-    key = ("opinions", *(Network(run) for run in asked))
+    key = ("opinions", *(Network(run) for run in runs))
     run_chore(
         shared_task(key, open_them),
         "Ask the other runs",
@@ -280,15 +286,15 @@ def _epochs(pixels: Pixels, network: Network) -> None:
         st.caption(f"The run “{plain(run.id)}” keeps no weights of single epochs.")
         return
     with st.spinner("Going through the epochs …", show_time=True):
-        found = epoch_predictions(run, pixels)
-    st.markdown(_history(found))
+        predictions = epoch_predictions(run, pixels)
+    st.markdown(_history(predictions))
     theme = st.context.theme.type or "light"
-    at = network.epoch if network.epoch in found.epochs else found.epochs[-1]
+    at = network.epoch if network.epoch in predictions.epochs else predictions.epochs[-1]
     st.plotly_chart(
         probability_strip(
-            ["end" if one is None else str(one) for one in found.epochs],
-            found.probabilities,
-            found.epochs.index(at),
+            ["end" if epoch is None else str(epoch) for epoch in predictions.epochs],
+            predictions.probabilities,
+            predictions.epochs.index(at),
             None,
             theme=theme,
             text_color=TEXT_COLORS.get(theme),
@@ -304,13 +310,13 @@ def _epochs(pixels: Pixels, network: Network) -> None:
 
 
 def _percent(part: float) -> str:
-    """A probability, with a space at which no line breaks."""
+    """Format a probability with a no-break space."""
     return unbroken(percent_with_small(part))
 
 
-def _history(found: EpochPredictions) -> str:
-    """The answers one after the other, in a sentence."""
-    spells = found.spells()
+def _history(predictions: EpochPredictions) -> str:
+    """Return a sentence with the successive predictions."""
+    spells = predictions.spells()
     if not spells:
         return "No epoch gives numbers: the training diverged."
     if len(spells) == 1:

@@ -55,10 +55,10 @@ def test_the_network_learns(trained: Trained) -> None:
 
 
 def test_events_come_in_order(trained: Trained) -> None:
-    kinds = [type(event).__name__ for event in trained.events]
-    assert kinds[0] == "Started"
-    assert kinds[-3:] == ["EpochEnded", "Looked", "Ended"]
-    assert set(kinds[1:-3]) == {"Progress", "EpochEnded", "Looked"}
+    kinds = [type(event) for event in trained.events]
+    assert kinds[0] is Started
+    assert kinds[-3:] == [EpochEnded, EpochEvaluated, Ended]
+    assert set(kinds[1:-3]) == {Progress, EpochEnded, EpochEvaluated}
     assert all(one.time <= other.time for one, other in pairwise(trained.events))
     steps = [(event.epoch, event.step) for event in told(trained.events, Progress)]
     assert steps == sorted(set(steps))

@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 from pydantic import BaseModel
 
@@ -174,10 +175,13 @@ def _lowest_first(modules: Iterable[str]) -> list[str]:
     return [module for module in order if module in wanted]
 
 
+def _file_of(module: str) -> Path:
+    """Where a module of core is, named as in `training.input_pipeline`."""
+    return ROOT.joinpath("core", *module.split(".")).with_suffix(".py")
+
+
 def _source_of(module: str) -> str:
-    """The text of a module of core, named as in `training.input_pipeline`."""
-    file = ROOT.joinpath("core", *module.split(".")).with_suffix(".py")
-    return file.read_text(encoding="utf-8")
+    return _file_of(module).read_text(encoding="utf-8")
 
 
 @lru_cache(maxsize=32)
@@ -189,7 +193,9 @@ def _read(module: str) -> _Module:
     body = ast.parse(text).body
     for number, node in enumerate(body):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("core."):
-            origin |= {alias.name: str(node.module)[len("core.") :] for alias in node.names}
+            source = str(node.module).removeprefix("core.")
+            if _file_of(source).exists():  # else a package, from which a module is imported
+                origin |= {alias.name: source for alias in node.names}
         after = body[number + 1] if number + 1 < len(body) else None
         for name in _names(node):
             pieces[name] = _Piece(name, _text(lines, node, after), _needs(node))

@@ -38,7 +38,7 @@ from core.data import mnist
 from core.data.augmentation import Augmentation
 from core.data.mnist import Split
 from core.recipes.keras_model import compiled_model
-from core.recipes.presets import preset_recipe
+from core.recipes.presets import find_preset
 from core.recipes.recipe import Recipe
 from core.training.input_pipeline import training_batches
 
@@ -126,7 +126,7 @@ def epochs(recipe: Recipe, split: Split, rounds: int) -> dict[str, float]:
             batches, epochs=1, steps_per_epoch=steps, shuffle=False, verbose=0
         )
 
-    settings = {"without": PLAIN, "with": preset_recipe("best").recipe.augmentation}
+    settings = {"without": PLAIN, "with": find_preset("best").recipe.augmentation}
     ways = {name: trained(wanted) for name, wanted in settings.items()}
     for first in ways.values():
         first(0)
@@ -148,7 +148,7 @@ def main() -> None:
     # The pipelines first: `build` switches TensorFlow to deterministic operations for good, which
     # would forbid Keras's layers to run in parallel.
     for name in ("best", "katariya"):
-        recipe = preset_recipe(name).recipe
+        recipe = find_preset(name).recipe
         ways = pipelines(recipe, split, peer=name == "katariya")
         rows = speed(ways, recipe.batch_size, 20 if quick else BATCHES)
         figures["pipeline_alone"][name] = rows
@@ -157,7 +157,7 @@ def main() -> None:
             batches, digits = row["batches_per_second"], row["digits_per_second"]
             print(f"    {way:24}{batches:8,} batches/s {digits:10,} digits/s")
     for name in ("fast",) if quick else ("fast", "best"):
-        recipe = preset_recipe(name).recipe
+        recipe = find_preset(name).recipe
         found = epochs(recipe, split, 1 if quick else EPOCHS)
         figures["training_epoch"][name] = found
         print(
@@ -167,14 +167,12 @@ def main() -> None:
     write_result(
         "augmentation",
         figures,
-        seed=preset_recipe("best").recipe.seed,
+        seed=find_preset("best").recipe.seed,
         quick=quick,
         digits=len(split),
         rounds=ROUNDS,
         epochs_timed=EPOCHS,
-        settings={
-            n: preset_recipe(n).recipe.augmentation.model_dump() for n in ("best", "katariya")
-        },
+        settings={n: find_preset(n).recipe.augmentation.model_dump() for n in ("best", "katariya")},
     )
 
 

@@ -69,7 +69,7 @@ def quality(
 
 def measure(dataset: str, most: int | None) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """The t-SNE map of a dataset, or of its first digits, and the figures of both maps."""
-    digits = projection.shown_indices(dataset).take(slice(most))
+    digits = projection.map_digits(dataset).take(slice(most))
     first: list[float] = []
     computing: list[float] = []
     with timed(first):
@@ -91,7 +91,7 @@ def measure(dataset: str, most: int | None) -> tuple[NDArray[np.float32], dict[s
 def placing(dataset: str) -> dict[str, float]:
     """Milliseconds for one drawing: the median and the 95th percentile."""
     spent: list[float] = []
-    for image in projection.shown_indices(dataset).images[:DRAWINGS]:
+    for image in projection.map_digits(dataset).images[:DRAWINGS]:
         with timed(spent):
             projection.place_digit(image, dataset, "pca")
     return median_and_p95([1000 * seconds for seconds in spent[1:]], 1)

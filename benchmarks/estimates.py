@@ -42,7 +42,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from core.data import mnist
 from core.jobs.time_estimate import MachineSpeed, estimate_time, load_speed
 from core.recipes.keras_model import compiled_model
-from core.recipes.presets import PRESETS, preset_recipe
+from core.recipes.presets import PRESETS, find_preset
 from core.recipes.recipe import Recipe
 from core.runs.messages import EpochEnded, Event, Progress, event_from_line
 from core.training.callbacks import StopTraining
@@ -66,7 +66,7 @@ def main() -> None:
         names = asked.presets[:1] if asked.quick else asked.presets
         print(f"measuring the machine took {measuring_s:.1f} s")
         figures = {
-            name: _compare(preset_recipe(name).recipe, speed, Path(folder), name) for name in names
+            name: _compare(find_preset(name).recipe, speed, Path(folder), name) for name in names
         }
     ratios = [pair["ratio"] for found in figures.values() for pair in found.values()]
     largest = max(max(ratio, 1 / ratio) for ratio in ratios)

@@ -35,7 +35,7 @@ from core.recipes.architecture import (
     Pool,
 )
 from core.recipes.keras_model import compiled_model
-from core.recipes.presets import preset_recipe
+from core.recipes.presets import find_preset
 from core.recipes.recipe import Optimizer, Recipe, Schedule
 from core.training.input_pipeline import evaluation_batches, training_batches
 
@@ -79,7 +79,7 @@ def _networks() -> dict[str, tuple[Layer, ...]]:
     return {
         "small": (*_conv(8, norm=False), Pool(), *_conv(16, norm=False), *end),
         "small, batch norm": (*_conv(8, norm=True), Pool(), *_conv(16, norm=True), *end),
-        "large": preset_recipe("yalcin").recipe.architecture.layers,
+        "large": find_preset("yalcin").recipe.architecture.layers,
     }
 
 

@@ -22,7 +22,7 @@ from benchmarks.common import parser, start, write_result
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from core.recipes.presets import preset_recipe
+from core.recipes.presets import find_preset
 from core.runs import registry
 from core.training.trainer import train
 from core.utils.errors import RunError
@@ -42,7 +42,7 @@ def main() -> None:
         wrong = [_wrong(name, seed) for seed in range(1 if asked.quick else asked.seeds)]
         figures[name] = {
             "wrong_of_10000_by_seed": wrong,
-            "tutorial": getattr(preset_recipe(name).tutorial, "figure", None),
+            "tutorial": getattr(find_preset(name).tutorial, "figure", None),
         }
         print(f"{name}: {min(wrong)} to {max(wrong)} wrong of 10,000 {wrong}")
     write_result("seeds", figures, quick=asked.quick)
@@ -56,7 +56,7 @@ def _wrong(name: str, seed: int) -> int:
         metrics = {}
     if "mnist" not in metrics:  # never begun, or cut off
         shutil.rmtree(folder, ignore_errors=True)
-        recipe = preset_recipe(name).recipe.changed(seed=seed)
+        recipe = find_preset(name).recipe.changed(seed=seed)
         metrics = train(recipe, folder, max_epoch_bytes=0).info.metrics
     return metrics["mnist"].wrong
 

@@ -46,12 +46,12 @@ from benchmarks.common import (
     timed,
     write_result,
 )
-from core.recipes.presets import preset_recipe
+from core.recipes.presets import find_preset
 from core.recipes.recipe import recipe_to_link
 from tests.browser.app import SLOW_MS, chromium, running_app, settle, without_measurement
 
 PAGES = {"Train": "Train", "Predict": "Predict", "Home": "Digitscope"}
-LONG = preset_recipe("best").recipe.changed(dataset="mnist-sample", epochs=50)
+LONG = find_preset("best").recipe.changed(dataset="mnist-sample", epochs=50)
 
 
 def server(own_runs: Path) -> psutil.Process:

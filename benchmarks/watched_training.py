@@ -31,14 +31,14 @@ from statistics import median
 from playwright.sync_api import Browser
 
 from benchmarks.common import BROWSER_PACKAGES, parser, start, write_result
-from core.recipes.presets import preset_recipe
+from core.recipes.presets import find_preset
 from core.recipes.recipe import Recipe, recipe_to_link
 from core.runs import registry
 from tests.browser.app import ROOT, SLOW_MS, chromium, running_app, without_measurement
 
 RECIPES: dict[str, Recipe] = {
-    "fast": preset_recipe("fast").recipe.changed(dataset="mnist-sample", epochs=40),
-    "best": preset_recipe("best").recipe.changed(dataset="mnist-sample", epochs=6),
+    "fast": find_preset("fast").recipe.changed(dataset="mnist-sample", epochs=40),
+    "best": find_preset("best").recipe.changed(dataset="mnist-sample", epochs=6),
 }
 
 

@@ -26,7 +26,7 @@ from core.cli.predict import predict
 from core.data import mnist
 from core.evaluation import epoch_predictions, robustness
 from core.evaluation.epoch_predictions import compute_epoch_predictions
-from core.recipes.presets import PRESETS, preset_recipe
+from core.recipes.presets import PRESETS, find_preset
 from core.recipes.recipe import Recipe
 from core.runs import registry
 from core.runs.permissions import clear_stop
@@ -210,7 +210,7 @@ def _asked_recipe(preset_name: str | None, file: Path | None) -> Recipe:
     if (preset_name is None) == (file is None):
         raise RecipeError("Say what to train: either --preset NAME or --recipe FILE.")
     if preset_name is not None:
-        return preset_recipe(preset_name).recipe
+        return find_preset(preset_name).recipe
     try:
         return Recipe.from_json(Path(str(file)).read_bytes())
     except OSError as error:

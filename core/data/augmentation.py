@@ -116,7 +116,7 @@ PAPER_SIGMA: Final = 4.0
 PAPER_ALPHA: Final = 34.0
 
 
-def gaussian_kernel(values: Floats, sigma: float, *, mirrored: bool = False) -> Floats:
+def gaussian_blur(values: Floats, sigma: float, *, mirrored: bool = False) -> Floats:
     """Numbers (height, width) smoothed with a Gaussian of `sigma` > 0 pixels, cut at four sigma.
 
     Beyond the edges there are zeros or, `mirrored`, what lies inside them.
@@ -133,7 +133,7 @@ def displacement_fields(rough: Floats, alpha: float, sigma: float) -> Floats:
     `rough`: random numbers from -1 to 1 of the same shape. The paper does not say what is beyond
     the edges; mirrored, displacements do not fade out there.
     """
-    return alpha * np.stack([gaussian_kernel(part, sigma, mirrored=True) for part in rough])
+    return alpha * np.stack([gaussian_blur(part, sigma, mirrored=True) for part in rough])
 
 
 def elastic_warp(digit: Floats, moves: Floats) -> Floats:
@@ -300,5 +300,5 @@ def _roughened(digit: Digits, change: AugmentationDraw, chance: np.random.Genera
     if change.warp:
         values = elastic_warp(values, displacement_fields(rough, change.warp, change.smoothness))
     if change.blur:
-        values = gaussian_kernel(values, change.blur)
+        values = gaussian_blur(values, change.blur)
     return np.rint(np.clip(values + change.noise * grain, 0, 255)).astype(np.uint8)

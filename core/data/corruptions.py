@@ -14,7 +14,7 @@ Digits = NDArray[np.uint8]
 CorruptionName = Literal[
     "rotation", "right", "down", "scale", "blur", "noise", "thickness", "invert", "occlude"
 ]
-GREY: Final = 128
+GRAY: Final = 128
 """The gray level of the square that covers a part of a digit."""
 _SEED: Final = 0
 _SIDE: Final = 28
@@ -210,4 +210,4 @@ def _covered(images: Digits, side: int) -> Digits:
     along = np.arange(_SIDE)
     inside = (along >= corner) & (along < corner + side)
     square = inside[:, 0, :, None] & inside[:, 1, None, :]
-    return np.where(square, np.uint8(GREY), images)
+    return np.where(square, np.uint8(GRAY), images)

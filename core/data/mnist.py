@@ -351,5 +351,5 @@ def mnist_download_task(
     return BackgroundTask(download, heavy=False, fault="The download failed. Try it again later.")
 
 
-MNIST = mnist_download_task()
+MNIST_DOWNLOAD = mnist_download_task()
 TEST_DIGITS = {"mnist": "MNIST's test digits", "mnist-sample": "the sample's test digits"}

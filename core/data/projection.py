@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from core import ASSETS
 from core.data.mnist import CLASSES, Split
-from core.data.statistics import SplitName, most_similar_pairs, split_of
+from core.data.statistics import SplitName, nearest_images, split_of
 from core.utils.errors import DatasetError
 from core.utils.files import NPZ_FAULTS
 from core.utils.validation import read_only
@@ -97,7 +97,7 @@ def _splits_of(dataset: str) -> tuple[SplitName, ...]:
 
 
 @lru_cache(maxsize=2)
-def shown_indices(dataset: str) -> Split:
+def map_digits(dataset: str) -> Split:
     """The digits on the map. Raises DatasetError if the dataset cannot be loaded."""
     parts = [split_of(dataset, split) for split in _splits_of(dataset)]
     if len(parts) == 1:
@@ -108,7 +108,7 @@ def shown_indices(dataset: str) -> Split:
     )
 
 
-def spot(dataset: str, position: int) -> Point:
+def digit_at(dataset: str, position: int) -> Point:
     """The digit at a position of `shown`. Raises IndexError if there is none."""
     if position < 0:
         raise IndexError(f"positions count from 0, not {position}")
@@ -145,7 +145,7 @@ def load_projection(dataset: str) -> Projection:
 
     # By the covariance, 784 × 784: exact, the same every time, and fast for so many digits.
     fitted = PCA(n_components=2, svd_solver="covariance_eigh").fit(
-        flattened(shown_indices(dataset).images)
+        flattened(map_digits(dataset).images)
     )
     first, second = fitted.explained_variance_ratio_.tolist()
     return Projection(
@@ -162,7 +162,7 @@ def point_positions(dataset: str, way: Method) -> Positions:
     Raises DatasetError if the dataset cannot be loaded, or `STORE` does not fit to its digits.
     """
     if way == "pca":
-        return read_only(load_projection(dataset).of(shown_indices(dataset).images))
+        return read_only(load_projection(dataset).of(map_digits(dataset).images))
     return read_only(_stored(dataset))
 
 
@@ -187,7 +187,7 @@ def agreement(dataset: str, way: Method) -> float:
     """The share of digits, 0 to 1, whose nearest point on the map has the same label."""
     from sklearn.neighbors import NearestNeighbors
 
-    labels = shown_indices(dataset).labels
+    labels = map_digits(dataset).labels
     # Without a question, each point is asked for, and does not count as its own neighbor.
     nearest = (
         NearestNeighbors(n_neighbors=1).fit(point_positions(dataset, way)).kneighbors()[1][:, 0]
@@ -202,19 +202,19 @@ def place_digit(image: NDArray[np.uint8], dataset: str, way: Method) -> PlacedDi
     the mean place of the `NEAREST` digits most alike it (Euclidean distance of their pixels), each
     weighted by 1 / distance; the very image of a digit lies where that digit lies.
     """
-    positions, distances = most_similar_pairs(image, shown_indices(dataset).images, NEIGHBORS)
+    positions, distances = nearest_images(image, map_digits(dataset).images, NEIGHBORS)
     if way == "pca":
         where = load_projection(dataset).of(image[None])[0]
     else:
         weights = 1 / distances if distances.all() else (distances == 0).astype(np.float64)
         where = np.average(point_positions(dataset, way)[positions], axis=0, weights=weights)
     x, y = where.tolist()
-    return PlacedDigit((x, y), tuple(spot(dataset, int(k)) for k in positions))
+    return PlacedDigit((x, y), tuple(digit_at(dataset, int(k)) for k in positions))
 
 
 def fingerprint(dataset: str) -> str:
     """SHA-256 of the pixels, then the labels, of the digits on the map, as hexadecimal digits."""
-    digits = shown_indices(dataset)
+    digits = map_digits(dataset)
     found = hashlib.sha256(np.ascontiguousarray(digits.images).data)
     found.update(np.ascontiguousarray(digits.labels).data)
     return found.hexdigest()
@@ -229,7 +229,7 @@ def _stored(dataset: str) -> Positions:
         raise DatasetError(
             "The stored t-SNE map cannot be read. Choose PCA, or restore the file digit_map.npz."
         ).at(STORED_MAP) from error
-    if found.shape != (len(shown_indices(dataset)), 2) or of != fingerprint(dataset):
+    if found.shape != (len(map_digits(dataset)), 2) or of != fingerprint(dataset):
         raise DatasetError(
             "The stored t-SNE map was made of other digits than these. Choose PCA, or compute it "
             "anew with `python -m benchmarks.digit_map --store`."

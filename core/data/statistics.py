@@ -90,10 +90,10 @@ def class_similarity(dataset: str, split: SplitName) -> NDArray[np.float32]:
     """How alike each digit is to the mean image of its own label: cosine, 0 to 1, float32 (n,)."""
     chosen = split_of(dataset, split)
     means = class_pictures(dataset, split).means
-    return read_only(similarity_to(means, chosen.images, chosen.labels))
+    return read_only(similarity_to_class_means(means, chosen.images, chosen.labels))
 
 
-def similarity_to(
+def similarity_to_class_means(
     means: NDArray[np.float64], images: NDArray[np.uint8], labels: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
     """The same of any digits to given means, (10, 28, 28), of their labels; 0 for an empty one."""
@@ -156,7 +156,7 @@ def nearest_neighbors(
     """
     train = mnist.load(dataset).train
     spare = skip is not None
-    order, distances = most_similar_pairs(image, train.images, count + spare)
+    order, distances = nearest_images(image, train.images, count + spare)
     return [
         Neighbor(int(k), int(train.labels[k]), float(distance) / N_PIXELS**0.5)
         for k, distance in zip(order, distances, strict=True)
@@ -164,7 +164,7 @@ def nearest_neighbors(
     ][:count]
 
 
-def most_similar_pairs(
+def nearest_images(
     image: NDArray[np.uint8], images: NDArray[np.uint8], count: int
 ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
     """The positions of the `count` images nearest to an image, and their Euclidean distances.

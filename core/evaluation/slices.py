@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.mnist import CLASSES, DATASETS
-from core.data.statistics import class_pictures, similarity_to
+from core.data.statistics import class_pictures, similarity_to_class_means
 from core.evaluation.comparison import CONFIDENCE_LEVEL, wilson_interval
 from core.runs.predictions import Predictions
 from core.utils.text import PLURALS
@@ -164,7 +164,7 @@ def _measured(pictures: _Pictures) -> Mapping[str, MorphometryTable]:
         "width": _width(images),
         "size": sizes,
         "ink": (images.mean(axis=(1, 2)) * (100 / 255)).astype(np.float32),
-        "rarity": 1 - similarity_to(means, images, pictures.labels),
+        "rarity": 1 - similarity_to_class_means(means, images, pictures.labels),
     }
     return MappingProxyType({trait: read_only(values) for trait, values in measures.items()})
 

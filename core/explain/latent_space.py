@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from core.data import mnist
 from core.data.mnist import CLASSES, Split
 from core.data.projection import NEIGHBORS, Points
-from core.data.statistics import most_similar_pairs
+from core.data.statistics import nearest_images
 from core.explain.activations import LayerModel, load_layer_model
 from core.runs.run import Network
 from core.utils.errors import RunError
@@ -242,7 +242,7 @@ def nearest_in_latent_space(
 
 def nearest_by_pixels(image: NDArray[np.uint8], count: int = 10) -> NearDigits:
     """The test digits whose pixels are nearest (Euclidean) to a digit's, without itself."""
-    order, sorted_distances = most_similar_pairs(
+    order, sorted_distances = nearest_images(
         image, displayed_digits().images, len(displayed_digits())
     )
     distances = np.empty(len(order))

@@ -22,7 +22,7 @@ from scipy.optimize import nnls
 
 from core.data import mnist
 from core.data.mnist import MNIST_TEST, SAMPLE_TEST
-from core.recipes.advice import training_digit_count, training_digits
+from core.recipes.advice import training_digit_count, training_split_size
 from core.recipes.architecture import (
     INPUT_SHAPE,
     Activation,
@@ -317,7 +317,7 @@ def digit_counts(recipe: Recipe) -> DigitCounts:
     Raises:
         DatasetError: `$MNIST_NPZ` names a file that does not exist.
     """
-    train, fitted = training_digits(recipe), training_digit_count(recipe)
+    train, fitted = training_split_size(recipe), training_digit_count(recipe)
     datasets = {*mnist.available(), recipe.dataset}
     test = SAMPLE_TEST + MNIST_TEST * ("mnist" in datasets)
     if recipe.validate_on_test:

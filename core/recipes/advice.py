@@ -100,10 +100,10 @@ def steps_per_epoch(recipe: Recipe, n_train: int) -> int:
 
 def training_digit_count(recipe: Recipe) -> int:
     """How many digits a recipe fits, known without loading them: `n_train` of the run."""
-    return math.floor(training_digits(recipe) * (1 - recipe.validation_split))
+    return math.floor(training_split_size(recipe) * (1 - recipe.validation_split))
 
 
-def training_digits(recipe: Recipe) -> int:
+def training_split_size(recipe: Recipe) -> int:
     """The same before digits are set aside for validation."""
     if recipe.dataset == "mnist-sample":
         return SAMPLE_TRAIN

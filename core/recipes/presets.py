@@ -275,7 +275,7 @@ PRESETS: dict[str, Preset] = {
 }
 
 
-def preset_recipe(name: str) -> Preset:
+def find_preset(name: str) -> Preset:
     """The preset of that name. Raises RecipeError with the names that exist."""
     if name not in PRESETS:
         raise RecipeError(f"There is no preset {name!r}. The presets are: {', '.join(PRESETS)}.")

@@ -18,7 +18,7 @@ from core.data import mnist
 from core.data.mnist import download_mnist
 
 if "MIRROR" in os.environ:
-    mnist.MNIST = mnist.mnist_download_task(
+    mnist.MNIST_DOWNLOAD = mnist.mnist_download_task(
         partial(download_mnist, url=os.environ["MIRROR"], sha256=os.environ["MIRROR_SHA256"])
     )
 sys.argv = ["streamlit", "run", "app.py", *sys.argv[1:]]

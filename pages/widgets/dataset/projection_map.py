@@ -13,11 +13,11 @@ from core.data.projection import (
     PlacedDigit,
     agreement,
     load_projection,
+    map_digits,
     place_digit,
     point_positions,
     points,
     position_of,
-    shown_indices,
 )
 from core.data.statistics import SplitName, split_of
 from core.figures.dataset_charts import MapMark, digit_at_point, projection_chart
@@ -67,7 +67,7 @@ def map_view(dataset: str, split: SplitName) -> None:
 
 
 def _which_digits(dataset: str) -> str:
-    count = f"{len(shown_indices(dataset)):,}"
+    count = f"{len(map_digits(dataset)):,}"
     if dataset == "mnist":
         return f"These are the {count} test digits: all 70,000 would hide each other."
     return f"These are all {count} digits of the sample, for training and for testing."
@@ -118,7 +118,7 @@ def _chart(dataset: str, method: Method, marks: list[MapMark]) -> None:
         on_select=clicked,
         selection_mode="points",
         config=_CONFIG,
-        alt=f"A map of {len(shown_indices(dataset)):,} digits by {WAY_NAMES[method]}, "
+        alt=f"A map of {len(map_digits(dataset)):,} digits by {WAY_NAMES[method]}, "
         "coloured by label",
     )
     map_hover(dataset, CHART)

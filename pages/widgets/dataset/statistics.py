@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core.data import mnist
-from core.data.mnist import MNIST
+from core.data.mnist import MNIST_DOWNLOAD
 from core.data.statistics import SplitName, class_counts, class_pictures, gray_values
 from core.figures.dataset_charts import class_bars, gray_histogram
 from core.figures.images import digit_sheet_png
@@ -111,7 +111,7 @@ def _download() -> None:
     if "mnist" in mnist.available():
         return
     run_chore(
-        MNIST,
+        MNIST_DOWNLOAD,
         "Download all 70,000 digits (11 MB)",
         "dataset-download",
         doing="Downloading all 70,000 digits",

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 from core import ROOT
 from core.__main__ import main
 from core.cli import console, predict
-from core.recipes.presets import preset_recipe
+from core.recipes.presets import find_preset
 from core.runs.run import Metrics, Run
 from core.runs.writer import RunWriter
 from tests.conftest import dense_recipe, provenance
@@ -261,7 +261,7 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("commands")
     own = {"DIGITSCOPE_RUNS": str(folder / "runs")}
     recipe = folder / "recipe.json"
-    recipe.write_text(preset_recipe("purawr").recipe.to_json())
+    recipe.write_text(find_preset("purawr").recipe.to_json())
     done = core(
         "train", "--recipe", str(recipe), *OPTIONS, "--out", str(folder / "runs" / "mine"), **own
     )

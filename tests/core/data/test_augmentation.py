@@ -17,7 +17,7 @@ from core.data.augmentation import (
     elastic_warp,
     example_draws,
     exceeds_training,
-    gaussian_kernel,
+    gaussian_blur,
     random_draws,
 )
 from core.data.mnist import load
@@ -126,7 +126,7 @@ def test_the_papers_warp_moves_pixels_by_one_and_a_half() -> None:
 def test_a_smoothed_point_spreads_as_far_as_it_says() -> None:
     point = np.zeros((41, 41))
     point[20, 20] = 1
-    spread = gaussian_kernel(point, 2.0)
+    spread = gaussian_blur(point, 2.0)
     rows = np.indices(point.shape)[0] - 20
     assert spread.sum() == pytest.approx(1)
     assert np.sqrt((spread * rows**2).sum()) == pytest.approx(2, rel=0.01)

@@ -16,11 +16,11 @@ from core.data.projection import (
     Method,
     Point,
     agreement,
+    digit_at,
     place_digit,
     point_positions,
     points,
     position_of,
-    spot,
 )
 from core.utils.errors import DatasetError
 
@@ -70,15 +70,15 @@ def test_each_digit_is_one_dot_of_its_label() -> None:
 
 
 def test_positions_go_through_the_training_digits_first() -> None:
-    assert spot("mnist-sample", 0) == Point("train", 0, int(SAMPLE.train.labels[0]))
-    assert spot("mnist-sample", 3999) == Point("train", 3999, int(SAMPLE.train.labels[3999]))
-    assert spot("mnist-sample", 4000) == Point("test", 0, int(SAMPLE.test.labels[0]))
+    assert digit_at("mnist-sample", 0) == Point("train", 0, int(SAMPLE.train.labels[0]))
+    assert digit_at("mnist-sample", 3999) == Point("train", 3999, int(SAMPLE.train.labels[3999]))
+    assert digit_at("mnist-sample", 4000) == Point("test", 0, int(SAMPLE.test.labels[0]))
     assert position_of("mnist-sample", "test", 999) == 4999
     assert position_of("mnist-sample", "train", 4000) is None
     assert position_of("mnist-sample", "train", -1) is None
     for wrong in (-1, 5000):
         with pytest.raises(IndexError):
-            spot("mnist-sample", wrong)
+            digit_at("mnist-sample", wrong)
 
 
 @pytest.mark.parametrize("way", METHODS)
@@ -86,7 +86,7 @@ def test_positions_go_through_the_training_digits_first() -> None:
 def test_a_digit_of_the_map_is_placed_where_it_lies(way: Method, position: int) -> None:
     found = place_digit(IMAGES[position], "mnist-sample", way)
     assert found.place == pytest.approx(point_positions("mnist-sample", way)[position], abs=1e-3)
-    assert found.nearest[0] == spot("mnist-sample", position)
+    assert found.nearest[0] == digit_at("mnist-sample", position)
 
 
 def test_a_drawing_lies_between_the_five_digits_most_alike_it() -> None:
@@ -141,8 +141,8 @@ def test_the_stored_file_is_small_and_says_of_which_digits_it_is() -> None:
 @pytest.mark.full_mnist
 def test_of_the_full_mnist_the_test_digits_are_on_the_map() -> None:
     test = mnist.load("mnist").test
-    assert projection.shown_indices("mnist").images is test.images  # shared, no copy
-    assert spot("mnist", 7777) == Point("test", 7777, int(test.labels[7777]))
+    assert projection.map_digits("mnist").images is test.images  # shared, no copy
+    assert digit_at("mnist", 7777) == Point("test", 7777, int(test.labels[7777]))
     assert position_of("mnist", "train", 0) is None
     found = points("mnist", "tsne")
     assert len(found) == 10

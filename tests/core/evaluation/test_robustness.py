@@ -8,7 +8,7 @@ from scipy.ndimage import gaussian_filter
 from core.data import mnist
 from core.data.corruptions import (
     CORRUPTIONS,
-    GREY,
+    GRAY,
     NO_CORRUPTION,
     Corruption,
     CorruptionParameter,
@@ -109,7 +109,7 @@ def test_a_hundred_percent_is_the_negative_and_half_of_it_gray(digits: Digits) -
 @pytest.mark.parametrize("side", [1, 7, 20, 28])
 def test_a_gray_square_covers_a_place_of_its_own(side: int) -> None:
     white = np.full((50, 28, 28), 255, np.uint8)
-    covered = corrupt(white, Corruption(occlude=side)) == GREY
+    covered = corrupt(white, Corruption(occlude=side)) == GRAY
     assert (covered.sum(axis=(1, 2)) == side**2).all()
     assert (covered.any(axis=1).sum(axis=1) == side).all()
     assert len({one.tobytes() for one in covered}) > 10 or side == 28

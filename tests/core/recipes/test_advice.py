@@ -5,7 +5,7 @@ import pytest
 from core.data.augmentation import Augmentation
 from core.recipes import advice
 from core.recipes.architecture import Conv, Pool
-from core.recipes.presets import preset_recipe
+from core.recipes.presets import find_preset
 from tests.helpers.made_recipes import CYCLE, NORMED, SMALL, cautions, rated, recipe
 
 
@@ -15,11 +15,11 @@ def test_a_sound_recipe_gets_no_caution():
 
 @pytest.mark.parametrize("name", ["fast", "best"])
 def test_our_own_presets_get_no_caution_on_mnist(name: str):
-    assert cautions(preset_recipe(name).recipe) == {}
+    assert cautions(find_preset(name).recipe) == {}
 
 
 def test_what_a_newcomer_reads_is_advice_that_silences_it() -> None:
-    start = preset_recipe("fast").recipe.changed(dataset="mnist-sample")
+    start = find_preset("fast").recipe.changed(dataset="mnist-sample")
     (found,) = cautions(start, 3800).values()
     assert found.mild
     assert "7 epochs" in found.sentence
@@ -38,11 +38,11 @@ def test_what_a_newcomer_reads_is_advice_that_silences_it() -> None:
     ],
 )
 def test_tutorials_get_those_that_they_deserve(name: str, about: set[str]):
-    assert set(cautions(preset_recipe(name).recipe)) == about
+    assert set(cautions(find_preset(name).recipe)) == about
 
 
 def test_many_parameters_are_counted_by_the_digit():
-    layers = preset_recipe("kundathil").recipe.architecture.layers
+    layers = find_preset("kundathil").recipe.architecture.layers
     found = cautions(recipe(*layers, validation_split=0.1), 4000)
     sentence = found["architecture"].sentence
     assert "591,786 parameters for 4,000 digits: 148 a digit" in sentence
@@ -51,9 +51,9 @@ def test_many_parameters_are_counted_by_the_digit():
 
 
 def test_dropout_or_augmentation_makes_it_milder():
-    dropout = cautions(recipe(*preset_recipe("yalcin").recipe.architecture.layers))
+    dropout = cautions(recipe(*find_preset("yalcin").recipe.architecture.layers))
     assert dropout["architecture"].mild
-    layers = preset_recipe("kundathil").recipe.architecture.layers
+    layers = find_preset("kundathil").recipe.architecture.layers
     augmented = recipe(*layers, augmentation=Augmentation(rotation=10))
     assert cautions(augmented)["architecture"].mild
 

@@ -9,7 +9,7 @@ from core import ROOT
 from core.data import mnist
 from core.recipes import advice
 from core.recipes.architecture import Conv, Flatten
-from core.recipes.presets import PRESETS, preset_recipe
+from core.recipes.presets import PRESETS, find_preset
 from core.recipes.recipe import Recipe, Schedule
 from core.runs import registry
 from tests.helpers.made_recipes import CYCLE, NORMED, OUT, cautions, rated, recipe
@@ -20,7 +20,7 @@ MEASURED = ROOT / "benchmarks" / "results" / "learning_rates.json"
 @pytest.mark.parametrize("name", PRESETS)
 def test_digits_fitted_are_those_of_the_run_that_was_really_trained(name: str):
     provenance = registry.find_run(name).info.provenance
-    assert advice.training_digit_count(preset_recipe(name).recipe) == provenance.n_train
+    assert advice.training_digit_count(find_preset(name).recipe) == provenance.n_train
 
 
 def test_digits_fitted_of_the_sample_are_those_that_are_there():
@@ -88,7 +88,7 @@ def test_a_better_rate_is_named(changes: dict[str, object], good: str):
 NETWORKS = {
     "small": (Conv(filters=8), Flatten(), OUT),
     "small, batch norm": NORMED,
-    "large": preset_recipe("yalcin").recipe.architecture.layers,
+    "large": find_preset("yalcin").recipe.architecture.layers,
 }
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from core.data.augmentation import Augmentation
-from core.recipes.presets import PRESETS, preset_recipe
+from core.recipes.presets import PRESETS, find_preset
 from core.recipes.recipe import Optimizer, Recipe, Schedule
 from core.utils.errors import RecipeError
 from tests.conftest import dense_recipe
@@ -260,10 +260,10 @@ def test_every_preset_keeps_the_samples_test_digits_out() -> None:
 
 def test_tutorials_name_their_authors_and_ours_do_not() -> None:
     assert {name for name, wanted in PRESETS.items() if wanted.tutorial} == set(TUTORIALS)
-    assert preset_recipe("katariya").tutorial.author == "Yash Katariya"  # type: ignore[union-attr]
-    assert "99.55 %" in preset_recipe("katariya").tutorial.figure  # type: ignore[union-attr]
+    assert find_preset("katariya").tutorial.author == "Yash Katariya"  # type: ignore[union-attr]
+    assert "99.55 %" in find_preset("katariya").tutorial.figure  # type: ignore[union-attr]
 
 
 def test_unknown_preset_names_those_there_are() -> None:
     with pytest.raises(RecipeError, match=r"no preset 'resnet'.*fast, best, soorya"):
-        preset_recipe("resnet")
+        find_preset("resnet")

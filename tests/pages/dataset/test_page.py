@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.data import mnist
-from core.data.mnist import MNIST
+from core.data.mnist import MNIST_DOWNLOAD
 from core.runs import registry
 from core.utils.background import BackgroundTask, TaskState
 from tests.pages.train.test_page import said
@@ -225,7 +225,7 @@ def test_a_download_shows_how_far_it_is_and_is_cancelled(
 ) -> None:
     cancelled: list[bool] = []
     monkeypatch.setattr(BackgroundTask, "state", TaskState("running", 3_000_000, 12_000_000))
-    monkeypatch.setattr(MNIST, "cancel", lambda: cancelled.append(True))
+    monkeypatch.setattr(MNIST_DOWNLOAD, "cancel", lambda: cancelled.append(True))
     opened(app)
     app.button(key="dataset-download-cancel").click().run()
     assert cancelled

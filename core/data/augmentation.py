@@ -1,18 +1,14 @@
-"""Augmentation to play with: a digit changed by exactly so much, or many at random.
+"""Augmentation of digits: the settings of a training, and what they do, without TensorFlow.
 
-Rotation, shifts, shear and zoom are the maps of `core.data.augmentation`, so those of training.
-After them come an elastic warp, blur and noise, as paper, lens and sensor would add them: no recipe
-knows these.
+`Augmentation` holds the largest changes that a training makes at random; `augmented_examples` shows
+them on a few digits, with the maps of `core.training.input_pipeline.augment`. An `AugmentationDraw`
+is one exact change of one digit. Besides rotation, shifts, shear and zoom it knows an elastic warp,
+blur and noise, as paper, lens and sensor would add them; no recipe has these.
 
-What augmentation does to a few digits: `core.training.input_pipeline.augment` without TensorFlow,
-at once.
-
-The elastic warp of Simard, Steinkraus and Platt: a digit as if it were written on rubber.
-
-"Best Practices for Convolutional Neural Networks Applied to Visual Document Analysis", ICDAR 2003:
-each pixel gets a random displacement from -1 to 1, down and to the right, the displacements are
-smoothed with a Gaussian of standard deviation sigma, then multiplied by alpha. Their best values
-for MNIST were sigma 4 and alpha 34.
+The elastic warp is that of Simard, Steinkraus and Platt, "Best Practices for Convolutional Neural
+Networks Applied to Visual Document Analysis", ICDAR 2003: each pixel gets a random displacement
+from -1 to 1, down and to the right, the displacements are smoothed with a Gaussian of standard
+deviation sigma, then multiplied by alpha. Their best values for MNIST were sigma 4 and alpha 34.
 """
 
 from collections.abc import Sequence
@@ -53,17 +49,38 @@ Floats = NDArray[np.float64]
 
 
 def random_draws(n: int, seed: int) -> Floats:
-    """Six numbers in [-1, 1) for each of n digits, (6, n): which way it is changed, and how far."""
+    """Draw what `augmented_examples` scales: six numbers in [-1, 1) for each of n digits.
+
+    Returns:
+        float64 (6, n): rotation, shear, shift down, shift right, height and width.
+
+    Example:
+        >>> random_draws(3, seed=0).shape
+        (6, 3)
+    """
     return np.random.default_rng(seed).uniform(-1, 1, (6, n))
 
 
 def augmented_examples(
     digits: NDArray[np.uint8], augmentation: Augmentation, draws: Floats
 ) -> NDArray[np.uint8]:
-    """The digits, uint8 (n, height, width), as training might see them, for these draws (6, n).
+    """Augment digits as training does, for given draws.
 
-    The same maps and the same bilinear interpolation as `core.training.input_pipeline.augment`,
-    with the draws of turn, shear, shift down, shift right, height and width in this order.
+    The maps and the bilinear interpolation are those of `core.training.input_pipeline.augment`.
+
+    Args:
+        digits: uint8 (n, height, width).
+        augmentation: The largest change of each kind.
+        draws: (6, n), what part of it each digit gets, -1 to 1 (see `random_draws`).
+
+    Returns:
+        uint8 (n, height, width).
+
+    Example:
+        >>> digits = np.eye(28, dtype=np.uint8)[None] * 255
+        >>> augmented = augmented_examples(digits, Augmentation(), random_draws(1, seed=0))
+        >>> bool((augmented == digits).all())
+        True
     """
     n, height, width = digits.shape
     turn, shear = np.radians([[augmentation.rotation], [augmentation.shear]]) * draws[:2]
@@ -79,16 +96,25 @@ def augmented_examples(
     cos, sin = np.cos(turn)[:, None], np.sin(turn)[:, None]
     rows = cos * row - sin * column + middle[0]
     columns = sin * row + cos * column + middle[1]
-    seen = _bilinear(digits.astype(np.float64), rows, columns)
-    return np.rint(seen).astype(np.uint8).reshape(n, height, width)
+    augmented = _bilinear(digits.astype(np.float64), rows, columns)
+    return np.rint(augmented).astype(np.uint8).reshape(n, height, width)
 
 
 def augmentation_sheet(
     digits: NDArray[np.uint8], augmentation: Augmentation, rows: int, seed: int
 ) -> NDArray[np.uint8]:
-    """One picture, uint8 ((1 + rows) · height, n · width): the digits, then changed ones below.
+    """Lay digits and augmented copies of them out as one picture.
 
     The same seed gives the same draws, so that a stronger setting shows as more of the same change.
+
+    Args:
+        digits: uint8 (n, height, width), the first row of the picture.
+        augmentation: The largest change of each kind.
+        rows: How many rows of augmented copies follow.
+        seed: Of the draws.
+
+    Returns:
+        uint8 ((1 + rows) · height, n · width).
     """
     n = len(digits)
     changed = [
@@ -98,18 +124,18 @@ def augmentation_sheet(
 
 
 def _bilinear(digits: Floats, rows: Floats, columns: Floats) -> Floats:
-    """The brightness of each digit (n, height, width) at points (n, points) between its pixels."""
+    """Interpolate each digit (n, height, width) at points (n, points) between its pixels."""
     n, height, width = digits.shape
     # A border of background on each side stands for everything outside.
     framed = np.pad(digits, ((0, 0), (1, 1), (1, 1)))
     rows, columns = np.clip(rows + 1, 0, height + 1), np.clip(columns + 1, 0, width + 1)
     top = np.minimum(rows.astype(np.intp), height)
     left = np.minimum(columns.astype(np.intp), width)
-    low, far = rows - top, columns - left
-    which = np.arange(n)[:, None]
-    upper = framed[which, top, left] * (1 - far) + framed[which, top, left + 1] * far
-    lower = framed[which, top + 1, left] * (1 - far) + framed[which, top + 1, left + 1] * far
-    return upper * (1 - low) + lower * low
+    down, right = rows - top, columns - left
+    digit = np.arange(n)[:, None]
+    upper = framed[digit, top, left] * (1 - right) + framed[digit, top, left + 1] * right
+    lower = framed[digit, top + 1, left] * (1 - right) + framed[digit, top + 1, left + 1] * right
+    return upper * (1 - down) + lower * down
 
 
 PAPER_SIGMA: Final = 4.0
@@ -117,32 +143,49 @@ PAPER_ALPHA: Final = 34.0
 
 
 def gaussian_blur(values: Floats, sigma: float, *, mirrored: bool = False) -> Floats:
-    """Numbers (height, width) smoothed with a Gaussian of `sigma` > 0 pixels, cut at four sigma.
+    """Smooth values with a Gaussian, cut at four sigma.
 
-    Beyond the edges there are zeros or, `mirrored`, what lies inside them.
+    Args:
+        values: float64 (height, width).
+        sigma: Standard deviation in pixels, above 0.
+        mirrored: Whether the values are mirrored beyond the edges; otherwise there are zeros.
+
+    Returns:
+        float64 (height, width).
     """
     side = 2 * int(4 * sigma + 0.5) + 1
     border = cv2.BORDER_REFLECT if mirrored else cv2.BORDER_CONSTANT
-    smooth = cv2.GaussianBlur(values, (side, side), sigma, borderType=border)
-    return np.asarray(smooth, np.float64)
+    blurred = cv2.GaussianBlur(values, (side, side), sigma, borderType=border)
+    return np.asarray(blurred, np.float64)
 
 
 def displacement_fields(rough: Floats, alpha: float, sigma: float) -> Floats:
-    """How far each pixel is moved, in pixels, down and to the right: (2, height, width).
+    """Compute how far the elastic warp moves each pixel.
 
-    `rough`: random numbers from -1 to 1 of the same shape. The paper does not say what is beyond
-    the edges; mirrored, displacements do not fade out there.
+    The paper does not say what is beyond the edges; mirrored, displacements do not fade out there.
+
+    Args:
+        rough: Random numbers from -1 to 1, (2, height, width).
+        alpha: Factor of the smoothed numbers.
+        sigma: Standard deviation of the smoothing, in pixels.
+
+    Returns:
+        Displacements down and to the right, in pixels, (2, height, width).
     """
     return alpha * np.stack([gaussian_blur(part, sigma, mirrored=True) for part in rough])
 
 
 def elastic_warp(digit: Floats, moves: Floats) -> Floats:
-    """A digit (height, width) whose pixels are each read from a place `moves` (2, ...) away.
+    """Warp a digit: each pixel is read from a place that is displaced from its own.
 
     Between pixels the brightness is bilinear; outside is background.
+
+    Args:
+        digit: float64 (height, width).
+        moves: The displacements down and to the right, in pixels, (2, height, width).
     """
     rows, columns = (np.indices(digit.shape) + moves).astype(np.float32)
-    seen = cv2.remap(
+    warped = cv2.remap(
         digit.astype(np.float32),
         columns,
         rows,
@@ -150,19 +193,19 @@ def elastic_warp(digit: Floats, moves: Floats) -> Floats:
         borderMode=cv2.BORDER_CONSTANT,
         borderValue=0,
     )
-    return np.asarray(seen, np.float64)
+    return np.asarray(warped, np.float64)
 
 
 Digits = NDArray[np.uint8]
 MAX_DRAWS: Final = {name: bounds(Augmentation, name).high for name in Augmentation.model_fields}
-"""The largest strengths that a training takes, in its own units."""
+"""The largest setting of each kind that a training accepts, in its own units."""
 DRAWS_PER_SETTING: Final = 6
 """How many digits of each label the grid holds: with two more, 64 are read at once."""
 
 
 @dataclass(frozen=True)
 class AugmentationDraw:
-    """What happens to one digit, exactly; or the most that may happen, either way.
+    """An exact change of one digit; or the largest change, of either sign, to draw from.
 
     Attributes:
         rotation: degrees, clockwise.
@@ -189,7 +232,12 @@ class AugmentationDraw:
 
 
 def exceeds_training(change: AugmentationDraw) -> tuple[str, ...]:
-    """What of a change no training here can be asked for, in words; empty if it can do all."""
+    """Name what in a change no recipe can ask for; empty if a recipe can ask for all of it.
+
+    Example:
+        >>> exceeds_training(AugmentationDraw(rotation=10, blur=1.5))
+        ('blur',)
+    """
     offered = {
         "rotation": (f"rotation beyond {MAX_DRAWS['rotation']:g}°", change.rotation),
         "width_shift": (f"shifts beyond {100 * MAX_DRAWS['width_shift']:g} %", change.right),
@@ -200,21 +248,25 @@ def exceeds_training(change: AugmentationDraw) -> tuple[str, ...]:
             max(change.taller, change.wider, key=abs),
         ),
     }
-    too_far = [words for name, (words, value) in offered.items() if abs(value) > MAX_DRAWS[name]]
-    to_play = {"elastic warp": change.warp, "blur": change.blur, "noise": change.noise}
-    # The two shifts share their words.
-    return tuple(dict.fromkeys([*too_far, *(words for words, value in to_play.items() if value)]))
+    too_far = [text for name, (text, value) in offered.items() if abs(value) > MAX_DRAWS[name]]
+    not_offered = {"elastic warp": change.warp, "blur": change.blur, "noise": change.noise}
+    # The two shifts share their text.
+    return tuple(dict.fromkeys([*too_far, *(text for text, value in not_offered.items() if value)]))
 
 
 def draw_augmentations(most: AugmentationDraw, n: int, seed: int) -> list[AugmentationDraw]:
-    """`n` random changes within `most`, each amount evenly distributed, as in training.
+    """Draw random changes, each amount uniformly distributed, as in training.
 
-    Shifts, rotation, shear and the zoom of each axis go either way; warp, blur and noise lie
-    between 0 and what `most` allows. The same seed gives the same draws, so that a stronger setting
-    shows as more of the same.
+    The same seed gives the same draws, so that a stronger setting shows as more of the same.
+
+    Args:
+        most: The largest change. Shifts, rotation, shear and the zoom of each axis go either way;
+            warp, blur and noise lie between 0 and it.
+        n: How many changes.
+        seed: Of the draws.
     """
     turn, shear, down, right, tall, wide = random_draws(n, seed)
-    rubber, lens, grain = np.random.default_rng([seed, n]).uniform(0, 1, (3, n))
+    warp, blur, noise = np.random.default_rng([seed, n]).uniform(0, 1, (3, n))
     return [
         AugmentationDraw(
             rotation=most.rotation * float(turn[k]),
@@ -223,33 +275,43 @@ def draw_augmentations(most: AugmentationDraw, n: int, seed: int) -> list[Augmen
             shear=most.shear * float(shear[k]),
             taller=most.taller * float(tall[k]),
             wider=most.wider * float(wide[k]),
-            warp=most.warp * float(rubber[k]),
+            warp=most.warp * float(warp[k]),
             smoothness=most.smoothness,
-            blur=most.blur * float(lens[k]),
-            noise=most.noise * float(grain[k]),
+            blur=most.blur * float(blur[k]),
+            noise=most.noise * float(noise[k]),
         )
         for k in range(n)
     ]
 
 
 def apply_draw(digits: Digits, changes: Sequence[AugmentationDraw], seed: int) -> Digits:
-    """The digits, uint8 (n, 28, 28), each after its change.
+    """Apply to each digit its change.
 
-    What is random in warp and noise follows from the seed and a digit's place alone. Raises
-    ValueError if there is not a change for each digit.
+    What is random in warp and noise depends only on the seed and the position of a digit.
+
+    Args:
+        digits: uint8 (n, 28, 28).
+        changes: One for each digit.
+        seed: Of warp and noise.
+
+    Returns:
+        uint8 (n, 28, 28).
+
+    Raises:
+        ValueError: There is not one change for each digit.
     """
     if len(digits) != len(changes):
         raise ValueError(f"{len(digits)} digits cannot take {len(changes)} changes")
     moved = _moved(digits, changes)
-    done = [
-        _roughened(digit, change, np.random.default_rng([seed, place]))
-        for place, (digit, change) in enumerate(zip(moved, changes, strict=True))
+    changed = [
+        _warped_and_noisy(digit, change, np.random.default_rng([seed, position]))
+        for position, (digit, change) in enumerate(zip(moved, changes, strict=True))
     ]
-    return np.stack(done) if done else moved
+    return np.stack(changed) if changed else moved
 
 
 def grow_strokes(picture: NDArray[np.uint8], radius: int) -> NDArray[np.uint8]:
-    """Move every edge of light ink outwards: gray-scale dilation with a disc.
+    """Move every edge of light ink outwards: grayscale dilation with a disc.
 
     Args:
         picture: uint8 (height, width), 0 is background.
@@ -264,19 +326,21 @@ def grow_strokes(picture: NDArray[np.uint8], radius: int) -> NDArray[np.uint8]:
 
 @lru_cache(maxsize=8)
 def example_draws(dataset: str, split: SplitName) -> NDArray[np.intp]:
-    """The indices of the first six digits of each label, label by label: read-only (60,)."""
+    """Choose the digits of the augmentation example: the first six of each label.
+
+    Returns:
+        Their indices in the split, label by label, int (60,), read-only.
+    """
     labels = split_of(dataset, split).labels
-    found = np.concatenate(
-        [np.flatnonzero(labels == k)[:DRAWS_PER_SETTING] for k in range(CLASSES)]
-    )
-    return read_only(found)
+    first_of_each = [np.flatnonzero(labels == k)[:DRAWS_PER_SETTING] for k in range(CLASSES)]
+    return read_only(np.concatenate(first_of_each))
 
 
 def _moved(digits: Digits, changes: Sequence[AugmentationDraw]) -> Digits:
-    """Rotation, shifts, shear and zoom, by the maps of training.
+    """Rotate, shift, shear and zoom, by the maps of training.
 
-    An amount is a draw of the largest that training takes; a draw may lie beyond 1 here. Signs are
-    turned where the maps say from where a pixel is read, and a change whither it goes.
+    An amount becomes a draw of the largest that training accepts; it may lie beyond 1 here. The
+    maps say from where a pixel is read, a change where it goes: hence the changed signs.
     """
     amounts = np.array([astuple(change)[:6] for change in changes]).reshape(-1, 6).T
     rotation, right, down, shear, taller, wider = amounts
@@ -291,11 +355,13 @@ def _moved(digits: Digits, changes: Sequence[AugmentationDraw]) -> Digits:
     return augmented_examples(digits, Augmentation(**MAX_DRAWS), np.array(draws))
 
 
-def _roughened(digit: Digits, change: AugmentationDraw, chance: np.random.Generator) -> Digits:
-    """Warp, blur and noise of one digit (28, 28)."""
+def _warped_and_noisy(
+    digit: Digits, change: AugmentationDraw, generator: np.random.Generator
+) -> Digits:
+    """Warp and blur one digit (28, 28), and add noise."""
     # Both are always drawn, so that the noise stays the same when the warp is turned on.
-    rough = chance.uniform(-1, 1, (2, *digit.shape))
-    grain = chance.standard_normal(digit.shape)
+    rough = generator.uniform(-1, 1, (2, *digit.shape))
+    grain = generator.standard_normal(digit.shape)
     values = digit.astype(np.float64)
     if change.warp:
         values = elastic_warp(values, displacement_fields(rough, change.warp, change.smoothness))

@@ -1,4 +1,9 @@
-"""."""
+"""Controlled corruptions of digits, to measure how robust a network is against each of them.
+
+A `Corruption` says by how much every digit is changed; `CORRUPTIONS` lists the kinds with the
+ranges of their sliders and the values at which the robustness curves are measured. Geometry, blur
+and noise are those of `core.data.augmentation`.
+"""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -26,7 +31,7 @@ _MARGIN: Final = 2
 
 @dataclass(frozen=True)
 class Corruption:
-    """How far each digit is changed; nothing is, by default.
+    """By how much each digit is changed; not at all by default.
 
     Attributes:
         rotation: degrees, clockwise.
@@ -55,17 +60,17 @@ NO_CORRUPTION: Final = Corruption()
 
 @dataclass(frozen=True)
 class CorruptionParameter(Parameter[CorruptionName]):
-    """A way to change digits.
+    """A kind of corruption, with the range of its slider.
 
     Attributes:
-        values: where its curve is measured, in rising order; one of them is that of `NOTHING`.
+        values: where its curve is measured, in rising order; `nothing` is one of them.
     """
 
     values: tuple[float, ...]
 
     @property
     def nothing(self) -> float:
-        """The value at which a digit stays as it is."""
+        """The value at which a digit stays unchanged."""
         return float(getattr(NO_CORRUPTION, self.name))
 
 
@@ -141,46 +146,68 @@ CORRUPTION_BY_NAME: Final = {kind.name: kind for kind in CORRUPTIONS}
 
 
 def single_corruption(name: CorruptionName, value: float) -> Corruption:
-    """Nothing but one kind of change."""
+    """Make a corruption of a single kind.
+
+    Example:
+        >>> single_corruption("rotation", 15) == Corruption(rotation=15)
+        True
+    """
     return Corruption(**{name: value})
 
 
-def describe_corruption(stress: Corruption) -> str:
-    """The changes that are made, with their amounts, for reading."""
-    made = [kind for kind in CORRUPTIONS if getattr(stress, kind.name) != kind.nothing]
-    named = (
-        f"{kind.label.lower()} {kind.format_value(getattr(stress, kind.name))}" for kind in made
+def describe_corruption(corruption: Corruption) -> str:
+    """List the changes with their amounts, for reading.
+
+    Example:
+        >>> describe_corruption(Corruption(rotation=15, blur=0.5))
+        'rotate 15°, blur 0.5 px'
+    """
+    amounts = ((kind, getattr(corruption, kind.name)) for kind in CORRUPTIONS)
+    described = (
+        f"{kind.label.lower()} {kind.format_value(amount)}"
+        for kind, amount in amounts
+        if amount != kind.nothing
     )
-    return ", ".join(named) or "nothing is changed"
+    return ", ".join(described) or "nothing is changed"
 
 
-def corrupt(images: Digits, stress: Corruption) -> Digits:
-    """The digits, uint8 (n, 28, 28), changed: the pen first, then the place, the light, the dirt.
+def corrupt(images: Digits, corruption: Corruption) -> Digits:
+    """Corrupt digits: stroke thickness first, then geometry, blur, noise, inversion, occlusion.
 
-    Noise and the covered place follow from a digit's place in the array alone, so a slider that
-    moves shows more of the same. Raises ValueError for any other shape or dtype.
+    Noise and the covered square depend only on a digit's position in the array, so a slider that
+    moves shows more of the same change.
+
+    Args:
+        images: uint8 (n, 28, 28).
+        corruption: What is changed, and by how much.
+
+    Returns:
+        uint8 (n, 28, 28); the same array if nothing is changed.
+
+    Raises:
+        ValueError: The images have another shape or dtype.
     """
     check_digits(images)
-    if stress == NO_CORRUPTION or not len(images):
+    if corruption == NO_CORRUPTION or not len(images):
         return images
-    seen = _thickened(images, stress.thickness)
-    change = AugmentationDraw(
-        rotation=stress.rotation,
-        right=stress.right / _SIDE,
-        down=stress.down / _SIDE,
-        # A change says what part of the picture is left out: at a factor of 1.25 a fifth.
-        taller=1 - 1 / stress.scale,
-        wider=1 - 1 / stress.scale,
-        blur=stress.blur,
-        noise=stress.noise,
+    changed = _thickened(images, corruption.thickness)
+    draw = AugmentationDraw(
+        rotation=corruption.rotation,
+        right=corruption.right / _SIDE,
+        down=corruption.down / _SIDE,
+        # A draw says what part of the picture is left out: at a factor of 1.25 a fifth.
+        taller=1 - 1 / corruption.scale,
+        wider=1 - 1 / corruption.scale,
+        blur=corruption.blur,
+        noise=corruption.noise,
     )
-    if change != AugmentationDraw():
-        seen = apply_draw(seen, [change] * len(seen), _SEED)
-    return _covered(_inverted(seen, stress.invert / 100), round(stress.occlude))
+    if draw != AugmentationDraw():
+        changed = apply_draw(changed, [draw] * len(changed), _SEED)
+    return _covered(_inverted(changed, corruption.invert / 100), round(corruption.occlude))
 
 
 def _thickened(images: Digits, pixels: float) -> Digits:
-    """Strokes wider by so many pixels: half of it on either side."""
+    """Widen the strokes by so many pixels, half of it on either side."""
     radius = round(pixels / 2 * _FINE)
     if not radius:
         return images

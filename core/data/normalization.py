@@ -1,4 +1,4 @@
-"""From pixel values 0..255 to the numbers that a network is fed.
+"""Scaling of pixel values 0..255 to the numbers that a network is fed.
 
 The tutorials use two scalings: division by 255 (or by the maximum, which is 255), and
 `keras.utils.normalize(x, axis=1)`. Our own networks subtract MNIST's mean and divide by its

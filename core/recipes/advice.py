@@ -1,16 +1,15 @@
-"""Warnings that teach: what in a recipe will hurt, and why, before it is trained.
+"""Advice on recipes: warnings before the training, learning rates, and what to try next.
 
-What cannot be trained at all is refused by the recipe itself; all that is said here can be tried.
-`core.recipes.advice` looks at the network, this module at how it is trained.
+What cannot be trained at all is refused by the recipe itself; everything that is warned of here can
+be tried. `recipe_warnings` looks at the layers and at how they are trained. The functions
+`against_...` give one sentence on what to change after a training went wrong, and propose only what
+the recipe does not do already.
 
-Warnings about a stack of layers: what can be built, and learns worse than it could.
-
-Which learning rates can learn, and which cannot: judged by what was measured.
-
-`benchmarks/learning_rates.py` trained three networks for two epochs on the sample's 4,000 digits
-(250 steps) at rates half a decade apart: a small one, the same with batch norm, and a large one
-(607,394 parameters) without. In the table stands the largest rate that came within 5 points of the
-row's best accuracy, then the smallest high one that was left guessing (below 20 % right):
+Learning rates are judged by measurements: `benchmarks/learning_rates.py` trained three networks for
+two epochs on the sample's 4,000 digits (250 steps) at rates half a decade apart: a small one, the
+same with batch norm, and a large one (607,394 parameters) without. The table lists the largest rate
+that came within 5 points of the row's best accuracy, then the smallest high one that was left
+guessing (below 20 % right):
 
 | optimizer              | schedule  | small       | batch norm  | large        |
 | ---------------------- | --------- | ----------- | ----------- | ------------ |
@@ -26,10 +25,8 @@ row's best accuracy, then the smallest high one that was left guessing (below 20
 |                        | one-cycle | 0.1, 0.3    | 0.1, 1      | 0.1, 1       |
 
 Low rates were left guessing too: Adam and RMSprop at 1e-5, SGD at 0.001 (without batch norm).
-Momentum m repeats each push 1 / (1 - m) times in all, so that what counts is rate / (1 - m), the
-`pace`: by it, the rows with momentum come close to those without.
-
-What to try next, in a sentence: only what the recipe does not do already.
+Momentum m repeats each push 1 / (1 - m) times in all, so that what counts is the effective learning
+rate, rate / (1 - m): by it, the rows with momentum come close to those without.
 """
 
 import math
@@ -51,60 +48,83 @@ TOO_LARGE: Final = {
     ("sgd", "constant"): 1.0,
     ("sgd", "one-cycle"): 2.0,
 }
-"""From this pace on, every network was left guessing or ended below what a lower rate reached.
+"""From this effective rate on, every network was left guessing or ended below a lower rate.
 
 One-cycle bears more: it reaches its peak after a warm-up, and leaves it again.
 """
 RISKY: Final = {("adam", "constant"): 0.03, ("sgd", "one-cycle"): 1.0}
 """At this learning rate networks without batch norm were left guessing, the large one always."""
 TOO_SMALL: Final = {"adam": 0.01, "rmsprop": 0.01, "sgd": 0.5}
-"""Pace times steps. Below it, no network read half of its digits, and most were left guessing."""
+"""Effective rate times steps. Below it, no network read half of its digits; most only guessed."""
 MEAN_OF_CYCLE: Final = 0.5
 """What one-cycle's learning rate is on average, as a part of its peak."""
 GOOD: Final = {"adam": 0.001, "rmsprop": 0.001, "sgd": 0.1}
-"""A pace that learns in every row of the table."""
+"""An effective rate that learns in every row of the table."""
 
 
 def effective_learning_rate(optimizer: Optimizer) -> float:
-    """The learning rate with what momentum adds to it."""
+    """Compute the learning rate with what momentum adds to it.
+
+    Example:
+        >>> round(
+        ...     effective_learning_rate(Optimizer(kind="sgd", learning_rate=0.01, momentum=0.9)), 6
+        ... )
+        0.1
+    """
     if optimizer.kind == "adam":
         return optimizer.learning_rate
     return optimizer.learning_rate / (1 - optimizer.momentum)
 
 
 def recommended_learning_rate(optimizer: Optimizer) -> float:
-    """A learning rate that can be trusted with this optimizer, its momentum taken into account."""
+    """Find a learning rate that can be trusted with an optimizer and its momentum.
+
+    Example:
+        >>> recommended_learning_rate(Optimizer(kind="sgd", momentum=0.9))
+        0.01
+    """
     return float(
         f"{GOOD[optimizer.kind] * optimizer.learning_rate / effective_learning_rate(optimizer):.1g}"
     )
 
 
 def judge_learning_rate(recipe: Recipe, n_train: int) -> RateJudgment:
-    """What is to be expected of a recipe's learning rate when it fits `n_train` digits."""
+    """Judge the learning rate of a recipe.
+
+    Args:
+        recipe: The recipe; its optimizer, schedule, epochs and batch size matter.
+        n_train: The digits that it is fitted to.
+    """
     optimizer, schedule = recipe.optimizer, recipe.schedule.kind
-    moves, way = effective_learning_rate(optimizer), (optimizer.kind, schedule)
-    steadied = any(isinstance(layer, BatchNorm) for layer in recipe.architecture.layers)
-    if moves >= TOO_LARGE[way]:
+    effective, row = effective_learning_rate(optimizer), (optimizer.kind, schedule)
+    normalized = any(isinstance(layer, BatchNorm) for layer in recipe.architecture.layers)
+    if effective >= TOO_LARGE[row]:
         return "too large"
-    if optimizer.learning_rate >= RISKY.get(way, math.inf) and not steadied:
+    if optimizer.learning_rate >= RISKY.get(row, math.inf) and not normalized:
         return "risky"
-    mean = moves * (MEAN_OF_CYCLE if schedule == "one-cycle" else 1.0)
-    covered = mean * recipe.epochs * steps_per_epoch(recipe, n_train)
-    return "too small" if covered < TOO_SMALL[optimizer.kind] else "fits"
+    mean = effective * (MEAN_OF_CYCLE if schedule == "one-cycle" else 1.0)
+    total = mean * recipe.epochs * steps_per_epoch(recipe, n_train)
+    return "too small" if total < TOO_SMALL[optimizer.kind] else "fits"
 
 
 def steps_per_epoch(recipe: Recipe, n_train: int) -> int:
-    """Batches of one epoch; the last may be smaller."""
+    """Count the batches of one epoch; the last may be smaller."""
     return math.ceil(n_train / recipe.batch_size)
 
 
 def training_digit_count(recipe: Recipe) -> int:
-    """How many digits a recipe fits, known without loading them: `n_train` of the run."""
+    """Count the digits that a recipe is fitted to, without loading them: `n_train` of the run.
+
+    Example:
+        >>> from core.recipes.presets import PRESETS
+        >>> training_digit_count(PRESETS["fast"].recipe)
+        56050
+    """
     return math.floor(training_split_size(recipe) * (1 - recipe.validation_split))
 
 
 def training_split_size(recipe: Recipe) -> int:
-    """The same before digits are set aside for validation."""
+    """Count a recipe's training digits before some are set aside for validation."""
     if recipe.dataset == "mnist-sample":
         return SAMPLE_TRAIN
     # The sample's test digits are MNIST training digits.
@@ -116,7 +136,7 @@ SQUASHING: Final = frozenset({"sigmoid", "softmax"})
 
 
 def has_layer(recipe: Recipe, kind: type[object]) -> bool:
-    """Whether the network has such a layer; a dropout of nothing is none."""
+    """Whether the network has a layer of that class; a dropout of rate 0 does not count."""
     return any(
         isinstance(layer, kind) and not (isinstance(layer, Dropout) and layer.rate == 0)
         for layer in recipe.architecture.layers
@@ -124,20 +144,23 @@ def has_layer(recipe: Recipe, kind: type[object]) -> bool:
 
 
 def squashing_layers(layers: Sequence[Layer]) -> Iterator[tuple[int, Conv | Dense | Activation]]:
-    """Number, from 1, and layer of each hidden one with a sigmoid or a softmax."""
+    """Find the hidden layers with a sigmoid or softmax, as pairs of number, from 1, and layer."""
     for number, layer in enumerate(layers[:-1], 1):
         if isinstance(layer, Conv | Dense | Activation) and layer.activation in SQUASHING:
             yield number, layer
 
 
-def _rate_of(recipe: Recipe, factor: float) -> str:
-    """The recipe's learning rate times a factor, rounded to one digit, to be read."""
-    wanted = float(f"{recipe.optimizer.learning_rate * factor:.1g}")
-    return f"{min(max(wanted, 1e-6), 1.0):g}"  # within the field's own bounds
+def _rate_times(recipe: Recipe, factor: float) -> str:
+    """Format the recipe's learning rate times a factor, rounded to one digit."""
+    scaled = float(f"{recipe.optimizer.learning_rate * factor:.1g}")
+    return f"{min(max(scaled, 1e-6), 1.0):g}"  # within the field's own bounds
 
 
 def against_overfitting(recipe: Recipe) -> str:
-    """More varied digits, a handicap while training, more digits, a smaller network: in turn."""
+    """Say what to try against overfitting.
+
+    In turn: dropout or augmentation, more digits, the best epoch, a smaller network.
+    """
     dropout = has_layer(recipe, Dropout)
     if not dropout and not recipe.augmentation.active:
         return "Try dropout before the last layer, or augmentation."
@@ -153,8 +176,13 @@ def against_overfitting(recipe: Recipe) -> str:
 
 
 def against_loss_spikes(recipe: Recipe, *, running: bool) -> str:
-    """A learning rate that is lower, or that falls."""
-    lower = _rate_of(recipe, 1 / 3)
+    """Say what to try against a loss that jumps: a learning rate that is lower, or that falls.
+
+    Args:
+        recipe: The recipe that is trained.
+        running: Whether the training still runs, so that only its learning rate can change.
+    """
+    lower = _rate_times(recipe, 1 / 3)
     if running:
         return f"Lower the learning rate, to {lower} say."
     if recipe.schedule.kind == "constant":
@@ -163,10 +191,17 @@ def against_loss_spikes(recipe: Recipe, *, running: bool) -> str:
 
 
 def against_underfitting(recipe: Recipe, *, running: bool) -> str:
-    """A rate that falls, else more of a network."""
+    """Say what to try when the loss stalls: a learning rate that falls, else a larger network.
+
+    Args:
+        recipe: The recipe that is trained.
+        running: Whether the training still runs, so that only its learning rate can change.
+    """
     if recipe.schedule.kind == "constant":
         if running:
-            return f"Lower the learning rate, to {_rate_of(recipe, 0.1)} say: finer steps may help."
+            return (
+                f"Lower the learning rate, to {_rate_times(recipe, 0.1)} say: finer steps may help."
+            )
         return "Try the one-cycle schedule: its learning rate falls, and finer steps go further."
     if running:
         return "Let it end: the learning rate is still coming down."
@@ -176,26 +211,33 @@ def against_underfitting(recipe: Recipe, *, running: bool) -> str:
 
 
 def against_divergence(recipe: Recipe) -> str:
-    """A smaller learning rate: one that can be trusted, or a tenth of one that looked right."""
+    """Say which lower learning rate to try: one that can be trusted, or a tenth of a fair one."""
     rate = recipe.optimizer.learning_rate
     good = recommended_learning_rate(recipe.optimizer)
-    wanted = f"{good:g}" if good < rate else _rate_of(recipe, 0.1)
-    return f"Train it again with a lower learning rate, {wanted} say, instead of {rate:g}."
+    lower = f"{good:g}" if good < rate else _rate_times(recipe, 0.1)
+    return f"Train it again with a lower learning rate, {lower} say, instead of {rate:g}."
 
 
 def against_guessing(recipe: Recipe, *, falls: bool) -> str:
-    """Why nothing is learned; `falls`: the loss does go down, if only a little."""
+    """Say why nothing is learned, and what to try.
+
+    Args:
+        recipe: The recipe that is trained.
+        falls: Whether the loss goes down, if only a little.
+    """
     rate, good = recipe.optimizer.learning_rate, f"{recommended_learning_rate(recipe.optimizer):g}"
-    judged = judge_learning_rate(recipe, training_digit_count(recipe))
-    if judged in {"too large", "risky"}:
+    judgment = judge_learning_rate(recipe, training_digit_count(recipe))
+    if judgment in {"too large", "risky"}:
         return f"The learning rate {rate:g} is too high: its first steps went too far. Try {good}."
-    if judged == "too small":
+    if judgment == "too small":
         return f"The learning rate {rate:g} is too low to get anywhere in time. Try {good}."
     for number, layer in squashing_layers(recipe.architecture.layers):
         return f"Layer {number} ({layer}) hardly passes a gradient on: give it the activation relu."
     if falls:
-        return f"The loss does fall, but slowly: try a higher learning rate, {_rate_of(recipe, 3)}."
-    return f"Try a lower learning rate, {_rate_of(recipe, 0.1)} say, or batch normalisation."
+        return (
+            f"The loss does fall, but slowly: try a higher learning rate, {_rate_times(recipe, 3)}."
+        )
+    return f"Try a lower learning rate, {_rate_times(recipe, 0.1)} say, or batch normalisation."
 
 
 MUCH_DROPOUT: Final = 0.6
@@ -205,11 +247,13 @@ MUCH_DROPOUT_AT_THE_END: Final = 0.5
 
 @dataclass(frozen=True)
 class Caution:
-    """A sentence of why something will hurt.
+    """A warning: why something in a recipe will hurt.
 
-    `about` is what to change: a field of the recipe as `core.recipes.descriptions` names it
-    (`optimizer.learning_rate`), `architecture`, or a layer, from 1, in the order of the network
-    (`layer 3`). A `mild` one is good to know, but nothing is wrong.
+    Attributes:
+        about: What to change: a field of the recipe as `core.recipes.descriptions` names it
+            (`optimizer.learning_rate`), `architecture`, or a layer, counted from 1 (`layer 3`).
+        sentence: The warning.
+        mild: Whether it is only good to know, and nothing is wrong.
     """
 
     about: str
@@ -218,7 +262,11 @@ class Caution:
 
 
 def about_layers(layers: Sequence[Layer]) -> list[Caution]:
-    """What is to be said of a network that passed the Architecture's own checks."""
+    """Warn of layers that can be built, but learn worse than they could.
+
+    Args:
+        layers: The layers of a valid Architecture.
+    """
     return [
         *_sigmoid_output(layers),
         *_linear(layers),
@@ -241,25 +289,24 @@ def _sigmoid_output(layers: Sequence[Layer]) -> Iterator[Caution]:
 
 
 def _linear(layers: Sequence[Layer]) -> Iterator[Caution]:
-    """Layers with weights in a row, with nothing non-linear between them, are one such layer.
+    """Warn of successive layers with weights that have nothing non-linear between them.
 
-    Max pooling is non-linear; average pooling, batch norm and (when the network answers) dropout
-    are not.
+    Max pooling is non-linear; average pooling, batch norm and (at inference) dropout are not.
     """
-    weighty = [number for number, layer in enumerate(layers, 1) if isinstance(layer, Conv | Dense)]
-    if not any(map(_bends, layers[:-1])):
+    weighted = [number for number, layer in enumerate(layers, 1) if isinstance(layer, Conv | Dense)]
+    if not any(map(_is_nonlinear, layers[:-1])):
         yield Caution(
             "architecture",
             "Nothing in this network is non-linear: whatever its layers, it can do no more than a "
             "single dense layer, which reads some 92 % of MNIST. Give the layers before the last "
             "the activation relu."
-            if len(weighty) > 1
+            if len(weighted) > 1
             else "This network is a single linear layer, which reads some 92 % of MNIST. Put a "
             "convolution with the activation relu in front of it.",
         )
         return
-    for first, second in pairwise(weighty):
-        if not any(map(_bends, layers[first - 1 : second - 1])):
+    for first, second in pairwise(weighted):
+        if not any(map(_is_nonlinear, layers[first - 1 : second - 1])):
             yield Caution(
                 f"layer {first}",
                 f"Layers {first} and {second} ({layers[first - 1]}; {layers[second - 1]}) have "
@@ -268,7 +315,7 @@ def _linear(layers: Sequence[Layer]) -> Iterator[Caution]:
             )
 
 
-def _bends(layer: Layer) -> bool:
+def _is_nonlinear(layer: Layer) -> bool:
     if isinstance(layer, Conv | Dense | Activation):
         return layer.activation != "linear"
     return isinstance(layer, Pool) and layer.mode == "max"
@@ -306,18 +353,18 @@ def _dropout(layers: Sequence[Layer]) -> Iterator[Caution]:
 def _needless_bias(layers: Sequence[Layer]) -> Iterator[Caution]:
     needless = [
         number
-        for number, (layer, after) in enumerate(pairwise(layers), 1)
+        for number, (layer, following) in enumerate(pairwise(layers), 1)
         if isinstance(layer, Conv)
         and layer.use_bias
         and layer.activation == "linear"
-        and isinstance(after, BatchNorm)
+        and isinstance(following, BatchNorm)
     ]
     if needless:
-        one = len(needless) == 1
+        plural = "s" if len(needless) > 1 else ""
         named = " and ".join(filter(None, [", ".join(map(str, needless[:-1])), str(needless[-1])]))
         yield Caution(
             f"layer {needless[0]}",
-            f"The bias of layer{'' if one else 's'} {named} does nothing: the batch normalisation "
+            f"The bias of layer{plural} {named} does nothing: the batch normalisation "
             "right after it takes the mean away, and adds a number of its own.",
             mild=True,
         )
@@ -337,11 +384,22 @@ MAY_BE_CUT: Final = 2
 
 
 def recipe_warnings(recipe: Recipe, n_train: int) -> list[Caution]:
-    """What will hurt a training, the gravest first; `n_train`: the digits it fits (not validates).
+    """Warn of what will hurt a training.
 
-    An empty list if there is nothing to say.
+    Args:
+        recipe: The recipe to be trained.
+        n_train: The digits that it is fitted to, without those for validation.
+
+    Returns:
+        The warnings, mild ones last.
+
+    Example:
+        >>> from core.recipes.presets import PRESETS
+        >>> recipe = PRESETS["fast"].recipe.changed(optimizer={"learning_rate": 1.0})
+        >>> [caution.about for caution in recipe_warnings(recipe, 57_000)]
+        ['optimizer.learning_rate']
     """
-    found = [
+    cautions = [
         *about_layers(recipe.architecture.layers),
         *_learning_rate(recipe, n_train),
         *_steps(recipe, n_train),
@@ -350,12 +408,12 @@ def recipe_warnings(recipe: Recipe, n_train: int) -> list[Caution]:
         *_validation(recipe),
         *_early_stopping(recipe),
     ]
-    return sorted(found, key=lambda caution: caution.mild)
+    return sorted(cautions, key=lambda caution: caution.mild)
 
 
 def _learning_rate(recipe: Recipe, n_train: int) -> Iterator[Caution]:
-    judged = judge_learning_rate(recipe, n_train)
-    if judged == "fits":
+    judgment = judge_learning_rate(recipe, n_train)
+    if judgment == "fits":
         return
     optimizer = recipe.optimizer
     momentum = optimizer.kind != "adam" and optimizer.momentum
@@ -371,7 +429,7 @@ def _learning_rate(recipe: Recipe, n_train: int) -> Iterator[Caution]:
         "it.",
         "too small": "is so low that little will be learnt in these epochs: the weights hardly "
         "leave where they start.",
-    }[judged]
+    }[judgment]
     yield Caution("optimizer.learning_rate", f"{rate} {sentence} {better}")
 
 
@@ -401,46 +459,45 @@ def _steps(recipe: Recipe, n_train: int) -> Iterator[Caution]:
 
 
 def _enough_epochs(recipe: Recipe, n_train: int) -> int:
-    """The epochs in which there are the steps that batch norm needs."""
+    """Count the epochs in which there are the steps that batch norm needs."""
     return math.ceil(NORM_STEPS / steps_per_epoch(recipe, n_train))
 
 
 def _parameters(recipe: Recipe, n_train: int) -> Iterator[Caution]:
     parameters = recipe.architecture.parameters
-    each = parameters / max(n_train, 1)
-    if each <= PARAMETERS_PER_DIGIT:
+    per_digit = parameters / max(n_train, 1)
+    if per_digit <= PARAMETERS_PER_DIGIT:
         return
-    sentence = f"{parameters:,} parameters for {n_train:,} digits: {each:.0f} a digit. "
-    helped = recipe.augmentation.active or has_layer(recipe, Dropout)
-    if helped:
+    sentence = f"{parameters:,} parameters for {n_train:,} digits: {per_digit:.0f} a digit. "
+    regularized = recipe.augmentation.active or has_layer(recipe, Dropout)
+    if regularized:
         sentence += "Dropout or augmentation keeps them in check: watch the validation loss."
     else:
         sentence += (
             "So many can learn the digits by heart instead of how they are written: use fewer "
             "units or filters, more digits, dropout or augmentation."
         )
-    yield Caution("architecture", sentence, mild=helped)
+    yield Caution("architecture", sentence, mild=regularized)
 
 
 def _augmentation(recipe: Recipe) -> Iterator[Caution]:
     changes = recipe.augmentation
-    for name, degrees, done in (
+    for name, degrees, verb in (
         ("rotation", changes.rotation, "Turned"),
         ("shear", changes.shear, "Slanted"),
     ):
         if degrees > FAR_TURN:
             yield Caution(
                 f"augmentation.{name}",
-                f"{done} by up to {degrees:g}°, digits become such as nobody writes, and some look "
+                f"{verb} by up to {degrees:g}°, digits become such as nobody writes, and some look "
                 f"like others, as 1 and 7 do: stay below {FAR_TURN}°.",
             )
     shift = max(changes.width_shift, changes.height_shift)
     reach = DIGIT_HALF / (1 - changes.zoom) + 2 * PICTURE_HALF * shift
     cut = reach - PICTURE_HALF
     if cut > MAY_BE_CUT:
-        which = "zoom" if changes.zoom > shift else "shift"
         field = "zoom"
-        if which == "shift":
+        if changes.zoom <= shift:
             field = "width_shift" if changes.width_shift == shift else "height_shift"
         yield Caution(
             f"augmentation.{field}",

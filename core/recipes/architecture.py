@@ -1,4 +1,4 @@
-"""A network as validated data: what a slider, a link or a stored run may ask for, and no more.
+"""A network as validated data: its layers with the bounds of their settings.
 
 An Architecture is a list of layers, read from input to output. It can be checked, summarized and
 drawn without TensorFlow; `core.recipes.keras_model` builds it.
@@ -27,11 +27,11 @@ class _Layer(FrozenModel):
         return False
 
     def output_shape(self, shape: Shape) -> Shape:
-        """The shape that comes out for one digit; a height or width of 0 means "nothing left"."""
+        """Compute the output shape for one digit; a height or width of 0 means nothing is left."""
         return shape
 
     def parameters(self, shape: Shape) -> int:
-        """How many numbers the layer holds for an input of this shape (trainable or not)."""
+        """Count the layer's numbers, trainable or not, for an input of this shape."""
         return 0
 
 
@@ -85,7 +85,7 @@ class Activation(_Layer):
 
 
 class Pool(_Layer):
-    """Max or average pooling over squares side by side; what does not fill one is dropped."""
+    """Max or average pooling over adjacent squares; a remainder at the edge is dropped."""
 
     kind: Literal["pool"] = "pool"
     mode: Literal["max", "average"] = "max"
@@ -168,7 +168,14 @@ Layer = Annotated[
 
 @dataclass(frozen=True)
 class Row:
-    """One line of a summary: the layer, its Keras name, what comes out of it, how much it holds."""
+    """One line of a summary.
+
+    Attributes:
+        name: The layer's name in the Keras model, such as `conv_1`.
+        layer: The layer.
+        shape: The shape of its output for one digit.
+        parameters: How many numbers it holds, trainable or not.
+    """
 
     name: str
     layer: _Layer
@@ -221,7 +228,13 @@ class Architecture(FrozenModel):
         return self
 
     def rows(self) -> Iterator[Row]:
-        """Layer by layer: its name in Keras (`conv_1`, `dense_2`), output shape, parameters."""
+        """Go through the layers with their Keras names, output shapes and parameters.
+
+        Example:
+            >>> layers = (Flatten(), Dense(units=10, activation="softmax"))
+            >>> [(row.name, row.shape) for row in Architecture(layers=layers).rows()]
+            [('flatten_1', (784,)), ('dense_1', (10,))]
+        """
         shape: Shape = INPUT_SHAPE
         seen: dict[str, int] = {}
         for layer in self.layers:
@@ -233,11 +246,11 @@ class Architecture(FrozenModel):
 
     @property
     def parameters(self) -> int:
-        """All numbers that the network holds."""
+        """How many numbers the network holds, trainable or not."""
         return sum(row.parameters for row in self.rows())
 
     def summary(self) -> str:
-        """The network as a table to print."""
+        """Format the network as a table to print."""
         lines = [f"{'layer':<14}{'what it does':<36}{'output':>14}{'parameters':>12}"]
         for row in self.rows():
             shape = "×".join(map(str, row.shape))

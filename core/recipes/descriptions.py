@@ -1,9 +1,8 @@
-"""A sentence for each setting, for whoever meets it for the first time.
+"""Texts on recipes: a sentence that explains each setting, and the settings by name and value.
 
-The keys are the recipe's fields (`optimizer.momentum`), the kinds of layers (`pool`) and their
-fields (`pool.size`). `tests/core/recipes/test_descriptions.py` fails if a field has no sentence.
-
-A recipe in words: each setting by its name and value, for reports and comparisons.
+The keys of `GLOSSARY` are the recipe's fields (`optimizer.momentum`), the kinds of layers (`pool`)
+and their fields (`pool.size`). `tests/core/recipes/test_descriptions.py` fails if a field has no
+sentence.
 """
 
 from typing import Final
@@ -162,9 +161,17 @@ _SCALINGS = {
 
 
 def describe_settings(recipe: Recipe) -> dict[str, str]:
-    """Every setting but the layers, in the order of a training: name to value.
+    """List every setting but the layers, in the order of a training.
 
-    A setting that another one makes meaningless, such as the momentum of Adam, is a dash.
+    Returns:
+        Name to value, for reading. A setting that another one makes meaningless, such as the
+        momentum of Adam, is a dash.
+
+    Example:
+        >>> from core.recipes.presets import PRESETS
+        >>> settings = describe_settings(PRESETS["yalcin"].recipe)
+        >>> settings["Optimizer"], settings["Epochs"], settings["Momentum"]
+        ('Adam', '10', '–')
     """
     optimizer, schedule, changes = recipe.optimizer, recipe.schedule, recipe.augmentation
     adam, cycle = optimizer.kind == "adam", schedule.kind == "one-cycle"
@@ -202,7 +209,12 @@ def describe_settings(recipe: Recipe) -> dict[str, str]:
 
 
 def describe_layer(layer: Layer) -> str:
-    """A layer with everything that tells it from another one."""
+    """Describe a layer with all its settings.
+
+    Example:
+        >>> describe_layer(Conv(filters=8, padding="same"))
+        'Conv2D 8 kernels 3×3, relu, padded to the same size'
+    """
     if not isinstance(layer, Conv):
         return str(layer)
     padding = ", padded to the same size" if layer.padding == "same" else ""

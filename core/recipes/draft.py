@@ -1,16 +1,13 @@
-"""A recipe while it is being changed: it may not fit together, and nothing that was set is lost.
+"""A recipe while a form changes it: it may be invalid for a while, and no setting is lost.
 
-A form shows and changes a Draft; `recipe()` gives the valid recipe that it stands for, or says why
-there is none. Settings that have no effect now (label smoothing without one-hot labels, patience
-without validation) are kept in the draft and left out of the recipe.
+A form shows and changes a `Draft`; `Draft.recipe` gives the valid recipe that it stands for, or
+says why there is none. Settings without effect at the moment (label smoothing without one-hot
+labels, early stopping without validation) stay in the draft and are left out of the recipe.
 
-An architecture as the blocks in which people think of it, for a form to change.
-
-A convolution and a dense layer take in what usually follows them, so that batch norm, pooling and
-dropout are settings of theirs; every other layer is a block of its own. Blocks hold exactly the
-layers that they were made from: no architecture is changed by looking at it this way.
-
-The simple knobs of a network: one number for all filters, one for all kernels.
+The network of a draft consists of blocks, in which people think of it: a convolution or a dense
+layer includes what usually follows it, so that batch norm, pooling and dropout are settings of the
+block; every other layer is a block of its own. Blocks hold exactly the layers that they were made
+from. Two simple knobs set the number of filters and the kernel size of all convolutions at once.
 """
 
 import dataclasses
@@ -51,7 +48,7 @@ _Kind = TypeVar("_Kind")
 
 @dataclass(frozen=True)
 class ConvBlock:
-    """A convolution, then, as far as they are wanted, batch norm, activation, pooling, dropout."""
+    """A convolution, optionally followed by batch norm, activation, pooling and dropout."""
 
     filters: int
     kernel_size: int = 3
@@ -80,7 +77,7 @@ class ConvBlock:
 
     def __str__(self) -> str:
         size = f"{self.kernel_size}×{self.kernel_size}"
-        parts = [f"Conv {self.filters}, {size}", *_in_words(self.batch_norm, self.activation)]
+        parts = [f"Conv {self.filters}, {size}", *_norm_parts(self.batch_norm, self.activation)]
         if self.pool != "none":
             parts.append(f"{self.pool} pooling {self.pool_size}×{self.pool_size}")
         if self.dropout:
@@ -90,7 +87,7 @@ class ConvBlock:
 
 @dataclass(frozen=True)
 class DenseBlock:
-    """A dense layer, then, as far as they are wanted, batch norm, activation, dropout."""
+    """A dense layer, optionally followed by batch norm, activation and dropout."""
 
     units: int
     activation: ActivationName = "relu"
@@ -106,7 +103,7 @@ class DenseBlock:
             yield Dropout(rate=self.dropout)
 
     def __str__(self) -> str:
-        parts = [f"Dense {self.units}", *_in_words(self.batch_norm, self.activation)]
+        parts = [f"Dense {self.units}", *_norm_parts(self.batch_norm, self.activation)]
         if self.dropout:
             parts.append(f"dropout {self.dropout:g}")
         return ", ".join(parts)
@@ -119,7 +116,7 @@ class SingleLayer:
     layer: Layer
 
     def layers(self) -> Iterator[Layer]:
-        """The one layer."""
+        """The layer alone."""
         yield self.layer
 
     def __str__(self) -> str:
@@ -130,7 +127,13 @@ Block = ConvBlock | DenseBlock | SingleLayer
 
 
 def to_blocks(layers: Sequence[Layer]) -> tuple[Block, ...]:
-    """The layers, gathered into blocks: `layers_of(to_blocks(layers))` is `layers` again."""
+    """Group layers into blocks; `block_layers` gives the same layers back.
+
+    Example:
+        >>> layers = [Conv(filters=8), Pool(), Flatten(), Dense(units=10, activation="softmax")]
+        >>> [str(block) for block in to_blocks(layers)]
+        ['Conv 8, 3×3, relu, max pooling 2×2', 'Flatten', 'Dense 10, softmax']
+    """
     rest, blocks = list(layers), list[Block]()
     while rest:
         block = _first_block(rest)
@@ -140,7 +143,11 @@ def to_blocks(layers: Sequence[Layer]) -> tuple[Block, ...]:
 
 
 def block_layers(blocks: Sequence[Block]) -> tuple[Layer, ...]:
-    """All layers of the blocks, in order. Raises RecipeError if a value is out of bounds."""
+    """List all layers of the blocks, in order.
+
+    Raises:
+        RecipeError: A value is out of bounds.
+    """
     try:
         return tuple(layer for block in blocks for layer in block.layers())
     except ValidationError as error:
@@ -148,9 +155,10 @@ def block_layers(blocks: Sequence[Block]) -> tuple[Layer, ...]:
 
 
 def to_architecture(blocks: Sequence[Block]) -> Architecture:
-    """The network of these blocks.
+    """Make the network of these blocks.
 
-    Raises RecipeError with a sentence, naming the layer, if it cannot be built.
+    Raises:
+        RecipeError: It cannot be built; the text names the layer.
     """
     try:
         return Architecture(layers=block_layers(blocks))
@@ -169,7 +177,7 @@ def _normalized(batch_norm: Norm, activation: ActivationName) -> Iterator[Layer]
         yield Activation(activation=activation)
 
 
-def _in_words(batch_norm: Norm, activation: ActivationName) -> list[str]:
+def _norm_parts(batch_norm: Norm, activation: ActivationName) -> list[str]:
     if batch_norm == "none":
         return [activation]
     order = ["batch norm", activation]
@@ -177,7 +185,7 @@ def _in_words(batch_norm: Norm, activation: ActivationName) -> list[str]:
 
 
 def _first_block(layers: Sequence[Layer]) -> Block:
-    """The block with which the layers begin, as large as it can be."""
+    """Make the largest block with which the layers begin."""
     first = layers[0]
     if not isinstance(first, Conv | Dense):
         return SingleLayer(first)
@@ -202,31 +210,38 @@ def _first_block(layers: Sequence[Layer]) -> Block:
 
 
 def _take_norm(first: Conv | Dense, rest: list[Layer]) -> tuple[Norm, ActivationName]:
-    """Take batch norm, and an activation after it, from the head of the rest."""
+    """Remove batch norm, and an activation after it, from the head of the rest."""
     if not _take(BatchNorm, rest):
         return "none", first.activation
-    # With an activation in both places, only the convolution's own can be the block's.
-    after = _take(Activation, rest) if first.activation == "linear" else None
-    return (
-        ("before activation", after.activation) if after else ("after activation", first.activation)
-    )
+    # With an activation in both places, only that of the first layer can be the block's.
+    separate = _take(Activation, rest) if first.activation == "linear" else None
+    if separate:
+        return "before activation", separate.activation
+    return "after activation", first.activation
 
 
 def _take(kind: type[_Kind], rest: list[Layer]) -> _Kind | None:
+    """Remove the head of the rest if it is of that kind."""
     if not rest or not isinstance(rest[0], kind):
         return None
-    taken: _Kind = rest[0]
+    head: _Kind = rest[0]
     del rest[0]
-    return taken
+    return head
 
 
 def first_conv(blocks: Sequence[Block]) -> ConvBlock | None:
-    """The first convolution, whose numbers the knobs show; None for a network without any."""
+    """Find the first convolution, whose numbers the knobs show; None if there is none."""
     return next((block for block in blocks if isinstance(block, ConvBlock)), None)
 
 
 def with_filters(blocks: Sequence[Block], filters: int) -> tuple[Block, ...]:
-    """The first convolution with that many filters, all others in proportion, within the bounds."""
+    """Scale the filters of all convolutions.
+
+    Args:
+        blocks: The blocks of a network.
+        filters: Filters of the first convolution; the others keep their proportion to it, within
+            the bounds of the field.
+    """
     first = first_conv(blocks)
     if first is None:
         return tuple(blocks)
@@ -234,14 +249,14 @@ def with_filters(blocks: Sequence[Block], filters: int) -> tuple[Block, ...]:
     factor = filters / first.filters
 
     def scaled(conv: ConvBlock) -> ConvBlock:
-        wanted = min(max(round(conv.filters * factor), low), high)
-        return dataclasses.replace(conv, filters=int(wanted))
+        count = min(max(round(conv.filters * factor), low), high)
+        return dataclasses.replace(conv, filters=int(count))
 
     return tuple(scaled(block) if isinstance(block, ConvBlock) else block for block in blocks)
 
 
 def with_kernel_size(blocks: Sequence[Block], size: int) -> tuple[Block, ...]:
-    """All kernels size × size; unchanged if the first one is that already.
+    """Set the kernel size of all convolutions, unless the first one has it already.
 
     So a network whose kernels differ keeps them while the knob stays where it was.
     """
@@ -264,7 +279,7 @@ NEW_BLOCKS: Mapping[str, Block] = {
     "flatten": SingleLayer(Flatten()),
     "global average": SingleLayer(GlobalAverage()),
 }
-"""What can be added, by name."""
+"""The blocks that can be added, by name."""
 _ON_MAPS = ("conv block", "max pooling")
 _POOLED_FROM = 8
 """The smallest side of the maps that a new conv block pools."""
@@ -272,7 +287,12 @@ _SPLIT = 0.1
 
 
 class PlacedBlock(NamedTuple):
-    """A block with a number that stays its own when blocks are moved, added and removed."""
+    """A block in a draft.
+
+    Attributes:
+        number: Identifies the block, however blocks are moved, added and removed.
+        block: Its layers and settings.
+    """
 
     number: int
     block: Block
@@ -280,11 +300,14 @@ class PlacedBlock(NamedTuple):
 
 @dataclass(frozen=True)
 class Draft:
-    """Settings as they stand in a form. Every change gives a new draft.
+    """The settings of a form; immutable, so every change returns a new draft.
 
-    `settings`: the recipe's fields but the architecture, and `validation` ("none", "split", "test")
-    in place of `validate_on_test`. `base`: the blocks as they were last set one by one, from which
-    the simple knobs start. `augmentation_when_on`: what is switched on again.
+    Attributes:
+        settings: The recipe's fields but the architecture, and `validation` ("none", "split",
+            "test") in place of `validate_on_test`.
+        blocks: The network.
+        base: The blocks as they were last edited one by one, from which the simple knobs start.
+        augmentation_when_on: The strengths that switching augmentation on restores.
     """
 
     settings: Mapping[str, Any]
@@ -293,8 +316,13 @@ class Draft:
     augmentation_when_on: Mapping[str, float]
 
     @staticmethod
-    def of(recipe: Recipe) -> "Draft":
-        """The draft that stands for this recipe."""
+    def from_recipe(recipe: Recipe) -> "Draft":
+        """Make the draft that stands for a recipe.
+
+        Example:
+            >>> Draft.from_recipe(BEST.recipe).recipe() == BEST.recipe
+            True
+        """
         settings = recipe.model_dump(exclude={"architecture", "validate_on_test"})
         settings["validation"] = "split" if recipe.validation_split else "none"
         if recipe.validate_on_test:
@@ -306,7 +334,11 @@ class Draft:
         return Draft(settings, placed, blocks, on.model_dump())
 
     def recipe(self) -> Recipe:
-        """The recipe. Raises RecipeError with a sentence if the settings do not fit together."""
+        """Make the recipe that the draft stands for.
+
+        Raises:
+            RecipeError: The settings do not fit together, or the network cannot be built.
+        """
         fields = dict(self.settings)
         validation = fields.pop("validation")
         fields["validate_on_test"] = validation == "test"
@@ -321,44 +353,45 @@ class Draft:
 
     @property
     def layers(self) -> tuple[Layer, ...]:
-        """All layers, whether they can be built or not."""
+        """All layers, whether the network can be built or not."""
         return block_layers(self._plain_blocks())
 
     @property
     def smooths(self) -> bool:
-        """Whether the loss takes one-hot labels, which alone can be smoothed."""
+        """Whether the loss takes one-hot labels, the only ones that can be smoothed."""
         return bool(self.settings["loss"] == "categorical_crossentropy")
 
     @property
     def validates(self) -> bool:
         """Whether there are digits to validate on."""
-        how = self.settings["validation"]
-        return bool(how == "test" or (how == "split" and self.settings["validation_split"]))
+        validation = self.settings["validation"]
+        has_split = validation == "split" and self.settings["validation_split"]
+        return bool(validation == "test" or has_split)
 
     @property
     def augmentation(self) -> Augmentation:
-        """The augmentation that is set."""
+        """The augmentation in force."""
         return Augmentation(**self.settings["augmentation"])
 
     def get(self, path: str) -> Any:
-        """A setting by its path, such as `epochs` or `optimizer.learning_rate`."""
+        """Get a setting by its path, such as `epochs` or `optimizer.learning_rate`."""
         part, _, name = path.rpartition(".")
         return self.settings[part][name] if part else self.settings[name]
 
     def with_setting(self, path: str, value: object) -> "Draft":
-        """The draft with another value at a path."""
+        """Set another value at a path (see `get`)."""
         part, _, name = path.rpartition(".")
         changed = {part: {**self.settings[part], name: value}} if part else {name: value}
         draft = dataclasses.replace(self, settings={**self.settings, **changed})
         if draft.augmentation.active:
-            kept = draft.settings["augmentation"]
-            return dataclasses.replace(draft, augmentation_when_on=kept)
+            strengths = draft.settings["augmentation"]
+            return dataclasses.replace(draft, augmentation_when_on=strengths)
         return draft
 
     def with_augmentation(self, on: bool) -> "Draft":
-        """Augmentation off, or on as strong as it last was (at first as in the preset `best`)."""
-        wanted = self.augmentation_when_on if on else Augmentation().model_dump()
-        return dataclasses.replace(self, settings={**self.settings, "augmentation": wanted})
+        """Switch augmentation off, or on as it last was (at first as in the preset `best`)."""
+        strengths = self.augmentation_when_on if on else Augmentation().model_dump()
+        return dataclasses.replace(self, settings={**self.settings, "augmentation": strengths})
 
     @property
     def first_conv(self) -> ConvBlock | None:
@@ -366,31 +399,41 @@ class Draft:
         return first_conv(self._plain_blocks())
 
     def with_knobs(self, filters: int, kernel_size: int) -> "Draft":
-        """The simple knobs, both applied to the blocks as they were last set one by one."""
-        turned = with_kernel_size(with_filters(self.base, filters), kernel_size)
+        """Apply both simple knobs to the blocks as they were last edited one by one."""
+        changed = with_kernel_size(with_filters(self.base, filters), kernel_size)
         placed = [
-            PlacedBlock(old.number, new) for old, new in zip(self.blocks, turned, strict=True)
+            PlacedBlock(old.number, new) for old, new in zip(self.blocks, changed, strict=True)
         ]
         return dataclasses.replace(self, blocks=tuple(placed))
 
     def block(self, number: int) -> Block | None:
-        """The block of that number, or None if it was removed."""
-        return next((block for own, block in self.blocks if own == number), None)
+        """Get the block of a number; None if it was removed."""
+        return next((placed.block for placed in self.blocks if placed.number == number), None)
 
     def with_block(self, number: int, block: Block) -> "Draft":
-        """The draft with another block in that one's place."""
+        """Replace the block of a number."""
         return self._rebuilt(
-            [PlacedBlock(own, block if own == number else old) for own, old in self.blocks]
+            [
+                PlacedBlock(number, block) if placed.number == number else placed
+                for placed in self.blocks
+            ]
         )
 
     def added(self, name: str, after: int) -> tuple["Draft", int]:
-        """With a new block of NEW_BLOCKS behind that one, and its number.
+        """Add a block.
 
         A convolution or a pooling goes in front of the layer that makes one vector of the maps, a
         dense layer behind it, and nothing behind the output. A new conv block pools only large
         maps, and only if the layers behind it still have room.
+
+        Args:
+            name: The new block, by its name in NEW_BLOCKS.
+            after: The number of the block to put it behind.
+
+        Returns:
+            The changed draft, and the number of the new block.
         """
-        number = 1 + max(own for own, _ in self.blocks)
+        number = 1 + max(placed.number for placed in self.blocks)
         new = NEW_BLOCKS[name]
         place = self._place(after) + 1
         if self._joint is not None and name in _ON_MAPS:
@@ -405,13 +448,13 @@ class Draft:
         return draft, number
 
     def removed(self, number: int) -> "Draft":
-        """Without that block. The output, which is last, stays."""
+        """Remove a block, but never the output, which is last."""
         return self._rebuilt(
             [placed for placed in self.blocks[:-1] if placed.number != number] + [self.blocks[-1]]
         )
 
     def moved(self, number: int, by: int) -> "Draft":
-        """With that block `by` places further on (-1: nearer the input); the output stays last."""
+        """Move a block `by` places further on (-1: nearer the input); the output stays last."""
         blocks = list(self.blocks)
         place = self._place(number)
         target = min(max(place + by, 0), len(blocks) - 2)
@@ -424,7 +467,7 @@ class Draft:
         return self.moved(number, by).blocks != self.blocks
 
     def layer_numbers(self) -> list[tuple[int, int]]:
-        """For each block its first and last layer, counted from 1 as in the sentences on faults."""
+        """List the first and last layer of each block, counted from 1 as in error messages."""
         numbers, last = [], 0
         for _, block in self.blocks:
             first, last = last + 1, last + len(list(block.layers()))
@@ -432,13 +475,13 @@ class Draft:
         return numbers
 
     def _place(self, number: int) -> int:
-        """Where that block stands; the output's place if it was removed."""
-        numbers = [own for own, _ in self.blocks]
+        """Find the place of a block; that of the output if it was removed."""
+        numbers = [placed.number for placed in self.blocks]
         return numbers.index(number) if number in numbers else len(numbers) - 1
 
     @property
     def _joint(self) -> int | None:
-        """Where maps become one vector."""
+        """The place of the block that makes one vector of the maps."""
         for place, (_, block) in enumerate(self.blocks):
             if isinstance(block, SingleLayer) and isinstance(block.layer, Flatten | GlobalAverage):
                 return place
@@ -453,16 +496,16 @@ class Draft:
 
 
 def _room_to_pool(blocks: Sequence[Block], place: int) -> bool:
-    """Whether the new block there has large maps to pool, and leaves enough for those behind it."""
+    """Whether a new block at a place has large maps to pool, and leaves enough for the rest."""
     try:
         to_architecture(blocks)
     except RecipeError:
         return False
-    return _side(blocks[:place]) >= _POOLED_FROM
+    return _map_side(blocks[:place]) >= _POOLED_FROM
 
 
-def _side(blocks: Sequence[Block]) -> int:
-    """Height and width of the maps behind these blocks, which can be built; 0: one vector."""
+def _map_side(blocks: Sequence[Block]) -> int:
+    """Compute the height and width of the maps behind these blocks; 0 for one vector."""
     shape: Shape = INPUT_SHAPE
     for layer in block_layers(blocks):
         shape = layer.output_shape(shape)

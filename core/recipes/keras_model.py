@@ -1,4 +1,4 @@
-"""An architecture as a Keras model, and a recipe as a compiled one."""
+"""Builds the Keras model of an architecture, and compiles that of a recipe."""
 
 from typing import Any, Final
 
@@ -34,7 +34,7 @@ def build_model(architecture: Architecture) -> keras.Sequential:
     """Build the network in Keras, with fresh weights.
 
     Args:
-        architecture: the layers, from input to output.
+        architecture: The layers, from input to output.
 
     Returns:
         A model that is not compiled. Its layers carry the names that `Architecture.rows` gives; it
@@ -51,11 +51,11 @@ def compiled_model(recipe: Recipe) -> keras.Sequential:
     """Build the recipe's network, freshly seeded, and compile it for training.
 
     Args:
-        recipe: its seed, optimizer and loss are taken; its schedule is the training's business.
+        recipe: Its seed, optimizer and loss are used; its schedule is left to the training.
 
     Returns:
-        A model that two calls give with the same weights. From here on TensorFlow computes in a
-        repeatable order.
+        A model whose weights are the same at each call. From here on TensorFlow computes
+        deterministically.
     """
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()

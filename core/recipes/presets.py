@@ -21,7 +21,15 @@ from core.utils.errors import RecipeError
 
 @dataclass(frozen=True)
 class Tutorial:
-    """Where a preset comes from, what its author reports, and why our run may differ."""
+    """The tutorial that a preset rebuilds.
+
+    Attributes:
+        author: Its author.
+        title: Its title.
+        year: The year it was published; None if unknown.
+        figure: The result that its author reports.
+        remark: How our run compares, and why it may differ.
+    """
 
     author: str
     title: str
@@ -32,7 +40,14 @@ class Tutorial:
 
 @dataclass(frozen=True)
 class Preset:
-    """A named recipe with a sentence on what it is for."""
+    """A named recipe.
+
+    Attributes:
+        name: Its name on the page and the command line.
+        about: What it is for, in a sentence.
+        recipe: What is trained.
+        tutorial: Where it comes from; None for our own.
+    """
 
     name: str
     about: str
@@ -276,7 +291,15 @@ PRESETS: dict[str, Preset] = {
 
 
 def find_preset(name: str) -> Preset:
-    """The preset of that name. Raises RecipeError with the names that exist."""
+    """Look a preset up by its name.
+
+    Raises:
+        RecipeError: There is none; the text lists the names that exist.
+
+    Example:
+        >>> find_preset("fast").recipe.epochs
+        2
+    """
     if name not in PRESETS:
         raise RecipeError(f"There is no preset {name!r}. The presets are: {', '.join(PRESETS)}.")
     return PRESETS[name]
@@ -284,7 +307,13 @@ def find_preset(name: str) -> Preset:
 
 @dataclass(frozen=True)
 class AugmentationPreset:
-    """Strengths to start from, by a name, and what they are or whose."""
+    """Named strengths of augmentation to start from.
+
+    Attributes:
+        name: Its name.
+        source: What they are, or whose.
+        change: The largest change.
+    """
 
     name: str
     source: str
@@ -292,7 +321,7 @@ class AugmentationPreset:
 
 
 def training_augmentation(augmentation: Augmentation) -> AugmentationDraw:
-    """The largest changes that a training with this augmentation makes."""
+    """Convert the augmentation of a recipe to the largest change that a training makes."""
     return AugmentationDraw(
         rotation=augmentation.rotation,
         right=augmentation.width_shift,
@@ -304,7 +333,7 @@ def training_augmentation(augmentation: Augmentation) -> AugmentationDraw:
 
 
 def augmentation_presets() -> tuple[AugmentationPreset, ...]:
-    """Nothing at all, what each preset with augmentation is trained with, and two extremes."""
+    """List no augmentation, that of each preset which has some, and two extremes."""
     trained = [
         AugmentationPreset(
             name,

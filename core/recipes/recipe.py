@@ -1,14 +1,12 @@
 """A Recipe is everything that a training needs, as validated data with one JSON form.
 
 Sliders, the command line, links and stored runs all take their limits from the fields here, so
-nothing can be asked for that training would refuse.
+nothing can be requested that training would refuse.
 
-A recipe as a short text for a link, and back; and back from a file that was taken away.
-
-The page's address holds all its settings. The link's text is a version digit, then base64url of the
-compressed JSON of what differs from the defaults. Whoever changes a default of a recipe or a layer
-must raise the version and translate the old one, or links that were shared would mean something
-else.
+A recipe also has a short form for links, because the page's address holds all its settings: a
+version digit, then base64url of the compressed JSON of what differs from the defaults. Whoever
+changes a default of a recipe or a layer must raise the version and translate the old one, or links
+that were shared would mean something else.
 """
 
 import base64
@@ -64,7 +62,10 @@ class Schedule(FrozenModel):
 
 
 class Recipe(FrozenModel):
-    """Dataset, network, and how it is trained. Equal recipes and seeds give equal runs."""
+    """Dataset, network, and how it is trained. Equal recipes, seed included, give equal runs.
+
+    What each field means stands in `core.recipes.descriptions.GLOSSARY`.
+    """
 
     dataset: DatasetName = "mnist-sample"
     exclude_sample_test: bool = True
@@ -110,25 +111,38 @@ class Recipe(FrozenModel):
 
     @property
     def validates(self) -> bool:
-        """Whether there are digits to validate on after each epoch."""
+        """Whether each epoch ends with a validation."""
         return self.validate_on_test or self.validation_split > 0
 
     def to_json(self) -> str:
-        """The recipe's one JSON form."""
+        """Serialize the recipe; equal recipes give equal texts."""
         return self.model_dump_json(indent=2)
 
     @staticmethod
     def from_json(text: str | bytes) -> "Recipe":
-        """Read a recipe back. Raises RecipeError with a sentence about the first thing wrong."""
+        """Parse a recipe that `to_json` wrote.
+
+        Raises:
+            RecipeError: It is no valid recipe; the text says what is wrong first.
+        """
         try:
             return Recipe.model_validate_json(text)
         except ValidationError as error:
             raise RecipeError(explain_error(error)) from error
 
     def changed(self, **changes: object) -> "Recipe":
-        """This recipe with other values, checked anew.
+        """Make a recipe with other values for some fields, and validate it.
 
-        Raises RecipeError with a sentence about the first value that is out of bounds.
+        Args:
+            **changes: New values by the names of the fields.
+
+        Raises:
+            RecipeError: A value is out of bounds, or the values do not fit together.
+
+        Example:
+            >>> from core.recipes.presets import PRESETS
+            >>> PRESETS["fast"].recipe.changed(epochs=3).epochs
+            3
         """
         try:
             return Recipe.model_validate({**self.model_dump(), **changes})
@@ -137,12 +151,12 @@ class Recipe(FrozenModel):
 
 
 def explain_error(error: ValidationError) -> str:
-    """The first fault that pydantic found, as a sentence: where, what is wrong, what was given."""
+    """Phrase the first error that pydantic found: where, what is wrong, what was given."""
     first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "recipe"
     if first["type"] == "extra_forbidden":
         return f"The recipe cannot be used: {where} is no setting of a recipe."
-    message = _in_words(first)
+    message = _explanation(first)
     if first["type"] in {"value_error", "missing"} or isinstance(first["input"], dict):
         return f"The recipe cannot be used: {where}: {message}."
     given = reprlib.repr(first["input"])
@@ -164,11 +178,11 @@ _MUST_BE = {
     "less_than_equal": "at most {le}",
     "literal_error": "{expected}",
 }
-"""What a value has to be, by pydantic's name of the fault."""
+"""What a value has to be, by pydantic's name of the error."""
 
 
-def _in_words(fault: ErrorDetails) -> str:
-    """What is wrong, in words of this subject where pydantic's are for programmers."""
+def _explanation(fault: ErrorDetails) -> str:
+    """Say what is wrong in terms of networks, where pydantic speaks to programmers."""
     if fault["type"] == "missing":
         return "this setting is missing"
     if fault["type"] == "union_tag_not_found":
@@ -191,7 +205,7 @@ MAX_LINK_LENGTH = 4_000
 """Characters; about the longest recipe there can be, forty layers with odd numbers, has 1,400."""
 _MAX_JSON = 20_000
 MAX_FILE_BYTES = 50_000
-"""Bytes; the longest recipe as it is taken away has some 8,000."""
+"""Bytes; the longest recipe that is downloaded has some 8,000."""
 _DAMAGED = (
     "The settings in the link cannot be read: it was cut off, or it is no link of this page. "
     "Copy the whole link again."
@@ -199,7 +213,17 @@ _DAMAGED = (
 
 
 def recipe_to_link(recipe: Recipe) -> str:
-    """The recipe as text of the characters A-Z a-z 0-9 - _; equal recipes give equal texts."""
+    """Encode a recipe for a link.
+
+    Returns:
+        Text of the characters A-Z a-z 0-9 - _; equal recipes give equal texts.
+
+    Example:
+        >>> from core.recipes.presets import PRESETS
+        >>> recipe = PRESETS["yalcin"].recipe
+        >>> recipe_from_link(recipe_to_link(recipe)) == recipe
+        True
+    """
     fields = recipe.model_dump(mode="json", exclude_defaults=True)
     # A layer's kind is a default too, but tells how to read the rest.
     fields["architecture"]["layers"] = [
@@ -212,10 +236,14 @@ def recipe_to_link(recipe: Recipe) -> str:
 
 
 def recipe_from_link(text: str) -> Recipe:
-    """The recipe that a link holds.
+    """Decode the recipe of a link.
 
-    Raises RecipeError with a sentence if the text is too long, damaged or of another version, or
-    if what it asks for is no valid recipe.
+    Args:
+        text: What `recipe_to_link` returned.
+
+    Raises:
+        RecipeError: The text is too long, damaged or of another version, or it holds no valid
+            recipe.
     """
     if len(text) > MAX_LINK_LENGTH:
         raise RecipeError(
@@ -228,10 +256,13 @@ def recipe_from_link(text: str) -> Recipe:
 
 
 def recipe_from_file(content: bytes) -> Recipe:
-    """The recipe that a file holds, in the JSON that `Recipe.to_json` writes.
+    """Read the recipe of an uploaded file.
 
-    Raises RecipeError with a sentence if the file is too large, is no text or no JSON, or holds
-    anything but a valid recipe.
+    Args:
+        content: The bytes of the file: the JSON that `Recipe.to_json` writes.
+
+    Raises:
+        RecipeError: The file is too large, is no text or no JSON, or holds no valid recipe.
     """
     if len(content) > MAX_FILE_BYTES:
         raise RecipeError(
@@ -240,13 +271,13 @@ def recipe_from_file(content: bytes) -> Recipe:
         )
     text = _text(content)
     try:
-        found = from_json(text)
+        fields = from_json(text)
     except ValueError as error:
         raise RecipeError(
             "This file cannot be read as a recipe: it is no JSON, or was cut off. Take it away "
             "once more."
         ) from error
-    if not isinstance(found, dict) or "architecture" not in found:
+    if not isinstance(fields, dict) or "architecture" not in fields:
         raise RecipeError(
             "This file is no recipe: it describes no network. Take the file recipe.json, of a "
             "downloaded run or from “Take it away as code”."
@@ -272,9 +303,9 @@ def _unpacked(text: str) -> bytes:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         unpacker = zlib.decompressobj()
         # No more than this: four thousand characters could unpack to three megabytes.
-        found = unpacker.decompress(packed, _MAX_JSON)
+        unpacked = unpacker.decompress(packed, _MAX_JSON)
     except (binascii.Error, ValueError, zlib.error) as error:
         raise RecipeError(_DAMAGED) from error
     if not unpacker.eof or unpacker.unused_data:
         raise RecipeError(_DAMAGED)
-    return found
+    return unpacked

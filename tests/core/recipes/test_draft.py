@@ -18,7 +18,7 @@ def kinds(draft: Draft) -> list[str]:
 
 @given(recipes())
 def test_any_recipe_comes_back_from_its_draft(recipe: Recipe) -> None:
-    assert Draft.of(recipe).recipe() == recipe
+    assert Draft.from_recipe(recipe).recipe() == recipe
 
 
 def test_settings_without_effect_are_kept_but_not_asked_for() -> None:
@@ -26,7 +26,7 @@ def test_settings_without_effect_are_kept_but_not_asked_for() -> None:
         loss="categorical_crossentropy", label_smoothing=0.1, early_stopping=3, keep_best=True
     )
     off = (
-        Draft.of(recipe)
+        Draft.from_recipe(recipe)
         .with_setting("loss", "sparse_categorical_crossentropy")
         .with_setting("validation", "none")
     )
@@ -38,36 +38,36 @@ def test_settings_without_effect_are_kept_but_not_asked_for() -> None:
 
 
 def test_validating_on_the_test_digits_replaces_the_split() -> None:
-    recipe = Draft.of(conv_recipe()).with_setting("validation", "test").recipe()
+    recipe = Draft.from_recipe(conv_recipe()).with_setting("validation", "test").recipe()
     assert recipe.validate_on_test
     assert recipe.validation_split == 0
 
 
 def test_a_split_of_nothing_validates_nothing() -> None:
-    draft = Draft.of(conv_recipe(early_stopping=2)).with_setting("validation_split", 0.0)
+    draft = Draft.from_recipe(conv_recipe(early_stopping=2)).with_setting("validation_split", 0.0)
     assert not draft.validates
     assert draft.recipe().early_stopping == 0
 
 
 def test_augmentation_comes_back_as_it_was() -> None:
     recipe = conv_recipe(augmentation={"rotation": 7})
-    off = Draft.of(recipe).with_augmentation(False)
+    off = Draft.from_recipe(recipe).with_augmentation(False)
     assert not off.recipe().augmentation.active
     assert off.with_augmentation(True).recipe() == recipe
     # Strengths that were set one by one are those that come back.
-    stronger = Draft.of(recipe).with_setting("augmentation.zoom", 0.3)
+    stronger = Draft.from_recipe(recipe).with_setting("augmentation.zoom", 0.3)
     assert (
         stronger.with_augmentation(False).with_augmentation(True).recipe().augmentation.zoom == 0.3
     )
 
 
 def test_augmentation_of_a_recipe_without_any_is_that_of_best() -> None:
-    on = Draft.of(conv_recipe()).with_augmentation(True).recipe()
+    on = Draft.from_recipe(conv_recipe()).with_augmentation(True).recipe()
     assert on.augmentation == PRESETS["best"].recipe.augmentation
 
 
 def test_knobs_start_from_the_layers_as_they_were_set() -> None:
-    start = Draft.of(PRESETS["fast"].recipe)
+    start = Draft.from_recipe(PRESETS["fast"].recipe)
     there = start.with_knobs(128, 7)
     # Clipped to 128, 128, 128 on the way, and 5, 3, 3 made 7, 7, 7: nothing of it stays.
     assert there.with_knobs(16, 5).recipe() == PRESETS["fast"].recipe
@@ -79,12 +79,12 @@ def test_knobs_start_from_the_layers_as_they_were_set() -> None:
 
 def test_knobs_work_where_blocks_could_be_joined() -> None:
     # A pooling that was added behind a convolution stays a block of its own.
-    draft, _ = Draft.of(conv_recipe()).added("max pooling", 0)
+    draft, _ = Draft.from_recipe(conv_recipe()).added("max pooling", 0)
     assert draft.with_knobs(16, 3).recipe().architecture.layers[0].filters == 16  # type: ignore[union-attr]
 
 
 def test_moving_removing_and_adding() -> None:
-    draft = Draft.of(PRESETS["katariya"].recipe)
+    draft = Draft.from_recipe(PRESETS["katariya"].recipe)
     numbers = [number for number, _ in draft.blocks]
     first, second = numbers[:2]
     moved = draft.moved(first, 1)
@@ -99,7 +99,7 @@ def test_moving_removing_and_adding() -> None:
 
 
 def test_the_output_stays_last_and_alone() -> None:
-    draft = Draft.of(conv_recipe())
+    draft = Draft.from_recipe(conv_recipe())
     last = draft.blocks[-1].number
     assert draft.removed(last) == draft
     assert not draft.may_move(last, -1)
@@ -112,7 +112,7 @@ def test_the_output_stays_last_and_alone() -> None:
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_whatever_is_added_stands_in_front_of_the_output(name: str, after: int) -> None:
     # Convolution with pooling, flatten, output.
-    draft, number = Draft.of(conv_recipe()).added(name, after)
+    draft, number = Draft.from_recipe(conv_recipe()).added(name, after)
     assert len(draft.blocks) == 4
     assert draft.block(number) == NEW_BLOCKS[name]
     assert draft.blocks[-1].block == DenseBlock(10, "softmax")
@@ -121,12 +121,12 @@ def test_whatever_is_added_stands_in_front_of_the_output(name: str, after: int) 
 @pytest.mark.parametrize("after", [0, 1, 2])
 def test_what_is_added_first_can_be_built_wherever_one_is(after: int) -> None:
     for name in ("conv block", "dense layer", "max pooling", "dropout", "batch norm"):
-        draft, _ = Draft.of(conv_recipe()).added(name, after)
+        draft, _ = Draft.from_recipe(conv_recipe()).added(name, after)
         assert draft.recipe()
 
 
 def test_additions_go_to_their_side_of_the_flatten() -> None:
-    draft = Draft.of(conv_recipe())
+    draft = Draft.from_recipe(conv_recipe())
     assert kinds(draft.added("conv block", 2)[0]) == ["Conv", "Conv", "Flatten", "Dense"]
     assert kinds(draft.added("dense layer", 0)[0]) == ["Conv", "Flatten", "Dense", "Dense"]
     # Behind the chosen one where that is possible.
@@ -136,7 +136,7 @@ def test_additions_go_to_their_side_of_the_flatten() -> None:
 
 @pytest.mark.parametrize("name", [name for name in PRESETS if name != "purawr"])
 def test_conv_blocks_can_be_added_again_and_again(name: str) -> None:
-    draft = Draft.of(PRESETS[name].recipe)
+    draft = Draft.from_recipe(PRESETS[name].recipe)
     for _ in range(8):
         draft, number = draft.added("conv block", 0)
         assert draft.recipe()
@@ -147,7 +147,7 @@ def test_conv_blocks_can_be_added_again_and_again(name: str) -> None:
 
 def test_new_conv_blocks_pool_only_large_maps() -> None:
     # 28 - 2 = 26, 26 / 2 = 13; the first new block makes 6 of it, which the second leaves.
-    once, first = Draft.of(conv_recipe()).added("conv block", 0)
+    once, first = Draft.from_recipe(conv_recipe()).added("conv block", 0)
     twice, second = once.added("conv block", first)
     pools = [block.pool for _, block in twice.blocks if isinstance(block, ConvBlock)]
     assert pools == ["max", "max", "none"]
@@ -156,14 +156,14 @@ def test_new_conv_blocks_pool_only_large_maps() -> None:
 
 def test_a_new_conv_block_leaves_room_for_those_behind_it() -> None:
     # In soorya 13 is left after the first block: 6 after pooling, 4, 2, and then no kernel fits.
-    draft, number = Draft.of(PRESETS["soorya"].recipe).added("conv block", 0)
+    draft, number = Draft.from_recipe(PRESETS["soorya"].recipe).added("conv block", 0)
     new = draft.block(number)
     assert isinstance(new, ConvBlock)
     assert new.pool == "none"
 
 
 def test_a_network_that_cannot_be_is_kept_and_named() -> None:
-    draft, _ = Draft.of(dense_recipe()).added("flatten", 0)
+    draft, _ = Draft.from_recipe(dense_recipe()).added("flatten", 0)
     with pytest.raises(RecipeError, match=r"^This network cannot be built: layer 2 \(Flatten\)"):
         draft.recipe()
     assert kinds(draft) == ["Flatten", "Flatten", "Dense"]
@@ -172,7 +172,7 @@ def test_a_network_that_cannot_be_is_kept_and_named() -> None:
 
 def test_blocks_know_the_numbers_of_their_layers() -> None:
     # The sentences on faults count layers, the list shows blocks.
-    draft = Draft.of(PRESETS["yalcin"].recipe)
+    draft = Draft.from_recipe(PRESETS["yalcin"].recipe)
     assert draft.layer_numbers() == [(1, 2), (3, 3), (4, 5), (6, 6)]
     assert draft.blocks[1].block == SingleLayer(Flatten())
     assert PRESETS["yalcin"].recipe.architecture.layers[1] == Pool()

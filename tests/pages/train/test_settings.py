@@ -739,7 +739,7 @@ def test_the_form_follows_a_slider(form: AppTest, level: str) -> None:
 def test_a_slider_of_a_network_that_is_gone_changes_nothing() -> None:
     # As when a preset is chosen in the same moment: block 1 of purawr is a dense layer.
     late = block_setting(1, ConvBlock(8), "filters", "conv.filters")
-    draft = Draft.of(PRESETS["purawr"].recipe)
+    draft = Draft.from_recipe(PRESETS["purawr"].recipe)
     assert late.changed(draft, 12) == draft
 
 

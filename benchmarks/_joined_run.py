@@ -11,7 +11,7 @@ import pandas as pd
 
 from core.runs.run import Pens, Run, epoch_file
 from core.runs.writer import make_run_folder, thin_epochs, write_info
-from core.utils.files import write_whole
+from core.utils.files import write_atomically
 
 KEPT = ("model.keras", "test_predictions.npz")
 
@@ -49,7 +49,7 @@ def _write_history(before: Run, after: Run, first: int, folder: Path) -> None:
     later = after.history().drop(columns="steps", errors="ignore")
     later["epoch"] += first
     table = pd.concat([before.history(), later], ignore_index=True).to_csv(index=False)
-    write_whole(folder / "history.csv", lambda file: file.write(table.encode()))
+    write_atomically(folder / "history.csv", lambda file: file.write(table.encode()))
 
 
 def _write_events(before: Run, after: Run, first: int, folder: Path) -> None:
@@ -76,7 +76,7 @@ def _write_events(before: Run, after: Run, first: int, folder: Path) -> None:
     seconds = before.info.seconds + after.info.seconds
     lines.append(later[-1] | {"seconds": seconds, "time": later[-1]["time"] - gap})
     text = "".join(json.dumps(line) + "\n" for line in lines)
-    write_whole(folder / "events.jsonl", lambda file: file.write(text.encode()))
+    write_atomically(folder / "events.jsonl", lambda file: file.write(text.encode()))
 
 
 def _place(event: dict[str, Any], steps: int) -> float:

@@ -25,7 +25,7 @@ from core import ASSETS
 from core.data.mnist import CLASSES, Split
 from core.data.statistics import SplitName, nearest_images, split_of
 from core.utils.errors import DatasetError
-from core.utils.files import NPZ_FAULTS
+from core.utils.files import NPZ_ERRORS
 from core.utils.validation import read_only
 
 Method = Literal["pca", "tsne"]
@@ -282,7 +282,7 @@ def _stored(dataset: str) -> Positions:
         with STORED_MAP.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             positions = archive[f"{dataset}_places"]
             digits_checksum = str(archive[f"{dataset}_digits"])
-    except NPZ_FAULTS as error:
+    except NPZ_ERRORS as error:
         raise DatasetError(
             "The stored t-SNE map cannot be read. Choose PCA, or restore the file digit_map.npz."
         ).at(STORED_MAP) from error

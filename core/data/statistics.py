@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class ClassPictures:
+class ClassStatistics:
     """Mean and variance of each pixel, over all images of each digit 0 to 9.
 
     Attributes:
@@ -67,7 +67,7 @@ def class_counts(dataset: str, split: SplitName) -> NDArray[np.intp]:
 
 
 @lru_cache(maxsize=_KEPT)
-def class_pictures(dataset: str, split: SplitName) -> ClassPictures:
+def class_statistics(dataset: str, split: SplitName) -> ClassStatistics:
     """Compute the mean and the variance image of each digit."""
     chosen = split_of(dataset, split)
     sums, squares = np.zeros((2, CLASSES, 28 * 28))
@@ -81,7 +81,7 @@ def class_pictures(dataset: str, split: SplitName) -> ClassPictures:
     means = sums / counts
     variances = np.maximum(squares / counts - means**2, 0)
     shape = (CLASSES, 28, 28)
-    return ClassPictures(read_only(means.reshape(shape)), read_only(variances.reshape(shape)))
+    return ClassStatistics(read_only(means.reshape(shape)), read_only(variances.reshape(shape)))
 
 
 @lru_cache(maxsize=_KEPT)
@@ -106,7 +106,7 @@ def ink_share(dataset: str, split: SplitName) -> NDArray[np.float32]:
 def class_similarity(dataset: str, split: SplitName) -> NDArray[np.float32]:
     """Compare each image with the mean image of its label: cosine, 0 to 1, float32 (n,)."""
     chosen = split_of(dataset, split)
-    means = class_pictures(dataset, split).means
+    means = class_statistics(dataset, split).means
     return read_only(similarity_to_class_means(means, chosen.images, chosen.labels))
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.data.mnist import CLASSES
 from core.runs.predictions import Predictions, confused_pairs
-from core.utils.text import NAMES, PLURALS, a_digit, percent_of
+from core.utils.text import DIGIT_NAMES, DIGIT_PLURALS, digit_with_article, percent_of
 from core.utils.validation import read_only
 
 Counts = NDArray[np.intp]
@@ -136,18 +136,18 @@ def cell_sentence(counts: Counts, true: int, read: int) -> str:
         'Of 20 nines, 3 were read as fours.'
     """
     total, count = int(counts[true].sum()), int(counts[true, read])
-    plural, singular = PLURALS[read], a_digit(read)
+    plural, singular = DIGIT_PLURALS[read], digit_with_article(read)
     if not total:
-        return f"There are no {PLURALS[true]} among these digits."
+        return f"There are no {DIGIT_PLURALS[true]} among these digits."
     if total == 1:
-        return f"The only {NAMES[true]} was {'' if count else 'not '}read as {singular}."
+        return f"The only {DIGIT_NAMES[true]} was {'' if count else 'not '}read as {singular}."
     if count == total:
-        return f"All {total:,} {PLURALS[true]} were read as {plural}."
+        return f"All {total:,} {DIGIT_PLURALS[true]} were read as {plural}."
     if not count:
-        return f"None of the {total:,} {PLURALS[true]} was read as {singular}."
+        return f"None of the {total:,} {DIGIT_PLURALS[true]} was read as {singular}."
     if count == 1:
-        return f"Of {total:,} {PLURALS[true]}, 1 was read as {singular}."
-    return f"Of {total:,} {PLURALS[true]}, {count:,} were read as {plural}."
+        return f"Of {total:,} {DIGIT_PLURALS[true]}, 1 was read as {singular}."
+    return f"Of {total:,} {DIGIT_PLURALS[true]}, {count:,} were read as {plural}."
 
 
 _AVERAGES: Final = ("macro", "weighted")
@@ -209,14 +209,14 @@ def class_report_sentence(counts: Counts, digit: int) -> str:
 def _recall(counts: Counts, digit: int) -> str:
     total, right = int(counts[digit].sum()), int(counts[digit, digit])
     if not total:
-        return f"There are no {PLURALS[digit]} among these digits, so there is no recall."
+        return f"There are no {DIGIT_PLURALS[digit]} among these digits, so there is no recall."
     words = cell_sentence(counts, digit, digit).removesuffix(".")
     return f"{words} (recall {percent_of(right, total)})."
 
 
 def _precision(counts: Counts, digit: int) -> str:
     answers, right = int(counts[:, digit].sum()), int(counts[digit, digit])
-    name = f"“{NAMES[digit]}”"
+    name = f"“{DIGIT_NAMES[digit]}”"
     if not answers:
         return f"The answer {name} was never given, so there is no precision."
     if answers == 1:
@@ -335,7 +335,9 @@ def _text(value: float, style: CellStyle, *, signed: bool) -> str:
 
 def _words(counts: NDArray[np.intp], other: NDArray[np.intp] | None, true: int, read: int) -> str:
     support = int(counts[true].sum())
-    sentence = f"{counts[true, read]:,} of {support:,} {PLURALS[true]} read as {PLURALS[read]}"
+    sentence = (
+        f"{counts[true, read]:,} of {support:,} {DIGIT_PLURALS[true]} read as {DIGIT_PLURALS[read]}"
+    )
     return sentence if other is None else f"{sentence}; by the other run {other[true, read]:,}"
 
 

@@ -24,7 +24,7 @@ from core.runs.predictions import Predictions, check_predictions
 from core.runs.run import Network, Run, StoredPredictions
 from core.utils.background import Report
 from core.utils.errors import DigitscopeError, RunError
-from core.utils.files import NPZ_FAULTS
+from core.utils.files import NPZ_ERRORS
 from core.utils.validation import read_only
 
 _LABELS, _NETWORK = "labels", "network"
@@ -188,7 +188,7 @@ def _read(finished: Network, dataset: str, _stamp: EpochsStamp) -> dict[int, Pre
             np.load(file, allow_pickle=False) as archive,
         ):
             stored = {name: archive[name] for name in archive.files}
-    except NPZ_FAULTS:
+    except NPZ_ERRORS:
         return {}
     same_network = str(stored.pop(_NETWORK, "")) == run.info.model_sha256
     if not same_network or not np.array_equal(stored.pop(_LABELS, ()), digits.labels):

@@ -25,10 +25,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data.mnist import CLASSES, DATASETS
-from core.data.statistics import class_pictures, similarity_to_class_means
+from core.data.statistics import class_statistics, similarity_to_class_means
 from core.evaluation.comparison import CONFIDENCE_LEVEL, wilson_interval
 from core.runs.predictions import Predictions
-from core.utils.text import PLURALS
+from core.utils.text import DIGIT_PLURALS
 from core.utils.validation import read_only
 
 MorphometryTable = NDArray[np.float32]
@@ -154,7 +154,7 @@ def morphometry(predictions: Predictions) -> Mapping[str, MorphometryTable]:
 @lru_cache(maxsize=8)
 def _measured(pictures: _Pictures) -> Mapping[str, MorphometryTable]:
     images = pictures.images
-    means = class_pictures(pictures.means_of, "test").means
+    means = class_statistics(pictures.means_of, "test").means
     slants, sizes = np.empty(len(images), np.float32), np.empty(len(images), np.float32)
     for part in _parts(len(images)):
         slants[part], sizes[part] = _moments(images[part])
@@ -295,7 +295,7 @@ class Slice:
     def name(self) -> str:
         """The slice in plain words, such as "thin, right-leaning nines"."""
         words = ", ".join(MEASURES[key].words[third] for key, third in self.thirds)
-        return f"{words} {'digits' if self.label is None else PLURALS[self.label]}".strip()
+        return f"{words} {'digits' if self.label is None else DIGIT_PLURALS[self.label]}".strip()
 
     @property
     def rate(self) -> float:

@@ -260,7 +260,7 @@ def unfinished_html(layers: Sequence[Layer]) -> str:
 def _can_follow(layer: Layer, shape: Shape) -> bool:
     """Whether a layer can take this shape, and leaves something of it."""
     is_map = len(shape) == len(INPUT_SHAPE)
-    if (layer.needs_map() and not is_map) or (isinstance(layer, Dense) and is_map):
+    if (layer.needs_feature_maps() and not is_map) or (isinstance(layer, Dense) and is_map):
         return False
     return 0 not in layer.output_shape(shape)
 

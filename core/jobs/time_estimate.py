@@ -37,7 +37,7 @@ from core.recipes.architecture import (
 )
 from core.recipes.recipe import Optimizer, Recipe
 from core.runs.registry import own_folder
-from core.utils.files import write_whole
+from core.utils.files import write_atomically
 
 LayerWorkKind = Literal[
     "step",  # 1: starting a step, its loss and metrics
@@ -305,7 +305,7 @@ def save_speed(speed: MachineSpeed) -> None:
     """Keep a measurement. Raises OSError if the runs folder cannot be written."""
     speed_folder().mkdir(parents=True, exist_ok=True)
     text = speed.model_dump_json(indent=1) + "\n"
-    write_whole(speed_folder() / SPEED_FILE, lambda file: file.write(text.encode()))
+    write_atomically(speed_folder() / SPEED_FILE, lambda file: file.write(text.encode()))
 
 
 def digit_counts(recipe: Recipe) -> DigitCounts:

@@ -261,7 +261,7 @@ class Caution:
     mild: bool = False
 
 
-def about_layers(layers: Sequence[Layer]) -> list[Caution]:
+def layer_warnings(layers: Sequence[Layer]) -> list[Caution]:
     """Warn of layers that can be built, but learn worse than they could.
 
     Args:
@@ -400,7 +400,7 @@ def recipe_warnings(recipe: Recipe, n_train: int) -> list[Caution]:
         ['optimizer.learning_rate']
     """
     cautions = [
-        *about_layers(recipe.architecture.layers),
+        *layer_warnings(recipe.architecture.layers),
         *_learning_rate(recipe, n_train),
         *_steps(recipe, n_train),
         *_parameters(recipe, n_train),

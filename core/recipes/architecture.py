@@ -22,7 +22,7 @@ ActivationName = Literal["linear", "relu", "sigmoid", "softmax", "tanh", "elu", 
 
 
 class _Layer(FrozenModel):
-    def needs_map(self) -> bool:
+    def needs_feature_maps(self) -> bool:
         """Whether the layer works on feature maps, not on a flat vector."""
         return False
 
@@ -45,7 +45,7 @@ class Conv(_Layer):
     activation: ActivationName = "relu"
     use_bias: bool = True
 
-    def needs_map(self) -> bool:
+    def needs_feature_maps(self) -> bool:
         return True
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -91,7 +91,7 @@ class Pool(_Layer):
     mode: Literal["max", "average"] = "max"
     size: int = Field(default=2, ge=2, le=4)
 
-    def needs_map(self) -> bool:
+    def needs_feature_maps(self) -> bool:
         return True
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -107,7 +107,7 @@ class GlobalAverage(_Layer):
 
     kind: Literal["global-average"] = "global-average"
 
-    def needs_map(self) -> bool:
+    def needs_feature_maps(self) -> bool:
         return True
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -122,7 +122,7 @@ class Flatten(_Layer):
 
     kind: Literal["flatten"] = "flatten"
 
-    def needs_map(self) -> bool:
+    def needs_feature_maps(self) -> bool:
         return True
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -265,7 +265,7 @@ def _named(activation: ActivationName) -> str:
 
 def _check(number: int, layer: _Layer, shape: Shape) -> None:
     is_map = len(shape) == len(INPUT_SHAPE)
-    if layer.needs_map() and not is_map:
+    if layer.needs_feature_maps() and not is_map:
         raise ValueError(
             f"layer {number} ({layer}) needs feature maps, but the layers before it have already "
             "made them one flat vector: move it in front of the flatten or global pooling layer"

@@ -22,7 +22,7 @@ from core.runs import registry
 from core.runs.messages import send_command
 from core.runs.run import BrokenRun, Run
 from core.utils.errors import RecipeError, SettingError
-from core.utils.files import write_whole
+from core.utils.files import write_atomically
 
 
 def _comma_separated(value: object) -> object:
@@ -193,7 +193,7 @@ def read_card(folder: Path) -> JobCard:
 def write_card(folder: Path, card: JobCard) -> None:
     """Write the card of a run folder. Raises OSError if the folder is gone or the disk full."""
     text = card.model_dump_json(indent=1, by_alias=True) + "\n"
-    write_whole(folder / JOB_FILE, lambda file: file.write(text.encode()))
+    write_atomically(folder / JOB_FILE, lambda file: file.write(text.encode()))
 
 
 def clear_stop(folder: Path) -> None:

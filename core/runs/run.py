@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.data.mnist import DATASETS, DatasetName
 from core.recipes.recipe import Recipe
 from core.utils.errors import RunError
-from core.utils.files import NPZ_FAULTS
+from core.utils.files import NPZ_ERRORS
 
 FORMAT = 1
 Status = Literal["queued", "running", "finished", "stopped", "failed"]
@@ -279,7 +279,7 @@ class Run:
                 return StoredPredictions(
                     archive[f"{dataset}_labels"], archive[f"{dataset}_probabilities"]
                 )
-        except NPZ_FAULTS:
+        except NPZ_ERRORS:
             return None
 
     def epochs(self) -> list[int]:
@@ -305,7 +305,7 @@ class Run:
                 np.load(file, allow_pickle=False) as archive,
             ):
                 return [archive[f"w{k}"] for k in range(len(archive.files))]
-        except NPZ_FAULTS as error:
+        except NPZ_ERRORS as error:
             raise RunError(
                 f"The weights of epoch {epoch} of the run {self.id!r} cannot be read. "
                 f"The epochs kept are: {', '.join(map(str, self.epochs())) or 'none'}."

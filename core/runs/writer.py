@@ -35,7 +35,7 @@ from core.runs.run import (
     epoch_file,
 )
 from core.utils.errors import DigitscopeError, RunError
-from core.utils.files import DISK_FULL, _replace, to_json, write_whole
+from core.utils.files import DISK_FULL, _replace, to_json, write_atomically
 
 MAX_EPOCHS_KEPT = 20
 MAX_EPOCH_BYTES = 20 * 1024 * 1024
@@ -152,10 +152,10 @@ class RunWriter:
         """
         self.rows = [old for old in self.rows if old["epoch"] < row["epoch"]] + [row]
         table = pd.DataFrame(self.rows).to_csv(index=False)
-        write_whole(self.folder / "history.csv", lambda file: file.write(table.encode()))
+        write_atomically(self.folder / "history.csv", lambda file: file.write(table.encode()))
         halves = {f"w{k}": array.astype(np.float16) for k, array in enumerate(weights)}
         target = epoch_file(self.folder, row["epoch"])
-        write_whole(target, lambda file: np.savez_compressed(file, **halves))  # type: ignore[arg-type]
+        write_atomically(target, lambda file: np.savez_compressed(file, **halves))  # type: ignore[arg-type]
         size = target.stat().st_size
         for extra in thin_epochs(
             Run(self.folder, self.info).epochs(), self.max_epoch_bytes // size
@@ -182,7 +182,7 @@ class RunWriter:
             arrays[f"{name}_labels"] = answer.labels
             arrays[f"{name}_probabilities"] = answer.probabilities
         target = self.folder / "test_predictions.npz"
-        write_whole(target, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+        write_atomically(target, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
 
 
 class ResumedWriter(RunWriter):
@@ -286,7 +286,7 @@ def store_derived_file(run: Run, name: str, write: Callable[[IO[bytes]], Any]) -
             "thrown away. Start it again."
         )
     try:
-        write_whole(run.folder / name, write)
+        write_atomically(run.folder / name, write)
     except FileNotFoundError as error:
         raise RunError(f"The run {run.id!r} was deleted meanwhile. Choose another run.") from error
     except OSError as error:
@@ -316,7 +316,7 @@ def record_failure(writer: RunWriter, error: BaseException, seconds: float) -> N
 
 
 def _write(target: Path, content: bytes) -> None:
-    write_whole(target, lambda file: file.write(content))
+    write_atomically(target, lambda file: file.write(content))
 
 
 def _remove_drafts(folder: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.runs.run import CHECKPOINT
-from core.utils.files import NPZ_FAULTS, write_whole
+from core.utils.files import NPZ_ERRORS, write_atomically
 
 Arrays = list[NDArray[Any]]
 
@@ -53,7 +53,7 @@ def save_checkpoint(folder: Path, state: TrainingState, model: keras.Model) -> N
         arrays |= {f"{name}_{k}": np.asarray(value) for k, value in enumerate(variables)}
     fields = {key: value for key, value in asdict(state).items() if key != "best_weights"}
     arrays["state"] = np.frombuffer(json.dumps(fields).encode(), np.uint8)
-    write_whole(folder / CHECKPOINT, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
+    write_atomically(folder / CHECKPOINT, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
 
 
 def load_checkpoint(folder: Path, model: keras.Model) -> TrainingState | None:
@@ -71,7 +71,7 @@ def load_checkpoint(folder: Path, model: keras.Model) -> TrainingState | None:
         with (folder / CHECKPOINT).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = dict(archive)
         state = TrainingState(**json.loads(arrays.pop("state").tobytes()))
-    except NPZ_FAULTS:
+    except NPZ_ERRORS:
         return None
     model.optimizer.build(model.trainable_variables)
     wanted = [

@@ -34,7 +34,7 @@ from core.runs.predictions import score_predictions
 from core.runs.run import FineTuned, Metrics, OwnPart, Provenance, Run, RunInfo, StoredPredictions
 from core.runs.writer import RunWriter
 from core.utils.errors import JobError, RunError
-from core.utils.files import NPZ_FAULTS, write_whole
+from core.utils.files import NPZ_ERRORS, write_atomically
 from core.utils.validation import Predict
 
 USER_DIGITS_FILE: Final = "own_digits.npz"
@@ -145,7 +145,7 @@ def save_user_digits(folder: Path, user_digits: UserDigitSet) -> None:
         "held_out": user_digits.held_out,
         "seen_before": user_digits.seen_before,
     }
-    write_whole(folder / USER_DIGITS_FILE, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+    write_atomically(folder / USER_DIGITS_FILE, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
 
 
 def load_user_digits(run: Run) -> UserDigitSet:
@@ -163,7 +163,7 @@ def load_user_digits(run: Run) -> UserDigitSet:
         ):
             digits = Split(archive["images"], archive["labels"])
             user_digits = UserDigitSet(digits, archive["held_out"], archive["seen_before"])
-    except NPZ_FAULTS as error:
+    except NPZ_ERRORS as error:
         raise RunError(_lost_digits_text(run)) from error
     if tuned is None or user_digits.sha256 != tuned.own_sha256:
         raise RunError(_lost_digits_text(run))
@@ -352,7 +352,7 @@ class FineTunePlan:
     def write(self, folder: Path) -> None:
         """Write digits and network into a run's folder. Raises OSError if the disk is full."""
         save_user_digits(folder, self.own)
-        write_whole(folder / START_FILE, lambda file: file.write(self.network))
+        write_atomically(folder / START_FILE, lambda file: file.write(self.network))
 
     @property
     def bytes(self) -> int:

@@ -84,12 +84,12 @@ def _cleaned(value: Any) -> Any:
 
 
 # What NumPy raises for a file that is missing, cut off, damaged, or (TypeError) no archive at all.
-NPZ_FAULTS = (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
+NPZ_ERRORS = (OSError, KeyError, TypeError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 REPLACING_S = 1.0
 
 
-def write_whole(target: Path, write: Callable[[IO[bytes]], Any]) -> None:
+def write_atomically(target: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Write a file so that a reader sees the old one or the whole new one, never a part.
 
     Args:

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-NAMES: Final = (
+DIGIT_NAMES: Final = (
     "zero",
     "one",
     "two",
@@ -14,7 +14,7 @@ NAMES: Final = (
     "eight",
     "nine",
 )
-PLURALS: Final = (
+DIGIT_PLURALS: Final = (
     "zeros",
     "ones",
     "twos",
@@ -28,9 +28,9 @@ PLURALS: Final = (
 )
 
 
-def a_digit(digit: int) -> str:
+def digit_with_article(digit: int) -> str:
     """Name a digit with its article: "a nine", "an eight"."""
-    return f"{'an' if digit == 8 else 'a'} {NAMES[digit]}"
+    return f"{'an' if digit == 8 else 'a'} {DIGIT_NAMES[digit]}"
 
 
 def duration(seconds: float) -> str:

@@ -22,7 +22,7 @@ from core.evaluation.confusion_matrix import (
 )
 from core.figures.images import digit_sheet_png
 from core.runs.predictions import Predictions
-from core.utils.text import NAMES, PLURALS, a_digit, percent
+from core.utils.text import DIGIT_NAMES, DIGIT_PLURALS, digit_with_article, percent
 from pages.widgets.confusion.digits import show_digits
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.pictures import enlarge
@@ -121,8 +121,8 @@ def _one_class(predictions: Predictions, other: Predictions | None) -> None:
     missed = cell_indices(predictions, digit, None, wrong_only=True)
     mistaken = cell_indices(predictions, None, digit, wrong_only=True)
     kinds = {
-        f"{PLURALS[digit].capitalize()} read as something else ({len(missed):,})": missed,
-        f"Others read as {a_digit(digit)} ({len(mistaken):,})": mistaken,
+        f"{DIGIT_PLURALS[digit].capitalize()} read as something else ({len(missed):,})": missed,
+        f"Others read as {digit_with_article(digit)} ({len(mistaken):,})": mistaken,
     }
     for place, (title, indices) in enumerate(kinds.items()):
         with st.expander(title, key=f"confusion-report-{digit}-{place}"):
@@ -157,8 +157,8 @@ def _pair(predictions: Predictions, true: int, read: int, often: int) -> None:
     st.image(
         digit_sheet_png(pictures, len(shown)),
         width=28 * _ENLARGED * len(shown),
-        alt=f"A {NAMES[true]} that was read as {a_digit(read)}"
-        + ("" if beside is None else f", and an ordinary {NAMES[read]}"),
+        alt=f"A {DIGIT_NAMES[true]} that was read as {digit_with_article(read)}"
+        + ("" if beside is None else f", and an ordinary {DIGIT_NAMES[read]}"),
     )
     st.caption(
         f"{cell_sentence(count_confusions(predictions), true, read)} The surest of them: "

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.data import mnist
 from core.data.mnist import MNIST_DOWNLOAD
-from core.data.statistics import SplitName, class_counts, class_pictures, gray_values
+from core.data.statistics import SplitName, class_counts, class_statistics, gray_values
 from core.figures.dataset_charts import class_bars, gray_histogram
 from core.figures.images import digit_sheet_png
 from core.figures.style import TEXT_COLORS
@@ -87,7 +87,7 @@ def _balance(counts: list[int]) -> str:
 
 
 def _pictures(dataset: str, split: SplitName) -> None:
-    pictures = class_pictures(dataset, split)
+    pictures = class_statistics(dataset, split)
     st.subheader("The mean digit, and where digits differ", anchor=False)
     means = np.rint(pictures.means).astype(np.uint8)
     spread = np.sqrt(pictures.variances)

@@ -14,7 +14,7 @@ from core.figures.prediction_charts import ablation_chart
 from core.figures.style import TEXT_COLORS
 from core.recipes.architecture import BatchNorm
 from core.utils.background import BackgroundTask
-from core.utils.text import NAMES, percent, small_percent
+from core.utils.text import DIGIT_NAMES, percent, small_percent
 from pages.widgets.filters.choices import Seen
 from pages.widgets.shared.background_task import run_chore
 from pages.widgets.shared.pictures import CHART_CONFIG
@@ -106,7 +106,7 @@ def _boxed(seen: Seen, layer: str, number: int, activation: "TopActivation") -> 
 
 
 def _words(activation: "TopActivation") -> str:
-    label = NAMES[int(split_of("mnist-sample", activation.split).labels[activation.index])]
+    label = DIGIT_NAMES[int(split_of("mnist-sample", activation.split).labels[activation.index])]
     split = "training" if activation.split == "train" else "test"
     return f"{activation.value:.3g}: {label} ({split} {activation.index})"
 

@@ -7,7 +7,7 @@ import streamlit as st
 from core.figures.images import Theme, attribution_overlay
 from core.recipes.architecture import Conv
 from core.utils.errors import DigitscopeError
-from core.utils.text import NAMES
+from core.utils.text import DIGIT_NAMES
 from pages.widgets.filters.choices import Seen
 from pages.widgets.filters.sanity_checks import random_weights_view
 from pages.widgets.shared.attribution_question import ABOUT, TITLES, choose_question
@@ -50,8 +50,8 @@ def why_view(seen: Seen) -> None:
     question = choose_question("filters-why", subject, answers, _APART)
     settings = _settings(seen)
     theme: Theme = "dark" if st.context.theme.type == "dark" else "light"
-    first = NAMES[question.digit]
-    against = "against it" if question.other is None else f"for {NAMES[question.other]}"
+    first = DIGIT_NAMES[question.digit]
+    against = "against it" if question.other is None else f"for {DIGIT_NAMES[question.other]}"
     st.caption(
         f"Blue places speak for {first}, red ones {against}, those of the colour in the middle say "
         "nothing. Each map's strongest colour is its own largest value; the line is the digit."
@@ -110,7 +110,7 @@ def _method(
     st.image(
         attribution_overlay(heatmap, seen.image, theme),
         width="stretch",
-        alt=f"{TITLES[method]}: which places of the digit speak for {NAMES[question.digit]}",
+        alt=f"{TITLES[method]}: which places of the digit speak for {DIGIT_NAMES[question.digit]}",
     )
     if method == "grad-cam" and not heatmap.any():
         st.info(

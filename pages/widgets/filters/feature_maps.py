@@ -15,7 +15,7 @@ from core.explain.layer_geometry import (
 from core.figures.html import exact_number
 from core.figures.images import colorize, feature_map_sheet, receptive_field_box
 from core.recipes.architecture import Dense, Dropout, Flatten, Row
-from core.utils.text import NAMES, small_percent
+from core.utils.text import DIGIT_NAMES, small_percent
 from pages.widgets.components.digit_grid import Tile, tile_grid
 from pages.widgets.components.pixel_grid import pixel_grid
 from pages.widgets.filters.ablation import shares, show_exciting, show_share
@@ -225,7 +225,7 @@ def _selected(seen: Seen, layer: str, values: Values, scale: Scale, number: int)
     """Draw the chosen map with its receptive field; return the position of the chosen number."""
     if values.ndim == 1:
         last = layer == seen.rows()[-1].name
-        digit = f": the digit {NAMES[number]}" if last else ""
+        digit = f": the digit {DIGIT_NAMES[number]}" if last else ""
         st.subheader(f"Unit {number} of {layer}{digit}", anchor=False)
         field = receptive_field(seen.network.run.info.recipe.architecture, layer, (number,))
         _receptive_field(seen, field)

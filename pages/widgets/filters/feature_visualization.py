@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.recipes.architecture import Dropout, Flatten
 from core.utils.background import BackgroundTask, Report, TaskState, shared_task
-from core.utils.text import NAMES, percent
+from core.utils.text import DIGIT_NAMES, percent
 from pages.widgets.filters.choices import Seen, choose_map, chosen_layer, chosen_map
 from pages.widgets.shared.background_task import run_chore
 from pages.widgets.shared.markdown import plain
@@ -101,11 +101,11 @@ def _ten(seen: Seen, strength: "RegularizationStrength") -> None:
         return
     with st.container(horizontal=True):
         for dream in dreams:
-            name = NAMES[dream.target.number]
+            name = DIGIT_NAMES[dream.target.number]
             sure = percent(float(dream.probabilities[dream.answer]))
             st.image(
                 enlarge(255 - dream.image, _BIG),
-                caption=f"{name}: read as {NAMES[dream.answer]}, {sure}",
+                caption=f"{name}: read as {DIGIT_NAMES[dream.answer]}, {sure}",
                 width=28 * _BIG,
                 alt=f"What {seen.network.name} dreams of for {name}",
             )
@@ -187,7 +187,9 @@ def _show_one(seen: Seen, dream: "FeatureVisualization", highest: float, *, is_m
                 "from there. Try less regularisation."
             )
         sure = percent(float(dream.probabilities[dream.answer]))
-        st.markdown(f"As a digit, the network reads it as {NAMES[dream.answer]} ({plain(sure)}).")
+        st.markdown(
+            f"As a digit, the network reads it as {DIGIT_NAMES[dream.answer]} ({plain(sure)})."
+        )
 
 
 def _dream_of_digits(

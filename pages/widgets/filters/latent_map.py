@@ -11,7 +11,7 @@ from core.data.projection import Method, Points
 from core.figures.dataset_charts import MapMark, digit_at_point, projection_chart
 from core.figures.style import TEXT_COLORS
 from core.utils.background import BackgroundTask, TaskState, shared_task
-from core.utils.text import NAMES, PLURALS
+from core.utils.text import DIGIT_NAMES, DIGIT_PLURALS
 from pages.widgets.components.digit_grid import Cell, digit_grid
 from pages.widgets.components.map_hover import map_hover
 from pages.widgets.filters.choices import Seen, look_at
@@ -158,7 +158,7 @@ def _neighbors(seen: Seen) -> None:
         name = f"test digit {index:,}"
     st.image(
         enlarge(255 - image, 4),
-        caption=name if label is None else f"{name}, labelled {NAMES[label]}",
+        caption=name if label is None else f"{name}, labelled {DIGIT_NAMES[label]}",
         width=112,
         alt="The digit whose neighbours are shown",
     )
@@ -183,9 +183,9 @@ def _neighbors(seen: Seen) -> None:
 def _same(near: "NearDigits", label: int | None) -> str:
     count = len(near.indices)
     if label is not None:
-        return f"{near.count_label(label)} of {count} are {PLURALS[label]} like it."
+        return f"{near.count_label(label)} of {count} are {DIGIT_PLURALS[label]} like it."
     most = int(np.bincount(near.labels).argmax())
-    return f"{near.count_label(most)} of {count} are {PLURALS[most]}."
+    return f"{near.count_label(most)} of {count} are {DIGIT_PLURALS[most]}."
 
 
 def _grid(images: NDArray[np.uint8], near: "NearDigits", key: str) -> None:

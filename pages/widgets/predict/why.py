@@ -33,7 +33,7 @@ from core.recipes.architecture import Conv
 from core.runs.run import Network
 from core.utils.background import Report, shared_task
 from core.utils.errors import DigitscopeError
-from core.utils.text import NAMES, percent_with_small
+from core.utils.text import DIGIT_NAMES, percent_with_small
 from pages.widgets.components.digit_grid import Cell, digit_grid
 from pages.widgets.shared.attribution_question import ABOUT, EMPTY_MAP, TITLES, choose_question
 from pages.widgets.shared.background_task import run_chore
@@ -75,8 +75,8 @@ def why_map(pixels: NDArray[np.uint8], network: Network) -> None:
 
     with st.spinner("Asking which pixels matter …", show_time=True):
         heatmap = explain(network, pixels, question, method)
-    first = NAMES[question.digit]
-    against = "against it" if question.other is None else f"for {NAMES[question.other]}"
+    first = DIGIT_NAMES[question.digit]
+    against = "against it" if question.other is None else f"for {DIGIT_NAMES[question.other]}"
     theme: Theme = "dark" if st.context.theme.type == "dark" else "light"
     with st.container(width=_PX):  # or as much as a phone has
         st.image(

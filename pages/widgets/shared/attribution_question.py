@@ -13,7 +13,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.data.mnist import CLASSES
-from core.utils.text import NAMES, percent
+from core.utils.text import DIGIT_NAMES, percent
 
 if TYPE_CHECKING:
     from core.explain.attribution import Method, Question
@@ -51,7 +51,7 @@ def choose_question(
         digit: int = st.selectbox(
             "Why",
             range(CLASSES),
-            format_func=lambda k: f"{NAMES[k]} ({percent(float(answers[k]))})",
+            format_func=lambda k: f"{DIGIT_NAMES[k]} ({percent(float(answers[k]))})",
             key=digit_key,
             persist_state="session",
             width=_WIDTH,
@@ -59,7 +59,7 @@ def choose_question(
         other: int = st.selectbox(
             "and not",
             [NOBODY, *(k for k in range(CLASSES) if k != digit)],
-            format_func=lambda k: "(no other)" if k == NOBODY else NAMES[k],
+            format_func=lambda k: "(no other)" if k == NOBODY else DIGIT_NAMES[k],
             key=rival_key,
             persist_state="session",
             width=_WIDTH,
@@ -67,7 +67,7 @@ def choose_question(
         rival = next(k for k in order if k != digit)
         if other != rival:
             st.button(
-                f"Why not {NAMES[rival]}?",
+                f"Why not {DIGIT_NAMES[rival]}?",
                 help="The digit with the next highest probability",
                 on_click=partial(state.__setitem__, rival_key, rival),
                 key=f"{page}-rival",
@@ -75,7 +75,7 @@ def choose_question(
     if other == NOBODY:
         return Question(digit)
     if note:
-        st.caption(note.format(NAMES[digit], NAMES[other]))
+        st.caption(note.format(DIGIT_NAMES[digit], DIGIT_NAMES[other]))
     return Question(digit, other)
 
 

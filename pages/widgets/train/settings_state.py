@@ -70,7 +70,7 @@ def change(draft: Draft) -> None:
 
 def start_from(recipe: Recipe, origin: str) -> None:
     """Replace all settings by those of a preset or a run; for callbacks."""
-    change(Draft.of(recipe))
+    change(Draft.from_recipe(recipe))
     current = state()
     current.valid, current.origin, current.file, current.selected = recipe, origin, "", 0
 
@@ -94,7 +94,7 @@ def open_file(name: str, content: bytes, limits: Limits) -> None:
 
 def undo() -> None:
     """Restore the last valid settings; for callbacks."""
-    change(Draft.of(state().valid))
+    change(Draft.from_recipe(state().valid))
 
 
 def recipe_of(origin: str) -> Recipe:
@@ -125,7 +125,7 @@ def follow_link(limits: Limits, *, was_shown: bool) -> State:
     """
     if _KEY not in st.session_state:
         first = default_recipe(limits)
-        st.session_state[_KEY] = State(Draft.of(first), first, FAST.name)
+        st.session_state[_KEY] = State(Draft.from_recipe(first), first, FAST.name)
     current = state()
     for name in (PRESET, RUN):
         if name in st.query_params:

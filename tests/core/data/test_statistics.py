@@ -6,8 +6,8 @@ import pytest
 from core.data import mnist
 from core.data.statistics import (
     class_counts,
-    class_pictures,
     class_similarity,
+    class_statistics,
     gray_values,
     ink_share,
     split_of,
@@ -40,7 +40,7 @@ def test_the_full_set_has_the_published_mean_and_deviation() -> None:
 
 
 def test_mean_and_variance_of_each_digit() -> None:
-    found = class_pictures("mnist-sample", "test")
+    found = class_statistics("mnist-sample", "test")
     for digit in (0, 7):
         its = SAMPLE.test.images[SAMPLE.test.labels == digit].astype(float)
         np.testing.assert_allclose(found.means[digit], its.mean(axis=0))

@@ -8,7 +8,6 @@ from core.explain.latent_space import (
     displayed_digits,
     latent_points,
     load_latent_space,
-    map_digits,
     nearest_by_pixels,
     nearest_in_latent_space,
     pca_points,

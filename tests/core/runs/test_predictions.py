@@ -10,7 +10,7 @@ from sklearn.metrics import confusion_matrix
 from core.runs import registry
 from core.runs.predictions import confused_pairs, hardest_digits
 from core.runs.run import Run
-from core.utils.files import write_whole
+from core.utils.files import write_atomically
 from tests.conftest import Trained
 
 
@@ -44,7 +44,7 @@ def test_one_run_is_asked_by_its_probability_of_the_truth(
     probabilities[500, labels[500]] = 0.05
     arrays = {"mnist-sample_labels": labels, "mnist-sample_probabilities": probabilities}
     target = run_folders[0] / "tiny" / "test_predictions.npz"
-    write_whole(target, lambda file: np.savez_compressed(file, **arrays))
+    write_atomically(target, lambda file: np.savez_compressed(file, **arrays))
     # Equal ones in order, the easier ones later.
     assert hardest_digits(5) == (7, 70, 500, 0, 1)
 

@@ -17,7 +17,7 @@ def test_failed_writing_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        files.write_whole(target, fail)
+        files.write_atomically(target, fail)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert target.read_bytes() == b"old"
 
@@ -42,7 +42,7 @@ def test_file_that_a_reader_has_open_is_replaced_a_little_later(
 ) -> None:
     (tmp_path / "file").write_bytes(b"old")
     tried = refuse_replacing(monkeypatch, times=2)
-    files.write_whole(tmp_path / "file", lambda file: file.write(b"new"))
+    files.write_atomically(tmp_path / "file", lambda file: file.write(b"new"))
     assert len(tried) == 3
     assert (tmp_path / "file").read_bytes() == b"new"
 
@@ -51,6 +51,6 @@ def test_file_that_stays_open_is_given_up(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(files, "REPLACING_S", 0.1)
     tried = refuse_replacing(monkeypatch, times=1000)
     with pytest.raises(PermissionError):
-        files.write_whole(tmp_path / "file", lambda file: file.write(b"new"))
+        files.write_atomically(tmp_path / "file", lambda file: file.write(b"new"))
     assert len(tried) > 1
     assert list(tmp_path.iterdir()) == []

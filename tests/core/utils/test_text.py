@@ -3,9 +3,9 @@
 import pytest
 
 from core.utils.text import (
-    PLURALS,
-    a_digit,
+    DIGIT_PLURALS,
     countdown,
+    digit_with_article,
     duration,
     file_size,
     p_value,
@@ -67,9 +67,13 @@ def test_a_p_value_has_two_figures_and_is_never_none() -> None:
 
 
 def test_every_digit_has_its_plural_and_article() -> None:
-    assert PLURALS[6] == "sixes"
-    assert len(PLURALS) == 10
-    assert (a_digit(8), a_digit(1), a_digit(9)) == ("an eight", "a one", "a nine")
+    assert DIGIT_PLURALS[6] == "sixes"
+    assert len(DIGIT_PLURALS) == 10
+    assert (digit_with_article(8), digit_with_article(1), digit_with_article(9)) == (
+        "an eight",
+        "a one",
+        "a nine",
+    )
 
 
 def test_times_and_sizes_are_said_as_people_say_them() -> None:

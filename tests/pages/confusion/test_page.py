@@ -18,7 +18,7 @@ from core.data import mnist
 from core.evaluation.user_digits import UserDigit
 from core.runs import registry
 from core.runs.run import StoredPredictions
-from core.utils.text import PLURALS
+from core.utils.text import DIGIT_PLURALS
 from pages.widgets.confusion.matrix import place_of
 from tests.pages.train.test_page import said
 
@@ -89,7 +89,10 @@ def test_a_link_to_a_cell_shows_its_digits_the_surest_first(app: AppTest) -> Non
     inside = np.flatnonzero((TEST.labels == truth) & (read == answer))
     surest_first = sorted(inside, key=lambda k: -found.probabilities[k].max())
     assert shown(app, "confusion-matrix-digits") == surest_first
-    assert f"Of 100 {PLURALS[truth]}, {len(inside)} were read as {PLURALS[answer]}." in said(app)
+    assert (
+        f"Of 100 {DIGIT_PLURALS[truth]}, {len(inside)} were read as {DIGIT_PLURALS[answer]}."
+        in said(app)
+    )
 
 
 def test_a_row_shows_its_mistakes_and_on_demand_all_of_it(app: AppTest) -> None:

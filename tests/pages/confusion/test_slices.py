@@ -17,7 +17,7 @@ from core.evaluation.slices import (
 from core.figures.comparison_charts import error_rate_chart, label_map, label_span
 from core.runs import registry
 from core.runs.predictions import load_predictions
-from core.utils.text import PLURALS
+from core.utils.text import DIGIT_PLURALS
 from tests.helpers.views import said
 
 
@@ -75,7 +75,7 @@ def test_the_worst_slices_stand_in_a_table_with_their_numbers(view: AppTest) -> 
         assert row["Error rate"] == f"{100 * wrong / n:.1f} %"
         for key, _ in one.thirds:
             assert MEASURES[key].name.lower() in row["Measured"]
-        assert any(row["Slice"].endswith(word) for word in (*PLURALS, "digits"))
+        assert any(row["Slice"].endswith(word) for word in (*DIGIT_PLURALS, "digits"))
 
 
 def test_it_is_said_how_many_slices_were_searched_and_what_chance_does(view: AppTest) -> None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.utils.errors import DigitscopeError
-from pages.widgets.confusion.calibration import sure_view
+from pages.widgets.confusion.calibration import calibration_view
 from pages.widgets.confusion.choices import (
     MATRIX,
     REPORT,
@@ -15,15 +15,15 @@ from pages.widgets.confusion.choices import (
     VIEW,
     VIEWS,
     choose_digits,
-    choose_other,
-    headline,
+    choose_other_run,
+    error_counts,
 )
-from pages.widgets.confusion.downloads import take_view
+from pages.widgets.confusion.downloads import downloads_view
 from pages.widgets.confusion.matrix import matrix_view
-from pages.widgets.confusion.over_time import time_view
-from pages.widgets.confusion.predictions import answers, other_answers
+from pages.widgets.confusion.over_time import over_time_view
+from pages.widgets.confusion.predictions import load_or_offer, other_predictions
 from pages.widgets.confusion.report import report_view
-from pages.widgets.confusion.robustness import stress_view
+from pages.widgets.confusion.robustness import robustness_view
 from pages.widgets.confusion.slices import slices_view
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import through_app
@@ -34,11 +34,11 @@ from pages.widgets.shared.user_digits import my_digits
 DRAW = {
     MATRIX: matrix_view,
     REPORT: report_view,
-    SURE: sure_view,
-    STRESS: stress_view,
-    TIME: time_view,
+    SURE: calibration_view,
+    STRESS: robustness_view,
+    TIME: over_time_view,
     SLICES: slices_view,
-    TAKE: take_view,
+    TAKE: downloads_view,
 }
 
 through_app()
@@ -53,12 +53,12 @@ try:
         st.stop()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         digits = choose_digits(network.run, user_digit_count=len(my_digits()))
-        other_run = choose_other(network.run)
+        other_run = choose_other_run(network.run)
     view = choose_view(VIEW, VIEWS)
-    predictions = answers(network, digits)
+    predictions = load_or_offer(network, digits)
     if predictions:
-        other = other_answers(other_run, digits)
-        headline(predictions, other)
+        other = other_predictions(other_run, digits)
+        error_counts(predictions, other)
         DRAW[view](predictions, other)
 except DigitscopeError as error:
     st.error(plain(str(error)), icon=":material/error:")

@@ -3,13 +3,13 @@
 import streamlit as st
 
 from core.utils.errors import DigitscopeError
-from pages.widgets.dataset.augmentation import augment_playground
-from pages.widgets.dataset.browse import browse
-from pages.widgets.dataset.kernel_playground import kernel_playground
-from pages.widgets.dataset.label_issues import suspects
+from pages.widgets.dataset.augmentation import augmentation_view
+from pages.widgets.dataset.browse import browse_view
+from pages.widgets.dataset.kernel_playground import kernel_view
+from pages.widgets.dataset.label_issues import label_issues_view
 from pages.widgets.dataset.projection_map import map_view
-from pages.widgets.dataset.single_digit import one_digit
-from pages.widgets.dataset.statistics import facts
+from pages.widgets.dataset.single_digit import digit_view
+from pages.widgets.dataset.statistics import statistics_view
 from pages.widgets.shared.digit_choice import (
     AUGMENT,
     BROWSE,
@@ -25,13 +25,13 @@ from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import through_app
 
 DRAW = {
-    FACTS: facts,
-    BROWSE: browse,
-    ONE: one_digit,
-    KERNEL: kernel_playground,
-    AUGMENT: augment_playground,
+    FACTS: statistics_view,
+    BROWSE: browse_view,
+    ONE: digit_view,
+    KERNEL: kernel_view,
+    AUGMENT: augmentation_view,
     MAP: map_view,
-    SUSPECTS: suspects,
+    SUSPECTS: label_issues_view,
 }
 
 through_app()

@@ -7,10 +7,10 @@ from core.utils.errors import DigitscopeError
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import through_app
 from pages.widgets.shared.visitor import visitor
-from pages.widgets.train.runs import all_runs
-from pages.widgets.train.setup import set_up
+from pages.widgets.train.runs import runs_view
+from pages.widgets.train.setup import setup_view
 from pages.widgets.train.views import ALL_RUNS, WATCH, pick_view, watched
-from pages.widgets.train.watch import watch
+from pages.widgets.train.watch import watch_view
 
 through_app()
 st.set_page_config(layout="wide")  # settings beside what they mean, two charts side by side
@@ -25,8 +25,8 @@ except DigitscopeError as error:
 token = visitor()
 view = pick_view(token)
 if view == WATCH:
-    watch(watched(token), token, server_limits)
+    watch_view(watched(token), token, server_limits)
 elif view == ALL_RUNS:
-    all_runs(token, server_limits)
+    runs_view(token, server_limits)
 else:
-    set_up(token, server_limits)
+    setup_view(token, server_limits)

@@ -25,7 +25,7 @@ _THRESHOLDS = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99, 99.5, 99.9, 99.99
 _FIRST = 90
 
 
-def sure_view(predictions: Predictions, other: Predictions | None) -> None:
+def calibration_view(predictions: Predictions, other: Predictions | None) -> None:
     """Draw the calibration of one network, or of two: reliability, coverage, confident mistakes.
 
     Args:

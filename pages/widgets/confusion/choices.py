@@ -63,7 +63,7 @@ def _first(available: list[str], run: Run) -> str:
     return next((name for name in available if name in run.info.metrics), available[0])
 
 
-def choose_other(run: Run) -> Run | None:
+def choose_other_run(run: Run) -> Run | None:
     """Draw the choice of a second run, and return it; None if there is none to compare with."""
     usable = {
         candidate.id: candidate
@@ -92,7 +92,7 @@ def choose_other(run: Run) -> Run | None:
     return usable.get(chosen)
 
 
-def choose_whose(
+def choose_predictions(
     name: str, predictions: Predictions, other: Predictions | None, key: str
 ) -> Predictions:
     """Draw the choice between two runs' answers, if there are two.
@@ -118,7 +118,7 @@ def choose_whose(
     return other if chosen == other.name else predictions
 
 
-def headline(*shown: Predictions | None) -> None:
+def error_counts(*shown: Predictions | None) -> None:
     """Draw each network's count of mistakes, with a warning if it was trained on these digits."""
     for predictions in shown:
         if predictions:

@@ -9,7 +9,7 @@ from pages.widgets.confusion.digits import show_digits
 from pages.widgets.shared.markdown import plain
 
 
-def two_runs(predictions: Predictions, other: Predictions) -> None:
+def draw_comparison(predictions: Predictions, other: Predictions) -> None:
     """Draw the paired comparison, and the digits on which the two runs differ.
 
     Args:

@@ -62,7 +62,7 @@ def show_digits(
         return
     if marked:
         st.caption(marked.strip())
-    one_answer(predictions, chosen, key=key, other=other)
+    show_details(predictions, chosen, key=key, other=other)
 
 
 def label_suspects(dataset: str) -> frozenset[int]:
@@ -75,7 +75,7 @@ def label_suspects(dataset: str) -> frozenset[int]:
     return label_issue_indices(dataset) or frozenset()
 
 
-def one_answer(
+def show_details(
     predictions: Predictions, index: int, *, key: str, other: Predictions | None = None
 ) -> None:
     """Draw a digit enlarged, each run's probabilities, and links to pages about it."""

@@ -8,7 +8,7 @@ import streamlit as st
 from core.evaluation.confusion_matrix import CellStyle
 from core.export import confusion_files
 from core.runs.predictions import Predictions
-from pages.widgets.confusion.choices import choose_whose
+from pages.widgets.confusion.choices import choose_predictions
 from pages.widgets.confusion.matrix import chosen_style
 from pages.widgets.shared.download import download_button
 from pages.widgets.shared.markdown import plain
@@ -28,14 +28,14 @@ class _File:
     content: bytes
 
 
-def take_view(predictions: Predictions, other: Predictions | None) -> None:
+def downloads_view(predictions: Predictions, other: Predictions | None) -> None:
     """Draw a button for each file. The pictures have the options chosen in the matrix view.
 
     Args:
         predictions: answers of the run in use.
         other: answers of the second run, if there is one; the visitor chooses between the two.
     """
-    whose = choose_whose("Answers of", predictions, other, _KEY)
+    whose = choose_predictions("Answers of", predictions, other, _KEY)
     st.caption(f"The answers of {plain(whose.name)} to {len(whose):,} digits.")
     stem = confusion_files.file_stem(whose)
     with st.grid(min_column_width=250, gap="small"):

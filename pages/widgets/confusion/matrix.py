@@ -16,8 +16,8 @@ from core.evaluation.confusion_matrix import (
 )
 from core.runs.predictions import Predictions
 from pages.widgets.components.matrix_grid import Place, matrix_grid
-from pages.widgets.confusion.choices import choose_whose
-from pages.widgets.confusion.comparison import two_runs
+from pages.widgets.confusion.choices import choose_predictions
+from pages.widgets.confusion.comparison import draw_comparison
 from pages.widgets.confusion.digits import show_digits
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.url_state import follow, write
@@ -38,7 +38,7 @@ def matrix_view(predictions: Predictions, other: Predictions | None) -> None:
     """
     draw_matrix(predictions, other, key=_KEY)
     if other:
-        two_runs(predictions, other)
+        draw_comparison(predictions, other)
 
 
 def draw_matrix(predictions: Predictions, other: Predictions | None, *, key: str) -> None:
@@ -132,7 +132,7 @@ def _cell_parameter(place: Place) -> str:
     return "-".join("" if digit is None else str(digit) for digit in place)
 
 
-def place_of(text: str) -> Place | None:
+def parse_cell(text: str) -> Place | None:
     """Parse the address parameter of a cell, row or column; None if it is malformed."""
     parts = text.split("-")
     if len(parts) != 2 or not all(
@@ -145,8 +145,8 @@ def place_of(text: str) -> Place | None:
 
 def _follow_link() -> None:
     st.session_state.setdefault(CELL, None)
-    requested = follow(CELL, place_of)
-    if requested and place_of(requested) is None:
+    requested = follow(CELL, parse_cell)
+    if requested and parse_cell(requested) is None:
         st.warning(
             "The link asks for a cell that does not exist. A cell is written 9-4: the label, then "
             "the answer.",
@@ -174,7 +174,7 @@ def _chosen(predictions: Predictions, other: Predictions | None, key: str) -> No
             args=(place,),
             key=f"{key}-close",
         )
-    whose = choose_whose("Digits of", predictions, other, key)
+    whose = choose_predictions("Digits of", predictions, other, key)
     counts = count_confusions(whose)
     wrong_only = False
     if true is not None and read is not None:

@@ -157,7 +157,7 @@ FLIPPED, NEVER = "flipped", "never"
 _ERRORS, _LEARNED = "confusion-time-errors", "confusion-time-learnt"
 
 
-def time_view(predictions: Predictions, other: Predictions | None) -> None:
+def over_time_view(predictions: Predictions, other: Predictions | None) -> None:
     """Draw the mistakes by epoch, the matrix at the chosen one, and when each digit was learned.
 
     Args:

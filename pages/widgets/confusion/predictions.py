@@ -24,7 +24,7 @@ from pages.widgets.shared.user_digits import my_answered
 _NOTE = "Worked out once, for all visitors of this server."
 
 
-def answers(network: Network, dataset: str) -> Predictions | None:
+def load_or_offer(network: Network, dataset: str) -> Predictions | None:
     """Load a network's answers to a set of test digits, or draw an offer to compute them.
 
     Args:
@@ -72,7 +72,7 @@ def offer_epochs(why: str, run: Run, dataset: str) -> None:
     _offer(why, _chore(run, dataset, "epochs", partial(compute_epoch_predictions, run, dataset)))
 
 
-def other_answers(run: Run | None, dataset: str) -> Predictions | None:
+def other_predictions(run: Run | None, dataset: str) -> Predictions | None:
     """Load a second run's answers to the same digits; None if there are none.
 
     An error is drawn as a warning: the page is useful without the second run.
@@ -80,7 +80,7 @@ def other_answers(run: Run | None, dataset: str) -> Predictions | None:
     if run is None:
         return None
     try:
-        return answers(Network(run), dataset)
+        return load_or_offer(Network(run), dataset)
     except DigitscopeError as error:
         st.warning(plain(str(error)), icon=":material/compare_arrows:")
         return None

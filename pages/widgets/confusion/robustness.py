@@ -42,7 +42,7 @@ _SHOWN = 10
 _ENLARGED = 3
 
 
-def stress_view(predictions: Predictions, other: Predictions | None) -> None:
+def robustness_view(predictions: Predictions, other: Predictions | None) -> None:
     """Draw a slider for each corruption, the corrupted digits, and the accuracy on them.
 
     Args:

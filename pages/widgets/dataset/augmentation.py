@@ -15,7 +15,7 @@ from core.evaluation.robustness import (
 )
 from core.utils.errors import DigitscopeError
 from pages.widgets.components.digit_grid import Cell, digit_grid
-from pages.widgets.dataset.augmentation_controls import augment_knobs
+from pages.widgets.dataset.augmentation_controls import augmentation_sliders
 from pages.widgets.shared.digit_choice import choose_index
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.pictures import enlarge
@@ -30,7 +30,7 @@ _FRAME = 148
 """Gray value of the frame, distinct from white and black."""
 
 
-def augment_playground(dataset: str, split: SplitName) -> None:
+def augmentation_view(dataset: str, split: SplitName) -> None:
     """Draw the playground for a digit that the visitor chooses by its index."""
     st.write(
         "**Augmentation** changes every digit a little, at random, each time the network learns "
@@ -47,7 +47,7 @@ def _play(dataset: str, split: SplitName, index: int) -> None:
     seed: int = st.session_state.setdefault(_SEED, 0)
     pictures, settings = st.columns([2, 3], gap="large")
     with settings:
-        strengths = augment_knobs()
+        strengths = augmentation_sliders()
     chosen = _throw_controls(dataset, split, index)
     changes = [strengths, *draw_augmentations(strengths, len(chosen), seed)]
     seen = apply_draw(digits.images[[index, *chosen]], changes, seed)

@@ -100,7 +100,7 @@ _TO_PLAY = (
 )
 
 
-def augment_knobs() -> AugmentationDraw:
+def augmentation_sliders() -> AugmentationDraw:
     """Draw a slider for each strength, and return them; the defaults are a tutorial's."""
     _start_buttons()
     values: dict[str, float] = {}

@@ -36,7 +36,7 @@ _JUMP = "dataset-jump"
 _TURNED = "dataset_turned"
 
 
-def browse(dataset: str, split: SplitName) -> None:
+def browse_view(dataset: str, split: SplitName) -> None:
     """Draw the filters, and a page of the digits that pass them."""
     query = _filters(dataset, split)
     try:

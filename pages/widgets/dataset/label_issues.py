@@ -26,7 +26,7 @@ _ROW_PX = 60
 _LIST_PX = 640
 
 
-def suspects(dataset: str, split: SplitName) -> None:
+def label_issues_view(dataset: str, split: SplitName) -> None:
     """Draw the list of label issues; a click on a line opens its digit.
 
     Args:

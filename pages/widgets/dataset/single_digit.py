@@ -32,7 +32,7 @@ _SCALINGS: dict[NumberForm, str] = {
 }
 
 
-def one_digit(dataset: str, split: SplitName) -> None:
+def digit_view(dataset: str, split: SplitName) -> None:
     """Draw the details of a digit that the visitor chooses by its index."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         index = choose_index(dataset, split)

@@ -25,7 +25,7 @@ SOURCE = (
 )
 
 
-def facts(dataset: str, split: SplitName) -> None:
+def statistics_view(dataset: str, split: SplitName) -> None:
     """Draw the statistics of a split."""
     st.write(SOURCE)
     if dataset == "mnist-sample":

@@ -24,7 +24,7 @@ CHART_CONFIG = {"displaylogo": False}
 _LONGEST = 28
 
 
-def run_compare(runs: Sequence[Run]) -> None:
+def compare_runs(runs: Sequence[Run]) -> None:
     """Draw the comparison of two to four runs."""
     names = _names(runs)
     st.subheader("Side by side", anchor=False)

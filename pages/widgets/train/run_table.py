@@ -21,7 +21,7 @@ from pages.widgets.train.run_actions import (
     set_notice,
     show_notice,
 )
-from pages.widgets.train.run_comparison import run_compare
+from pages.widgets.train.run_comparison import compare_runs
 from pages.widgets.train.run_rows import (
     DAMAGED,
     STATUSES,
@@ -217,6 +217,6 @@ def _actions_or_comparison(
             f"Two to {MOST_COMPARED} runs can be compared, {len(usable)} are ticked: untick some."
         )
     elif usable:
-        run_compare(usable)
+        compare_runs(usable)
     elif not chosen:
         st.caption("Tick a run to do something with it, or two to four to compare them.")

@@ -18,7 +18,7 @@ _STATE_NAMES = {
 }
 
 
-def all_runs(token: str, limits: Limits) -> None:
+def runs_view(token: str, limits: Limits) -> None:
     """Draw the list of runs, with states from the queue, and code in the downloads.
 
     Args:

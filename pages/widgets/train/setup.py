@@ -25,7 +25,7 @@ MEASURED_EVERY_S = 2.0
 TAKE = "take-away"
 
 
-def set_up(token: str, limits: Limits) -> None:
+def setup_view(token: str, limits: Limits) -> None:
     """Draw the settings, the network that they describe, its cost, and the button that trains."""
     left, right = st.columns(2, gap="large")
     with left:

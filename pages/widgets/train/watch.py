@@ -15,15 +15,15 @@ from pages.widgets.shared.markdown import plain
 from pages.widgets.train.next_steps import next_steps
 from pages.widgets.train.views import forget, show_all_runs
 from pages.widgets.train.watch_charts import chart_options
-from pages.widgets.train.watch_controls import queue_part
-from pages.widgets.train.watch_predictions import answers
-from pages.widgets.train.watch_status import standing, steering
+from pages.widgets.train.watch_controls import draw_queue
+from pages.widgets.train.watch_predictions import epoch_results
+from pages.widgets.train.watch_status import draw_controls, draw_status
 
 # Another tab may continue a training that has ended.
 ENDED_EVERY_S = 5.0
 
 
-def watch(run_id: str | None, token: str, limits: Limits) -> None:
+def watch_view(run_id: str | None, token: str, limits: Limits) -> None:
     """Draw a training; while it runs, fragments update its parts.
 
     Args:
@@ -83,11 +83,11 @@ def _live_part(run: Run, token: str, limits: Limits, was_alive: bool) -> None:
     # Separate containers, so that the curves stay the same element when the parts above change.
     above, curves, below = st.container(), st.container(), st.container()
     with above:
-        steering(run, state, token, limits)
-        standing(run, state)
+        draw_controls(run, state, token, limits)
+        draw_status(run, state)
     with below:
         drawn = chart_options(run) if has_curves(followed_run(run), state) else ChartOptions()
-        queue_part(state, token)
+        draw_queue(state, token)
         _answers(run, live=state.name in {"running", "stopping"})
     with curves:
         live_chart(run, drawn, live_view(run, drawn))
@@ -95,7 +95,7 @@ def _live_part(run: Run, token: str, limits: Limits, was_alive: bool) -> None:
 
 def _answers(run: Run, *, live: bool) -> None:
     try:
-        answers(run, live=live)
+        epoch_results(run, live=live)
     except DigitscopeError as error:
         st.caption(plain(str(error)))
 

@@ -55,7 +55,7 @@ def controls(run: Run, live: LiveRun, token: str) -> None:
         _rate(run, live, token)
 
 
-def out_of_queue(run: Run, token: str) -> None:
+def leave_queue_button(run: Run, token: str) -> None:
     """Draw the button that takes a waiting training out of the queue."""
     _button("Take it out of the queue", "close", partial(submission.stop, run, token=token))
 
@@ -113,7 +113,7 @@ def _give_command(call: Callable[[], Any], done: str = "") -> None:
             st.toast(done, icon=":material/check:")
 
 
-def queue_part(state: JobState, token: str) -> None:
+def draw_queue(state: JobState, token: str) -> None:
     """Draw the queue: open for a training that waits, folded for another; nothing if empty.
 
     Args:

@@ -23,7 +23,7 @@ UNIT_COLUMNS = 5
 LARGE_KERNEL = 8
 
 
-def answers(run: Run, *, live: bool) -> None:
+def epoch_results(run: Run, *, live: bool) -> None:
     """Draw the results of the last epoch; nothing before the first.
 
     Args:

@@ -10,14 +10,14 @@ from core.runs.permissions import Limits, may_manage
 from core.runs.run import Run
 from core.utils.text import duration
 from pages.widgets.shared.markdown import plain
-from pages.widgets.train.watch_controls import controls, out_of_queue
+from pages.widgets.train.watch_controls import controls, leave_queue_button
 
 
-def steering(run: Run, state: JobState, token: str, limits: Limits) -> None:
+def draw_controls(run: Run, state: JobState, token: str, limits: Limits) -> None:
     """Draw the controls of a training, or that another browser has them."""
     may_control = may_manage(run, token, limits)
     if state.name == "queued" and may_control:
-        out_of_queue(run, token)
+        leave_queue_button(run, token)
     if state.name in {"starting", "running", "interrupted"}:
         if may_control:
             controls(run, followed_run(run), token)
@@ -25,7 +25,7 @@ def steering(run: Run, state: JobState, token: str, limits: Limits) -> None:
             st.caption("You are watching: the browser that started this training controls it.")
 
 
-def standing(run: Run, state: JobState) -> None:
+def draw_status(run: Run, state: JobState) -> None:
     """Draw the status of a training that no process works on."""
     if state.name == "queued":
         words = f"{queue_sentence(run, state)} You may leave this page: it begins by itself."

@@ -15,14 +15,14 @@ def page() -> None:
     import streamlit as st
 
     from core.runs import predictions, registry
-    from pages.widgets.confusion.calibration import sure_view
+    from pages.widgets.confusion.calibration import calibration_view
     from tests.helpers.made_answers import answered as made
 
     if st.session_state.get("made"):
-        sure_view(made([1, 2], [1, 2], images=np.zeros((2, 28, 28), np.uint8)), None)
+        calibration_view(made([1, 2], [1, 2], images=np.zeros((2, 28, 28), np.uint8)), None)
     else:
         other = st.session_state.get("other")
-        sure_view(
+        calibration_view(
             predictions.load_predictions(registry.find_run("purawr"), "mnist-sample"),
             predictions.load_predictions(registry.find_run(other), "mnist-sample")
             if other

@@ -19,14 +19,14 @@ def page() -> None:
 
     from core.runs import registry
     from core.runs.predictions import load_predictions
-    from pages.widgets.confusion.downloads import take_view
+    from pages.widgets.confusion.downloads import downloads_view
 
     other = (
         load_predictions(registry.find_run("fast"), "mnist-sample")
         if st.session_state.get("two")
         else None
     )
-    take_view(load_predictions(registry.find_run("soorya"), "mnist-sample"), other)
+    downloads_view(load_predictions(registry.find_run("soorya"), "mnist-sample"), other)
 
 
 @pytest.fixture

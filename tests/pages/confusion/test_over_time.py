@@ -21,7 +21,7 @@ def page() -> None:
     from core.runs import registry
     from core.runs.predictions import load_predictions
     from core.utils.errors import DigitscopeError
-    from pages.widgets.confusion.over_time import time_view
+    from pages.widgets.confusion.over_time import over_time_view
     from pages.widgets.shared.run_picker import network_in_use, pick_run
 
     pick_run()
@@ -33,7 +33,7 @@ def page() -> None:
         if st.session_state.get("own"):
             this = replace(kept, dataset="mine")
         other = st.session_state.get("other")
-        time_view(
+        over_time_view(
             this, load_predictions(registry.find_run(other), "mnist-sample") if other else None
         )
     except DigitscopeError as error:

@@ -19,7 +19,7 @@ from core.evaluation.user_digits import UserDigit
 from core.runs import registry
 from core.runs.run import StoredPredictions
 from core.utils.text import DIGIT_PLURALS
-from pages.widgets.confusion.matrix import place_of
+from pages.widgets.confusion.matrix import parse_cell
 from tests.pages.train.test_page import said
 
 pytestmark = pytest.mark.usefixtures("only_sample")
@@ -122,7 +122,7 @@ def test_a_cell_can_be_left_again(app: AppTest) -> None:
 
 @pytest.mark.parametrize("nonsense", ["94", "9-x", "10-3", "-", "9-4-2", "<b>", "٣-4", "9" * 4000])
 def test_a_cell_that_does_not_exist_is_told(app: AppTest, nonsense: str) -> None:
-    assert place_of(nonsense) is None
+    assert parse_cell(nonsense) is None
     opened(app, run="purawr", cell=nonsense)
     assert "The link asks for a cell that does not exist." in said(app)
     assert sum(map(sum, matrix(app))) == 1000

@@ -20,14 +20,14 @@ def page() -> None:
 
     from core.runs import registry
     from core.runs.predictions import Predictions, load_predictions
-    from pages.widgets.confusion.robustness import stress_view
+    from pages.widgets.confusion.robustness import robustness_view
 
     state = st.session_state
     this = load_predictions(registry.find_run(state.get("this", "purawr")), "mnist-sample")
     if state.get("own"):
         few = (this.images[:3], this.labels[:3], np.full((3, 10), 0.1, np.float32))
         this = state.setdefault("mine", Predictions(this.network, "mine", *few, True))
-    stress_view(
+    robustness_view(
         this,
         load_predictions(registry.find_run(state["other"]), "mnist-sample")
         if "other" in state
@@ -113,11 +113,11 @@ def test_a_run_that_is_deleted_meanwhile_gets_a_sentence(
         from core.runs import registry
         from core.runs.predictions import load_predictions
         from core.runs.run import Network
-        from pages.widgets.confusion.robustness import stress_view
+        from pages.widgets.confusion.robustness import robustness_view
 
         this = load_predictions(registry.find_run("purawr"), "mnist-sample")
         gone = Run(registry.own_folder() / "mine", this.run.info.model_copy(update={"id": "mine"}))
-        stress_view(replace(this, network=Network(gone)), None)
+        robustness_view(replace(this, network=Network(gone)), None)
 
     gone = AppTest.from_function(still_looked_at, default_timeout=60).run()
     assert not gone.exception

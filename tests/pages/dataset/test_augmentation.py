@@ -19,10 +19,10 @@ HALF_TURN, NOTHING = "augment-start-Upside down", "augment-start-Nothing"
 def page() -> None:
     import streamlit as st
 
-    from pages.widgets.dataset.augmentation import augment_playground
+    from pages.widgets.dataset.augmentation import augmentation_view
 
     if not st.session_state.get("elsewhere"):
-        augment_playground("mnist-sample", "test")
+        augmentation_view("mnist-sample", "test")
 
 
 @pytest.fixture

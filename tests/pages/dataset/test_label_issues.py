@@ -14,10 +14,10 @@ def page() -> None:
     import streamlit as st
 
     from core.utils.errors import DigitscopeError
-    from pages.widgets.dataset.label_issues import suspects
+    from pages.widgets.dataset.label_issues import label_issues_view
 
     try:
-        suspects(
+        label_issues_view(
             st.session_state.get("data", "mnist-sample"), st.session_state.get("split", "test")
         )
     except DigitscopeError as error:

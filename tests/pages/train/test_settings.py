@@ -614,9 +614,9 @@ def test_a_servers_limits_hold_for_files(form: AppTest, monkeypatch: pytest.Monk
 def test_an_impossible_network_is_drawn_up_to_the_layer_that_fails() -> None:
     def view() -> None:
         from core.runs.permissions import limits
-        from pages.widgets.train.setup import set_up
+        from pages.widgets.train.setup import setup_view
 
-        set_up("a-visitor", limits())
+        setup_view("a-visitor", limits())
 
     form = opened(AppTest.from_function(view, default_timeout=60), preset="soorya")
     assert "Cannot be built" not in form.get("html")[0].proto.body

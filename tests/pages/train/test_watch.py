@@ -13,7 +13,7 @@ from core.runs import registry
 from core.runs.locks import worker_lock
 from core.runs.messages import Paused, Started
 from core.runs.permissions import JobCard, owner_of, write_card
-from pages.widgets.train.watch_predictions import answers
+from pages.widgets.train.watch_predictions import epoch_results
 from tests.conftest import Trained, dense_recipe
 from tests.helpers.made_events import STARTED, lines, progress
 from tests.pages.train import test_page
@@ -30,10 +30,10 @@ def test_a_run_that_is_deleted_while_it_is_drawn_is_told(
     put(own, trained)
 
     def draw_and_lose(*args: Any, **named: Any) -> None:
-        answers(*args, **named)
+        epoch_results(*args, **named)
         shutil.rmtree(own / "mine", ignore_errors=True)
 
-    monkeypatch.setattr("pages.widgets.train.watch.answers", draw_and_lose)
+    monkeypatch.setattr("pages.widgets.train.watch.epoch_results", draw_and_lose)
     opened(app, training="mine")
     assert "There is no run" in said(app)
 
@@ -44,11 +44,11 @@ def test_a_continuation_made_in_another_tab_is_noticed(
     put(own, trained)
 
     def draw_and_continue(*args: Any, **named: Any) -> None:
-        answers(*args, **named)
+        epoch_results(*args, **named)
         if registry.find_run("mine").info.status == "finished":
             submission.resume_training(registry.find_run("mine"), token=ME, epochs=4)
 
-    monkeypatch.setattr("pages.widgets.train.watch.answers", draw_and_continue)
+    monkeypatch.setattr("pages.widgets.train.watch.epoch_results", draw_and_continue)
     opened(app, training="mine")
     assert "Finished" not in said(app)
     assert [button.label for button in app.button if button.key == "watch-stop"] == ["Stop"]

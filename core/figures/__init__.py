@@ -3,6 +3,6 @@
 Belongs here: everything that draws, without computing what it draws. Does not belong here:
 Streamlit (`pages`), files to download (`export`).
 
-Public: `prediction_charts`, `comparison_charts`, `dataset_charts`, `calibration_charts`, `images`,
-`html`, `style` (colors, line styles).
+Public: `prediction_charts`, `comparison_charts`, `dataset_charts`, `calibration_charts`,
+`explanation_charts`, `images`, `network_images`, `html`, `style` (colors, line styles).
 """

@@ -1,4 +1,4 @@
-"""Plotly figures of how sure one or two networks are: data in, figure out.
+"""Plotly figures of the calibration of one or two networks: reliability, confidence, coverage.
 
 Marker, dash and pattern, too, tell networks apart, and right from wrong.
 """
@@ -28,14 +28,14 @@ _FEW: Final = 0.05
 
 
 def reliability_diagram(
-    found: Mapping[str, Sequence[ConfidenceBin]], text_color: str | None = None
+    bins_by_run: Mapping[str, Sequence[ConfidenceBin]], text_color: str | None = None
 ) -> go.Figure:
-    """How often answers are right by how sure they are, with 95 % intervals, of one or two runs.
+    """Reliability diagram: accuracy by confidence with 95 % intervals, of one or two runs.
 
-    `found`: by the run's name. A calibrated network's points lie on the diagonal; the thick line
-    from each point to it is the gap that ECE averages. Raises ValueError for more than two.
+    `bins_by_run`: by the run's name. A calibrated network's points lie on the diagonal; the thick
+    line from each point to it is the gap that ECE averages. Raises ValueError for more than two.
     """
-    _check(found)
+    _check(bins_by_run)
     figure = go.Figure(
         go.Scatter(
             x=[0, 100],
@@ -46,8 +46,8 @@ def reliability_diagram(
             hoverinfo="skip",
         )
     )
-    for style, (name, bins) in zip(LINE_STYLES, found.items(), strict=False):
-        filled = [each for each in bins if each.count]
+    for style, (name, bins) in zip(LINE_STYLES, bins_by_run.items(), strict=False):
+        filled = [confidence_bin for confidence_bin in bins if confidence_bin.count]
         figure.add_trace(_gaps(filled, style[0]))
         figure.add_trace(_points(filled, style, name))
     _lay_out(figure, 380, text_color)
@@ -61,8 +61,16 @@ def reliability_diagram(
 def _gaps(bins: Sequence[ConfidenceBin], color: str) -> go.Scatter:
     """From each point straight to the diagonal; None ends a line."""
     return go.Scatter(
-        x=[value for each in bins for value in (100 * each.mean, 100 * each.mean, None)],
-        y=[value for each in bins for value in (100 * each.mean, 100 * each.accuracy, None)],
+        x=[
+            value
+            for confidence_bin in bins
+            for value in (100 * confidence_bin.mean, 100 * confidence_bin.mean, None)
+        ],
+        y=[
+            value
+            for confidence_bin in bins
+            for value in (100 * confidence_bin.mean, 100 * confidence_bin.accuracy, None)
+        ],
         mode="lines",
         line={"color": color, "width": 7},
         opacity=0.35,
@@ -74,12 +82,16 @@ def _gaps(bins: Sequence[ConfidenceBin], color: str) -> go.Scatter:
 def _points(bins: Sequence[ConfidenceBin], style: tuple[str, str, str], name: str) -> go.Scatter:
     color, dash, symbol = style
     return go.Scatter(
-        x=[100 * each.mean for each in bins],
-        y=[100 * each.accuracy for each in bins],
+        x=[100 * confidence_bin.mean for confidence_bin in bins],
+        y=[100 * confidence_bin.accuracy for confidence_bin in bins],
         error_y={
             "type": "data",
-            "array": [100 * (each.upper - each.accuracy) for each in bins],
-            "arrayminus": [100 * (each.accuracy - each.lower) for each in bins],
+            "array": [
+                100 * (confidence_bin.upper - confidence_bin.accuracy) for confidence_bin in bins
+            ],
+            "arrayminus": [
+                100 * (confidence_bin.accuracy - confidence_bin.lower) for confidence_bin in bins
+            ],
             "color": color,
             "thickness": 1.5,
             "width": 4,
@@ -90,11 +102,19 @@ def _points(bins: Sequence[ConfidenceBin], style: tuple[str, str, str], name: st
         name=_label(name),
         customdata=[
             [
-                *(100 * v for v in (each.low, each.high, each.lower, each.upper)),
-                each.right,
-                each.count,
+                *(
+                    100 * v
+                    for v in (
+                        confidence_bin.low,
+                        confidence_bin.high,
+                        confidence_bin.lower,
+                        confidence_bin.upper,
+                    )
+                ),
+                confidence_bin.right,
+                confidence_bin.count,
             ]
-            for each in bins
+            for confidence_bin in bins
         ],
         hovertemplate=(
             "%{customdata[0]:.0f} to %{customdata[1]:.0f} % sure, %{x:.1f} % on average:<br>"
@@ -104,14 +124,16 @@ def _points(bins: Sequence[ConfidenceBin], style: tuple[str, str, str], name: st
     )
 
 
-def confidence_chart(found: Mapping[str, Histogram], text_color: str | None = None) -> go.Figure:
-    """How many right and wrong answers have which confidence, on a logarithmic axis.
+def confidence_chart(
+    histograms: Mapping[str, Histogram], text_color: str | None = None
+) -> go.Figure:
+    """Histogram of the confidence of right and of wrong answers, on a logarithmic axis.
 
-    `found`: one or two runs by name, one above the other. Logarithmic, because nearly all answers
-    are right and sure. Raises ValueError for more than two.
+    `histograms`: one or two runs by name, one above the other. Logarithmic, because nearly all
+    answers are right and sure. Raises ValueError for more than two.
     """
-    _check(found)
-    names = [_label(name) for name in found]
+    _check(histograms)
+    names = [_label(name) for name in histograms]
     figure = make_subplots(
         rows=len(names),
         cols=1,
@@ -119,20 +141,28 @@ def confidence_chart(found: Mapping[str, Histogram], text_color: str | None = No
         vertical_spacing=0.14,
         subplot_titles=names if len(names) > 1 else None,
     )
-    for row, one in enumerate(found.values(), 1):
+    for row, histogram in enumerate(histograms.values(), 1):
         # Wrong ones are hatched: color alone would not do.
         for name, values, color, shape in (
-            ("right", one.right, ANSWER_COLOR, ""),
-            ("wrong", one.wrong, ERROR_COLOR, "/"),
+            ("right", histogram.right, ANSWER_COLOR, ""),
+            ("wrong", histogram.wrong, ERROR_COLOR, "/"),
         ):
             figure.add_trace(
-                _bars(one, values.tolist(), name, color, shape, legend=row == 1), row=row, col=1
+                _bars(histogram, values.tolist(), name, color, shape, legend=row == 1),
+                row=row,
+                col=1,
             )
     _lay_out(figure, 110 + 190 * len(names), text_color)
     figure.update_layout(bargap=0.1, barmode="group")
     figure.update_annotations(font={"color": text_color})
     figure.update_layout(margin_t=60 if len(names) > 1 else 40)  # room for a name below the legend
-    most = max(1, *(int(max(one.right.max(), one.wrong.max())) for one in found.values()))
+    most = max(
+        1,
+        *(
+            int(max(histogram.right.max(), histogram.wrong.max()))
+            for histogram in histograms.values()
+        ),
+    )
     # A bar of height 1 needs an axis that begins below 1.
     figure.update_yaxes(
         type="log",
@@ -147,9 +177,9 @@ def confidence_chart(found: Mapping[str, Histogram], text_color: str | None = No
 
 
 def _bars(
-    one: Histogram, values: list[int], name: str, color: str, shape: str, *, legend: bool
+    histogram: Histogram, values: list[int], name: str, color: str, shape: str, *, legend: bool
 ) -> go.Bar:
-    low, high = 100 * one.edges[:-1], 100 * one.edges[1:]
+    low, high = 100 * histogram.edges[:-1], 100 * histogram.edges[1:]
     return go.Bar(
         x=((low + high) / 2).tolist(),
         y=[value or None for value in values],
@@ -166,24 +196,24 @@ def _bars(
 
 
 def coverage_chart(
-    found: Mapping[str, tuple[CoverageCurve, Rejection]], text_color: str | None = None
+    curves: Mapping[str, tuple[CoverageCurve, Rejection]], text_color: str | None = None
 ) -> go.Figure:
-    """How much of what is answered is wrong, by how much is answered, of one or two runs.
+    """Share of wrong answers by share of answered digits, of one or two runs.
 
-    `found`: by name the curve, and what comes of the threshold that was chosen, which is marked.
+    `curves`: by name the curve, and the result of the chosen threshold, which is marked.
     Raises ValueError for more than two.
     """
-    _check(found)
+    _check(curves)
     figure = go.Figure()
     for (color, dash, symbol), (name, (curve, chosen)) in zip(
-        LINE_STYLES, found.items(), strict=False
+        LINE_STYLES, curves.items(), strict=False
     ):
         figure.add_trace(_curve(curve, _label(name), color, dash))
         if chosen.answered:
             figure.add_trace(_chosen(chosen, color, symbol, text_color))
     _lay_out(figure, 340, text_color)
-    figure.update_layout(showlegend=len(found) > 1)
-    start = 100 * min(_start(curve, chosen) for curve, chosen in found.values())
+    figure.update_layout(showlegend=len(curves) > 1)
+    start = 100 * min(_start(curve, chosen) for curve, chosen in curves.values())
     figure.update_xaxes(title_text="digits answered", ticksuffix=" %", nticks=6)
     figure.update_xaxes(range=[start, 100 + (100 - start) / 50])
     figure.update_yaxes(
@@ -234,7 +264,7 @@ def _chosen(chosen: Rejection, color: str, symbol: str, text_color: str | None) 
 
 
 def _label(name: str) -> str:
-    """A run's name as it is, for Plotly would read tags in it, and not longer than fits."""
+    """A run's name, escaped for Plotly and shortened to fit."""
     short = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
     return in_figure(short)
 

@@ -1,12 +1,7 @@
-"""Plotly figures of a run's mistakes over the epochs of its training: data in, figure out.
+"""Plotly figures of errors: runs side by side, over epochs, by slice, and under corruptions.
 
-Epochs stand as names, not as numbers: those that are kept lie ever further apart.
-
-Plotly figures of slices: data in, figure out. Dash and marker, too, tell two runs apart.
-
-Plotly figures of several runs: data in, figure out. Dash and marker, too, tell runs apart.
-
-Plotly figures of stress tests: data in, figure out.
+Dash and marker, too, tell runs apart. Heat maps have epochs as names on their axis, not as numbers:
+the epochs that are kept lie ever further apart.
 """
 
 from collections.abc import Mapping, Sequence
@@ -38,7 +33,7 @@ from core.figures.style import (
 
 _PANELS = ((1, "val_loss", 1, "%{y:.4f}"), (2, "val_accuracy", 100, "%{y:.2f} %"))
 MAX_RUNS = len(LINE_STYLES)
-"""As many runs can be told apart in one chart."""
+"""Limit of runs in one chart."""
 
 
 def learning_curves(
@@ -75,15 +70,16 @@ def learning_curves(
 
 
 def accuracy_intervals_chart(
-    found: Mapping[str, Sequence[float]], text_color: str | None = None
+    intervals: Mapping[str, Sequence[float]], text_color: str | None = None
 ) -> go.Figure:
     """Accuracies of up to four runs as points with their intervals, the first run at the top.
 
-    `found`: by name (accuracy, low, high), fractions 0 to 1. Raises ValueError for more than four.
+    `intervals`: by name (accuracy, low, high), fractions 0 to 1. Raises ValueError for more than
+    four.
     """
-    _check(found)
+    _check(intervals)
     figure = go.Figure()
-    for place, (name, (accuracy, low, high)) in enumerate(found.items()):
+    for place, (name, (accuracy, low, high)) in enumerate(intervals.items()):
         figure.add_trace(
             go.Scatter(
                 x=[100 * accuracy],
@@ -102,7 +98,7 @@ def accuracy_intervals_chart(
                 ),
             )
         )
-    _lay_out(figure, height=90 + 38 * len(found), text_color=text_color)
+    _lay_out(figure, height=90 + 38 * len(intervals), text_color=text_color)
     figure.update_layout(showlegend=False)
     figure.update_xaxes(ticksuffix=" %", title_text="accuracy", nticks=5)
     figure.update_yaxes(autorange="reversed", type="category", automargin=True, fixedrange=True)
@@ -141,14 +137,14 @@ _DASHES: Final = ("solid", "dash", "dot", "dashdot", "longdash")
 
 
 def errors_over_epochs(
-    found: Mapping[str, Sequence[tuple[int, int]]], at: int | None, text_color: str | None = None
+    errors: Mapping[str, Sequence[tuple[int, int]]], at: int | None, text_color: str | None = None
 ) -> go.Figure:
-    """How many digits are wrong after each epoch, of one or two runs by name.
+    """Mistakes after each epoch, of one or two runs by name.
 
-    `found`: for each run (epoch, wrong), epochs rising. `at`: the chosen epoch, which is marked.
+    `errors`: for each run (epoch, wrong), epochs rising. `at`: the chosen epoch, which is marked.
     """
     figure = go.Figure()
-    for place, (name, points) in enumerate(found.items()):
+    for place, (name, points) in enumerate(errors.items()):
         figure.add_trace(
             go.Scatter(
                 x=[epoch for epoch, _ in points],
@@ -159,7 +155,7 @@ def errors_over_epochs(
             )
         )
     set_curve_layout(figure, _HEIGHT, text_color)
-    figure.update_layout(showlegend=len(found) > 1)
+    figure.update_layout(showlegend=len(errors) > 1)
     figure.update_xaxes(title_text="epoch", tickformat="d", nticks=10)
     figure.update_yaxes(title_text="wrong", rangemode="tozero", tickformat=",d")
     if at is not None:
@@ -208,7 +204,7 @@ def class_errors(
 def learned_bars(
     epochs: Sequence[int], learned: Sequence[int], text_color: str | None = None
 ) -> go.Figure:
-    """How many digits are right for good from each epoch on, and how many never: one bar each.
+    """Bars of the digits that are right for good from each epoch on, and of those that never are.
 
     `learned`: a count for each epoch, then that of the digits that are wrong at the end.
     """
@@ -276,7 +272,7 @@ def digit_over_epochs(
 
 def truth_strip(
     epochs: Sequence[int],
-    of_truth: NDArray[np.float32],
+    label_probabilities: NDArray[np.float32],
     answers: NDArray[np.uint8],
     digits: Mapping[str, int],
     *,
@@ -285,8 +281,8 @@ def truth_strip(
 ) -> go.Figure:
     """For a few digits, a row each, the probability of the label after each epoch.
 
-    `of_truth`: 0 to 1, and `answers`, both (digits, epochs); the answer is written in its field, a
-    wrong one with a cross. `digits`: the label of each digit by the name of its row.
+    `label_probabilities`: 0 to 1, and `answers`, both (digits, epochs); the answer is written in
+    its field, a wrong one with a cross. `digits`: the label of each digit by the name of its row.
     """
     words = [
         [f"{answer}" if answer == label else f"{answer} ✗" for answer in row]
@@ -296,8 +292,8 @@ def truth_strip(
         go.Heatmap(
             x=[str(epoch) for epoch in epochs],
             y=list(digits),
-            z=1 - of_truth,
-            customdata=100 * of_truth,
+            z=1 - label_probabilities,
+            customdata=100 * label_probabilities,
             text=words,
             texttemplate="%{text}" if len(epochs) <= 12 else None,
             textfont={"color": text_color},
@@ -323,26 +319,29 @@ MAX_SLICE_RUNS: Final = len(LINE_STYLES)
 
 
 def error_rate_chart(
-    found: Mapping[str, Sequence[SliceBin]], trait: Measure, text_color: str | None = None
+    bins_by_run: Mapping[str, Sequence[SliceBin]], trait: Measure, text_color: str | None = None
 ) -> go.Figure:
     """Each bin's error rate as a point with its 95 % interval, of up to four runs.
 
-    `found`: the bins by the run's name; all runs have the same bins. Raises ValueError for more.
+    `bins_by_run`: the bins by the run's name; all runs have the same bins. Raises ValueError for
+    more.
     """
-    if len(found) > MAX_SLICE_RUNS:
-        raise ValueError(f"at most {MAX_SLICE_RUNS} runs can be told apart here, not {len(found)}")
+    if len(bins_by_run) > MAX_SLICE_RUNS:
+        raise ValueError(
+            f"at most {MAX_SLICE_RUNS} runs can be told apart here, not {len(bins_by_run)}"
+        )
     figure = go.Figure()
-    for number, (name, bins) in enumerate(found.items()):
+    for number, (name, bins) in enumerate(bins_by_run.items()):
         # Beside each other, or the intervals of two runs would hide one another.
-        shift = (number - (len(found) - 1) / 2) * 0.16
+        shift = (number - (len(bins_by_run) - 1) / 2) * 0.16
         figure.add_trace(
             go.Scatter(
                 x=[k + shift for k in range(len(bins))],
-                y=[100 * one.rate for one in bins],
+                y=[100 * slice_bin.rate for slice_bin in bins],
                 error_y={
                     "type": "data",
-                    "array": [100 * (one.high - one.rate) for one in bins],
-                    "arrayminus": [100 * (one.rate - one.low) for one in bins],
+                    "array": [100 * (slice_bin.high - slice_bin.rate) for slice_bin in bins],
+                    "arrayminus": [100 * (slice_bin.rate - slice_bin.low) for slice_bin in bins],
                     "color": LINE_STYLES[number][0],
                     "thickness": 2,
                 },
@@ -350,8 +349,12 @@ def error_rate_chart(
                 **line_style(number),
                 name=in_figure(name),
                 customdata=[
-                    (f"{one.wrong:,} of {one.n:,} wrong", 100 * one.low, 100 * one.high)
-                    for one in bins
+                    (
+                        f"{slice_bin.wrong:,} of {slice_bin.n:,} wrong",
+                        100 * slice_bin.low,
+                        100 * slice_bin.high,
+                    )
+                    for slice_bin in bins
                 ],
                 hovertemplate="%{customdata[0]}: %{y:.2f} %"
                 "<br>95 % interval %{customdata[1]:.2f} to %{customdata[2]:.2f} %"
@@ -359,8 +362,8 @@ def error_rate_chart(
             )
         )
     set_curve_layout(figure, 320, text_color)
-    figure.update_layout(showlegend=len(found) > 1)
-    bins = next(iter(found.values()), ())
+    figure.update_layout(showlegend=len(bins_by_run) > 1)
+    bins = next(iter(bins_by_run.values()), ())
     _bin_axis(figure, bins, trait)
     figure.update_yaxes(
         title_text="read wrongly", ticksuffix=" %", rangemode="tozero", nticks=6, zeroline=False
@@ -379,7 +382,7 @@ def label_map(
     rate = np.where(n > 0, 100 * wrong / np.maximum(n, 1), np.nan)
     figure = go.Figure(
         go.Heatmap(
-            z=[[None if np.isnan(one) else float(one) for one in row] for row in rate],
+            z=[[None if np.isnan(value) else float(value) for value in row] for row in rate],
             x=list(range(len(bins))),
             y=[str(digit) for digit in range(len(n))],
             # From clear to full, so that it is pale on a light theme and dim on a dark one.
@@ -406,10 +409,12 @@ def label_map(
     return figure
 
 
-def label_span(one: SliceBin, trait: Measure) -> str:
-    """From where to where a bin goes, with its unit: "1.9 to 2.3 px"."""
+def label_span(slice_bin: SliceBin, trait: Measure) -> str:
+    """The limits of a bin with their unit, such as "1.9 to 2.3 px"."""
     space = "" if trait.unit in {"", "°"} else " "
-    return f"{_number(one.start, trait)} to {_number(one.end, trait)}{space}{trait.unit}"
+    return (
+        f"{_number(slice_bin.start, trait)} to {_number(slice_bin.end, trait)}{space}{trait.unit}"
+    )
 
 
 def _number(value: float, trait: Measure) -> str:
@@ -419,7 +424,10 @@ def _number(value: float, trait: Measure) -> str:
 
 def _bin_axis(figure: go.Figure, bins: Sequence[SliceBin], trait: Measure) -> None:
     """Each bin with its edges, two lines high, and what its ends are called."""
-    names = [f"{_number(one.start, trait)} to<br>{_number(one.end, trait)}" for one in bins]
+    names = [
+        f"{_number(slice_bin.start, trait)} to<br>{_number(slice_bin.end, trait)}"
+        for slice_bin in bins
+    ]
     unit = f" ({trait.unit})" if trait.unit else ""
     figure.update_xaxes(
         tickmode="array",
@@ -441,18 +449,18 @@ _ROBUSTNESS_HEIGHT = 300
 
 def robustness_chart(
     kind: CorruptionParameter,
-    found: Mapping[str, RobustnessCurves],
+    curves_by_run: Mapping[str, RobustnessCurves],
     at: float,
     text_color: str | None = None,
 ) -> go.Figure:
-    """Accuracy over the range of one kind of stress, of one or two runs by name.
+    """Accuracy over the strength of one corruption, of one or two runs by name.
 
     `at`: where the slider stands, which is marked. Raises ValueError for more than two runs.
     """
-    if len(found) > 2:
-        raise ValueError(f"at most two runs can be told apart here, not {len(found)}")
+    if len(curves_by_run) > 2:
+        raise ValueError(f"at most two runs can be told apart here, not {len(curves_by_run)}")
     figure = go.Figure()
-    for place, (name, curves) in enumerate(found.items()):
+    for place, (name, curves) in enumerate(curves_by_run.items()):
         curve = curves.kinds[kind.name]
         figure.add_trace(
             go.Scatter(
@@ -471,7 +479,7 @@ def robustness_chart(
             )
         )
     set_curve_layout(figure, _ROBUSTNESS_HEIGHT, text_color)
-    figure.update_layout(showlegend=len(found) > 1)
+    figure.update_layout(showlegend=len(curves_by_run) > 1)
     room = (kind.high - kind.low) / 20  # on the right for the mark's word
     figure.update_xaxes(
         title_text=f"{kind.label.lower()} ({_unit(kind)})",
@@ -484,6 +492,6 @@ def robustness_chart(
 
 
 def _unit(kind: CorruptionParameter) -> str:
-    """What the numbers on the axis count."""
+    """The unit of the axis."""
     units = {"rotation": "degrees", "scale": "factor", "noise": "grey levels", "invert": "%"}
     return units.get(kind.name, "pixels")

@@ -1,7 +1,4 @@
-"""The map of digits as a Plotly figure: data in, figure out.
-
-Plotly figures of a dataset's facts: data in, figure out.
-"""
+"""Plotly figures of a dataset: counts per class, gray values, and a projection of its digits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +18,7 @@ _HEIGHT = 280
 
 
 def class_bars(counts: Sequence[int], text_color: str | None = None) -> go.Figure:
-    """How many of each digit there are: ten bars in the digits' colors, with their numbers.
+    """Counts per class: ten bars in the digits' colors, with their numbers.
 
     `counts`: ten numbers. Raises ValueError for any other count.
     """
@@ -46,7 +43,7 @@ def class_bars(counts: Sequence[int], text_color: str | None = None) -> go.Figur
 
 
 def gray_histogram(counts: Sequence[int], text_color: str | None = None) -> go.Figure:
-    """How many pixels have each gray value, 256 of them, on a logarithmic axis.
+    """Histogram of the 256 gray values, on a logarithmic axis.
 
     Logarithmic, because four of five pixels are 0. Raises ValueError for any other count.
     """
@@ -93,7 +90,7 @@ _ARROW: Final = 45  # pixels
 
 @dataclass(frozen=True)
 class MapMark:
-    """A point of its own on the map, with its name."""
+    """A named extra point on the map."""
 
     name: str
     place: tuple[float, float]
@@ -110,9 +107,9 @@ def projection_chart(
     Trace k is `dots[k]`, and point i of it the digit `dots[k].indices[i]`, so that a click can be
     understood; the marks come after them. `axes`: what x and y are, None if they mean nothing.
     """
-    figure = go.Figure([_trace(some, k) for k, some in enumerate(dots)])
+    figure = go.Figure([_trace(points, k) for k, points in enumerate(dots)])
     _name_clusters(figure, dots)
-    middle = np.median(np.concatenate([some.places[:, 0] for some in dots]))
+    middle = np.median(np.concatenate([points.places[:, 0] for points in dots]))
     for number, mark in enumerate(marks):
         # Its name stands towards the middle, where there is room; that of the next one below it.
         across = _ARROW if mark.place[0] < middle else -_ARROW
@@ -124,9 +121,9 @@ def projection_chart(
 def digit_at_point(
     dots: Sequence[Points], points: Sequence[Mapping[str, Any]]
 ) -> tuple[SplitName, int] | None:
-    """The digit, by split and index, that was clicked on in a figure that `scatter` made of `dots`.
+    """The digit, by split and index, that was clicked on in a `projection_chart` of `dots`.
 
-    `points`: as Plotly tells of a selection, with `curve_number` and `point_index`. None if nothing
+    `points`: as in a Plotly selection event, with `curve_number` and `point_index`. None if nothing
     or no digit was clicked on.
     """
     for point in points:
@@ -136,22 +133,22 @@ def digit_at_point(
     return None
 
 
-def _trace(some: Points, number: int) -> go.Scattergl:
-    word = "Training" if some.split == "train" else "Test"
+def _trace(points: Points, number: int) -> go.Scattergl:
+    word = "Training" if points.split == "train" else "Test"
     return go.Scattergl(
-        x=some.places[:, 0],
-        y=some.places[:, 1],
-        customdata=some.indices.astype(np.int32),
+        x=points.places[:, 0],
+        y=points.places[:, 1],
+        customdata=points.indices.astype(np.int32),
         mode="markers",
-        marker={"color": DIGIT_COLORS[some.label], "size": _DOT, "opacity": _OPACITY},
+        marker={"color": DIGIT_COLORS[points.label], "size": _DOT, "opacity": _OPACITY},
         # The digit that was clicked grows; the others stay as they are.
         selected={"marker": {"size": 3 * _DOT, "opacity": 1}},
         unselected={"marker": {"opacity": _OPACITY}},
-        name=str(some.label),
-        meta=some.split,
-        legendgroup=str(some.label),
+        name=str(points.label),
+        meta=points.split,
+        legendgroup=str(points.label),
         showlegend=number < CLASSES,  # one entry for a label, of whatever split
-        hovertemplate=f"{word} digit %{{customdata:,}}<br>label {some.label}<extra></extra>",
+        hovertemplate=f"{word} digit %{{customdata:,}}<br>label {points.label}<extra></extra>",
     )
 
 
@@ -159,11 +156,13 @@ def _name_clusters(figure: go.Figure, dots: Sequence[Points]) -> None:
     """Write each label at the median of its points: color is not the only way to tell."""
     medians = np.array(
         [
-            np.median(np.concatenate([some.places for some in dots if some.label == label]), axis=0)
+            np.median(
+                np.concatenate([points.places for points in dots if points.label == label]), axis=0
+            )
             for label in range(CLASSES)
         ]
     )
-    least = _TAG_WIDTH * float(np.ptp(np.concatenate([some.places for some in dots])[:, 0]))
+    least = _TAG_WIDTH * float(np.ptp(np.concatenate([points.places for points in dots])[:, 0]))
     for label, (x, y) in enumerate(_apart(medians, least).tolist()):
         figure.add_annotation(
             x=x,
@@ -179,16 +178,16 @@ def _name_clusters(figure: go.Figure, dots: Sequence[Points]) -> None:
 
 def _apart(points: NDArray[np.floating], least: float) -> NDArray[np.float64]:
     """Points (n, 2), moved as far as they must to be at least about `least` from each other."""
-    found = points.astype(np.float64)
+    moved = points.astype(np.float64)
     for _ in range(_PUSHES):
-        for one, other in combinations(range(len(found)), 2):
-            between = found[other] - found[one]
+        for first, second in combinations(range(len(moved)), 2):
+            between = moved[second] - moved[first]
             distance = float(np.hypot(*between))
             if distance < least:
-                way = between / distance if distance else np.array([1.0, 0.0])
-                found[one] -= way * (least - distance) / 2
-                found[other] += way * (least - distance) / 2
-    return found
+                direction = between / distance if distance else np.array([1.0, 0.0])
+                moved[first] -= direction * (least - distance) / 2
+                moved[second] += direction * (least - distance) / 2
+    return moved
 
 
 def _set_mark(

@@ -1,13 +1,8 @@
-"""A drawing of a network as HTML: a block for each change of shape, from the digit to the answer.
+"""HTML that fits both themes: a network's drawing, digits as numbers or cards, tables of numbers.
 
-It needs no script and no font. Lines and words take the color of the text around them, so it can
-be read in either theme; the blocks stand beside each other and wrap where the page is narrow.
-
-A digit as the numbers that it is: its pixels as a table, in three scalings, and its label.
-
-Small tables of numbers with colors behind them, red below zero and blue above, as HTML.
-
-Digits with what a network answers, as a row of small cards: HTML that fits both themes.
+It needs no script and no font. Lines and words take the color of the text around them. The blocks
+of a network stand beside each other and wrap where the page is narrow. Tables of numbers have
+colors behind them, red below zero and blue above.
 """
 
 import math

@@ -1,62 +1,25 @@
-"""What layers give, as pictures: feature maps side by side, each a tile with a gray border.
+"""Pictures as arrays: colors for numbers, tiles on a sheet, digits with boxes, PNG encoding.
 
-Values of both signs have the diverging colors of `core/figures/style.py` with zero in the middle.
-Values that are nowhere negative have its blue half alone, so that zero and what is positive look
-the same in both.
-
-A network as a few steps from the digit to its answer, each with a picture of what it gives.
-
-Layers that only change numbers in place (batch normalization, activation, dropout) or their order
-(flatten) make no step of their own: they are named on the way from one step to the next.
-
-Maps of what speaks for an answer as pictures: colors around zero, the digit as an outline.
-
-Pictures of the kernel playground: the digit with the kernel's frame, the output in colors.
-
-A Plotly figure of one kernel with its numbers written in: data in, figure out.
-
-A digit with a box around some of their pixels: where a number inside a network looks.
-
-What the first layer looks for: its weights as small pictures, red below zero, blue above.
-
-Many digits in one picture, so that a grid of them is one small file instead of a hundred.
+Numbers of both signs have the diverging colors of `core.figures.style` with zero in the middle.
+Numbers that are nowhere negative use its blue half alone, so that zero and positive values look the
+same in both. Many digits on one sheet are one small file instead of a hundred.
 """
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
-from io import BytesIO
-from itertools import takewhile
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 
 import cv2
 import numpy as np
-import plotly.graph_objects as go
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
-from core.explain.kernels import (
-    EVOLUTIONS_KEPT,
-    KernelEvolution,
-    epoch_name,
-    kernel_evolution,
-)
-from core.explain.layer_geometry import FeatureMaps, ReceptiveField, as_feature_maps, strongest_maps
+from core.explain.layer_geometry import FeatureMaps, ReceptiveField
 from core.figures.style import (
     ANSWER_COLOR,
-    DIGIT_COLORS,
     DIVERGING_SCALES,
     OTHER_COLOR,
     TEXT_COLORS,
     rgb,
 )
-from core.recipes.architecture import Activation, BatchNorm, Dense, Dropout, Flatten, Row
-from core.runs.run import Network, Run
-
-if TYPE_CHECKING:
-    pass
-
 
 ColorScale = Literal["each", "common"]
 BORDER_PX: Final = 1
@@ -65,7 +28,12 @@ STEPS: Final = 511
 
 
 def balanced_columns(count: int, most: int) -> int:
-    """So many columns, at most `most`, that the last row of `count` things is as full as can be."""
+    """The number of columns, at most `most`, that fills the last row of `count` tiles best.
+
+    Example:
+        >>> balanced_columns(18, 16)
+        9
+    """
     rows = -(-count // most)
     return -(-count // rows)
 
@@ -148,36 +116,36 @@ def colorize(
     *,
     steps: int | None = STEPS,
 ) -> NDArray[np.uint8]:
-    """Values of any shape to colors, uint8 (..., 3): red -`end`, blue `end`, 0 in the middle.
+    """Map values of any shape to colors, uint8 (..., 3): red -`end`, blue `end`, 0 in the middle.
 
     `end` may differ for what stands last in `values`; what is beyond it has the last color. The
     colors are looked up in a table of so many `steps`; None mixes a color for each value, which
     takes longer. What is not finite is gray.
     """
-    known = np.isfinite(values)
+    finite = np.isfinite(values)
     safe = np.where(np.asarray(end) > 0, end, 1.0)
-    part = np.clip(np.where(known, values, 0.0) / safe, -1, 1)
+    part = np.clip(np.where(finite, values, 0.0) / safe, -1, 1)
     last = len(_colors(theme)) - 1
     if steps is None:
-        found = _mixed((part + 1) / 2 * last, theme)
+        colors = _mixed((part + 1) / 2 * last, theme)
     else:
         places = np.rint((part + 1) / 2 * (steps - 1)).astype(np.intp)
-        found = _mixed(np.linspace(0, last, steps), theme)[places]
-    found[~known] = rgb(OTHER_COLOR)
-    return found
+        colors = _mixed(np.linspace(0, last, steps), theme)[places]
+    colors[~finite] = rgb(OTHER_COLOR)
+    return colors
 
 
 def png_bytes(picture: NDArray[np.uint8]) -> bytes:
     """A picture, RGB uint8 (h, w, 3) or gray (h, w), as a PNG file."""
     colors = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    done, found = cv2.imencode(".png", colors)
+    done, encoded = cv2.imencode(".png", colors)
     if not done:
         raise RuntimeError("OpenCV cannot write PNG files here")
-    return found.tobytes()
+    return encoded.tobytes()
 
 
 def png_url(picture: NDArray[np.uint8]) -> str:
-    """The same as an address that holds the picture itself, for a page's HTML."""
+    """A picture as a data URL with its PNG file, for a page's HTML."""
     return f"data:image/png;base64,{base64.b64encode(png_bytes(picture)).decode()}"
 
 
@@ -218,8 +186,8 @@ def attribution_overlay(
     The strongest colors are the largest magnitude, positive or negative; a map of zeros has the
     color in the middle. `image`: uint8 (28, 28); its outline is where its ink is half strong.
     """
-    found = colorize(values, float(np.abs(values).max()), theme)
-    picture = found.repeat(ATTRIBUTION_ZOOM, axis=0).repeat(ATTRIBUTION_ZOOM, axis=1)
+    colors = colorize(values, float(np.abs(values).max()), theme)
+    picture = colors.repeat(ATTRIBUTION_ZOOM, axis=0).repeat(ATTRIBUTION_ZOOM, axis=1)
     large = cv2.resize(
         image, None, fx=ATTRIBUTION_ZOOM, fy=ATTRIBUTION_ZOOM, interpolation=cv2.INTER_LINEAR
     )
@@ -227,54 +195,6 @@ def attribution_overlay(
     lines, _ = cv2.findContours(ink, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(picture, lines, -1, rgb(TEXT_COLORS[theme]), _LINE)
     return picture
-
-
-def similarity_lines(
-    layers: Sequence[str],
-    correlations: Mapping[str, Sequence[float | None]],
-    text_color: str | None = None,
-) -> go.Figure:
-    """A line for each method, by its name: how alike its maps stay, -1 to 1, layer after layer.
-
-    Markers and dashes, too, tell the lines apart; None leaves a gap.
-    """
-    styles = zip(
-        DIGIT_COLORS, ("circle", "square", "diamond"), ("solid", "dash", "dot"), strict=False
-    )
-    figure = go.Figure(
-        [
-            go.Scatter(
-                x=list(layers),
-                y=list(values),
-                name=name,
-                mode="lines+markers",
-                line={"color": color, "dash": dash, "width": 2},
-                marker={"symbol": symbol, "size": 9},
-                hovertemplate=f"{name}, random up to %{{x}}: %{{y:.2f}}<extra></extra>",
-            )
-            for (name, values), (color, symbol, dash) in zip(
-                correlations.items(), styles, strict=False
-            )
-        ]
-    )
-    written: dict[str, Any] = {"color": text_color}
-    figure.update_layout(
-        height=300,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        font=written,
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "font": written},
-    )
-    figure.update_xaxes(
-        title_text="random up to", title_font=written, tickfont=written, fixedrange=True
-    )
-    figure.update_yaxes(
-        title_text="rank correlation",
-        title_font=written,
-        tickfont=written,
-        range=[-1.05, 1.05],
-        fixedrange=True,
-    )
-    return figure
 
 
 def digit_sheet_png(images: NDArray[np.uint8], columns: int) -> bytes:
@@ -286,7 +206,7 @@ def digit_sheet_png(images: NDArray[np.uint8], columns: int) -> bytes:
 
 
 def digit_sheet_url(images: NDArray[np.uint8], columns: int) -> str:
-    """The same as an address that holds the picture itself, for a page's HTML."""
+    """Digits as in `digit_sheet_png`, as a data URL for a page's HTML."""
     return png_url(_digit_sheet(images, columns))
 
 
@@ -324,144 +244,6 @@ def _frame(part: NDArray[np.uint8], color: tuple[int, ...]) -> None:
     part[:, :_LINE] = part[:, -_LINE:] = color
 
 
-GIF_COLUMNS: Final = 8
-GIF_COLUMNS_OF_NUMBERS: Final = 16
-"""Pictures a row on a sheet, and single numbers."""
-_SIDE_PX: Final = 64
-_GIF_CELL_PX: Final = 16
-_BORDER_PX: Final = 2
-_GAP_PX: Final = 12
-_TITLE_PX: Final = 22
-_FRAME_MS: Final = 800
-_LAST_MS: Final = 2400
-
-
-def evolution_gif(run: Run, image: NDArray[np.uint8], layer: str) -> bytes:
-    """The same as a GIF that loops, a labeled frame for each epoch, in the light theme's colors.
-
-    Worked out once for all visitors. Raises RunError like `formed`.
-    """
-    return _gif(Network(run), tuple(run.epochs()), image.tobytes(), layer)
-
-
-@lru_cache(maxsize=EVOLUTIONS_KEPT)
-def _gif(network: Network, _epochs: tuple[int, ...], pixels: bytes, layer: str) -> bytes:
-    digit = np.frombuffer(pixels, np.uint8).reshape(28, 28)
-    found = kernel_evolution(network.run, digit, layer)
-    frames = [_gif_frame(found, place, digit, layer) for place in range(len(found.epochs))]
-    file = BytesIO()
-    frames[0].save(
-        file,
-        "GIF",
-        save_all=True,
-        append_images=frames[1:],
-        duration=[_FRAME_MS] * (len(frames) - 1) + [_LAST_MS],
-        loop=0,
-    )
-    return file.getvalue()
-
-
-def _gif_sheet(
-    values: NDArray[np.float32], place: int, theme: str | None, end: float
-) -> NDArray[np.uint8]:
-    _, height, width, n = values.shape
-    single = height * width == 1
-    return feature_map_sheet(
-        values[place],
-        columns=balanced_columns(n, GIF_COLUMNS_OF_NUMBERS if single else GIF_COLUMNS),
-        scale="common",
-        theme=theme,
-        zoom=_GIF_CELL_PX if single else max(1, _SIDE_PX // height),
-        end=end,
-        border_px=_BORDER_PX,
-    )
-
-
-def _gif_frame(
-    found: KernelEvolution, place: int, digit: NDArray[np.uint8], layer: str
-) -> Image.Image:
-    """A picture: the digit and the epoch, the kernels, the maps, one below the other."""
-    sheets = [
-        (f"First kernels ({found.kernel_layer})", evolution_kernel_sheet(found, place, "light")),
-        (f"What {layer} gives for the digit", evolution_map_sheet(found, place, "light")),
-    ]
-    side = 2 * len(digit)
-    width = max(420, *(sheet.shape[1] for _, sheet in sheets)) + 2 * _GAP_PX
-    height = side + 2 * _GAP_PX
-    height += sum(sheet.shape[0] + _TITLE_PX + _GAP_PX for _, sheet in sheets)
-    frame = Image.new("RGB", (width, height), "#ffffff")
-    pen = ImageDraw.Draw(frame)
-    frame.paste(Image.fromarray(255 - digit).resize((side, side), 0), (_GAP_PX, _GAP_PX))
-    big, small = ImageFont.load_default(20), ImageFont.load_default(14)
-    left = side + 2 * _GAP_PX
-    pen.text((left, _GAP_PX + 4), epoch_name(found.epochs[place]), TEXT_COLORS["light"], big)
-    pen.text((left, _GAP_PX + 34), _reads(found.probabilities[place]), TEXT_COLORS["light"], small)
-    top = side + 2 * _GAP_PX
-    for title, sheet in sheets:
-        pen.text((_GAP_PX, top), title, TEXT_COLORS["light"], small)
-        frame.paste(Image.fromarray(sheet), (_GAP_PX, top + _TITLE_PX))
-        top += sheet.shape[0] + _TITLE_PX + _GAP_PX
-    return frame
-
-
-def _reads(probabilities: NDArray[np.float32]) -> str:
-    if np.isnan(probabilities).any():
-        return "gives no numbers"
-    best = int(probabilities.argmax())
-    return f"reads {best} with {100 * probabilities[best]:.0f} %"
-
-
-_WRITTEN: Final = 8
-"""Pictures up to so many weights a side have their numbers written in."""
-
-
-def kernel_figure(
-    kernel: NDArray[np.float32],
-    end: float,
-    *,
-    spatial: bool = True,
-    theme: str = "light",
-    text_color: str | None = None,
-) -> go.Figure:
-    """A kernel's weights, (height, width), in the colors of all: red -`end`, blue `end`.
-
-    `spatial`: whether they are places of a picture; else they are those of single inputs, row by
-    row. Weights that are not finite are left empty. Of large pictures only the pointer tells the
-    numbers.
-    """
-    colors = DIVERGING_SCALES["dark" if theme == "dark" else "light"]
-    height, width = kernel.shape
-    few = max(height, width) <= _WRITTEN
-    where = "row %{y}, column %{x}" if spatial else "input %{customdata}"
-    figure = go.Figure(
-        go.Heatmap(
-            z=np.where(np.isfinite(kernel), kernel, np.nan),
-            colorscale=[[k / (len(colors) - 1), color] for k, color in enumerate(colors)],
-            zmin=-end,
-            zmax=end,
-            showscale=False,
-            hoverongaps=False,
-            customdata=np.arange(height * width).reshape(height, width),
-            hovertemplate=f"{where}: %{{z:.4f}}<extra></extra>",
-            xgap=1 if few else 0,
-            ygap=1 if few else 0,
-            # Plotly writes in black or white, whichever can be read on the cell's color.
-            texttemplate="%{z:.2f}" if few else None,
-        )
-    )
-    figure.update_layout(
-        height=320,
-        margin={"l": 4, "r": 4, "t": 4, "b": 4},
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": text_color},
-    )
-    figure.update_xaxes(visible=False, fixedrange=True, constrain="domain")
-    figure.update_yaxes(
-        visible=False, fixedrange=True, autorange="reversed", scaleanchor="x", constrain="domain"
-    )
-    return figure
-
-
 _LINE_PX: Final = 2
 
 
@@ -492,87 +274,6 @@ def kernel_grid(
         borders_shared=True,
         rest=(0, 0, 0, 0),
     )
-
-
-_IN_PLACE: Final = (BatchNorm, Activation, Dropout, Flatten)
-_TILE_PX: Final = 60
-"""About so many pixels of the picture a map has."""
-_CELL_PX: Final = 6
-_ACROSS: Final = 32
-"""Single numbers stand so many a row."""
-
-
-@dataclass(frozen=True)
-class NetworkStep:
-    """A layer, and the layers in place between it and the next."""
-
-    row: Row
-    then: tuple[Row, ...]
-
-    @property
-    def leaves(self) -> Row:
-        """The layer whose values go on: the last one in place, before any that flattens them."""
-        placed = takewhile(lambda row: not isinstance(row.layer, Flatten), self.then)
-        return [self.row, *placed][-1]
-
-
-@dataclass(frozen=True)
-class ShownLayer:
-    """Pictures side by side, RGB uint8: `count` of them, all single numbers if `cells`."""
-
-    sheet: NDArray[np.uint8]
-    channels: tuple[int, ...]
-    columns: int
-    cells: bool
-
-
-def network_steps(rows: Iterable[Row]) -> tuple[tuple[Row, ...], list[NetworkStep]]:
-    """The layers in place right after the digit, and the steps, of which the last is the answer."""
-    ways: list[list[Row]] = [[]]
-    found: list[Row] = []
-    for row in rows:
-        if isinstance(row.layer, _IN_PLACE):
-            ways[-1].append(row)
-        else:
-            found.append(row)
-            ways.append([])
-    first, *others = map(tuple, ways)
-    return first, [NetworkStep(row, then) for row, then in zip(found, others, strict=True)]
-
-
-def shown_layer(values: NDArray[np.float32], theme: str | None, most: int) -> ShownLayer:
-    """A picture of what a layer gives for a digit, (h, w, n) or (n,).
-
-    Of maps the `most` strongest, the strongest first, each with colors of its own; of single
-    numbers all, in their order.
-    """
-    maps = as_feature_maps(values)
-    height, width, n = maps.shape
-    if height * width == 1:
-        columns = balanced_columns(n, _ACROSS)
-        sheet = feature_map_sheet(maps, columns=columns, scale="common", theme=theme, zoom=_CELL_PX)
-        return ShownLayer(sheet, tuple(range(n)), columns, cells=True)
-    return layer_images(maps, strongest_maps(values, most), theme)
-
-
-def layer_images(
-    maps: NDArray[np.float32], channels: list[int], theme: str | None, end: float | None = None
-) -> ShownLayer:
-    """Some maps or kernels, (h, w, n), side by side; the colors of each are its own, or `end`."""
-    zoom = max(1, (_TILE_PX - 2 * BORDER_PX) // maps.shape[0])
-    sheet = feature_map_sheet(
-        maps[..., channels], columns=len(channels), scale="each", theme=theme, zoom=zoom, end=end
-    )
-    return ShownLayer(sheet, tuple(channels), len(channels), cells=False)
-
-
-def reads_the_digit(rows: Iterable[Row]) -> str | None:
-    """The name of the dense layer that reads the digit's 784 numbers themselves, if there is one.
-
-    Its weights can be seen as pictures of 28×28.
-    """
-    first = network_steps(rows)[1][0].row
-    return first.name if isinstance(first.layer, Dense) else None
 
 
 PLAYGROUND_ZOOM: Final = 12
@@ -625,17 +326,3 @@ def _draw_window(picture: NDArray[np.uint8], row: int, column: int, side: int) -
         (slice(top, bottom), slice(right - 2, right)),
     ):
         picture[part] = _FRAME
-
-
-def evolution_kernel_sheet(
-    evolution: KernelEvolution, place: int, theme: str | None
-) -> NDArray[np.uint8]:
-    """The first kernels at one place in time, RGB, with one scale of colors for all times."""
-    return _gif_sheet(evolution.kernels, place, theme, evolution.kernel_color_limit)
-
-
-def evolution_map_sheet(
-    evolution: KernelEvolution, place: int, theme: str | None
-) -> NDArray[np.uint8]:
-    """The digit's maps at one place in time, RGB, with one scale of colors for all times."""
-    return _gif_sheet(evolution.maps, place, theme, evolution.map_color_limit)

@@ -1,10 +1,6 @@
-"""The probabilities along one kind of change as a Plotly figure: data in, figure out.
+"""Plotly figures of ten probabilities: of one digit, along a change, over epochs, under ablation.
 
-A Plotly figure of ten probabilities over the epochs: data in, figure out.
-
-Plotly figures: data in, figure out. Nothing here knows of runs, pages or TensorFlow.
-
-Plotly figure of an ablation: the ten probabilities with a map and without it.
+They take plain data and need neither runs nor TensorFlow.
 """
 
 from collections.abc import Sequence
@@ -29,7 +25,7 @@ from core.figures.style import (
 from core.utils.text import percent
 
 _MIN_LABELED: Final = 0.005
-"""Smaller probabilities are told by the pointer alone."""
+"""Smaller probabilities are shown only on hover."""
 
 
 def ablation_chart(
@@ -140,32 +136,32 @@ _WIDE_ENOUGH: Final = 0.03
 """A part of the band at least as wide, as a part of the range, has its digit written above it."""
 
 
-def answer_stretches(along: ProbabilityCurve) -> list[tuple[int, float, float]]:
-    """Where on the range which digit is read: (digit, from, to), one after the other.
+def answer_intervals(curve: ProbabilityCurve) -> list[tuple[int, float, float]]:
+    """The intervals in which each digit is read: (digit, from, to), in rising order.
 
-    From one to the next it is halfway between two values that were looked at. Where there is no
-    digit any more there is no stretch.
+    An interval ends halfway between two sampled values. Where the change leaves no digit there is
+    no interval.
     """
-    values = along.values.tolist()
+    values = curve.values.tolist()
     halves = [
         values[0],
         *((a + b) / 2 for a, b in pairwise(values)),
         values[-1],
     ]
     answers = [
-        int(k) if there else None for k, there in zip(along.answers, along.has_digit, strict=True)
+        int(k) if there else None for k, there in zip(curve.answers, curve.has_digit, strict=True)
     ]
-    found, start = [], 0
+    stretches, start = [], 0
     for digit, group in groupby(answers):
         end = start + len(list(group))
         if digit is not None:
-            found.append((digit, halves[start], halves[end]))
+            stretches.append((digit, halves[start], halves[end]))
         start = end
-    return found
+    return stretches
 
 
 def probability_course_chart(
-    along: ProbabilityCurve,
+    curve: ProbabilityCurve,
     answer: int,
     at: float,
     flips: Sequence[Counterfactual] = (),
@@ -178,30 +174,30 @@ def probability_course_chart(
     what was found along this kind; both are marked. The band above says which digit is read where.
     """
     figure = go.Figure()
-    percents = 100 * np.where(along.has_digit[:, None], along.probabilities, np.nan)
+    percents = 100 * np.where(curve.has_digit[:, None], curve.probabilities, np.nan)
     highest = np.nan_to_num(percents).max(axis=0)
     rivals = [
         int(k) for k in np.argsort(-highest) if k != answer and highest[k] >= 100 * _MIN_RIVAL
     ]
-    written = [along.parameter.format_value(value) for value in along.values.tolist()]
+    formatted_values = [curve.parameter.format_value(value) for value in curve.values.tolist()]
     for place, digit in enumerate([answer, *rivals[:_MOST_RIVALS]]):
-        own = digit == answer
-        dash = "solid" if own else _DASHES[place - 1]
+        is_answer = digit == answer
+        dash = "solid" if is_answer else _DASHES[place - 1]
         figure.add_trace(
             go.Scatter(
-                x=along.values.tolist(),
+                x=curve.values.tolist(),
                 y=percents[:, digit].tolist(),
-                customdata=written,
+                customdata=formatted_values,
                 mode="lines",
-                line={"color": _color(digit, answer), "width": 4 if own else 2, "dash": dash},
-                name=f"{digit}, its answer" if own else str(digit),
+                line={"color": _color(digit, answer), "width": 4 if is_answer else 2, "dash": dash},
+                name=f"{digit}, its answer" if is_answer else str(digit),
                 hovertemplate=f"%{{customdata}}: {digit} with %{{y:.1f}} %<extra></extra>",
             )
         )
     set_curve_layout(figure, _HEIGHT, text_color)
-    figure.update_layout(showlegend=True, uirevision=along.parameter.name)
+    figure.update_layout(showlegend=True, uirevision=curve.parameter.name)
     figure.update_xaxes(
-        title_text=f"{along.parameter.label.lower()} ({_unit(along)})", zeroline=False
+        title_text=f"{curve.parameter.label.lower()} ({_unit(curve)})", zeroline=False
     )
     figure.update_yaxes(
         title_text="probability",
@@ -209,19 +205,19 @@ def probability_course_chart(
         range=[_FOOT, _TOP],
         tickvals=[0, 25, 50, 75, 100],
     )
-    _band(figure, along, answer, text_color)
+    _band(figure, curve, answer, text_color)
     for flip in flips:
         line = {"color": text_color or OTHER_COLOR, "width": 1, "dash": "dot"}
         figure.add_vline(x=flip.value, line=line)
-    if at != along.parameter.nothing:
-        mark_epoch(figure, at, along.parameter.format_value(at), text_color)
+    if at != curve.parameter.nothing:
+        mark_epoch(figure, at, curve.parameter.format_value(at), text_color)
     return figure
 
 
-def _band(figure: go.Figure, along: ProbabilityCurve, answer: int, text_color: str | None) -> None:
-    whole = along.parameter.high - along.parameter.low
+def _band(figure: go.Figure, curve: ProbabilityCurve, answer: int, text_color: str | None) -> None:
+    whole = curve.parameter.high - curve.parameter.low
     low, high = _BAND
-    parts = answer_stretches(along)
+    parts = answer_intervals(curve)
     # All at once: Plotly checks everything anew for each that is added.
     shapes = [
         {
@@ -257,10 +253,10 @@ def _color(digit: int, answer: int) -> str:
     return DIGIT_COLORS[answer] if DIGIT_COLORS[digit] == ANSWER_COLOR else DIGIT_COLORS[digit]
 
 
-def _unit(along: ProbabilityCurve) -> str:
-    if along.parameter.is_factor:
+def _unit(curve: ProbabilityCurve) -> str:
+    if curve.parameter.is_factor:
         return "factor"
-    return "degrees" if "°" in along.parameter.format else "pixels"
+    return "degrees" if "°" in curve.parameter.format else "pixels"
 
 
 _BLUES: Final = {

@@ -1,6 +1,7 @@
-"""How the lines of a few runs look in a Plotly figure: color, dash and marker tell them apart.
+"""Colors and line styles of all figures, and layout that they share.
 
-The one palette: every figure and every page takes its colors from here.
+This is the only palette: every figure and every page takes its colors from here. Color, dash and
+marker together tell the lines of a few runs apart.
 
 The ten digit colors are M. A. Petroff's sequence for ten categories (arXiv:2107.02270), chosen by
 a survey for looks among sequences that stay apart for readers with any color vision.

@@ -5,7 +5,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.explain.kernels import KernelEvolution, epoch_name, kernel_evolution
-from core.figures.images import evolution_gif, evolution_kernel_sheet, evolution_map_sheet
+from core.figures.network_images import evolution_gif, evolution_kernel_sheet, evolution_map_sheet
 from core.figures.prediction_charts import probability_strip
 from core.figures.style import TEXT_COLORS
 from core.runs.run import Network

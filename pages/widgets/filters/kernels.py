@@ -3,7 +3,8 @@
 import streamlit as st
 
 from core.explain.kernels import KernelOrder, Kernels, has_kernels, layer_kernels
-from core.figures.images import feature_map_sheet, kernel_figure
+from core.figures.explanation_charts import kernel_figure
+from core.figures.images import feature_map_sheet
 from core.figures.style import TEXT_COLORS
 from core.recipes.architecture import BatchNorm
 from pages.widgets.components.digit_grid import Tile, tile_grid

@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 
 from core.explain.kernels import layer_kernels
 from core.explain.layer_geometry import strongest_maps
-from core.figures.images import (
+from core.figures.images import digit_sheet_url, png_url
+from core.figures.network_images import (
     ShownLayer,
-    digit_sheet_url,
     layer_images,
     network_steps,
-    png_url,
     reads_the_digit,
     shown_layer,
 )

@@ -17,7 +17,7 @@ from core.explain.counterfactuals import (
     probability_curve,
     smallest_counterfactuals,
 )
-from core.figures.prediction_charts import answer_stretches, probability_course_chart
+from core.figures.prediction_charts import answer_intervals, probability_course_chart
 
 Digits = NDArray[np.uint8]
 
@@ -258,7 +258,7 @@ def test_the_chart_shows_which_digit_is_read_where() -> None:
         return answering(middle_column(images) - 13.5 >= 3.14)
 
     along = probability_curve(bar(4), "right", predict)
-    (low, start, between), (high, same, end) = answer_stretches(along)
+    (low, start, between), (high, same, end) = answer_intervals(along)
     assert (low, start, high, end) == (1, -14, 7, 14)
     assert between == same == pytest.approx(3.25, abs=0.26)
     flip = smallest_counterfactuals(bar(4), predict, ["right"])["right"].smallest
@@ -274,6 +274,6 @@ def test_the_chart_shows_which_digit_is_read_where() -> None:
 
 def test_where_nothing_is_left_there_is_neither_line_nor_band() -> None:
     along = probability_curve(bar(2), "thicker", lambda images: answering([False] * len(images)))
-    ((_, start, _),) = answer_stretches(along)
+    ((_, start, _),) = answer_intervals(along)
     assert start > -2
     assert np.isnan(probability_course_chart(along, 1, 0).data[0].y[0])

@@ -13,7 +13,8 @@ from core.data import mnist
 from core.explain import activations
 from core.explain.kernels import kernel_evolution
 from core.figures import style
-from core.figures.images import colorize, evolution_gif, evolution_kernel_sheet
+from core.figures.images import colorize
+from core.figures.network_images import evolution_gif, evolution_kernel_sheet
 from core.figures.prediction_charts import probability_strip
 from core.inference.predictor import load_predictor
 from core.runs import registry

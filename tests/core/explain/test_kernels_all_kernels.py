@@ -6,7 +6,7 @@ import pytest
 from core.data import mnist
 from core.explain import activations
 from core.explain.kernels import has_kernels, kernels_from_weights, layer_kernels, split_weights
-from core.figures.images import kernel_figure
+from core.figures.explanation_charts import kernel_figure
 from core.recipes.architecture import (
     Architecture,
     BatchNorm,

@@ -7,15 +7,8 @@ from numpy.typing import NDArray
 
 from core.explain.layer_geometry import as_feature_maps, strongest_maps
 from core.figures import style
-from core.figures.images import (
-    colorize,
-    css_gradient,
-    feature_map_sheet,
-    network_steps,
-    png_bytes,
-    reads_the_digit,
-    shown_layer,
-)
+from core.figures.images import colorize, css_gradient, feature_map_sheet, png_bytes
+from core.figures.network_images import network_steps, reads_the_digit, shown_layer
 from core.recipes.presets import PRESETS
 
 

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.explain import activations  # noqa: F401  TensorFlow, before a page's thread needs it
-from core.figures.images import similarity_lines
+from core.figures.explanation_charts import similarity_lines
 from core.inference.predictor import load_predictor
 
 

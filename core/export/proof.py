@@ -85,16 +85,16 @@ def _for_a_picture(
 
     Among those that the run is surest of: its answer must stand though some pixels change.
     """
-    found: dict[int, NDArray[np.uint8]] = {}
+    detected: dict[int, NDArray[np.uint8]] = {}
     for k in np.argsort(-answers.probabilities.max(axis=1), kind="stable"):
         try:
-            found[int(k)] = find_digit(as_picture(images[k])).pixels
+            detected[int(k)] = find_digit(as_picture(images[k])).pixels
         except PictureError:
             continue
-        if len(found) == _TRIED:
+        if len(detected) == _TRIED:
             break
-    best = min(found, key=lambda k: float(np.abs(found[k].astype(int) - images[k]).mean()))
-    return best, found[best]
+    best = min(detected, key=lambda k: float(np.abs(detected[k].astype(int) - images[k]).mean()))
+    return best, detected[best]
 
 
 def preparation_source() -> Section:
@@ -108,8 +108,8 @@ def preparation_source() -> Section:
 class PictureError(Exception):
     """A picture in which no digit can be found; the text says why."""
 '''
-    found = closure([("preprocessing.mnist_format", "find_digit")], given=["PictureError"])
-    return Section("From any picture to a digit", text, join([error, *found, _READ]))
+    definitions = closure([("preprocessing.mnist_format", "find_digit")], given=["PictureError"])
+    return Section("From any picture to a digit", text, join([error, *definitions, _READ]))
 
 
 _READ = '''

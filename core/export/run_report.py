@@ -68,17 +68,17 @@ def report_content(run: Run) -> tuple[ReportContent, ...]:
     Raises RunError if the run is gone.
     """
     try:
-        found = [(entry.name, entry.stat()) for entry in os.scandir(run.folder)]
+        entries = [(entry.name, entry.stat()) for entry in os.scandir(run.folder)]
     except OSError as error:
         raise gone_error(run) from error
-    return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in found))
+    return tuple(sorted((name, stat.st_mtime_ns, stat.st_size) for name, stat in entries))
 
 
-def describe_result(dataset: DatasetName, found: Metrics) -> str:
+def describe_result(dataset: DatasetName, metrics: Metrics) -> str:
     """Errors counted, the accuracy with its 95 % interval, and a word if it is no test score."""
-    low, high = (100 * end for end in wilson_interval(found.n - found.wrong, found.n))
-    seen = "" if found.held_out else "; some of them were trained on, so this is no test score"
-    return f"{found} on {TEST_DIGITS[dataset]}, 95 % interval {low:.2f} to {high:.2f} %{seen}"
+    low, high = (100 * end for end in wilson_interval(metrics.n - metrics.wrong, metrics.n))
+    seen = "" if metrics.held_out else "; some of them were trained on, so this is no test score"
+    return f"{metrics} on {TEST_DIGITS[dataset]}, 95 % interval {low:.2f} to {high:.2f} %{seen}"
 
 
 def _head(run: Run) -> Iterator[str]:
@@ -92,8 +92,8 @@ def _head(run: Run) -> Iterator[str]:
 def _result(run: Run) -> Iterator[str]:
     yield "## Result"
     yield ""
-    for dataset, found in run.info.metrics.items():
-        yield f"- {describe_result(dataset, found)}. Mean cross-entropy {found.loss:.4f}."
+    for dataset, metrics in run.info.metrics.items():
+        yield f"- {describe_result(dataset, metrics)}. Mean cross-entropy {metrics.loss:.4f}."
     if not run.info.metrics:
         yield "It was not tested."
     for row in before_and_after(run.info):

@@ -63,7 +63,7 @@ def closure(roots: Iterable[tuple[str, str]], given: Iterable[str] = ()) -> list
         ValueError: two modules define the same name, so that one file cannot hold both.
         KeyError: a root is not defined in its module.
     """
-    found: dict[str, dict[str, _Piece]] = {}
+    pieces_by_module: dict[str, dict[str, _Piece]] = {}
     owner = dict.fromkeys(given, "")
 
     def take(module: str, name: str) -> None:
@@ -75,7 +75,7 @@ def closure(roots: Iterable[tuple[str, str]], given: Iterable[str] = ()) -> list
             if owner[name] == "":
                 return
             raise ValueError(f"{name} is defined in core.{owner[name]} and in core.{module}")
-        pieces = found.setdefault(module, {})
+        pieces = pieces_by_module.setdefault(module, {})
         if name not in pieces:
             pieces[name] = source.pieces[name]
             for other in sorted(
@@ -85,12 +85,12 @@ def closure(roots: Iterable[tuple[str, str]], given: Iterable[str] = ()) -> list
 
     for module, name in roots:
         take(module, name)
-    order = _lowest_first(found)
+    order = _lowest_first(pieces_by_module)
     return [
         piece.text
         for module in order
         for name, piece in _read(module).pieces.items()
-        if name in found[module]
+        if name in pieces_by_module[module]
     ]
 
 

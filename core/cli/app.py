@@ -1,6 +1,6 @@
 """The commands of `python -m core`. TensorFlow is imported only by those that need a network.
 
-`python -m core explore`: work out what pages would otherwise work out while a visitor waits.
+`python -m core explore` computes in advance what pages would compute while a visitor waits.
 """
 
 from datetime import UTC, datetime

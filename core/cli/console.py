@@ -1,6 +1,6 @@
-"""What the command line shows while it works: bars on stderr, and TensorFlow kept quiet.
+"""Shared parts of the commands: options, opening a run's network, progress bars, quiet TensorFlow.
 
-What the commands of `python -m core` share: options, and opening a run's network.
+Bars go to stderr.
 """
 
 import os

@@ -1,9 +1,7 @@
-"""The confusion matrix as a picture to take away: PNG, SVG, and a page that opens offline.
+"""Downloads of the confusion page: tables as CSV, wrong digits as a zip, the matrix as a picture.
 
-Colors and numbers are those of the page (`core.evaluation.confusion_matrix`), on white, for paper
-and slides.
-
-What the confusions page gives to take away: tables as CSV, and the wrong digits as pictures.
+The matrix is a PNG, an SVG, or an HTML page that opens offline. Colors and numbers are those of the
+page (`core.evaluation.confusion_matrix`), on white, for paper and slides.
 """
 
 import html

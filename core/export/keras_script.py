@@ -1,9 +1,8 @@
-"""Recipes and runs as code to take away: plain Keras, as a script and as a notebook.
+"""Recipes and runs as plain Keras code: a script, a notebook, or a bundle with the data.
 
-Both are made of the same sections (`core.export.sections`, `core.export.sections`,
-`core.export.proof`) and import nothing of ours. What is exported from a run carries its own proof.
-
-What stands at the top of exported code: what it trains, and what that came to.
+Script and notebook are made of the same sections (`core.export.sections`, `core.export.proof`) and
+import nothing of Digitscope. Their head says what the code trains and which results the run had.
+What is exported from a run carries its own proof.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""A run to take away: a report in Markdown, and a zip with recipe, history, network and report."""
+"""Downloads of a run: a report in Markdown, and a zip with recipe, history, network and report."""
 
 import io
 import os

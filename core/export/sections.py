@@ -1,8 +1,6 @@
-"""The sections of exported code about digits: where they come from, what the network is fed.
+"""Sections of exported code: loading the digits, building, training and testing the network.
 
-The sections of exported code that build, train and test the network.
-
-A recipe's network, optimizer and loss as Keras source code.
+A recipe's network, optimizer and loss become Keras source code.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Pieces of our own source code for exported scripts: what they do is what we do.
+"""Pieces of Digitscope's own source code for exported scripts, so that both do the same.
 
 The files are read, not imported: some of them would load TensorFlow, which takes seconds.
 """

@@ -1,1 +1,1 @@
-"""Components with JavaScript of their own. They import nothing of `pages`."""
+"""Streamlit components with their own JavaScript. They import nothing of `pages`."""

@@ -1,7 +1,8 @@
-"""A picture with a box around each digit: a component, since boxes are pressed, dragged and drawn.
+"""A picture with a box around each digit, which can be clicked, dragged and drawn: a component.
 
-A press chooses a digit. The chosen box moves, its corners drag; a new one is drawn on empty ground
-by mouse, or anywhere after "New box", which a finger needs, as it otherwise scrolls the page.
+A click chooses a digit. The chosen box can be moved, or resized at its corners. A new one is drawn
+on empty ground with the mouse, or anywhere after "New box"; touch needs the button, since a finger
+otherwise scrolls the page.
 """
 
 import base64
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from core.preprocessing.mnist_format import Box
 
 LARGEST: Final = 1000
-"""Pixels of the longer side of what is sent to the browser; boxes count the picture's own."""
+"""Longer side of the image sent to the browser, in pixels; boxes count the picture's own."""
 
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(
@@ -38,7 +39,14 @@ _component = st.components.v2.component(
 
 @dataclass(frozen=True)
 class BoxCard:
-    """A box of the picture, what its tag says, what a reader is told, how it is drawn."""
+    """A box of the picture.
+
+    Attributes:
+        box: x, y, width and height, in pixels of the picture.
+        tag: Text of its tag.
+        words: Text for screen readers.
+        kind: Its style: "sure", "unsure" or "none".
+    """
 
     box: Box
     tag: str
@@ -48,7 +56,14 @@ class BoxCard:
 
 @dataclass(frozen=True)
 class BoxEvents:
-    """Who is told of what was done, before the next run of the script."""
+    """Callbacks, called before the next run of the script.
+
+    Attributes:
+        opened: Called with the index of a box that was clicked.
+        moved: Called with the index and the new box after a drag.
+        added: Called with a new box.
+        removed: Called with the index of a box that was deleted.
+    """
 
     opened: Callable[[int], None]
     moved: Callable[[int, Box], None]
@@ -65,19 +80,25 @@ def picture_boxes(
     turn: int,
     events: BoxEvents,
 ) -> None:
-    """Draw the picture, RGB uint8 (h, w, 3), with its boxes.
+    """Draw the picture with its boxes.
 
-    `turn`: another number whenever the boxes shall be drawn as given, though they are the same: a
-    correction was refused.
+    Args:
+        picture: RGB uint8 (h, w, 3).
+        cards: The boxes.
+        key: Key of the widget.
+        chosen: Index of the chosen box; None if there is none.
+        turn: A counter; a new value makes the browser draw the boxes as given, even if they are
+            unchanged because a correction was refused.
+        events: The callbacks.
     """
 
-    def told(name: str, call: Callable[..., None]) -> Callable[[], None]:
-        def tell() -> None:
+    def handler(name: str, call: Callable[..., None]) -> Callable[[], None]:
+        def handle() -> None:
             value: Any = st.session_state[key].get(name)
             if value is not None:
                 call(*value)
 
-        return tell
+        return handle
 
     height, width = picture.shape[:2]
     _component(
@@ -90,22 +111,32 @@ def picture_boxes(
             "chosen": chosen,
             "turn": turn,
         },
-        on_opened_change=told("opened", lambda index: events.opened(int(index))),
-        on_moved_change=told("moved", lambda index, *box: events.moved(int(index), _whole(box))),
-        on_added_change=told("added", lambda *box: events.added(_whole(box))),
-        on_removed_change=told("removed", lambda index: events.removed(int(index))),
+        on_opened_change=handler("opened", lambda index: events.opened(int(index))),
+        on_moved_change=handler("moved", lambda index, *box: events.moved(int(index), _whole(box))),
+        on_added_change=handler("added", lambda *box: events.added(_whole(box))),
+        on_removed_change=handler("removed", lambda index: events.removed(int(index))),
     )
 
 
 def jpeg_url(picture: NDArray[np.uint8]) -> str:
-    """The picture, at most `LARGEST` a side, as an address that holds it."""
+    """Encode a picture as a data URL.
+
+    Args:
+        picture: RGB uint8 (h, w, 3); scaled down to at most `LARGEST` pixels a side.
+
+    Returns:
+        The data URL of a JPEG.
+
+    Raises:
+        RuntimeError: OpenCV was built without JPEG support.
+    """
     scale = LARGEST / max(picture.shape[:2])
     if scale < 1:
         picture = np.asarray(
             cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
         )
-    done, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
-    if not done:
+    encoded, data = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
+    if not encoded:
         raise RuntimeError("OpenCV cannot write JPEG files here")
     return f"data:image/jpeg;base64,{base64.b64encode(data.tobytes()).decode()}"
 

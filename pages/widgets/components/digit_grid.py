@@ -1,6 +1,7 @@
-"""A grid of digits to click on: a component, since Streamlit's own buttons hold no pictures.
+"""A grid of clickable pictures: a component, since Streamlit's own buttons hold no pictures.
 
-A grid of feature maps, kernels or other pictures in color to click on.
+`digit_grid` draws digits, `tile_grid` feature maps, kernels and the like from one sheet, and
+`picture_grid` any pictures.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from core.figures.images import digit_sheet_url, png_url
 
 COLUMNS = 20
-"""Of the sheet; on the page as many stand side by side as there is room for."""
+"""Digits in a row of the sheet; on the page, a row holds as many as there is room for."""
 _SIZE_PX = 44
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(
@@ -27,7 +28,14 @@ _component = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Cell:
-    """A picture of the grid: its index, what a pointer or a reader is told, a short note."""
+    """A picture of the grid.
+
+    Attributes:
+        index: The index or number passed to the callback.
+        words: Tooltip, and text for screen readers.
+        note: Short text below the picture.
+        wrong: Whether it is marked as an error.
+    """
 
     index: int
     words: str
@@ -36,9 +44,17 @@ class Cell:
 
 
 def read_cell(index: int, words: str, label: int, read: int, how: str = "") -> Cell:
-    """A digit with what was read in it; misread, its note says as what: "4 → 9".
+    """Make the cell of a digit with its prediction; a wrong one has a note such as "4 → 9".
 
-    `words`: which digit it is, `how`: what more is told of the answer, such as how sure it is.
+    Args:
+        index: Index of the digit.
+        words: Name of the digit.
+        label: Its label, 0 to 9.
+        read: The prediction, 0 to 9.
+        how: Text added about the prediction, such as its confidence.
+
+    Returns:
+        The cell.
     """
     wrong = read != label
     note = f"{label} → {read}" if wrong else ""
@@ -54,10 +70,15 @@ def digit_grid(
     on_turn: Callable[[int], None] | None = None,
     chosen: int | None = None,
 ) -> None:
-    """Draw digits, uint8 (n, 28, 28) with n > 0 and a cell for each.
+    """Draw a grid of digits. Callbacks are called before the next run of the script.
 
-    `on_open` is called with the index of a digit that was clicked, `on_turn` with 1 or -1 when the
-    arrow keys leave the grid at its end or its beginning; both before the next run of the script.
+    Args:
+        images: The digits, uint8 (n, 28, 28) with n > 0.
+        cells: A cell for each digit.
+        key: Key of the widget.
+        on_open: Called with the index of a digit that was clicked.
+        on_turn: Called with 1 or -1 when the arrow keys leave the grid at its end or beginning.
+        chosen: Index of the digit that is marked; None if there is none.
     """
     picture_grid(
         digit_sheet_url(images, COLUMNS),
@@ -84,10 +105,19 @@ def picture_grid(
     size_px: int = _SIZE_PX,
     aspect: float = 1.0,
 ) -> None:
-    """The same for pictures of any kind: `sheet`, an image's address, holds `columns` a row.
+    """Draw a grid of pictures. Callbacks are called before the next run of the script.
 
-    `label`: what they are, for a screen reader. On the page a picture is at least `size_px` wide;
-    `aspect` is its width divided by its height.
+    Args:
+        sheet: URL of the image that holds all pictures.
+        cells: A cell for each picture.
+        columns: Pictures in a row of the sheet.
+        key: Key of the widget.
+        label: Name of the grid for screen readers.
+        on_open: Called with the index of a picture that was clicked.
+        on_turn: Called with 1 or -1 when the arrow keys leave the grid at its end or beginning.
+        chosen: Index of the picture that is marked; None if there is none.
+        size_px: Least width of a picture on the page, in pixels.
+        aspect: Width of a picture divided by its height.
     """
 
     def opened() -> None:
@@ -116,18 +146,9 @@ def picture_grid(
     )
 
 
-@dataclass(frozen=True)
-class Tile:
-    """A picture of the grid: its number, what a pointer or a reader is told, a short note."""
-
-    number: int
-    words: str
-    note: str = ""
-
-
 def tile_grid(
     sheet: NDArray[np.uint8],
-    tiles: Sequence[Tile],
+    cells: Sequence[Cell],
     *,
     columns: int,
     key: str,
@@ -136,17 +157,24 @@ def tile_grid(
     size_px: int = 72,
     label: str = "Feature maps",
 ) -> None:
-    """Draw tiles of one sheet, RGB uint8, `columns` a row, as `layer_pictures.map_sheet` makes it.
+    """Draw a grid of the tiles of one sheet; the arrow keys move between them.
 
-    `on_open` is called with the number of a tile that was clicked, before the next run of the
-    script. On the page a tile is at least `size_px` wide, and as many stand side by side as there
-    is room for. The arrow keys move between them. `label`: what they are, for a screen reader.
+    Args:
+        sheet: RGB uint8 (h, w, 3), as `core.figures.images.feature_map_sheet` makes it.
+        cells: A cell for each tile.
+        columns: Tiles in a row of the sheet; on the page, a row holds as many as there is room for.
+        key: Key of the widget.
+        on_open: Called with the index of a tile that was clicked, before the next run of the
+            script.
+        chosen: Index of the tile that is marked; None if there is none.
+        size_px: Least width of a tile on the page, in pixels.
+        label: Name of the grid for screen readers.
     """
-    rows = -(-len(tiles) // columns)
+    rows = -(-len(cells) // columns)
     height, width = sheet.shape[0] / rows, sheet.shape[1] / columns
     picture_grid(
         png_url(sheet),
-        [Cell(tile.number, tile.words, tile.note) for tile in tiles],
+        cells,
         columns=columns,
         key=key,
         label=label,

@@ -1,4 +1,4 @@
-"""A network from its digit to its answer, to click on: a component, for pictures in buttons."""
+"""A network from its digit to its prediction, layer by layer: a component of clickable rows."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -17,7 +17,13 @@ _component = st.components.v2.component(
 
 @dataclass(frozen=True)
 class Picture:
-    """An image's address, its width in pixels on the page, and what is to be seen."""
+    """An image of a layer.
+
+    Attributes:
+        url: URL of the image.
+        width: Its width on the page, in pixels.
+        words: Its description for screen readers.
+    """
 
     url: str
     width: int
@@ -26,7 +32,14 @@ class Picture:
 
 @dataclass(frozen=True)
 class Bar:
-    """A probability: the digit's, from 0 to 1, in words, and whether it is the answer."""
+    """The bar of a digit's probability.
+
+    Attributes:
+        digit: The digit, 0 to 9.
+        part: Its probability, 0 to 1.
+        words: The probability as text.
+        answer: Whether the digit is the prediction.
+    """
 
     digit: int
     part: float
@@ -36,9 +49,15 @@ class Bar:
 
 @dataclass(frozen=True)
 class Stage:
-    """A step of the network: `name` of its layer ("" for what cannot be opened), title, facts.
+    """A row: a layer of the network, or the digit.
 
-    `then`: the small layers on the way to the next step, each by name and what it is.
+    Attributes:
+        name: Name of the layer; empty if the row cannot be opened.
+        title: Title of the row.
+        facts: Shape and number of parameters, as text.
+        pictures: Images of the layer.
+        bars: The ten probabilities; empty for all but the last layer.
+        then: Small layers between this row and the next, each by name and description.
     """
 
     name: str
@@ -52,7 +71,15 @@ class Stage:
 def layer_flow(
     stages: Sequence[Stage], *, key: str, on_open: Callable[[str], None], chosen: str | None = None
 ) -> None:
-    """Draw the steps one below the other. `on_open` is called with the layer that was clicked."""
+    """Draw the rows one below the other.
+
+    Args:
+        stages: The rows.
+        key: Key of the widget.
+        on_open: Called with the name of a layer that was clicked, before the next run of the
+            script.
+        chosen: Name of the layer that is marked; None if there is none.
+    """
 
     def opened() -> None:
         name = st.session_state[key].opened

@@ -1,6 +1,6 @@
-// Draws a training while it goes on: a progress bar, its words, and the charts of
-// core/live_figures.py. It asks the server for news itself, about once a second, since a rerun of
-// the page's script costs a browser some forty milliseconds, which the training would lose.
+// Draws a training while it runs: a progress bar, its text, and the charts of
+// core/jobs/live_view.py. It polls the server itself, about once a second, since a rerun of the
+// page's script costs the training some forty milliseconds.
 
 const EVERY_MS = 900;  // drawing takes time too, and one update a second is to hold
 // How long at least between redrawings of what is not urgent, such as the kernels of every epoch: at

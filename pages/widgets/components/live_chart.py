@@ -1,4 +1,4 @@
-"""The part of a watched training that moves: a component that asks the server for news itself."""
+"""The live charts of a training: a component that polls the server without rerunning the page."""
 
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -9,7 +9,7 @@ from core.jobs.live_view import ChartOptions, LiveView
 from core.runs.run import Run
 
 ADDRESS = "live"
-"""Where the server answers with what is to be shown (`pages/widgets/shared/live_endpoint.py`)."""
+"""Path of the endpoint that it polls (`pages/widgets/shared/live_endpoint.py`)."""
 
 _HERE = Path(__file__).parent
 _HTML = """<div class="live">
@@ -29,25 +29,39 @@ _component = st.components.v2.component(
 )
 
 
-def live_chart(run: Run, drawn: ChartOptions, seen: LiveView) -> None:
-    """Draw what is `seen`; the component reruns the fragment when more than itself has changed."""
+def live_chart(run: Run, options: ChartOptions, view: LiveView) -> None:
+    """Draw the charts; the component reruns the fragment when more than the charts has changed.
+
+    Args:
+        run: The run in training.
+        options: The options of the charts.
+        view: What is drawn at first.
+    """
     _component(
         key="watch-live",
-        data={"seen": seen, "source": source_of(run, drawn)},
+        data={"seen": view, "source": source_of(run, options)},
         on_asked_change=lambda: None,
     )
 
 
-def source_of(run: Run, drawn: ChartOptions) -> str:
-    """The address, relative to the page's, that tells the news of a run."""
-    how = {
+def source_of(run: Run, options: ChartOptions) -> str:
+    """Return the URL, relative to the page's, of the endpoint for a run.
+
+    Args:
+        run: The run in training.
+        options: The options of the charts.
+
+    Returns:
+        The URL.
+    """
+    switches = {
         name: 1
-        for name, wanted in [
-            ("log", drawn.log),
-            ("top", drawn.zoom_top),
-            ("smooth", drawn.smooth),
+        for name, is_on in [
+            ("log", options.log),
+            ("top", options.zoom_top),
+            ("smooth", options.smooth),
         ]
-        if wanted
+        if is_on
     }
-    query = urlencode([*how.items(), *(("with", other.id) for other in drawn.compare)])
+    query = urlencode([*switches.items(), *(("with", other.id) for other in options.compare)])
     return f"{ADDRESS}/{quote(run.id, safe='')}" + (f"?{query}" if query else "")

@@ -1,4 +1,4 @@
-"""The digit below the pointer on the map: a component, since Plotly's hover holds only text."""
+"""The digit below the pointer on a map: a component, since Plotly's hover shows only text."""
 
 from pathlib import Path
 
@@ -15,10 +15,14 @@ _component = st.components.v2.component(
 
 
 def map_hover(dataset: str, chart: str) -> None:
-    """Show the dataset's digits below the pointer on the chart with the key `chart`.
+    """Show the dataset's digits below the pointer on a Plotly chart.
 
-    Its points have their index as `customdata`, its traces their split as `meta`. A server without
-    the address of the pictures leaves it at the text.
+    Where the server has no endpoint for the pictures, the hover stays text only.
+
+    Args:
+        dataset: Name of the dataset.
+        chart: Key of the chart; its points have their index as `customdata`, its traces their split
+            as `meta`.
     """
     _component(
         key=f"{chart}-hover",

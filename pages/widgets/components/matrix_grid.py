@@ -1,4 +1,4 @@
-"""A confusion matrix to click on: a component, since Plotly's heat map tells of no clicks here."""
+"""A clickable confusion matrix: a component, since Plotly's heat map reports no clicks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -9,7 +9,7 @@ import streamlit as st
 from core.evaluation.confusion_matrix import MatrixCell
 
 Place = tuple[int | None, int | None]
-"""A cell (true label, answer); None where a whole row or column is meant."""
+"""A cell (true label, prediction); one of them is None for a whole row or column."""
 
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(
@@ -29,10 +29,16 @@ def matrix_grid(
     on_open: Callable[[Place], None],
     chosen: Place | None = None,
 ) -> None:
-    """Draw ten rows of ten cells; `totals` of rows and columns stand at their ends.
+    """Draw the matrix with the totals of its rows and columns.
 
-    `label`: what the matrix shows, for a screen reader. `on_open` is called with the cell, row or
-    column that was clicked, before the next run of the script.
+    Args:
+        cells: Ten rows of ten cells.
+        totals: The sums of the rows, and the sums of the columns.
+        key: Key of the widget.
+        label: Name of the matrix for screen readers.
+        on_open: Called with the cell, row or column that was clicked, before the next run of the
+            script.
+        chosen: The place that is marked; None if there is none.
     """
 
     def opened() -> None:

@@ -1,4 +1,4 @@
-"""A place for pictures from the clipboard: a component, as Streamlit's uploader takes no paste."""
+"""A zone for pictures from the clipboard: a component, as Streamlit's uploader accepts no paste."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ import streamlit as st
 
 MOST_AT_ONCE: Final = 10
 MOST_BYTES: Final = 7 * 1024 * 1024
-"""Of what is pasted at once: as base64 it is a message that a server's web socket still takes."""
+"""Total size of one paste: in base64 it still fits into one message of the web socket."""
 
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(
@@ -21,19 +21,24 @@ _component = st.components.v2.component(
 )
 
 Pasted = list[tuple[str, bytes]]
-"""Names and bytes of what was pasted at once."""
+"""Names and bytes of the pictures of one paste."""
 
 
 def paste_zone(*, key: str, on_paste: Callable[[Pasted], None]) -> None:
-    """Draw the zone; `on_paste` is called before the next run of the script.
+    """Draw the zone.
 
-    At most `MOST_AT_ONCE` pictures of together `MOST_BYTES` come at once; the zone refuses more.
+    Args:
+        key: Key of the widget.
+        on_paste: Called with the pictures of one paste, before the next run of the script. There
+            are at most `MOST_AT_ONCE`, of at most `MOST_BYTES` in all; the zone refuses more.
     """
 
     def pasted() -> None:
         sent: Any = st.session_state[key].get("pasted")
         if sent:
-            on_paste([(str(one["name"]), _bytes(one["data"])) for one in sent[:MOST_AT_ONCE]])
+            on_paste(
+                [(str(picture["name"]), _bytes(picture["data"])) for picture in sent[:MOST_AT_ONCE]]
+            )
 
     _component(
         key=key,
@@ -43,7 +48,7 @@ def paste_zone(*, key: str, on_paste: Callable[[Pasted], None]) -> None:
 
 
 def _bytes(data: str) -> bytes:
-    """What the browser sent; nothing, if it is not what our own script sends."""
+    """Decode what the browser sent; empty if it is not valid base64."""
     try:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""A picture whose pixels are buttons: a component, as Plotly's heat map tells of no clicks."""
+"""A picture whose pixels are buttons: a component, since Plotly's heat map reports no clicks."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from core.figures.images import png_url
 
 Box = tuple[int, int, int, int]
-"""First row and column, and how many rows and columns."""
+"""First row, first column, number of rows, number of columns."""
 
 _HERE = Path(__file__).parent
 _component = st.components.v2.component(
@@ -31,11 +31,17 @@ def pixel_grid(
     label: str,
     width: int = 340,
 ) -> None:
-    """Draw a picture, RGB uint8 (h, w, 3), one value a pixel, at most `width` screen pixels wide.
+    """Draw a picture whose pixels can be clicked, or reached with the arrow keys.
 
-    `on_open` is called with row and column of the pixel that was clicked, or that the arrow keys
-    went to, before the next run of the script. `chosen` gets a frame, `box` a dashed one. `label`:
-    what the picture shows, for a screen reader.
+    Args:
+        rgb: The picture, RGB uint8 (h, w, 3).
+        key: Key of the widget.
+        on_open: Called with the row and column of the chosen pixel, before the next run of the
+            script.
+        chosen: Row and column of the pixel that gets a frame; None if there is none.
+        box: Pixels that get a dashed frame; None if there are none.
+        label: Name of the picture for screen readers.
+        width: Largest width on the page, in screen pixels.
     """
 
     def opened() -> None:

@@ -16,7 +16,7 @@ from core.figures.html import exact_number
 from core.figures.images import colorize, feature_map_sheet, receptive_field_box
 from core.recipes.architecture import Dense, Dropout, Flatten, Row
 from core.utils.text import DIGIT_NAMES, small_percent
-from pages.widgets.components.digit_grid import Tile, tile_grid
+from pages.widgets.components.digit_grid import Cell, tile_grid
 from pages.widgets.components.pixel_grid import pixel_grid
 from pages.widgets.filters.ablation import shares, show_exciting, show_share
 from pages.widgets.filters.arithmetic import show_arithmetic
@@ -178,7 +178,7 @@ def _tiles(
                 zoom=max(1, _TILE_PX // max(maps.shape[:2])),
             ),
             [
-                Tile(
+                Cell(
                     k,
                     f"{kind} {k}, up to {maps[..., k].max():.3g}",
                     str(k) if moved is None else small_percent(float(moved[k])),

@@ -7,7 +7,7 @@ from core.figures.explanation_charts import kernel_figure
 from core.figures.images import feature_map_sheet
 from core.figures.style import TEXT_COLORS
 from core.recipes.architecture import BatchNorm
-from pages.widgets.components.digit_grid import Tile, tile_grid
+from pages.widgets.components.digit_grid import Cell, tile_grid
 from pages.widgets.filters.choices import (
     MAPS,
     VIEW,
@@ -142,7 +142,7 @@ def _grid(
     noun = "unit" if kernels.dense else "kernel"
     tile_grid(
         sheet,
-        [Tile(k, f"{noun} {k}, norm {norms[k]:.3f}", str(k)) for k in order],
+        [Cell(k, f"{noun} {k}, norm {norms[k]:.3f}", str(k)) for k in order],
         columns=columns,
         key="filters-kernels-grid",
         on_open=choose_map,

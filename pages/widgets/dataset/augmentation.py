@@ -31,7 +31,15 @@ _FRAME = 148
 
 
 def augmentation_view(dataset: str, split: SplitName) -> None:
-    """Draw the playground for a digit that the visitor chooses by its index."""
+    """Draw the playground for a digit that the visitor chooses by its index.
+
+    Args:
+        dataset: name of a dataset.
+        split: the split of the digit.
+
+    Raises:
+        DigitscopeError: if the dataset cannot be loaded.
+    """
     st.write(
         "**Augmentation** changes every digit a little, at random, each time the network learns "
         "from it, and keeps its label: so the network sees more handwriting than there is. The art "

@@ -37,7 +37,12 @@ _TURNED = "dataset_turned"
 
 
 def browse_view(dataset: str, split: SplitName) -> None:
-    """Draw the filters, and a page of the digits that pass them."""
+    """Draw the filters, and a page of the digits that pass them.
+
+    Args:
+        dataset: name of a dataset.
+        split: the split of the digits.
+    """
     query = _filters(dataset, split)
     try:
         if chosen_run() or (query.asks_a_run and split == "test"):

@@ -34,7 +34,15 @@ _TICK_S = 0.4
 
 
 def kernel_view(dataset: str, split: SplitName) -> None:
-    """Draw the playground for a digit that the visitor chooses by its index."""
+    """Draw the playground for a digit that the visitor chooses by its index.
+
+    Args:
+        dataset: name of a dataset.
+        split: the split of the digit.
+
+    Raises:
+        DigitscopeError: if the dataset cannot be loaded.
+    """
     st.write(
         "A convolution lays a small table of weights, the **kernel**, on the digit, multiplies "
         "each weight with the pixel below it, and adds all products up: one number of the output. "

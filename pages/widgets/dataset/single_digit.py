@@ -33,7 +33,15 @@ _SCALINGS: dict[NumberForm, str] = {
 
 
 def digit_view(dataset: str, split: SplitName) -> None:
-    """Draw the details of a digit that the visitor chooses by its index."""
+    """Draw the details of a digit that the visitor chooses by its index.
+
+    Args:
+        dataset: name of a dataset.
+        split: the split of the digit.
+
+    Raises:
+        DigitscopeError: if the dataset cannot be loaded.
+    """
     with st.container(horizontal=True, vertical_alignment="bottom"):
         index = choose_index(dataset, split)
         if index is not None:

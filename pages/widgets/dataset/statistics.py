@@ -26,7 +26,15 @@ SOURCE = (
 
 
 def statistics_view(dataset: str, split: SplitName) -> None:
-    """Draw the statistics of a split."""
+    """Draw the statistics of a split.
+
+    Args:
+        dataset: name of a dataset.
+        split: the split.
+
+    Raises:
+        DigitscopeError: if the dataset cannot be loaded.
+    """
     st.write(SOURCE)
     if dataset == "mnist-sample":
         st.caption(

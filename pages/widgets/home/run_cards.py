@@ -12,7 +12,11 @@ from pages.widgets.shared.navigation import pages
 
 
 def run_cards(shipped: Sequence[Run | BrokenRun]) -> None:
-    """Draw the cards in the order of the presets, each with a link to the prediction page."""
+    """Draw the cards in the order of the presets, each with a link to the Predict page.
+
+    Args:
+        shipped: the shipped runs, damaged ones included.
+    """
     order = list(PRESETS)
     ordered = sorted(
         shipped, key=lambda run: order.index(run.id) if run.id in order else len(order)

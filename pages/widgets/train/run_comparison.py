@@ -25,7 +25,11 @@ _LONGEST = 28
 
 
 def compare_runs(runs: Sequence[Run]) -> None:
-    """Draw the comparison of two to four runs."""
+    """Draw the comparison of two to four runs.
+
+    Args:
+        runs: the runs, in the order of the columns.
+    """
     names = _names(runs)
     st.subheader("Side by side", anchor=False)
     _accuracies(runs, names)

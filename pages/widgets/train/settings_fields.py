@@ -113,7 +113,16 @@ def slider(
     form: str = "%d",
     reason: str = "",
 ) -> None:
-    """Draw a slider within bounds. With a `reason` it is disabled, and its tooltip says why."""
+    """Draw a slider.
+
+    Args:
+        field_setting: the setting.
+        label: the label of the widget.
+        limits: the least and the largest value.
+        step: the step.
+        form: the format of the value, as for `st.slider`.
+        reason: why it is disabled, for its tooltip; empty if it is enabled.
+    """
     low, high = limits
     if low == high:  # a server's limit can leave one value; a slider needs two
         st.number_input(label, disabled=True, value=low, help=_tip(field_setting, reason))
@@ -137,7 +146,14 @@ def scale(
     *,
     words: Callable[[Any], str] = str,
 ) -> None:
-    """Draw a slider over listed numbers, and the draft's value if it is not among them."""
+    """Draw a slider over listed numbers.
+
+    Args:
+        field_setting: the setting.
+        label: the label of the widget.
+        values: the numbers; the draft's value is added if it is not among them.
+        words: formats a number.
+    """
     options = sorted({*values, field_setting.value})
     st.select_slider(
         label, options, format_func=words, help=field_setting.tip, **_show(field_setting)
@@ -145,7 +161,15 @@ def scale(
 
 
 def number(field_setting: Setting, label: str, limits: Bounds, *, step: float, form: str) -> None:
-    """Draw a field for a number within bounds."""
+    """Draw a field for a number.
+
+    Args:
+        field_setting: the setting.
+        label: the label of the widget.
+        limits: the least and the largest value.
+        step: the step.
+        form: the format of the value, as for `st.number_input`.
+    """
     # On the simple level the same setting may be a slider: two widgets, two keys.
     typed = replace(field_setting, key=f"{field_setting.key}-number")
     low, high = limits
@@ -163,7 +187,14 @@ def choice(
     *,
     words: dict[str, str] | None = None,
 ) -> None:
-    """Draw a choice of one name from a menu."""
+    """Draw a menu of names.
+
+    Args:
+        field_setting: the setting.
+        label: the label of the widget.
+        options: the names.
+        words: the shown texts of names; others are shown as they are.
+    """
     shown = words or {}
     st.selectbox(
         label,

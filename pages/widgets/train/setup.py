@@ -26,7 +26,12 @@ TAKE = "take-away"
 
 
 def setup_view(token: str, limits: Limits) -> None:
-    """Draw the settings, the network that they describe, its cost, and the button that trains."""
+    """Draw the settings, the network that they describe, its cost, and the button that trains.
+
+    Args:
+        token: the visitor's token.
+        limits: the server's limits.
+    """
     left, right = st.columns(2, gap="large")
     with left:
         recipe = settings(limits)

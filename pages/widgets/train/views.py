@@ -17,7 +17,14 @@ _LAST_LINK = "train-last-link"
 
 
 def pick_view(token: str) -> str:
-    """Draw the choice of the view, and return it; a new link overrides the visitor's choice."""
+    """Draw the choice of the view; a new link overrides the visitor's choice.
+
+    Args:
+        token: the visitor's token.
+
+    Returns:
+        `SET_UP`, `WATCH` or `ALL_RUNS`.
+    """
     state, link = st.session_state, st.query_params
     requested = link.get(TRAINING)
     if requested and requested != state.get(_LAST_LINK):

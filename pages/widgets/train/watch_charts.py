@@ -9,7 +9,11 @@ from core.runs.run import Run
 
 
 def chart_options(run: Run) -> ChartOptions:
-    """Draw the options of the charts, and return them."""
+    """Draw the options of the charts, and return them.
+
+    Args:
+        run: the run that is watched, which is not offered for comparison.
+    """
     others = _others(run)
     with st.container(horizontal=True, vertical_alignment="center"):
         log = st.toggle("Logarithmic loss", key="watch-log", persist_state="session")

@@ -22,7 +22,13 @@ from pages.widgets.shared.markdown import plain
 
 
 def controls(run: Run, live: LiveRun, token: str) -> None:
-    """Draw the buttons to pause, step and stop a training, and its learning rate."""
+    """Draw the buttons to pause, step and stop a training, and its learning rate.
+
+    Args:
+        run: the run that is being trained.
+        live: its progress.
+        token: the visitor's token.
+    """
     with st.container(horizontal=True, key="watch-controls"):
         # By the last command, not by its effect: a click shows at once. One button with one key:
         # two buttons that alternate are both there for a moment, they move the others aside, and a

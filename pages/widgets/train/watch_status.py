@@ -14,7 +14,14 @@ from pages.widgets.train.watch_controls import controls, leave_queue_button
 
 
 def draw_controls(run: Run, state: JobState, token: str, limits: Limits) -> None:
-    """Draw the controls of a training, or that another browser has them."""
+    """Draw the controls of a training, or a note that another browser has them.
+
+    Args:
+        run: the run that is watched.
+        state: the state of its training.
+        token: the visitor's token.
+        limits: the server's limits.
+    """
     may_control = may_manage(run, token, limits)
     if state.name == "queued" and may_control:
         leave_queue_button(run, token)
@@ -26,7 +33,12 @@ def draw_controls(run: Run, state: JobState, token: str, limits: Limits) -> None
 
 
 def draw_status(run: Run, state: JobState) -> None:
-    """Draw the status of a training that no process works on."""
+    """Draw the status of a training that no process works on.
+
+    Args:
+        run: the run that is watched.
+        state: the state of its training.
+    """
     if state.name == "queued":
         words = f"{queue_sentence(run, state)} You may leave this page: it begins by itself."
         st.info(words, icon=":material/hourglass:")

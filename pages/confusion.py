@@ -26,7 +26,7 @@ from pages.widgets.confusion.report import report_view
 from pages.widgets.confusion.robustness import robustness_view
 from pages.widgets.confusion.slices import slices_view
 from pages.widgets.shared.markdown import plain
-from pages.widgets.shared.navigation import through_app
+from pages.widgets.shared.navigation import require_app
 from pages.widgets.shared.run_picker import NO_RUN, network_in_use
 from pages.widgets.shared.url_state import choose_view
 from pages.widgets.shared.user_digits import my_digits
@@ -41,7 +41,7 @@ DRAW = {
     TAKE: downloads_view,
 }
 
-through_app()
+require_app()
 st.set_page_config(layout="wide")  # a matrix and its digits want room
 
 st.title("Confusions")

@@ -22,7 +22,7 @@ from pages.widgets.shared.digit_choice import (
     choose_view,
 )
 from pages.widgets.shared.markdown import plain
-from pages.widgets.shared.navigation import through_app
+from pages.widgets.shared.navigation import require_app
 
 DRAW = {
     FACTS: statistics_view,
@@ -34,7 +34,7 @@ DRAW = {
     SUSPECTS: label_issues_view,
 }
 
-through_app()
+require_app()
 st.set_page_config(layout="wide")  # a grid has room for more digits
 
 st.title("Dataset")

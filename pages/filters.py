@@ -25,7 +25,7 @@ from pages.widgets.filters.kernels import kernels_view
 from pages.widgets.filters.latent_map import inside_view
 from pages.widgets.filters.network import network_view
 from pages.widgets.shared.markdown import plain
-from pages.widgets.shared.navigation import through_app
+from pages.widgets.shared.navigation import require_app
 from pages.widgets.shared.run_picker import NO_RUN
 from pages.widgets.shared.url_state import choose_view
 
@@ -39,7 +39,7 @@ DRAW = {
     INSIDE: inside_view,
 }
 
-through_app()
+require_app()
 st.set_page_config(layout="wide")  # layers want room
 
 st.title("Filters")

@@ -4,9 +4,9 @@ import streamlit as st
 
 from core.runs import registry
 from pages.widgets.home.run_cards import run_cards
-from pages.widgets.shared.navigation import ENTRIES, pages, through_app
+from pages.widgets.shared.navigation import ENTRIES, pages, require_app
 
-through_app()
+require_app()
 
 st.title("Digitscope")
 st.write(

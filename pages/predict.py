@@ -11,14 +11,14 @@ from core.utils.errors import PictureError, RunError
 from pages.widgets.predict.batch import choose_source
 from pages.widgets.predict.boxes import show_boxes
 from pages.widgets.predict.counterfactuals import flips_view
-from pages.widgets.predict.files import brought
+from pages.widgets.predict.files import choose_files
 from pages.widgets.predict.preprocessing_steps import steps_view
 from pages.widgets.predict.reading import show_answer, show_nothing_yet
 from pages.widgets.predict.source import Source, choose_digit, chosen_digit, drawn, readings_of
 from pages.widgets.predict.why import why_view
 from pages.widgets.shared.canvas import wide_sheet
 from pages.widgets.shared.markdown import plain
-from pages.widgets.shared.navigation import through_app
+from pages.widgets.shared.navigation import require_app
 from pages.widgets.shared.run_picker import NO_RUN, network_in_use
 from pages.widgets.shared.user_digits import my_digits_view, remember
 from pages.widgets.shared.warm_up import ReadyNetwork, wake_up
@@ -42,7 +42,7 @@ def _read_digits() -> None:
             way: Way = st.segmented_control(
                 "How", WAYS, default=WAYS[0], required=True, label_visibility="collapsed", key="way"
             )
-            items = [] if way == "Draw" else brought(way)
+            items = [] if way == "Draw" else choose_files(way)
             source = drawn() if way == "Draw" else None
         if source or items:
             ready = _network_in_use(right)
@@ -131,7 +131,7 @@ def _look_closer(
     views[view]()
 
 
-through_app()
+require_app()
 
 st.set_page_config(layout="wide")  # a number, and a page with its boxes, want room
 st.title("Predict")

@@ -5,14 +5,14 @@ import streamlit as st
 from core.runs.permissions import limits
 from core.utils.errors import DigitscopeError
 from pages.widgets.shared.markdown import plain
-from pages.widgets.shared.navigation import through_app
+from pages.widgets.shared.navigation import require_app
 from pages.widgets.shared.visitor import visitor
 from pages.widgets.train.runs import runs_view
 from pages.widgets.train.setup import setup_view
 from pages.widgets.train.views import ALL_RUNS, WATCH, pick_view, watched
 from pages.widgets.train.watch import watch_view
 
-through_app()
+require_app()
 st.set_page_config(layout="wide")  # settings beside what they mean, two charts side by side
 
 st.title("Train")

@@ -17,9 +17,9 @@ from core.runs.predictions import NoPredictionsError, Predictions, load_predicti
 from core.runs.run import Network, Run
 from core.utils.background import BackgroundTask, Report, shared_task
 from core.utils.errors import DigitscopeError
-from pages.widgets.shared.background_task import run_chore
+from pages.widgets.shared.background_task import draw_task
 from pages.widgets.shared.markdown import plain
-from pages.widgets.shared.user_digits import my_answered
+from pages.widgets.shared.user_digits import my_predictions
 
 _NOTE = "Worked out once, for all visitors of this server."
 
@@ -38,7 +38,7 @@ def load_or_offer(network: Network, dataset: str) -> Predictions | None:
         DigitscopeError: if the stored answers, the network or the dataset cannot be read.
     """
     if dataset == USER_DIGITS:
-        return my_answered(network)
+        return my_predictions(network)
     run = network.run
     try:
         return (
@@ -92,4 +92,4 @@ def _chore(run: Run, dataset: str, scope: str, do: Callable[[Report], Any]) -> B
 
 def _offer(why: str, chore: BackgroundTask[Any]) -> None:
     st.info(f"{plain(why)} {_NOTE}", icon=":material/hourglass_empty:")
-    run_chore(chore, "Work it out", "confusion-answers", doing="Reading the digits")
+    draw_task(chore, "Work it out", "confusion-answers", doing="Reading the digits")

@@ -32,7 +32,7 @@ from core.runs.run import Network, Run
 from core.utils.background import shared_task
 from core.utils.errors import DigitscopeError
 from pages.widgets.confusion.matrix import draw_matrix
-from pages.widgets.shared.background_task import run_chore
+from pages.widgets.shared.background_task import draw_task
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.pictures import CHART_CONFIG
 
@@ -207,7 +207,7 @@ def _stored_or_offered(run: Run) -> RobustnessCurves | None:
             "so, once for all visitors of this server.",
             icon=":material/hourglass_empty:",
         )
-        run_chore(
+        draw_task(
             chore,
             f"Measure {run.id}",
             f"confusion-stress-measure-{run.id}",

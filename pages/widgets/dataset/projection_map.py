@@ -32,7 +32,7 @@ from pages.widgets.shared.digit_choice import INDEX, open_digit
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import pages
 from pages.widgets.shared.pictures import enlarge
-from pages.widgets.shared.projection_choice import WAY_NAMES, choose_way
+from pages.widgets.shared.projection_choice import METHOD_NAMES, choose_projection
 
 WAY, CHART, DRAWN = "map-way", "map-chart", "map-drawing"
 CLICKED: Final = "map_clicked"
@@ -52,7 +52,7 @@ def map_view(dataset: str, split: SplitName) -> None:
         "these points flat, so that digits which look alike lie near each other. "
         + _which_digits(dataset)
     )
-    method = choose_way(WAY, bind="query-params")
+    method = choose_projection(WAY, bind="query-params")
     with st.spinner("Laying the digits flat: a few seconds, once …"):
         st.caption(_about(dataset, method))
     left, right = st.columns([2, 1], gap="medium")
@@ -118,7 +118,7 @@ def _chart(dataset: str, method: Method, marks: list[MapMark]) -> None:
         on_select=clicked,
         selection_mode="points",
         config=_CONFIG,
-        alt=f"A map of {len(map_digits(dataset)):,} digits by {WAY_NAMES[method]}, "
+        alt=f"A map of {len(map_digits(dataset)):,} digits by {METHOD_NAMES[method]}, "
         "coloured by label",
     )
     map_hover(dataset, CHART)

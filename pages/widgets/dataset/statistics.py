@@ -12,7 +12,7 @@ from core.figures.dataset_charts import class_bars, gray_histogram
 from core.figures.images import digit_sheet_png
 from core.figures.style import TEXT_COLORS
 from core.utils.background import TaskState
-from pages.widgets.shared.background_task import run_chore
+from pages.widgets.shared.background_task import draw_task
 
 _CHART = {"displayModeBar": False}
 SOURCE = (
@@ -118,7 +118,7 @@ def _download() -> None:
     """Offer the download of the full MNIST if it is not on this machine."""
     if "mnist" in mnist.available():
         return
-    run_chore(
+    draw_task(
         MNIST_DOWNLOAD,
         "Download all 70,000 digits (11 MB)",
         "dataset-download",

@@ -16,7 +16,7 @@ from core.recipes.architecture import BatchNorm
 from core.utils.background import BackgroundTask
 from core.utils.text import DIGIT_NAMES, percent, small_percent
 from pages.widgets.filters.choices import Seen
-from pages.widgets.shared.background_task import run_chore
+from pages.widgets.shared.background_task import draw_task
 from pages.widgets.shared.pictures import CHART_CONFIG
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def show_exciting(seen: Seen, layer: str, number: int) -> None:
         result = stored_top_activations(seen.network, layer)
     if isinstance(result, BackgroundTask):
         st.caption("This network is large: reading the sample's 5,000 digits takes some seconds.")
-        run_chore(result, "Search all digits", "filters-maps-exciting", doing="Searching")
+        draw_task(result, "Search all digits", "filters-maps-exciting", doing="Searching")
         return
     best = result.for_map(number)
     if not best:

@@ -9,7 +9,7 @@ from core.recipes.architecture import Dropout, Flatten
 from core.utils.background import BackgroundTask, Report, TaskState, shared_task
 from core.utils.text import DIGIT_NAMES, percent
 from pages.widgets.filters.choices import Seen, choose_map, chosen_layer, chosen_map
-from pages.widgets.shared.background_task import run_chore
+from pages.widgets.shared.background_task import draw_task
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.pictures import enlarge
 
@@ -52,9 +52,9 @@ def dreams_view(seen: Seen) -> None:
         "Erhan et al., 2009; Simonyan et al., 2014; made readable as by Olah et al., “Feature "
         "Visualization”, 2017)."
     )
-    what, strength = _choices()
+    subject, strength = _choices()
     st.caption(_MEANS[strength])
-    if what == DIGITS:
+    if subject == DIGITS:
         _ten(seen, strength)
     else:
         _one_map(seen, strength)
@@ -67,7 +67,7 @@ def dreams_view(seen: Seen) -> None:
 
 def _choices() -> tuple[str, "RegularizationStrength"]:
     with st.container(horizontal=True):
-        what: str = st.segmented_control(
+        subject: str = st.segmented_control(
             "Dream of",
             [DIGITS, ONE_MAP],
             default=DIGITS,
@@ -85,19 +85,17 @@ def _choices() -> tuple[str, "RegularizationStrength"]:
             persist_state="session",
             help="What keeps the picture readable",
         )
-    return what, strength
+    return subject, strength
 
 
 def _ten(seen: Seen, strength: "RegularizationStrength") -> None:
-    chore: BackgroundTask[tuple[FeatureVisualization, ...]] = shared_task(
+    task: BackgroundTask[tuple[FeatureVisualization, ...]] = shared_task(
         (seen.network, strength, "dreams of the digits"),
         partial(_dream_of_digits, seen, strength),
     )
-    dreams = chore.state.result
+    dreams = task.state.result
     if dreams is None:
-        run_chore(
-            chore, "Dream of the ten digits", "filters-dreams-ten", doing="Dreaming", far=_far
-        )
+        draw_task(task, "Dream of the ten digits", "filters-dreams-ten", doing="Dreaming", far=_far)
         return
     with st.container(horizontal=True):
         for dream in dreams:
@@ -137,13 +135,13 @@ def _one_map(seen: Seen, strength: "RegularizationStrength") -> None:
     ):
         place = (shape[0] // 2, shape[1] // 2)
     target = VisualizationTarget(number, layer, place)
-    chore: BackgroundTask[tuple[FeatureVisualization, float]] = shared_task(
+    task: BackgroundTask[tuple[FeatureVisualization, float]] = shared_task(
         (seen.network, strength, target),
         partial(_dream_of_map, seen, target, strength),
     )
-    result = chore.state.result
+    result = task.state.result
     if result is None:
-        run_chore(chore, "Dream of it", "filters-dreams-one", doing="Dreaming", far=_far)
+        draw_task(task, "Dream of it", "filters-dreams-one", doing="Dreaming", far=_far)
         return
     _show_one(seen, *result, is_map=len(shape) == 3)
 

@@ -15,9 +15,9 @@ from core.utils.text import DIGIT_NAMES, DIGIT_PLURALS
 from pages.widgets.components.digit_grid import Cell, digit_grid
 from pages.widgets.components.map_hover import map_hover
 from pages.widgets.filters.choices import Seen, look_at
-from pages.widgets.shared.background_task import run_chore
+from pages.widgets.shared.background_task import draw_task
 from pages.widgets.shared.pictures import enlarge
-from pages.widgets.shared.projection_choice import choose_way
+from pages.widgets.shared.projection_choice import choose_projection
 
 if TYPE_CHECKING:
     from core.explain.latent_space import Floats, NearDigits
@@ -46,7 +46,7 @@ def inside_view(seen: Seen) -> None:
 
         space = load_latent_space(seen.network)
     state = st.session_state
-    method = choose_way(WAY)
+    method = choose_projection(WAY)
     if state.get(_OF) != seen.image.tobytes():
         # The page's digit has changed: a click made beside the previous one no longer counts.
         state[_OF] = seen.image.tobytes()
@@ -89,18 +89,18 @@ def _by_pca(seen: Seen, shares: tuple[float, float]) -> None:
 def _by_tsne(seen: Seen) -> None:
     from core.explain.latent_space import latent_points, place_in_latent_space, tsne_positions
 
-    chore: BackgroundTask[Floats] = shared_task(
+    task: BackgroundTask[Floats] = shared_task(
         (seen.network, "inside by t-SNE"),
         partial(tsne_positions, seen.network),
     )
-    places = chore.state.result
+    places = task.state.result
     if places is None:
         st.info(
             "t-SNE needs some seconds for a network. It is done once, for all visitors.",
             icon=":material/hourglass_empty:",
         )
-        run_chore(
-            chore, "Lay them out", "filters-inside-tsne", doing="Laying out 1,000 digits", far=_far
+        draw_task(
+            task, "Lay them out", "filters-inside-tsne", doing="Laying out 1,000 digits", far=_far
         )
         return
     _chart(

@@ -14,7 +14,7 @@ from core.figures.style import TEXT_COLORS
 from core.utils.background import TaskState, shared_task
 from core.utils.errors import DigitscopeError
 from pages.widgets.filters.choices import Seen
-from pages.widgets.shared.background_task import run_chore
+from pages.widgets.shared.background_task import draw_task
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.pictures import CHART_CONFIG
 
@@ -134,20 +134,20 @@ def _over_layers(seen: Seen, question: "Question", settings: "Settings", theme: 
     """Draw the maps' similarity over the layers, or the button that starts its computation."""
     from core.explain.attribution import similarity_over_layers
 
-    chore = shared_task(
+    task = shared_task(
         (seen.network, seen.image.tobytes(), question, settings, "sanity"),
         partial(similarity_over_layers, seen.network, seen.image, question, settings),
     )
-    if chore.state.result is None:
-        run_chore(
-            chore,
+    if task.state.result is None:
+        draw_task(
+            task,
             "Compare at every layer",
             "filters-why-layers",
             doing="Making layer after layer random",
             far=_far,
         )
         return
-    similarities = chore.state.result
+    similarities = task.state.result
     st.plotly_chart(
         similarity_lines(
             similarities[0].layers,

@@ -11,7 +11,13 @@ from core.preprocessing.page.detection import FoundDigit, add_box, move_box, rem
 from core.utils.errors import PictureError
 from pages.widgets.components.box_editor import BoxCard, BoxEvents, picture_boxes
 from pages.widgets.predict.reading import describe_reading
-from pages.widgets.predict.source import Source, choose_digit, find_anew, is_put_right, put_right
+from pages.widgets.predict.source import (
+    Source,
+    choose_digit,
+    discard_corrections,
+    is_corrected,
+    keep_correction,
+)
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.warm_up import ReadyNetwork
 
@@ -41,7 +47,7 @@ def show_boxes(
         except (PictureError, IndexError) as error:
             state[_REFUSED] = str(error) if isinstance(error, PictureError) else ""
             return
-        put_right(source, ready, after)
+        keep_correction(source, ready, after)
         choose_digit(source, index)
 
     def put(index: int, box: Box) -> None:
@@ -72,11 +78,11 @@ def show_boxes(
     refused = state.pop(_REFUSED, "")
     if refused:
         st.warning(plain(refused), icon=":material/help:")
-    if is_put_right(source):
+    if is_corrected(source):
         st.button(
             "Find the boxes anew",
             icon=":material/restart_alt:",
             type="tertiary",
-            on_click=find_anew,
+            on_click=discard_corrections,
             args=(source,),
         )

@@ -33,16 +33,16 @@ class Item:
     data: Callable[[], bytes]
 
 
-def brought(way: Literal["Upload", "Camera"]) -> list[Item]:
+def choose_files(source: Literal["Upload", "Camera"]) -> list[Item]:
     """Draw the fields for files or the camera.
 
     Args:
-        way: Which of them to draw.
+        source: Which of them to draw.
 
     Returns:
         The picture files, at most `MOST_FILES`: the pasted ones first, from the latest on.
     """
-    if way == "Camera":
+    if source == "Camera":
         # Only here does the browser ask for permission.
         photo = st.camera_input(
             "A photo of digits",

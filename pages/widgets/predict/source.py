@@ -66,7 +66,7 @@ def drawn() -> Source | None:
     return Source(drawing_key(), DRAWN, "The drawing", pixels, "dark", PAPER)
 
 
-def found_in(source: Source, ready: ReadyNetwork) -> tuple[FoundDigit, ...]:
+def find_detections(source: Source, ready: ReadyNetwork) -> tuple[FoundDigit, ...]:
     """Find the picture's digits, once, or return them as the visitor corrected them.
 
     Args:
@@ -97,7 +97,7 @@ def found_in(source: Source, ready: ReadyNetwork) -> tuple[FoundDigit, ...]:
     return detections
 
 
-def put_right(source: Source, ready: ReadyNetwork, detections: Sequence[FoundDigit]) -> None:
+def keep_correction(source: Source, ready: ReadyNetwork, detections: Sequence[FoundDigit]) -> None:
     """Keep the visitor's corrections, also for when the picture is shown again.
 
     Args:
@@ -115,12 +115,12 @@ def put_right(source: Source, ready: ReadyNetwork, detections: Sequence[FoundDig
     st.session_state[_FOUND] = (source.key, ready.network), tuple(detections)
 
 
-def is_put_right(source: Source) -> bool:
+def is_corrected(source: Source) -> bool:
     """Return whether the visitor has corrected the boxes of this picture."""
     return source.key in _placed()
 
 
-def find_anew(source: Source) -> None:
+def discard_corrections(source: Source) -> None:
     """Discard the corrections of a picture; its digits are detected again."""
     _placed().pop(source.key, None)
     st.session_state.pop(_FOUND, None)
@@ -140,7 +140,7 @@ def readings_of(source: Source, ready: ReadyNetwork) -> tuple[DigitReading, ...]
         PictureError: There are no digits.
         RunError: The network cannot predict.
     """
-    return read_digits(found_in(source, ready), ready.ask, ready.temperature)
+    return read_digits(find_detections(source, ready), ready.ask, ready.temperature)
 
 
 def chosen_digit(source: Source, count: int) -> int:

@@ -36,7 +36,7 @@ from core.utils.errors import DigitscopeError
 from core.utils.text import DIGIT_NAMES, percent_with_small
 from pages.widgets.components.digit_grid import Cell, digit_grid
 from pages.widgets.shared.attribution_question import ABOUT, EMPTY_MAP, TITLES, choose_question
-from pages.widgets.shared.background_task import run_chore
+from pages.widgets.shared.background_task import draw_task
 from pages.widgets.shared.color_legend import color_legend
 from pages.widgets.shared.markdown import plain, unbroken
 from pages.widgets.shared.navigation import pages
@@ -270,7 +270,7 @@ def _offer_to_open(runs: "list[Run]") -> None:
     count = len(runs)
     st.caption(f"{count} networks have to be opened first: some seconds, once on this server.")
     key = ("opinions", *(Network(run) for run in runs))
-    run_chore(
+    draw_task(
         shared_task(key, open_them),
         "Ask the other runs",
         "predict-why-others",

@@ -12,25 +12,25 @@ _EVERY_S = 1.0
 _CANCELLED = "This was cancelled; what had been worked out is thrown away."
 
 
-def of_total(state: TaskState[Any]) -> str:
+def format_progress(state: TaskState[Any]) -> str:
     """Format a task's progress as "12 of 40"."""
     return f"{state.done:,} of {state.total:,}" if state.total else "starting"
 
 
-def run_chore(
-    chore: BackgroundTask[Any],
+def draw_task(
+    task: BackgroundTask[Any],
     title: str,
     key: str,
     *,
     doing: str = "",
-    far: Callable[[TaskState[Any]], str] = of_total,
+    far: Callable[[TaskState[Any]], str] = format_progress,
     icon: str = ":material/play_arrow:",
     cancelled: str = _CANCELLED,
 ) -> None:
     """Draw a background task; when it starts or ends, the whole page is run again.
 
     Args:
-        chore: The task.
+        task: The task.
         title: Label of the start button.
         key: Prefix of the widgets' keys.
         doing: Text before the progress; the title if empty.
@@ -38,14 +38,14 @@ def run_chore(
         icon: Icon of the start button.
         cancelled: Sentence shown after the task was canceled.
     """
-    active = chore.state.active
+    active = task.state.active
     st.fragment(_draw, run_every=_EVERY_S if active else None)(
-        chore, title, key, doing or title, far, icon, cancelled, active
+        task, title, key, doing or title, far, icon, cancelled, active
     )
 
 
 def _draw(
-    chore: BackgroundTask[Any],
+    task: BackgroundTask[Any],
     title: str,
     key: str,
     doing: str,
@@ -54,17 +54,17 @@ def _draw(
     cancelled: str,
     was_active: bool,
 ) -> None:
-    now = chore.state
+    now = task.state
     if now.active != was_active:
         st.rerun()
     if now.active:
         waits = "waiting until the server has finished another such work"
         words = waits if now.status == "waiting" else far(now)
         st.progress(now.fraction, text=f"{doing}: {words}")
-        st.button("Cancel", icon=":material/close:", on_click=chore.cancel, key=f"{key}-cancel")
+        st.button("Cancel", icon=":material/close:", on_click=task.cancel, key=f"{key}-cancel")
         return
     if now.status == "failed":
         st.error(plain(now.problem), icon=":material/error:")
     elif now.status == "cancelled":
         st.info(cancelled)
-    st.button(title, icon=icon, on_click=chore.start, key=f"{key}-start")
+    st.button(title, icon=icon, on_click=task.start, key=f"{key}-start")

@@ -75,7 +75,7 @@ def enter() -> st.Page:
     return st.navigation(list(pages().values()))
 
 
-def through_app() -> None:
+def require_app() -> None:
     """Make sure that the page runs inside `app.py`; the first call of every page.
 
     Until a session of the server has called `st.navigation`, Streamlit treats the files in `pages/`

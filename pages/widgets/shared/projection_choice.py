@@ -6,10 +6,10 @@ import streamlit as st
 
 from core.data.projection import METHODS, Method
 
-WAY_NAMES: Final[dict[Method, str]] = {"pca": "PCA", "tsne": "t-SNE"}
+METHOD_NAMES: Final[dict[Method, str]] = {"pca": "PCA", "tsne": "t-SNE"}
 
 
-def choose_way(key: str, **more: Any) -> Method:
+def choose_projection(key: str, **more: Any) -> Method:
     """Draw the choice of the method, kept for the session.
 
     Args:
@@ -24,7 +24,7 @@ def choose_way(key: str, **more: Any) -> Method:
         METHODS,
         default="pca",
         required=True,
-        format_func=WAY_NAMES.__getitem__,
+        format_func=METHOD_NAMES.__getitem__,
         key=key,
         persist_state="session",
         **more,

@@ -33,7 +33,7 @@ from pages.widgets.shared.fine_tune import fine_tune_view
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import pages
 from pages.widgets.shared.run_picker import chosen_epoch, chosen_run, run_in_use
-from pages.widgets.shared.user_digits_files import bring_back, forget_files, take_away
+from pages.widgets.shared.user_digits_files import draw_downloads, draw_upload, forget_files
 
 _DIGITS = "my-digits"
 _ANSWERS = "my-digits-answers"
@@ -52,7 +52,7 @@ def set_my_digits(digits: UserDigits) -> None:
     st.session_state[_DIGITS] = digits
 
 
-def my_answered(network: Network) -> Predictions:
+def my_predictions(network: Network) -> Predictions:
     """Let a network read the visitor's digits, or look up what it read.
 
     Args:
@@ -212,13 +212,13 @@ def my_digits_view() -> None:
         _overview(digits, answered)
         _grid(digits, answered)
         _opened(digits)
-        take_away(digits)
+        draw_downloads(digits)
     else:
         st.info(
             "You have labelled no digits in this visit. Draw or upload one, and say which it is.",
             icon=":material/draw:",
         )
-    bring_back(digits, set_my_digits)
+    draw_upload(digits, set_my_digits)
     fine_tune_view(digits, run)
 
 
@@ -234,7 +234,7 @@ def _answered(run: Run | None) -> Predictions | None:
     if run is None:
         return None
     try:
-        return my_answered(Network(run))
+        return my_predictions(Network(run))
     except DigitscopeError as error:
         st.warning(plain(str(error)), icon=":material/broken_image:")
         return None

@@ -23,7 +23,7 @@ _BACK = "my-digits-back"
 _TOLD = "my-digits-back-told"
 
 
-def take_away(digits: UserDigits) -> None:
+def draw_downloads(digits: UserDigits) -> None:
     """Draw a download button for each file format.
 
     Args:
@@ -48,7 +48,7 @@ def _files(digits: UserDigits) -> list[tuple[str, str, str, bytes]]:
     return kept[1]
 
 
-def bring_back(digits: UserDigits, take_over: Callable[[UserDigits], None]) -> None:
+def draw_upload(digits: UserDigits, take_over: Callable[[UserDigits], None]) -> None:
     """Draw the upload field.
 
     Args:

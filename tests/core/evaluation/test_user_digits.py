@@ -243,15 +243,15 @@ def answers() -> None:
     from core.evaluation.user_digits import add_digit
     from core.runs import registry
     from core.runs.run import Network
-    from pages.widgets.shared.user_digits import my_answered
+    from pages.widgets.shared.user_digits import my_predictions
 
     best = Network(registry.find_run("best"))
     sample = mnist.load("mnist-sample").test
     digits = st.session_state.setdefault("my-digits", add_digit((), sample.images[0], 4))
-    first = my_answered(best)
-    same = first is my_answered(best)
+    first = my_predictions(best)
+    same = first is my_predictions(best)
     st.session_state["my-digits"] = add_digit(digits, sample.images[1], 5)
-    st.write(f"{same} {len(first)} {len(my_answered(best))}")
+    st.write(f"{same} {len(first)} {len(my_predictions(best))}")
 
 
 def test_the_answers_are_the_same_object_until_a_digit_comes() -> None:

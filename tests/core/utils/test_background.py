@@ -137,12 +137,12 @@ def page() -> None:
     import streamlit as st
 
     from core.utils.background import BackgroundTask
-    from pages.widgets.shared.background_task import run_chore
+    from pages.widgets.shared.background_task import draw_task
     from tests.core.utils.test_background import Slow
 
     state = st.session_state
     slow = state.setdefault("slow", Slow())
-    run_chore(
+    draw_task(
         state.setdefault("chore", BackgroundTask(slow)), "Count them", "count", doing="Counting"
     )
 

@@ -123,7 +123,7 @@ def _download() -> None:
         "Download all 70,000 digits (11 MB)",
         "dataset-download",
         doing="Downloading all 70,000 digits",
-        far=_megabytes,
+        progress_text=_megabytes,
         icon=":material/download:",
         cancelled="The download was cancelled; what had come is thrown away.",
     )

@@ -28,7 +28,7 @@ _MOST_WORK: Final = 50_000_000_000
 _MODES: Final[dict["AblationMode", str]] = {"zero": "0", "mean": "its mean"}
 
 
-def shares(seen: Seen, layer: str) -> NDArray[np.float32] | None:
+def ablation_shares(seen: Seen, layer: str) -> NDArray[np.float32] | None:
     """Measure how far the ablation of each map moves the probabilities.
 
     Args:

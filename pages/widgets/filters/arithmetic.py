@@ -114,7 +114,7 @@ def _one_channel(step: ConvolutionStep) -> int:
         "Written out: input map",
         order,
         format_func=lambda k: f"map {k}: {signed_number(sums[k])}",
-        # Another place has another order: its largest is meant then.
+        # A key for each position, so that the choice begins with its own largest map.
         key=f"{_CHANNEL}-{step.layer}-{step.position}",
         width=220,
     )

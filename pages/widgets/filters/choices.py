@@ -123,7 +123,7 @@ def choose_map(number: int) -> None:
     st.session_state[MAP] = number
 
 
-def look_at(index: int) -> None:
+def open_test_digit(index: int) -> None:
     """Make a test digit of the sample the digit of the page; for callbacks."""
     st.session_state[DATA], st.session_state[SPLIT] = "mnist-sample", "test"
     st.session_state[NEXT_INDEX] = index

@@ -153,7 +153,7 @@ def _download(seen: Seen, layer: str) -> None:
     Streamlit can make a file when the download button is clicked, but loses the function at a
     rerun, sometimes before the browser has the new button, and playing the epochs reruns the page.
     """
-    subject = (Network(seen.network.run), seen.image.tobytes(), layer)  # of any epoch: it has all
+    subject = (Network(seen.network.run), seen.image.tobytes(), layer)  # the GIF has all epochs
 
     def ask() -> None:
         st.session_state[_WANTED] = subject

@@ -18,7 +18,7 @@ from core.recipes.architecture import Dense, Dropout, Flatten, Row
 from core.utils.text import DIGIT_NAMES, small_percent
 from pages.widgets.components.digit_grid import Cell, tile_grid
 from pages.widgets.components.pixel_grid import pixel_grid
-from pages.widgets.filters.ablation import shares, show_exciting, show_share
+from pages.widgets.filters.ablation import ablation_shares, show_exciting, show_share
 from pages.widgets.filters.arithmetic import show_arithmetic
 from pages.widgets.filters.choices import Seen, choose_map, chosen_layer, chosen_map
 from pages.widgets.shared.color_legend import color_legend
@@ -138,7 +138,7 @@ def _all_maps(
 ) -> None:
     """Draw all maps, or units, in the chosen order."""
     count = values.shape[-1]
-    moved = shares(seen, layer) if order == "share" else None
+    moved = ablation_shares(seen, layer) if order == "share" else None
     if order == "strength":
         numbers = strongest_maps(values, count)
     elif moved is not None:

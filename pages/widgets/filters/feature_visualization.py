@@ -95,7 +95,13 @@ def _ten(seen: Seen, strength: "RegularizationStrength") -> None:
     )
     dreams = task.state.result
     if dreams is None:
-        draw_task(task, "Dream of the ten digits", "filters-dreams-ten", doing="Dreaming", far=_far)
+        draw_task(
+            task,
+            "Dream of the ten digits",
+            "filters-dreams-ten",
+            doing="Dreaming",
+            progress_text=_progress_text,
+        )
         return
     with st.container(horizontal=True):
         for dream in dreams:
@@ -141,7 +147,13 @@ def _one_map(seen: Seen, strength: "RegularizationStrength") -> None:
     )
     result = task.state.result
     if result is None:
-        draw_task(task, "Dream of it", "filters-dreams-one", doing="Dreaming", far=_far)
+        draw_task(
+            task,
+            "Dream of it",
+            "filters-dreams-one",
+            doing="Dreaming",
+            progress_text=_progress_text,
+        )
         return
     _show_one(seen, *result, is_map=len(shape) == 3)
 
@@ -209,5 +221,5 @@ def _dream_of_map(
     return visualization, highest_activation(seen.network, target, digits)
 
 
-def _far(state: TaskState[Any]) -> str:
+def _progress_text(state: TaskState[Any]) -> str:
     return f"step {state.done} of {state.total}" if state.total else "opening the network"

@@ -14,7 +14,7 @@ from core.utils.background import BackgroundTask, TaskState, shared_task
 from core.utils.text import DIGIT_NAMES, DIGIT_PLURALS
 from pages.widgets.components.digit_grid import Cell, digit_grid
 from pages.widgets.components.map_hover import map_hover
-from pages.widgets.filters.choices import Seen, look_at
+from pages.widgets.filters.choices import Seen, open_test_digit
 from pages.widgets.shared.background_task import draw_task
 from pages.widgets.shared.pictures import enlarge
 from pages.widgets.shared.projection_choice import choose_projection
@@ -100,7 +100,11 @@ def _by_tsne(seen: Seen) -> None:
             icon=":material/hourglass_empty:",
         )
         draw_task(
-            task, "Lay them out", "filters-inside-tsne", doing="Laying out 1,000 digits", far=_far
+            task,
+            "Lay them out",
+            "filters-inside-tsne",
+            doing="Laying out 1,000 digits",
+            progress_text=_progress_text,
         )
         return
     _chart(
@@ -168,7 +172,7 @@ def _neighbors(seen: Seen) -> None:
         st.button(
             "Make it the digit of this page",
             icon=":material/center_focus_strong:",
-            on_click=look_at,
+            on_click=open_test_digit,
             args=(index,),
             key="filters-inside-look",
         )
@@ -203,5 +207,5 @@ def _grid(images: NDArray[np.uint8], near: "NearDigits", key: str) -> None:
     )
 
 
-def _far(state: TaskState[Any]) -> str:
+def _progress_text(state: TaskState[Any]) -> str:
     return "some seconds" if not state.total else "done"

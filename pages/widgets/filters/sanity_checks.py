@@ -144,7 +144,7 @@ def _over_layers(seen: Seen, question: "Question", settings: "Settings", theme: 
             "Compare at every layer",
             "filters-why-layers",
             doing="Making layer after layer random",
-            far=_far,
+            progress_text=_progress_text,
         )
         return
     similarities = task.state.result
@@ -166,5 +166,5 @@ def _over_layers(seen: Seen, question: "Question", settings: "Settings", theme: 
     )
 
 
-def _far(state: TaskState[Any]) -> str:
+def _progress_text(state: TaskState[Any]) -> str:
     return f"{state.done} of {state.total} maps" if state.total else "starting"

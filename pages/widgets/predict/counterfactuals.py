@@ -53,7 +53,7 @@ def flips_view(digit: PreparedDigit, network: Network) -> None:
     st.fragment(_draw)(digit.pixels, network)
 
 
-def key_of(name: EditName) -> str:
+def slider_key(name: EditName) -> str:
     """Return the widget key of an edit's slider."""
     return f"predict-flips-{name}"
 
@@ -71,7 +71,7 @@ def _draw(pixels: Pixels, network: Network) -> None:
         with left:
             change = _sliders()
         name: EditName = st.session_state[ALONG]
-        # One batch: along the whole range, and among it the digit as it stands.
+        # One batch: the whole range of the slider, which includes the current value.
         along = probability_curve(pixels, name, ask, change)
         answer = int(ask(pixels[None])[0].argmax())
         with right:
@@ -95,7 +95,7 @@ def _begin_anew(pixels: Pixels) -> None:
 def _set(change: Edit, along: EditName | None = None) -> None:
     """Set the sliders to an edit; for callbacks."""
     for kind in EDITS:
-        st.session_state[key_of(kind.name)] = float(getattr(change, kind.name))
+        st.session_state[slider_key(kind.name)] = float(getattr(change, kind.name))
     if along:
         st.session_state[ALONG] = along
 
@@ -116,7 +116,7 @@ def _sliders() -> Edit:
 
 
 def _slider(kind: EditParameter) -> float:
-    st.session_state.setdefault(key_of(kind.name), kind.nothing)
+    st.session_state.setdefault(slider_key(kind.name), kind.nothing)
 
     def moved() -> None:
         st.session_state[ALONG] = kind.name
@@ -127,7 +127,7 @@ def _slider(kind: EditParameter) -> float:
         float(kind.high),
         step=kind.step,
         format=kind.format,
-        key=key_of(kind.name),
+        key=slider_key(kind.name),
         persist_state="session",
         help=kind.help,
         on_change=moved,

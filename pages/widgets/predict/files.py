@@ -43,7 +43,7 @@ def choose_files(source: Literal["Upload", "Camera"]) -> list[Item]:
         The picture files, at most `MOST_FILES`: the pasted ones first, from the latest on.
     """
     if source == "Camera":
-        # Only here does the browser ask for permission.
+        # The browser asks for permission only when this is drawn.
         photo = st.camera_input(
             "A photo of digits",
             key="camera",

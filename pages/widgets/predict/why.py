@@ -243,7 +243,7 @@ def _others(pixels: Pixels, network: Network) -> None:
 
 
 def _row(prediction: RunPrediction, read: int) -> dict[str, str]:
-    # Those that answer otherwise stand out, and not by their look alone.
+    # Runs that disagree are marked in words, and not by their style alone.
     answer = (
         str(prediction.answer)
         if prediction.answer == read

@@ -23,7 +23,7 @@ def draw_task(
     key: str,
     *,
     doing: str = "",
-    far: Callable[[TaskState[Any]], str] = format_progress,
+    progress_text: Callable[[TaskState[Any]], str] = format_progress,
     icon: str = ":material/play_arrow:",
     cancelled: str = _CANCELLED,
 ) -> None:
@@ -34,13 +34,13 @@ def draw_task(
         title: Label of the start button.
         key: Prefix of the widgets' keys.
         doing: Text before the progress; the title if empty.
-        far: Formats the progress.
+        progress_text: Formats the progress.
         icon: Icon of the start button.
         cancelled: Sentence shown after the task was canceled.
     """
     active = task.state.active
     st.fragment(_draw, run_every=_EVERY_S if active else None)(
-        task, title, key, doing or title, far, icon, cancelled, active
+        task, title, key, doing or title, progress_text, icon, cancelled, active
     )
 
 
@@ -49,7 +49,7 @@ def _draw(
     title: str,
     key: str,
     doing: str,
-    far: Callable[[TaskState[Any]], str],
+    progress_text: Callable[[TaskState[Any]], str],
     icon: str,
     cancelled: str,
     was_active: bool,
@@ -59,7 +59,7 @@ def _draw(
         st.rerun()
     if now.active:
         waits = "waiting until the server has finished another such work"
-        words = waits if now.status == "waiting" else far(now)
+        words = waits if now.status == "waiting" else progress_text(now)
         st.progress(now.fraction, text=f"{doing}: {words}")
         st.button("Cancel", icon=":material/close:", on_click=task.cancel, key=f"{key}-cancel")
         return

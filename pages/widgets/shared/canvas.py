@@ -32,13 +32,13 @@ _INK, _WHITE = "#000000", "#ffffff"
 _ERASER_IS: Final = 1.6  # times as wide as the pen, and at least
 _ERASER_LEAST: Final = 24
 
-# The component's toolbar lies, unseen, over the canvas' upper right corner until a mouse has rested
-# on the canvas for 0.2 s: a stroke that begins there at once, or with a finger, is lost, or presses
-# an unseen button. Its styles are shut off from the page's, so a script has to move it below the
-# canvas, where undo and redo are always seen; what would only confuse there (sending by hand,
-# moving strokes about, a second way to clear) is left out. A sheet that is wider than the screen is
-# shown smaller: the component counts its pixels right at any size. Ctrl+Z and Ctrl+Y press the
-# buttons. If the component changes, all of this does nothing.
+# The component's toolbar is invisible, over the upper right corner of the canvas, until a mouse has
+# rested on the canvas for 0.2 s. A stroke that begins there earlier, or with a finger, is lost, or
+# presses a hidden button. The page's styles do not reach the component, so a script moves the
+# toolbar below the canvas, where undo and redo are always visible. Buttons that would confuse
+# (send, move strokes, a second clear) are hidden. A sheet wider than the screen is scaled down: the
+# component maps pixels correctly at any size. Ctrl+Z and Ctrl+Y press the buttons. If a new version
+# of the component has other elements, the script does nothing.
 _MENDED = """<script>
 (() => {
   if (window.digitscopeCanvas) return;
@@ -127,13 +127,13 @@ def canvas(*, numbers: bool = False) -> NDArray[np.uint8] | None:
     # A new key is a new, empty canvas.
     key = f"canvas-{state.setdefault(_TRIES, 0)}"
     if key not in state:
-        # The canvas was not on the last page: it comes back with what was on it.
+        # The previous run did not draw the canvas: restore the drawing.
         state[_START] = state.get(_STROKES)
     width = WIDE if numbers and wide_sheet() else SIDE
-    # Drawn before its tools, which stand below it: what was drawn last stays where it was.
+    # The canvas comes before its tools, so that it does not move when they change.
     pen, erases = state.get(_PEN, PEN_WIDTH), state.get(_TOOL) == _ERASER
     result = st_canvas(
-        # White strokes: the component knows no eraser, and undo takes them back like all others.
+        # The component has no eraser: white strokes, which undo removes like all others.
         stroke_width=max(round(_ERASER_IS * pen), _ERASER_LEAST) if erases else pen,
         stroke_color=_WHITE if erases else _INK,
         background_color=_WHITE,

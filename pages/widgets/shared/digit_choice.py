@@ -107,8 +107,8 @@ def choose_index(dataset: str, split: SplitName) -> int | None:
     last = len(split_of(dataset, split)) - 1
     in_link = follow(INDEX, _whole)
     st.session_state.setdefault(INDEX, _whole(in_link) or 0)
-    # Not bound to the address: of a bound field, Streamlit does not write what was set before the
-    # field first stood on the page, and a click on a digit is that.
+    # Not bound to the address: for a bound field, Streamlit does not write a value that was set
+    # before the field was first drawn, as a click on a digit does.
     index = st.number_input(
         "Index",
         min_value=0,

@@ -49,7 +49,7 @@ def pick_run() -> None:
             "run that is chosen here.",
         )
         run = usable[chosen]
-        st.caption(f"{_title(run)}{figure(run)}")
+        st.caption(f"{_title(run)}{result_line(run)}")
         epoch_applies = requested is None or requested == chosen
         _pick_epoch(run, requested_epoch if epoch_applies else None, new_link=new_link)
         st.session_state[_SHOWN] = (chosen, st.session_state[EPOCH])
@@ -88,7 +88,7 @@ def _pick_epoch(run: Run, requested: str | None, *, new_link: bool) -> None:
         if other_run and requested == state[EPOCH]:
             requested = None
         state[EPOCH] = requested if requested in kept else None
-    # None, which stands last, is also what a slider without a value begins with.
+    # None, the last option, is also the initial value of a slider without one.
     chosen = st.select_slider(
         "At epoch",
         [*kept, None] if kept else [None, None],  # a slider needs two ends
@@ -156,7 +156,7 @@ def _title(run: Run) -> str:
     return "" if name == run.id else f"“{plain(' '.join(name.split()))}”: "
 
 
-def figure(run: Run) -> str:
+def result_line(run: Run) -> str:
     """Describe a run's result in one line: on MNIST's test digits, otherwise on the sample's."""
     headline = run.info.headline()
     if headline is None:

@@ -124,7 +124,7 @@ def _right_or_wrong(place: str, pixels: NDArray[np.uint8], label: int | None, an
 
 
 def _ask(place: str, pixels: NDArray[np.uint8], label: int | None, answer: int | None) -> None:
-    # Set anew each time: the same picture may have been labeled, or forgotten, elsewhere.
+    # Set in each run: the same picture may have been labeled, or forgotten, elsewhere.
     st.session_state[place] = label
     st.pills(
         "What did you mean?",

@@ -37,7 +37,7 @@ class VisitorCookie:
         if connection is None or "text/html" not in connection.headers.get("accept", ""):
             await self._app(scope, receive, send)
             return
-        token = checked(connection.cookies.get(COOKIE)) or _new_token()
+        token = valid_token(connection.cookies.get(COOKIE)) or _new_token()
         cookie = f"{COOKIE}={token}; Path=/; Max-Age={_YEAR_S}; HttpOnly; SameSite=Lax"
         if _is_https(connection):
             cookie += "; Secure"
@@ -60,12 +60,12 @@ def visitor() -> str:
     """
     state = st.session_state
     if _KEY not in state:
-        state[_KEY] = checked(st.context.cookies.get(COOKIE)) or _new_token()
+        state[_KEY] = valid_token(st.context.cookies.get(COOKIE)) or _new_token()
     token: str = state[_KEY]
     return token
 
 
-def checked(token: object) -> str | None:
+def valid_token(token: object) -> str | None:
     """Return the token if it has the form of one, otherwise None: a cookie can hold anything."""
     return token if isinstance(token, str) and _FORM.fullmatch(token) else None
 

@@ -19,7 +19,7 @@ from core.utils.errors import DigitscopeError, RunError
 from pages.widgets.shared.download import download_button
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import pages
-from pages.widgets.shared.run_picker import figure
+from pages.widgets.shared.run_picker import result_line
 
 _KEY = "run_notice"
 
@@ -101,7 +101,7 @@ def run_actions(
         st.subheader(plain(name), anchor=False)
         if name != run.id:
             st.caption(plain(run.id))
-        st.write(figure(run))
+        st.write(result_line(run))
         st.caption(describe_ending(run.info))
         with st.container(horizontal=True):
             _links(run)

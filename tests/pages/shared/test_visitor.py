@@ -15,14 +15,14 @@ from starlette.types import Message
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
-from pages.widgets.shared.visitor import VisitorCookie, checked
+from pages.widgets.shared.visitor import VisitorCookie, valid_token
 
 GOOD = "Abc_-123456789012345"  # 20 characters
 
 
 @pytest.mark.parametrize("token", [GOOD, "a" * 64, "-" * 20])
 def test_a_token_of_ours_is_taken(token: str) -> None:
-    assert checked(token) == token
+    assert valid_token(token) == token
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_token_of_ours_is_taken(token: str) -> None:
     [None, "", GOOD[:19], "a" * 65, GOOD + " ", GOOD + "\n", GOOD + "/..", "é" * 20, "٣" * 20, 5],
 )
 def test_anything_else_is_not(token: object) -> None:
-    assert checked(token) is None
+    assert valid_token(token) is None
 
 
 def page() -> None:
@@ -63,7 +63,7 @@ def test_a_session_has_one_token_that_nobody_can_guess(shown: Callable[..., list
     assert len(tokens) == 4
     assert len(set(tokens)) == 1
     assert len(tokens[0]) == 32  # 24 random bytes
-    assert checked(tokens[0])
+    assert valid_token(tokens[0])
 
 
 def test_another_visitor_has_another_token(shown: Callable[..., list[str]]) -> None:
@@ -78,7 +78,7 @@ def test_the_token_that_the_browser_kept_is_known_again(shown: Callable[..., lis
 def test_nonsense_in_the_cookie_is_no_token(nonsense: str, shown: Callable[..., list[str]]) -> None:
     token = shown(digitscope_visitor=nonsense)[0]
     assert token != nonsense
-    assert checked(token)
+    assert valid_token(token)
 
 
 # --- the cookie -----------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ PAGE = "text/html,application/xhtml+xml,*/*;q=0.8"  # what a browser that opens 
 
 def test_whoever_opens_a_page_gets_a_token_that_no_script_can_read() -> None:
     cookie = cookie_of()
-    assert checked(cookie.value)
+    assert valid_token(cookie.value)
     assert (cookie["httponly"], cookie["samesite"], cookie["path"]) == (True, "Lax", "/")
     assert cookie["max-age"] == str(365 * 86_400)
     assert not cookie["secure"]
@@ -136,7 +136,7 @@ def test_whoever_opens_a_page_gets_a_token_that_no_script_can_read() -> None:
 
 def test_a_kept_token_stays_and_nonsense_is_replaced() -> None:
     assert cookie_of(cookie=f"a=b; digitscope_visitor={GOOD}").value == GOOD
-    assert checked(cookie_of(cookie="digitscope_visitor=x").value)
+    assert valid_token(cookie_of(cookie="digitscope_visitor=x").value)
 
 
 def test_over_https_the_cookie_is_secure() -> None:

@@ -35,7 +35,7 @@ from core.runs.run import (
     epoch_file,
 )
 from core.utils.errors import DigitscopeError, RunError
-from core.utils.files import DISK_FULL, _replace, to_json, write_atomically
+from core.utils.files import DISK_FULL, replace_file, to_json, write_atomically
 
 MAX_EPOCHS_KEPT = 20
 MAX_EPOCH_BYTES = 20 * 1024 * 1024
@@ -172,7 +172,7 @@ class RunWriter:
             draft = Path(place) / "model.keras"
             save(draft)
             digest = hashlib.sha256(draft.read_bytes()).hexdigest()
-            _replace(draft, self.folder / "model.keras")
+            replace_file(draft, self.folder / "model.keras")
         self.update(model_sha256=digest)
 
     def predictions(self, answers: dict[DatasetName, StoredPredictions]) -> None:

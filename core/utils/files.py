@@ -104,13 +104,13 @@ def write_atomically(target: Path, write: Callable[[IO[bytes]], Any]) -> None:
         with os.fdopen(handle, "wb") as file:
             write(file)
         Path(draft).chmod(0o644)
-        _replace(Path(draft), target)
+        replace_file(Path(draft), target)
     except BaseException:
         Path(draft).unlink(missing_ok=True)
         raise
 
 
-def _replace(draft: Path, target: Path) -> None:
+def replace_file(draft: Path, target: Path) -> None:
     """Replace the old file; Windows refuses while a reader has it open, so try for a while."""
     deadline = time.monotonic() + REPLACING_S
     while True:

@@ -14,7 +14,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
-SLOW_MS = 60_000
+SLOW_MS = 120_000
 """Importing TensorFlow on two busy cores; nothing else takes nearly as long."""
 DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """A proxy in the environment must not be asked for an address on this machine."""

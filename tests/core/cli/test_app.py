@@ -43,7 +43,7 @@ def core(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str
         env=settings(**environment),
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
     )
 
@@ -279,7 +279,7 @@ def mine(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         env=settings(**own),
         stdout=subprocess.PIPE,
         text=True,
-        timeout=110,
+        timeout=280,
         check=True,
     )
     return Trained(folder / "runs", done, *(Said(*said) for said in json.loads(row.stdout)))

@@ -63,6 +63,6 @@ def into(stdout: int) -> subprocess.CompletedProcess[str]:
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
     )

@@ -140,7 +140,7 @@ def test_stopped_and_continued_training_equals_an_uninterrupted_one(
 ANOTHER_PROCESS = """
 import os, signal, sys
 from pathlib import Path
-from core import watcher
+from core.training import callbacks
 from core.runs.messages import Progress
 from core.training.trainer import train
 from tests.conftest import conv_recipe
@@ -152,7 +152,7 @@ def die(event):
 
 place = Path(sys.argv[1])
 train(conv_recipe(), place / "fresh")
-watcher.PROGRESS_EVERY_S, watcher.CHECKPOINT_EVERY_S = 0.0, 0.0
+callbacks.PROGRESS_EVERY_S, callbacks.CHECKPOINT_EVERY_S = 0.0, 0.0
 train(careful_recipe(), place / "killed", die)
 """
 
@@ -162,7 +162,7 @@ def another_process(trainings: Trainings, tmp_path_factory: pytest.TempPathFacto
     """Where another process has trained a run, and has died of the next one."""
     place = tmp_path_factory.mktemp("another")
     done = subprocess.run(
-        [sys.executable, "-c", ANOTHER_PROCESS, str(place)], cwd=ROOT, check=False, timeout=110
+        [sys.executable, "-c", ANOTHER_PROCESS, str(place)], cwd=ROOT, check=False, timeout=280
     )
     assert done.returncode == -signal.SIGKILL
     return place

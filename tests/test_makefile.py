@@ -128,7 +128,10 @@ def talking_clone(clone: Path) -> Path:
 @pytest.mark.parametrize(
     ("arguments", "called"),
     [
-        (["test", "ARGS=-k canvas"], ["-m pytest -n 3 --dist loadfile -k canvas"]),
+        (
+            ["test", "ARGS=-k canvas"],
+            ["-m pytest -n 3 --dist loadfile --no-loadscope-reorder -k canvas"],
+        ),
         (["screenshots"], ["-m tests.browser.screenshots"]),
         (["bench"], ["-m benchmarks.zebra", "-m benchmarks.slow"]),
         (["bench", "ONLY=slow"], ["-m benchmarks.slow"]),

@@ -230,7 +230,9 @@ def test_the_network_warms_up_once_a_server_and_only_after_the_page(
         time.sleep(1 if not happened else 0)  # longer than the warm-up's head start
         happened.append("page")
 
-    monkeypatch.setattr(warm_up_module, "predictor", happened.append)
+    monkeypatch.setattr(
+        warm_up_module, "predictor", lambda network: happened.append(network.run.id)
+    )
     monkeypatch.setattr(run_cards, "run_cards", slow_cards)
     with navigation_remembered():
         for _ in range(2):

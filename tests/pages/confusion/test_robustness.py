@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 from core.data.corruptions import CORRUPTIONS, single_corruption
 from core.evaluation.robustness import corrupted_predictions
 from core.runs import registry
-from core.runs.run import Network, Run
+from core.runs.run import Network
 from tests.helpers.views import said
 from tests.pages.test_app import own_copy
 
@@ -112,7 +112,7 @@ def test_a_run_that_is_deleted_meanwhile_gets_a_sentence(
 
         from core.runs import registry
         from core.runs.predictions import load_predictions
-        from core.runs.run import Network
+        from core.runs.run import Network, Run
         from pages.widgets.confusion.robustness import robustness_view
 
         this = load_predictions(registry.find_run("purawr"), "mnist-sample")

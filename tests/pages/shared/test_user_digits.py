@@ -48,8 +48,8 @@ def page() -> None:
 def view(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AppTest:
     """The collection alone, so that no other page can be linked; nobody's trainings are here."""
     monkeypatch.setenv("DIGITSCOPE_RUNS", str(tmp_path / "runs"))
-    for module in ("my_digits", "fine_tune"):
-        monkeypatch.setattr(f"pages.widgets.{module}.pages", dict)
+    for module in ("user_digits", "fine_tune"):
+        monkeypatch.setattr(f"pages.widgets.shared.{module}.pages", dict)
     return AppTest.from_function(page, default_timeout=60)
 
 

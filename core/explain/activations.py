@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from core.data.normalization import Scaling, scale
 from core.inference.predictor import Predictor, load_predictor
 from core.runs.run import Network
-from core.utils.validation import read_only
+from core.utils.validation import read_only_copy
 
 Values = NDArray[np.float32]
 MAX_CACHE_BYTES: Final = 64 * 1024**2
@@ -139,11 +139,7 @@ def layer_activations(network: Network, image: NDArray[np.uint8]) -> Mapping[str
     if values is not None:
         return values
     outputs = load_layer_model(network).layer_outputs(image[None])
-    values = MappingProxyType({name: _read_only_copy(value[0]) for name, value in outputs.items()})
+    values = MappingProxyType({name: read_only_copy(value[0]) for name, value in outputs.items()})
     with _lock, suppress(ValueError):  # larger than the whole cache
         _activations[key] = values
     return values
-
-
-def _read_only_copy(values: Values) -> Values:
-    return read_only(values.copy())  # a view would keep the whole batch

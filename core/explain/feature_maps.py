@@ -26,7 +26,7 @@ from core.recipes.architecture import INPUT_SHAPE, Architecture, BatchNorm, Conv
 from core.runs.run import Network
 from core.utils.background import BackgroundTask, Report, shared_task
 from core.utils.errors import RunError
-from core.utils.validation import read_only
+from core.utils.validation import read_only, read_only_copy
 
 AblationMode = Literal["zero", "mean"]
 MEAN_DIGITS: Final = 200
@@ -114,7 +114,7 @@ def _ablation(
         batch[np.arange(len(chunk)), ..., chunk] = np.moveaxis(replacement[..., chunk], -1, 0)
         logits.append(layer_model.logits_after(tf.constant(batch), layer))
     answers = tf.nn.softmax(tf.concat(logits, axis=0)).numpy()
-    return Ablation(_read_only_copy(answers[0]), _read_only_copy(answers[1:]))
+    return Ablation(read_only_copy(answers[0]), read_only_copy(answers[1:]))
 
 
 @lru_cache(maxsize=_MEANS_KEPT)
@@ -147,7 +147,7 @@ def mean_activations(network: Network, layer: str) -> NDArray[np.float32]:
         )
         for start in range(0, len(images), _ABLATED_AT_ONCE)
     ]
-    return _read_only_copy((tf.add_n(parts) / len(images)).numpy())
+    return read_only_copy((tf.add_n(parts) / len(images)).numpy())
 
 
 def activation_of_zero(network: Network, layer: str, number: int) -> float | None:
@@ -179,10 +179,6 @@ def activation_of_zero(network: Network, layer: str, number: int) -> float | Non
 def _check_layer(layer_model: LayerModel, layer: str) -> None:
     if layer not in layer_model.layer_names:
         raise ValueError(f"the network has no layer {layer!r}")
-
-
-def _read_only_copy(array: NDArray[Any]) -> NDArray[Any]:
-    return read_only(array.copy())  # neither TensorFlow's memory nor a part of a larger array
 
 
 @dataclass(frozen=True)

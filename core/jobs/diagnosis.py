@@ -30,7 +30,7 @@ from core.recipes.advice import (
 )
 from core.recipes.architecture import BatchNorm, Dropout
 from core.recipes.recipe import Recipe
-from core.utils.text import percent_to_tenths
+from core.utils.text import epoch_count, percent_to_tenths
 
 Column = tuple[float, ...]
 JUMP: Final = 0.25
@@ -509,7 +509,7 @@ def _levelled_off(curves: LearningCurves) -> Diagnosis | None:
     if curves.epochs_since_best < STALE and not stopped_early:
         return None
     words = (
-        f"Levelled off: no lower {curves.judged_name} for {_epochs(curves.epochs_since_best)}. "
+        f"Levelled off: no lower {curves.judged_name} for {epoch_count(curves.epochs_since_best)}. "
         f"{best_epoch_sentence(curves)}"
     )
     if stopped_early:
@@ -568,10 +568,6 @@ def _wavering(curves: LearningCurves) -> Diagnosis:
         words = f"It ended where little was left to gain: {name} {loss}. {best}"
         advice = against_underfitting(curves.recipe, running=False)
     return Diagnosis("wavering", words, advice + validation_gap_sentence(curves))
-
-
-def _epochs(count: int) -> str:
-    return f"{count} epoch{'s' * (count != 1)}"
 
 
 DIAGNOSIS_RULES: Final[tuple[Callable[[LearningCurves], Diagnosis | None], ...]] = (

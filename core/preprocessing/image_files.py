@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from core.utils.errors import PictureError
+from core.utils.files import is_folder
 
 MAX_BYTES: Final = 20 * 1024 * 1024
 """Size of a file."""
@@ -337,18 +338,10 @@ def picture_files(names: Iterable[str]) -> Iterator[Path | PictureError]:
     """
     for name in names:
         path = Path(name)
-        if _is_folder(path):
+        if is_folder(path):
             yield from _files_in_folder(path)
         else:
             yield path
-
-
-def _is_folder(path: Path) -> bool:
-    """Whether a path is a folder that the system can name."""
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):  # a name that no file can have: reading it says so
-        return False
 
 
 def _files_in_folder(folder: Path) -> Iterator[Path | PictureError]:

@@ -23,6 +23,7 @@ from core.runs.messages import send_command
 from core.runs.run import BrokenRun, Run
 from core.utils.errors import RecipeError, SettingError
 from core.utils.files import write_atomically
+from core.utils.text import epoch_count
 
 
 def _comma_separated(value: object) -> object:
@@ -110,7 +111,7 @@ def check_limits(recipe: Recipe, allowed: Limits) -> None:
     """
     if recipe.epochs > allowed.epochs:
         raise RecipeError(
-            f"This server trains for at most {_epochs(allowed.epochs)}, not {recipe.epochs}: "
+            f"This server trains for at most {epoch_count(allowed.epochs)}, not {recipe.epochs}: "
             "choose fewer."
         )
     parameters = recipe.architecture.parameters
@@ -137,7 +138,7 @@ def describe_limits(allowed: Limits) -> str:
     at_once = "one training" if allowed.trainings == 1 else f"{allowed.trainings} trainings"
     parts = [
         f"{at_once} at a time, {allowed.queued} of yours may wait",
-        f"at most {_epochs(allowed.epochs)}",
+        f"at most {epoch_count(allowed.epochs)}",
         f"{allowed.parameters:,} parameters",
     ]
     if allowed.minutes:
@@ -146,10 +147,6 @@ def describe_limits(allowed: Limits) -> str:
     if set(allowed.datasets) != set(DATASETS):
         parts.append(f"on {' or '.join(allowed.datasets)} only")
     return f"This server: {', '.join(parts)}; all runs together may take {allowed.disk_mb:,} MB."
-
-
-def _epochs(count: int) -> str:
-    return f"{count} epoch{'s' * (count != 1)}"
 
 
 def _minutes(count: float) -> str:

@@ -37,6 +37,7 @@ from pydantic import ValidationError
 from core import ROOT
 from core.runs.run import FORMAT, BrokenRun, Run, RunInfo
 from core.utils.errors import RunError
+from core.utils.files import is_folder
 
 SHIPPED_FOLDER = ROOT / "models"
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
@@ -61,7 +62,7 @@ def read_run(folder: Path) -> Run:
         text = (folder / "run.json").read_text(encoding="utf-8")
         fields = json.loads(text)
     except FileNotFoundError as error:
-        if _is_folder(folder):
+        if is_folder(folder):
             raise RunError(f"The folder {name!r} holds no run: it has no run.json.") from error
         raise RunError(f"There is no run {name!r}. Choose another run.") from error
     except (OSError, ValueError, RecursionError) as error:
@@ -99,7 +100,7 @@ def find_run(run_id: str, *, name_own: bool = False) -> Run:
     """
     for root in (SHIPPED_FOLDER, own_folder()):
         # The pattern keeps an id from a link inside the two folders: no "..", no "/".
-        if _ID.fullmatch(run_id) and _is_folder(root / run_id):
+        if _ID.fullmatch(run_id) and is_folder(root / run_id):
             run = _read_or_broken(root / run_id)
             if isinstance(run, BrokenRun):
                 raise RunError(run.problem)
@@ -118,7 +119,7 @@ def open_run(text: str) -> Run:
         RunError: there is none, or it is damaged.
     """
     path = Path(text)
-    if ("/" in text or os.sep in text) and _is_folder(path):
+    if ("/" in text or os.sep in text) and is_folder(path):
         return read_run(path.resolve())
     return find_run(text, name_own=True)
 
@@ -164,13 +165,6 @@ def _all_runs(name_own: bool) -> str:
     counted = len(usable) - len(named)
     others = [f"{counted} of this server's own"] if counted else []
     return " and ".join([", ".join(named), *others] if named else others) or "none yet"
-
-
-def _is_folder(path: Path) -> bool:
-    try:
-        return path.is_dir()
-    except (OSError, ValueError):  # no permission to look at it; a name that no file can have
-        return False
 
 
 def _hidden(run: Run | BrokenRun) -> BrokenRun:

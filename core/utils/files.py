@@ -89,6 +89,21 @@ DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 REPLACING_S = 1.0
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a path is a folder, and one that may be looked at.
+
+    Args:
+        path: Any path, also one with a name that no file can have.
+
+    Returns:
+        False where the system refuses to say.
+    """
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # no permission to look at it; a name that no file can have
+        return False
+
+
 def write_atomically(target: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Write a file so that a reader sees the old one or the whole new one, never a part.
 

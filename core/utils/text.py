@@ -61,6 +61,18 @@ def countdown(seconds: float) -> str:
     return duration(seconds) if seconds >= 9.95 else f"{seconds:.0f} s"
 
 
+def epoch_count(count: int) -> str:
+    """Write a number of epochs.
+
+    Args:
+        count: From 0.
+
+    Returns:
+        "1 epoch", "2 epochs".
+    """
+    return f"{count} epoch{'s' * (count != 1)}"
+
+
 def file_size(count: int) -> str:
     """Format a size on disk.
 

@@ -40,6 +40,18 @@ def read_only(array: _Array) -> _Array:
     return array
 
 
+def read_only_copy(array: _Array) -> _Array:
+    """Copy an array and mark the copy as read-only.
+
+    Args:
+        array: An array that may be TensorFlow's memory, or a view that would keep a larger array.
+
+    Returns:
+        The copy.
+    """
+    return read_only(array.copy())
+
+
 def check_digits(images: NDArray[np.uint8]) -> None:
     """Check a stack of digits.
 

@@ -12,11 +12,11 @@ from core.evaluation.calibration import (
 )
 from core.evaluation.confusion_matrix import cell_indices
 from core.figures.calibration_charts import confidence_chart, coverage_chart, reliability_diagram
-from core.figures.style import TEXT_COLORS
 from core.runs.predictions import Predictions
 from core.utils.text import percent_of
 from pages.widgets.confusion.digits import show_digits
 from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.pictures import text_color
 
 _CHART = {"displayModeBar": False}
 _THRESHOLD = "confusion-sure-threshold"
@@ -42,7 +42,7 @@ def calibration_view(predictions: Predictions, other: Predictions | None) -> Non
 def _calibration(runs: dict[str, Predictions]) -> None:
     for predictions in runs.values():
         st.markdown(plain(calibration_sentence(predictions)))
-    color = TEXT_COLORS.get(st.context.theme.type or "")
+    color = text_color()
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Is it right as often as it says?", anchor=False)
@@ -119,7 +119,7 @@ def _refusing(runs: dict[str, Predictions]) -> float:
     st.plotly_chart(
         coverage_chart(
             {name: (curve, curve.at(threshold)) for name, curve in curves.items()},
-            TEXT_COLORS.get(st.context.theme.type or ""),
+            text_color(),
         ),
         config=_CHART,
         key="confusion-sure-coverage",

@@ -8,13 +8,12 @@ from numpy.typing import NDArray
 
 from core.evaluation.examples import label_issue_indices
 from core.figures.prediction_charts import probability_bars
-from core.figures.style import TEXT_COLORS
 from core.runs.predictions import Predictions
 from core.utils.text import percent
 from pages.widgets.components.digit_grid import Cell, digit_grid, read_cell
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import pages
-from pages.widgets.shared.pictures import CHART_CONFIG, enlarge
+from pages.widgets.shared.pictures import CHART_CONFIG, enlarge, text_color
 
 PAGE_SIZE = 60
 _MARK = "⚑"
@@ -100,7 +99,7 @@ def show_details(
                 st.plotly_chart(
                     probability_bars(
                         [float(p) for p in answerer.probabilities[index]],
-                        TEXT_COLORS.get(st.context.theme.type or ""),
+                        text_color(),
                     ),
                     config=CHART_CONFIG,
                     key=f"{key}-bars-{'first' if answerer is predictions else 'second'}",

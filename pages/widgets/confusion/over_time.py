@@ -32,7 +32,7 @@ from pages.widgets.confusion.matrix import draw_matrix
 from pages.widgets.confusion.predictions import offer_epochs
 from pages.widgets.shared.epoch_player import epoch_controls
 from pages.widgets.shared.markdown import plain
-from pages.widgets.shared.pictures import CHART_CONFIG
+from pages.widgets.shared.pictures import CHART_CONFIG, text_color
 from pages.widgets.shared.run_picker import choose_epoch
 
 
@@ -112,7 +112,7 @@ def _digit_chart(predictions: Predictions, by_epoch: Sequence[Predictions], inde
             np.stack([epoch_predictions.probabilities[index] for epoch_predictions in by_epoch]),
             label,
             predictions.epoch,
-            TEXT_COLORS.get(st.context.theme.type or ""),
+            text_color(),
         ),
         config=CHART_CONFIG,
         key="confusion-time-one",
@@ -287,7 +287,7 @@ def _learned(predictions: Predictions, by_epoch: Epochs, epochs: list[int]) -> N
 
     st.write(_learned_sentence(counts, epochs, int((changes > 1).sum())))
     st.plotly_chart(
-        learned_bars(epochs, counts, TEXT_COLORS.get(st.context.theme.type or "")),
+        learned_bars(epochs, counts, text_color()),
         config=CHART_CONFIG,
         key=_LEARNED,
         on_select=chosen,

@@ -25,7 +25,6 @@ from core.evaluation.robustness import (
 )
 from core.figures.comparison_charts import robustness_chart
 from core.figures.images import digit_sheet_png
-from core.figures.style import TEXT_COLORS
 from core.runs import registry
 from core.runs.predictions import Predictions
 from core.runs.run import Network, Run
@@ -34,7 +33,7 @@ from core.utils.errors import DigitscopeError
 from pages.widgets.confusion.matrix import draw_matrix
 from pages.widgets.shared.background_task import draw_task
 from pages.widgets.shared.markdown import plain
-from pages.widgets.shared.pictures import CHART_CONFIG
+from pages.widgets.shared.pictures import CHART_CONFIG, text_color
 
 CURVE = "confusion-stress-curve"
 _COLUMN_PX = 150
@@ -174,9 +173,7 @@ def _curve(compared: list[Predictions], stress: Corruption) -> None:
         return
     kind = CORRUPTION_BY_NAME[name]
     st.plotly_chart(
-        robustness_chart(
-            kind, curves, getattr(stress, name), TEXT_COLORS.get(st.context.theme.type or "")
-        ),
+        robustness_chart(kind, curves, getattr(stress, name), text_color()),
         config=CHART_CONFIG,
         key="confusion-stress-chart",
         alt=f"Accuracy over {kind.label.lower()}, with the slider's place marked",

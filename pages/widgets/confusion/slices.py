@@ -20,11 +20,11 @@ from core.evaluation.slices import (
 )
 from core.figures.comparison_charts import error_rate_chart, label_map, label_span
 from core.figures.images import digit_sheet_png
-from core.figures.style import TEXT_COLORS
 from core.runs.predictions import Predictions
 from core.utils.text import percent_of
 from pages.widgets.confusion.digits import show_digits
 from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.pictures import text_color
 
 _KEY = "confusion-slices"
 _CHART = {"displayModeBar": False}
@@ -61,7 +61,7 @@ def slices_view(predictions: Predictions, other: Predictions | None) -> None:
                 error_rates_by_label(predictions, trait.key, count),
                 value_bins,
                 trait,
-                _text_color(),
+                text_color(),
             ),
             config=_CHART,
             key=f"{_KEY}-map",
@@ -96,7 +96,7 @@ def _chart(predictions: Predictions, other: Predictions | None, trait: Measure, 
         if compared is not None
     }
     st.plotly_chart(
-        error_rate_chart(shown, trait, _text_color()),
+        error_rate_chart(shown, trait, text_color()),
         config=_CHART,
         key=f"{_KEY}-rates",
         alt=f"How many digits are read wrongly, by {trait.name.lower()}",
@@ -265,7 +265,3 @@ def _how_they_were_found(search: SliceSearch) -> None:
 def _twice(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Enlarge pictures to 56×56, so that a browser does not blur them."""
     return images.repeat(2, axis=1).repeat(2, axis=2)
-
-
-def _text_color() -> str | None:
-    return TEXT_COLORS.get(st.context.theme.type or "")

@@ -21,7 +21,6 @@ from core.data.projection import (
 )
 from core.data.statistics import SplitName, split_of
 from core.figures.dataset_charts import MapMark, digit_at_point, projection_chart
-from core.figures.style import TEXT_COLORS
 from core.preprocessing.image_files import decode_image
 from core.preprocessing.mnist_format import find_digit
 from core.utils.errors import PictureError
@@ -31,7 +30,7 @@ from pages.widgets.shared.canvas import DRAWING, PAPER
 from pages.widgets.shared.digit_choice import INDEX, open_digit
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import pages
-from pages.widgets.shared.pictures import enlarge
+from pages.widgets.shared.pictures import enlarge, text_color
 from pages.widgets.shared.projection_choice import METHOD_NAMES, choose_projection
 
 WAY, CHART, DRAWN = "map-way", "map-chart", "map-drawing"
@@ -110,9 +109,7 @@ def _chart(dataset: str, method: Method, marks: list[MapMark]) -> None:
             st.session_state[CLICKED] = (dataset, *digit)
 
     st.plotly_chart(
-        projection_chart(
-            map_points, marks, _axes(dataset, method), TEXT_COLORS.get(st.context.theme.type or "")
-        ),
+        projection_chart(map_points, marks, _axes(dataset, method), text_color()),
         theme="streamlit",
         key=CHART,
         on_select=clicked,

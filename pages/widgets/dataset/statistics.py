@@ -10,9 +10,9 @@ from core.data.mnist import MNIST_DOWNLOAD
 from core.data.statistics import SplitName, class_counts, class_statistics, gray_values
 from core.figures.dataset_charts import class_bars, gray_histogram
 from core.figures.images import digit_sheet_png
-from core.figures.style import TEXT_COLORS
 from core.utils.background import TaskState
 from pages.widgets.shared.background_task import draw_task
+from pages.widgets.shared.pictures import text_color
 
 _CHART = {"displayModeBar": False}
 SOURCE = (
@@ -43,7 +43,7 @@ def statistics_view(dataset: str, split: SplitName) -> None:
         )
     _download()
     _arrays(dataset)
-    color = TEXT_COLORS.get(st.context.theme.type or "")
+    color = text_color()
     counts = class_counts(dataset, split)
     values = gray_values(dataset, split)
     left, right = st.columns(2, gap="large")

@@ -11,13 +11,12 @@ from core.explain.layer_geometry import receptive_field
 from core.figures.html import exact_number
 from core.figures.images import receptive_field_box
 from core.figures.prediction_charts import ablation_chart
-from core.figures.style import TEXT_COLORS
 from core.recipes.architecture import BatchNorm
 from core.utils.background import BackgroundTask
 from core.utils.text import DIGIT_NAMES, percent, small_percent
 from pages.widgets.filters.choices import Seen
 from pages.widgets.shared.background_task import draw_task
-from pages.widgets.shared.pictures import CHART_CONFIG
+from pages.widgets.shared.pictures import CHART_CONFIG, text_color
 
 if TYPE_CHECKING:
     from core.explain.feature_maps import AblationMode, TopActivation
@@ -154,7 +153,7 @@ def show_share(seen: Seen, layer: str, number: int) -> None:
         words += "**This map decides the answer.**"
     st.markdown(words.replace("<", r"\<").replace(">", r"\>"))
     st.plotly_chart(
-        ablation_chart(baseline, ablated, TEXT_COLORS.get(st.context.theme.type or "")),
+        ablation_chart(baseline, ablated, text_color()),
         config=CHART_CONFIG,
         key="filters-maps-share",
         alt="The ten probabilities with this map and without it",

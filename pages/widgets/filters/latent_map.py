@@ -9,14 +9,13 @@ from numpy.typing import NDArray
 
 from core.data.projection import Method, Points
 from core.figures.dataset_charts import MapMark, digit_at_point, projection_chart
-from core.figures.style import TEXT_COLORS
 from core.utils.background import BackgroundTask, TaskState, shared_task
 from core.utils.text import DIGIT_NAMES, DIGIT_PLURALS
 from pages.widgets.components.digit_grid import Cell, digit_grid
 from pages.widgets.components.map_hover import map_hover
 from pages.widgets.filters.choices import Seen, open_test_digit
 from pages.widgets.shared.background_task import draw_task
-from pages.widgets.shared.pictures import enlarge
+from pages.widgets.shared.pictures import enlarge, text_color
 from pages.widgets.shared.projection_choice import choose_projection
 
 if TYPE_CHECKING:
@@ -133,7 +132,7 @@ def _chart(
             points,
             [MapMark(seen.name, position)],
             axes,
-            TEXT_COLORS.get(st.context.theme.type or ""),
+            text_color(),
         ),
         theme="streamlit",
         key=CHART,

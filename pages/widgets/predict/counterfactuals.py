@@ -22,14 +22,13 @@ from core.explain.counterfactuals import (
     smallest_counterfactuals,
 )
 from core.figures.prediction_charts import probability_bars, probability_course_chart
-from core.figures.style import TEXT_COLORS
 from core.inference.other_runs import calibrated_probabilities
 from core.preprocessing.mnist_format import PreparedDigit
 from core.runs.run import Network
 from core.utils.errors import DigitscopeError
 from core.utils.text import percent
 from pages.widgets.shared.markdown import plain, unbroken
-from pages.widgets.shared.pictures import CHART_CONFIG, enlarge
+from pages.widgets.shared.pictures import CHART_CONFIG, enlarge, text_color
 
 Pixels = NDArray[np.uint8]
 ALONG: Final = "predict-flips-along"
@@ -152,9 +151,7 @@ def _as_it_stands(
             st.markdown(f"Reads **{read}** ({sure}){flipped}.")
             st.caption(describe_edit(change))
     st.plotly_chart(
-        probability_bars(
-            [float(p) for p in probabilities], TEXT_COLORS.get(st.context.theme.type or "")
-        ),
+        probability_bars([float(p) for p in probabilities], text_color()),
         config=CHART_CONFIG,
         key="predict-flips-bars",
         alt="The probability that the network gives each of the ten digits, as the digit stands",
@@ -182,7 +179,7 @@ def _chart(
             answer,
             getattr(change, name),
             flips,
-            TEXT_COLORS.get(st.context.theme.type or ""),
+            text_color(),
         ),
         config=CHART_CONFIG,
         key="predict-flips-chart",

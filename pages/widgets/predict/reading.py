@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from core.figures import prediction_charts
 from core.figures.images import digit_sheet_url
-from core.figures.style import OTHER_COLOR, TEXT_COLORS
+from core.figures.style import OTHER_COLOR
 from core.inference.reader import UNSURE_BELOW, DigitReading, apply_temperature, group_lines
 from core.utils import text
 from pages.widgets.components.digit_grid import Cell, picture_grid
-from pages.widgets.shared.pictures import CHART_CONFIG, enlarge
+from pages.widgets.shared.pictures import CHART_CONFIG, enlarge, text_color
 from pages.widgets.shared.warm_up import ReadyNetwork
 
 SHEET_COLUMNS = 20
@@ -199,9 +199,7 @@ def _were_it_a_digit(reading: DigitReading, probabilities: list[float]) -> None:
 
 
 def _chart(probabilities: list[float] | None, *, muted: bool = False) -> None:
-    bars = prediction_charts.probability_bars(
-        probabilities, TEXT_COLORS.get(st.context.theme.type or "")
-    )
+    bars = prediction_charts.probability_bars(probabilities, text_color())
     if muted and probabilities is not None:
         plain = [text.percent(share) for share in probabilities]
         bars.update_traces(marker={"color": OTHER_COLOR, "opacity": MUTED}, text=plain)

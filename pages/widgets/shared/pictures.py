@@ -2,7 +2,10 @@
 
 import cv2
 import numpy as np
+import streamlit as st
 from numpy.typing import NDArray
+
+from core.figures.style import TEXT_COLORS
 
 CHART_CONFIG = {"displayModeBar": False}
 
@@ -20,3 +23,8 @@ def enlarge(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
     return np.asarray(
         cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_NEAREST), np.uint8
     )
+
+
+def text_color() -> str | None:
+    """The color of text on charts in the visitor's theme; None where the theme is not known."""
+    return TEXT_COLORS.get(st.context.theme.type or "")

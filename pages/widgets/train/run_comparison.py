@@ -14,11 +14,11 @@ from core.evaluation.comparison import (
 )
 from core.export.run_report import describe_result
 from core.figures.comparison_charts import accuracy_intervals_chart, learning_curves
-from core.figures.style import TEXT_COLORS
 from core.runs.permissions import shown_name
 from core.runs.run import Run
 from core.utils.errors import RunError
 from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.pictures import text_color
 
 CHART_CONFIG = {"displaylogo": False}
 _LONGEST = 28
@@ -49,7 +49,7 @@ def _accuracies(runs: Sequence[Run], names: Sequence[str]) -> None:
         for name, interval in zip(names, intervals, strict=True)
     }
     st.plotly_chart(
-        accuracy_intervals_chart(points, _text_color()),
+        accuracy_intervals_chart(points, text_color()),
         config=CHART_CONFIG,
         key="compared-intervals",
         alt=f"The accuracy of each run on {TEST_DIGITS[dataset]}, with its 95 % interval",
@@ -99,7 +99,7 @@ def _curves(runs: Sequence[Run], names: Sequence[str]) -> None:
             st.caption(f"{plain(name)} was trained without validation digits: it has no curve.")
     if drawn:
         st.plotly_chart(
-            learning_curves(drawn, _text_color()),
+            learning_curves(drawn, text_color()),
             config=CHART_CONFIG,
             key="compared-curves",
             alt="Validation loss and validation accuracy of each run by epoch",
@@ -131,7 +131,3 @@ def _names(runs: Sequence[Run]) -> list[str]:
     names = [shown_name(run) for run in runs]
     short = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in names]
     return short if len(set(short)) == len(short) else [run.id for run in runs]
-
-
-def _text_color() -> str | None:
-    return TEXT_COLORS.get(st.context.theme.type or "")

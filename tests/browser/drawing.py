@@ -33,6 +33,16 @@ def draw(page: Page, digit: Sequence[Point], place: tuple[int, int, int]) -> Non
     stroke(page, [(left + x * size, top + y * size) for x, y in digit])
 
 
+def clear(page: Page) -> None:
+    """Press Clear and wait for the new canvas: a stroke on the one that goes would be lost."""
+    old = drawing_area(page).element_handle()
+    page.get_by_role("button", name="Clear").click()
+    expect(page.get_by_text(NOTHING)).to_be_visible()
+    page.wait_for_function("canvas => !canvas.isConnected", arg=old, timeout=SLOW_MS)
+    drawing_area(page)
+    settle(page)
+
+
 def expect_answer(page: Page, digit: int) -> None:
     expect(page.get_by_test_id("stMetricValue")).to_have_text(str(digit), timeout=SLOW_MS)
     expect(page.get_by_test_id("stMetricLabel")).to_have_text("The network reads")

@@ -14,6 +14,7 @@ from tests.browser.drawing import (
     SCROLLED,
     SEVEN,
     ZERO,
+    clear,
     draw,
     expect_answer,
     open_predict,
@@ -50,12 +51,6 @@ def sheet(profile: BrowserContext, address: str, request: pytest.FixtureRequest)
     assert shown == []
 
 
-def clear(page: Page) -> None:
-    page.get_by_role("button", name="Clear").click()
-    expect(page.get_by_text(NOTHING)).to_be_visible()
-    settle(page)
-
-
 @pytest.mark.offline
 def test_a_drawn_digit_is_read_after_its_stroke_wherever_and_however_large_it_is(
     sheet: Page,
@@ -78,9 +73,7 @@ def test_the_answer_comes_with_ten_probabilities_and_the_picture_that_was_read(s
 def test_clear_empties_the_canvas_and_takes_the_answer_back(sheet: Page) -> None:
     draw(sheet, SEVEN, (60, 60, 150))
     expect_answer(sheet, 7)
-    sheet.get_by_role("button", name="Clear").click()
-    expect(sheet.get_by_text("The answer appears here")).to_be_visible()
-    settle(sheet)
+    clear(sheet)
     draw(sheet, ZERO, (60, 60, 150))
     expect_answer(sheet, 0)
 
@@ -206,9 +199,7 @@ def test_a_drawn_digit_can_be_labeled_and_is_kept_for_this_visit(page: Page, add
     page.get_by_role("button", name="Right", exact=True).click()
     expect(page.get_by_text("1 digit labelled in this visit")).to_be_visible()
     # Another digit has no label yet; the first one keeps its own.
-    page.get_by_role("button", name="Clear").click()
-    expect(page.get_by_text("The answer appears here")).to_be_visible()
-    settle(page)
+    clear(page)
     draw(page, ZERO, (60, 60, 150))
     expect_answer(page, 0)
     page.get_by_role("button", name="Right", exact=True).click()
@@ -252,8 +243,7 @@ def test_a_finger_draws_on_a_phone_and_does_not_scroll_the_page(
     open_predict(page, address)
     for wide in (False, True):
         if wide:
-            page.get_by_role("button", name="Clear").tap()
-            expect(page.get_by_text(NOTHING)).to_be_visible()
+            clear(page)
             page.get_by_text("Wide sheet").tap()
             settle(page)
         box = drawing_area(page).bounding_box()

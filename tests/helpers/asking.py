@@ -1,4 +1,4 @@
-"""Asking the server's own addresses without a server."""
+"""Asking an application or the server's own addresses without a server."""
 
 import asyncio
 from collections.abc import Sequence
@@ -6,18 +6,35 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
 from starlette.routing import BaseRoute, Router
+from starlette.types import ASGIApp
 
 
 def get(routes: Sequence[BaseRoute], address: str) -> tuple[int, str, bytes]:
     """The answer to a GET of an address relative to the server's: status, content type, body."""
+    status, headers, body = ask(Router(routes), f"/{address}")
+    return status, headers["content-type"], body
+
+
+def ask(
+    application: ASGIApp, address: str = "/", scheme: str = "http", **headers: str
+) -> tuple[int, Headers, bytes]:
+    """The answer to a GET of an address: status, headers, body.
+
+    `headers`: what the request says, `_` in place of `-`.
+    """
     parts = urlsplit(address)
     scope = {
         "type": "http",
         "method": "GET",
-        "path": f"/{parts.path}",
+        "scheme": scheme,
+        "path": parts.path,
         "query_string": parts.query.encode(),
-        "headers": [],
+        "server": ("localhost", 80),
+        "headers": [
+            (name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()
+        ],
     }
     sent: list[Any] = []
 
@@ -29,6 +46,5 @@ def get(routes: Sequence[BaseRoute], address: str) -> tuple[int, str, bytes]:
 
     # In a thread of its own: beside browser tests, this one has an event loop running.
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, Router(routes)(scope, receive, send)).result()
-    kind = dict(sent[0]["headers"])[b"content-type"].decode()
-    return sent[0]["status"], kind, sent[1]["body"]
+        pool.submit(asyncio.run, application(scope, receive, send)).result()
+    return sent[0]["status"], Headers(scope=dict(sent[0])), sent[1]["body"]

@@ -1,6 +1,5 @@
 """Who is looking, without a browser: what counts as a token, its cookie, one token a session."""
 
-import asyncio
 from collections.abc import Callable
 from http.cookies import Morsel, SimpleCookie
 
@@ -11,11 +10,11 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import Message
 from streamlit.runtime.context import ContextProxy
 from streamlit.testing.v1 import AppTest
 
 from pages.widgets.shared.visitor import VisitorCookie, valid_token
+from tests.helpers.asking import ask
 
 GOOD = "Abc_-123456789012345"  # 20 characters
 
@@ -91,27 +90,7 @@ async def cacheable(request: Request) -> Response:
 def answer_to(scheme: str = "http", **headers: str) -> Headers:
     """The headers of a server's answer to a request with these."""
     server = Starlette(routes=[Route("/", cacheable)], middleware=[Middleware(VisitorCookie)])
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "scheme": scheme,
-        "path": "/",
-        "query_string": b"",
-        "server": ("localhost", 80),
-        "headers": [
-            (name.replace("_", "-").encode(), text.encode()) for name, text in headers.items()
-        ],
-    }
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b""}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    asyncio.run(server(scope, receive, send))
-    return Headers(scope=dict(sent[0]))
+    return ask(server, scheme=scheme, **headers)[1]
 
 
 def cookie_of(scheme: str = "http", **headers: str) -> Morsel[str]:

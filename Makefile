@@ -133,12 +133,14 @@ browser:  ## Make sure that there is a Chromium for the browser tests
 		exit 1; }
 
 # Three test processes, their servers and trainings share what may be two cores: with more than one
-# thread for its arithmetic, each of them would mostly wait for the others, and busily.
+# thread for its arithmetic, each of them would mostly wait for the others, and busily. A training
+# gives way to everything of a higher priority (core/jobs/worker.py): the tests that wait for it must
+# not be what it gives way to, so they run at a priority that is hardly higher.
 ONE_THREAD_EACH := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 \
 	TF_NUM_INTEROP_THREADS=1
 
 test: setup-dev browser  ## Run every test, in a real browser too (to pytest: ARGS="-k canvas")
-	@$(hand_on_browser); $(ONE_THREAD_EACH) $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(hand_on_browser); $(ONE_THREAD_EACH) nice -n 9 $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup-dev  ## Check style, formatting, types, and who imports whom
 	@failed=0; \

@@ -31,7 +31,7 @@ settings.load_profile("calm")
 
 # A browser and its server are costly, and as many files as possible share one: these are one group
 # of tests, the other browser tests another.
-IN_THE_SECOND_BROWSER = {"test_download", "test_taking_away", "test_train", "test_visitor"}
+IN_THE_SECOND_BROWSER = {"test_download", "test_train", "test_visitor"}
 
 
 class FileScheduling(LoadFileScheduling):
@@ -124,8 +124,12 @@ def forget_full_mnist(patch: pytest.MonkeyPatch, folder: Path) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def tensorflow_out_of_the_collectors_way() -> None:
-    """Streamlit collects garbage after each script run: half a second, with TensorFlow loaded."""
-    if "tensorflow" in sys.modules:
+    """Streamlit collects garbage after each script run: half a second, with TensorFlow loaded.
+
+    Once is enough, and garbage that is frozen is never freed.
+    """
+    if "tensorflow" in sys.modules and not gc.get_freeze_count():
+        gc.collect()
         gc.freeze()
 
 

@@ -43,6 +43,16 @@ def clear(page: Page) -> None:
     settle(page)
 
 
+def widen(page: Page) -> None:
+    """Switch to the wide sheet and wait for it."""
+    page.get_by_text("Wide sheet").click()
+    page.wait_for_function(
+        "canvas => Math.abs(canvas.clientWidth / canvas.clientHeight - 2) < 0.02",
+        arg=drawing_area(page).element_handle(),
+    )
+    settle(page)
+
+
 def expect_answer(page: Page, digit: int) -> None:
     expect(page.get_by_test_id("stMetricValue")).to_have_text(str(digit), timeout=SLOW_MS)
     expect(page.get_by_test_id("stMetricLabel")).to_have_text("The network reads")

@@ -19,6 +19,7 @@ from tests.browser.drawing import (
     expect_answer,
     open_predict,
     swipe,
+    widen,
 )
 
 # Where and how large the digits are drawn on the 280×280 canvas: left, top and size of its square.
@@ -221,8 +222,7 @@ def test_digits_side_by_side_are_a_number_and_one_of_them_can_be_looked_at(
     page: Page, address: str
 ) -> None:
     open_predict(page, address)
-    page.get_by_text("Wide sheet").click()
-    settle(page)
+    widen(page)
     box = drawing_area(page).bounding_box()
     assert box
     assert box["width"] > 400
@@ -244,8 +244,7 @@ def test_a_finger_draws_on_a_phone_and_does_not_scroll_the_page(
     for wide in (False, True):
         if wide:
             clear(page)
-            page.get_by_text("Wide sheet").tap()
-            settle(page)
+            widen(page)
         box = drawing_area(page).bounding_box()
         assert box
         assert box["x"] >= 0

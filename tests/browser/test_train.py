@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -15,7 +15,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket, expect
 
-from core.recipes.architecture import Activation, Architecture, BatchNorm, Dense, Flatten
+from core.recipes.architecture import Architecture, Conv, Dense, Flatten, Pool
 from core.recipes.recipe import Recipe, recipe_to_link
 from core.runs.messages import send_command
 from core.runs.registry import read_run
@@ -23,26 +23,62 @@ from tests.browser.app import ROOT, SLOW_MS, free_port, settle, wait_until_up, w
 from tests.browser.conftest import DESKTOP, PHONE
 
 pytestmark = pytest.mark.timeout(300)
-# Small batches, and many small layers: every step takes its time whatever the machine, an epoch a
-# second or two, fifty of them longer than any test looks.
-_BLOCK = (Dense(units=32, activation="linear"), BatchNorm(), Activation(activation="relu"))
+# Small batches, and much to compute in each: fifty epochs take longer than any test looks.
 SLOW = Recipe(
     architecture=Architecture(
-        layers=(Flatten(), *12 * _BLOCK, Dense(units=10, activation="softmax"))
+        layers=(
+            Conv(filters=32),
+            Conv(filters=32),
+            Flatten(),
+            Dense(units=10, activation="softmax"),
+        )
     ),
     batch_size=8,
     epochs=50,
     validation_split=0.1,
 )
 LONG = recipe_to_link(SLOW)
-SHORT = recipe_to_link(SLOW.changed(epochs=2))
+SHORT = recipe_to_link(
+    SLOW.changed(
+        architecture=Architecture(
+            layers=(Conv(filters=8), Pool(), Flatten(), Dense(units=10, activation="softmax"))
+        ),
+        epochs=2,
+    )
+)
+
+
+class Server:
+    """The app in a process that can be killed and started again at the same address."""
+
+    def __init__(self, own_runs: Path) -> None:
+        self.own_runs = own_runs
+        port = free_port()
+        self.address = f"http://localhost:{port}"
+        self._command = [sys.executable, "tests/browser/changed_app.py", "--server.port", str(port)]
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [*self._command, "--server.headless", "true"],
+            cwd=ROOT,
+            env={**os.environ, "DIGITSCOPE_RUNS": str(self.own_runs)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_until_up(self.address, self._process)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
 
 
 @dataclass(frozen=True)
 class Training:
-    """A training that goes on: the browser that has started it, and its address."""
+    """A training that goes on: the browser that has started it, its server and its address."""
 
     browser: BrowserContext
+    server: Server
     link: str
 
 
@@ -54,17 +90,32 @@ def stop_all(own_runs: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def training(browser: Browser, address: str, own_runs: Path) -> Iterator[Training]:
-    """One long training for all tests that look at it; the last of them stops it."""
-    stop_all(own_runs)
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The app, which imports no TensorFlow: its training processes do."""
+    started = Server(without_measurement(tmp_path_factory.mktemp("runs")))
+    yield started
+    started.kill()
+    stop_all(started.own_runs)
+    wait_for(lambda: not workers(started.own_runs), "no training process is left")
+
+
+@pytest.fixture(scope="module")
+def address(server: Server) -> str:
+    """Where that app is: here no test needs the one that the other files share."""
+    return server.address
+
+
+@pytest.fixture(scope="module")
+def training(browser: Browser, server: Server) -> Iterator[Training]:
+    """One long training for all tests that look at it."""
+    stop_all(server.own_runs)
     with browser.new_context(viewport=DESKTOP) as context:
         context.set_default_timeout(SLOW_MS)
         page = context.new_page()
-        press_train(page, f"{address}/train?recipe={LONG}")
+        press_train(page, f"{server.address}/train?recipe={LONG}")
         link = page.url
         page.close()
-        yield Training(context, link)
-    stop_all(own_runs)
+        yield Training(context, server, link)
 
 
 @pytest.fixture
@@ -120,9 +171,23 @@ def remember_places(page: Page) -> None:
     )
 
 
-def workers() -> list[psutil.Process]:
-    found = psutil.process_iter(["cmdline"])
-    return [process for process in found if "core.jobs.worker" in (process.info["cmdline"] or [])]
+def workers(own_runs: Path) -> list[psutil.Process]:
+    """The processes that train runs of this folder."""
+    processes = [
+        (process, process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])
+    ]
+    return [
+        process
+        for process, command in processes
+        if "core.jobs.worker" in command and str(own_runs) in " ".join(command)
+    ]
+
+
+def wait_for(reached: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + SLOW_MS / 1000
+    while not reached():
+        assert time.monotonic() < deadline, f"not in time: {what}"
+        time.sleep(0.1)
 
 
 @pytest.mark.offline
@@ -166,7 +231,9 @@ def test_the_curves_move_without_the_pages_script(watcher: Page, training: Train
         socket.on("framesent", lambda frame: reruns.append(frame))  # noqa: PLW0108
 
     page.on("websocket", on_socket)
-    page.on("request", lambda one: asked.append(one.url) if "/live/" in one.url else None)
+    page.on(
+        "request", lambda request: asked.append(request.url) if "/live/" in request.url else None
+    )
     watch(page, training.link)
     assert reruns  # the page itself
     page.wait_for_timeout(4000)
@@ -192,7 +259,7 @@ def test_without_that_address_the_curves_move_all_the_same(
     assert_moves(watcher)
 
 
-def test_a_training_is_paused_stepped_reloaded_shared_and_stopped(
+def test_a_training_is_paused_stepped_reloaded_and_shared(
     watcher: Page, page: Page, training: Training
 ) -> None:
     watch(watcher, training.link)
@@ -229,8 +296,29 @@ def test_a_training_is_paused_stepped_reloaded_shared_and_stopped(
     # A button that moves aside between the press and the release of a mouse is not clicked.
     places = [x for x in watcher.evaluate("[...window.places]") if x]
     assert max(places) - min(places) < 20
+
+
+def test_a_training_outlives_its_server_goes_on_after_a_kill_and_is_stopped(
+    watcher: Page, page: Page, training: Training
+) -> None:
+    server = training.server
+    watch(watcher, training.link)
+    (worker,) = workers(server.own_runs)
+    server.kill()
+    server.start()
+    # Until the app has called st.navigation once, Streamlit takes pages/ for an app of its own:
+    # a fresh server's first visitor may come by a link to a page all the same.
+    watch(watcher, training.link)
+    assert worker.is_running()
+    # ... and now the training process itself.
+    worker.send_signal(signal.SIGKILL)
+    expect(watcher.get_by_text("images per second")).to_have_count(0, timeout=SLOW_MS)
+    expect(watcher.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
+    page.goto(training.link)
+    expect(page.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
     stop(watcher)
-    expect(guest.get_by_text("Stopped by hand").first).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text("Stopped by hand").first).to_be_visible(timeout=SLOW_MS)
+    wait_for(lambda: not workers(server.own_runs), "no training process is left")
 
 
 def test_a_reader_points_at_an_epoch_and_is_told_its_figures(page: Page, address: str) -> None:
@@ -271,49 +359,3 @@ def test_nothing_is_wider_than_a_phone(phone: Page, address: str, path: str) -> 
     assert phone.evaluate("document.documentElement.scrollWidth") <= 390
     main = phone.get_by_test_id("stMain")
     assert main.evaluate("node => node.scrollWidth") <= 390
-
-
-def test_a_training_outlives_its_server_and_goes_on_after_a_kill(
-    page: Page, tmp_path: Path
-) -> None:
-    without_measurement(tmp_path)
-    port = free_port()
-    command = [sys.executable, "tests/browser/changed_app.py", "--server.port", str(port)]
-    address = f"http://localhost:{port}"
-
-    def serve() -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(
-            [*command, "--server.headless", "true"],
-            cwd=ROOT,
-            env={**os.environ, "DIGITSCOPE_RUNS": str(tmp_path)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        wait_until_up(address, process)
-        return process
-
-    server = serve()
-    try:
-        press_train(page, f"{address}/train?recipe={LONG}")
-        link = page.url
-        (worker,) = [one for one in workers() if str(tmp_path) in " ".join(one.cmdline())]
-        server.send_signal(signal.SIGKILL)
-        server.wait()
-        server = serve()
-        # Until the app has called st.navigation once, Streamlit takes pages/ for an app of its own:
-        # a fresh server's first visitor may come by a link to a page all the same.
-        page.goto(link)
-        expect(page.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
-        assert worker.is_running()
-        # ... and now the training process itself.
-        worker.send_signal(signal.SIGKILL)
-        expect(page.get_by_text("images per second")).to_have_count(0, timeout=SLOW_MS)
-        expect(page.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
-        stop(page)
-    finally:
-        server.kill()
-        server.wait()
-    deadline = time.monotonic() + SLOW_MS / 1000
-    while any(str(tmp_path) in " ".join(one.info["cmdline"]) for one in workers()):
-        assert time.monotonic() < deadline, "a training process was left behind"
-        time.sleep(0.2)

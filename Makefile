@@ -156,7 +156,7 @@ format: setup-dev  ## Put the code into its format, and mend what can be mended
 # A benchmark with a line `# bench: heavy` (it trains, or takes minutes) comes after the others.
 bench: setup-dev browser  ## Run every benchmark (long: about an hour); a single one: ONLY=one_digit
 	@$(hand_on_browser); \
-	all=$$(ls benchmarks/*.py | grep -v -e '/_' -e '/common.py' -e '/same_as_before.py'); \
+	all=$$(ls benchmarks/*.py | grep -v -e '/_' -e '/common.py' -e '_as_before.py'); \
 	if [ -n "$(ONLY)" ]; then \
 		printf '%s\n' $$all | grep -qx "benchmarks/$(ONLY).py" || { \
 			echo "There is no benchmark $(ONLY). There are:" \

@@ -15,7 +15,7 @@ from core.data.mnist import CLASSES
 from core.preprocessing.image_files import picture_files
 from core.runs import registry
 from core.utils.errors import PictureError
-from core.utils.files import to_json
+from core.utils.files import to_json, without_formulas
 
 if TYPE_CHECKING:
     from core.inference.predictor import Predictor
@@ -190,10 +190,12 @@ def _as_csv() -> Report:
     writer.writerow(COLUMNS)
 
     def tell(file: str, reading: PictureReading) -> None:
+        name = without_formulas(file)
         if isinstance(reading, PictureError):
-            writer.writerow([file, *[""] * (len(COLUMNS) - 2), str(reading)])
+            error = without_formulas(str(reading))
+            writer.writerow([name, *[""] * (len(COLUMNS) - 2), error])
         else:
-            writer.writerows(_row(file, digit) for digit in reading)
+            writer.writerows(_row(name, digit) for digit in reading)
         sys.stdout.flush()
 
     return tell

@@ -26,7 +26,7 @@ from core.runs.predictions import Predictions
 from core.runs.run import Network
 from core.training.fine_tuning import has_seen_any
 from core.utils.errors import DatasetError, DigitscopeError
-from core.utils.files import add_to_zip, csv_bytes
+from core.utils.files import add_to_zip, csv_bytes, without_formulas
 from core.utils.validation import check_digit, read_only
 
 USER_DIGITS: Final = "mine"
@@ -204,7 +204,7 @@ def digits_zip(digits: UserDigits) -> bytes:
         for number, digit in enumerate(digits):
             name = f"{number:03d}_{digit.label}.png"
             answer = "" if digit.answer is None else digit.answer
-            lines.append((name, digit.label, answer, digit.run))
+            lines.append((name, digit.label, answer, without_formulas(digit.run)))
             add_to_zip(archive, name, cv2.imencode(".png", digit.pixels)[1].tobytes())
         add_to_zip(archive, "labels.csv", csv_bytes(lines))
     return target.getvalue()

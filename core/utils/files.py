@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS: Final = tuple("=+-@\t\r\n＝＋－＠")
 _FIXED_TIME: Final = (1980, 1, 1, 0, 0, 0)
 
 

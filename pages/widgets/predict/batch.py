@@ -139,27 +139,29 @@ def _table(summaries: Sequence[Summary]) -> None:
     with st.expander("All answers as a table", icon=":material/table:", on_change="rerun") as all_:
         if not all_.open:
             return
-        st.dataframe(
-            {
-                "File": [summary.name for summary in summaries],
-                "Reads": [summary.text or "could not be read" for summary in summaries],
-                "Digits": [summary.digits for summary in summaries],
-                "Least sure": [
-                    percent(summary.least) if summary.digits else "" for summary in summaries
-                ],
-            },
-            hide_index=True,
-            height=_TABLE_PX if len(summaries) > 8 else "auto",
-        )
+        height = _TABLE_PX if len(summaries) > 8 else "auto"
+        st.dataframe(_table_columns(summaries), hide_index=True, height=height)
         download_button("Answers as CSV", _csv(summaries), "answers.csv", "text/csv")
 
 
+def _table_columns(summaries: Sequence[Summary]) -> dict[str, list[object]]:
+    """Return the table's columns by their heads; Streamlit offers the table as CSV, too."""
+    return {
+        "File": [without_formulas(summary.name) for summary in summaries],
+        "Reads": [summary.text or "could not be read" for summary in summaries],
+        "Digits": [summary.digits for summary in summaries],
+        "Least sure": [percent(summary.least) if summary.digits else "" for summary in summaries],
+    }
+
+
 def _csv(summaries: Sequence[Summary]) -> bytes:
-    """Return a CSV row for each picture; a spreadsheet takes no file name for a formula."""
+    """Return a CSV row for each picture; a spreadsheet takes no file name for a formula.
+
+    The sentence of a problem may begin with the file's name, too.
+    """
     rows: list[Sequence[object]] = [_COLUMNS]
     for summary in summaries:
         least = f"{summary.least:.4f}" if summary.digits else ""
-        rows.append(
-            (without_formulas(summary.name), summary.text, summary.digits, least, summary.problem)
-        )
+        name, problem = without_formulas(summary.name), without_formulas(summary.problem)
+        rows.append((name, summary.text, summary.digits, least, problem))
     return csv_bytes(rows)

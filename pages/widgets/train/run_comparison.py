@@ -17,6 +17,7 @@ from core.figures.comparison_charts import accuracy_intervals_chart, learning_cu
 from core.runs.permissions import shown_name
 from core.runs.run import Run
 from core.utils.errors import RunError
+from core.utils.files import without_formulas
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.pictures import text_color
 
@@ -116,7 +117,9 @@ def _settings(runs: Sequence[Run], names: Sequence[str]) -> None:
     if not rows:
         st.write("None: these recipes are the same.")
         return
-    table = pd.DataFrame([row.values for row in rows], columns=list(names))
+    # Streamlit offers the table as CSV: a name is no formula there.
+    columns = [without_formulas(name) for name in names]
+    table = pd.DataFrame([row.values for row in rows], columns=columns)
     table.insert(0, "Setting", [row.name for row in rows], allow_duplicates=True)
     st.dataframe(
         table,

@@ -9,6 +9,7 @@ import pandas as pd
 from core.runs.housekeeping import why_not_allowed
 from core.runs.permissions import Limits, is_shipped, may_manage, shown_name
 from core.runs.run import BrokenRun, Run
+from core.utils.files import without_formulas
 
 DAMAGED = "damaged"
 STATUSES = {
@@ -103,7 +104,10 @@ def rows_of(
 
 
 def table_of(rows: Sequence[Row]) -> pd.DataFrame:
-    """Return the rows as a data frame for the table; values that a run lacks are missing."""
+    """Return the rows as a data frame for the table; values that a run lacks are missing.
+
+    Streamlit offers the table as CSV: a name is no formula there.
+    """
     return pd.DataFrame([_cells(row) for row in rows], columns=list(_COLUMNS))
 
 
@@ -141,7 +145,8 @@ _COLUMNS = (
 
 def _cells(row: Row) -> dict[str, object]:
     figures = _figures(row.run) if isinstance(row.run, Run) else {}
-    return {"name": row.name, "status": row.status, "whose": row.whose, **figures}
+    name = without_formulas(row.name)
+    return {"name": name, "status": row.status, "whose": row.whose, **figures}
 
 
 def _figures(run: Run) -> dict[str, object]:

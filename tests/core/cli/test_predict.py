@@ -134,6 +134,23 @@ def test_csv_has_a_line_of_names_and_keeps_odd_names_whole(
     assert "gone.png" in gone["error"]
 
 
+def test_no_file_name_is_a_formula_in_the_csv(
+    here: Here,
+    loaded: list[Run],
+    tmp_path: Path,
+    seven: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(seven, "=1+1.png")
+    done = here("predict", "--csv", "=1+1.png", "@gone.png", "+gone.png")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [row["file"] for row in rows] == ["'=1+1.png", "'@gone.png", "'+gone.png"]
+    assert [row["digit"] for row in rows] == ["7", "", ""]
+    asked = here("predict", "--json", "=1+1.png")
+    assert json.loads(asked.stdout)["file"] == "=1+1.png"  # JSON has no formulas
+
+
 def test_json_and_csv_at_once_are_refused(here: Here, seven: Path) -> None:
     done = here("predict", "--json", "--csv", str(seven))
     assert done.returncode == 1

@@ -60,6 +60,13 @@ def test_the_zip_holds_pictures_that_other_programs_read() -> None:
     assert (rows[1]["answer"], rows[1]["run"]) == ("", "")
 
 
+def test_no_name_of_a_run_is_a_formula_in_the_list() -> None:
+    digit = UserDigit(SAMPLE.images[0].copy(), 5, 5, "=cmd|' /C calc'!A0")
+    with zipfile.ZipFile(io.BytesIO(digits_zip((digit,)))) as archive:
+        (row,) = csv.DictReader(io.StringIO(archive.read("labels.csv").decode()))
+    assert row["run"] == "'=cmd|' /C calc'!A0"
+
+
 def test_the_table_is_the_usual_one_of_mnist() -> None:
     head, *rows = csv.reader(io.StringIO(digits_csv(some(3)).decode()))
     assert (head[0], head[1], head[2], head[29], head[-1]) == (

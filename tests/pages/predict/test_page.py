@@ -241,11 +241,17 @@ def test_answers_as_csv_have_a_line_a_picture_and_no_formula(
     uploaded: Callable[..., AppTest],
 ) -> None:
     uploaded(picture("7"))
-    from pages.widgets.predict.batch import Summary, _csv
+    from pages.widgets.predict.batch import Summary, _csv, _table_columns
 
-    read = [Summary("a.png", "71 / 7", 3, 0.5), Summary("=1+1.png", problem="It is empty.")]
+    read = [
+        Summary("a.png", "71 / 7", 3, 0.5),
+        Summary("=1+1.png", problem="It is empty."),
+        Summary("@cmd.csv", problem="@cmd.csv: It is damaged."),
+    ]
     assert _csv(read).decode().splitlines() == [
         "file,reads,digits,least_confidence,problem",
         "a.png,71 / 7,3,0.5000,",
         "'=1+1.png,,0,,It is empty.",
+        "'@cmd.csv,,0,,'@cmd.csv: It is damaged.",
     ]
+    assert _table_columns(read)["File"] == ["a.png", "'=1+1.png", "'@cmd.csv"]

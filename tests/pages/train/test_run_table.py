@@ -126,6 +126,17 @@ def test_each_run_is_told_in_figures(copy: Copy, page: Any) -> None:
     assert first["status"] == "finished early"
 
 
+def test_no_name_is_a_formula_in_the_tables_that_streamlit_offers_as_csv(
+    copy: Copy, page: Any
+) -> None:
+    copy("a", title="=1+1")
+    copy("b", "fast", THEIRS, title="@SUM(A1)")
+    app = page()
+    assert sorted(names(app)) == ["'=1+1", "'@SUM(A1)"]
+    compared = tick(app, "'=1+1", "'@SUM(A1)").dataframe[1].value
+    assert set(compared.columns) == {"Setting", "'=1+1", "'@SUM(A1)"}
+
+
 def test_errors_sorted_as_texts_are_sorted_as_numbers(copy: Copy, page: Any) -> None:
     for name, wrong, n in (("a", 9, 1000), ("b", 1028, 10_000), ("c", 28, 10_000)):
         copy(name, metrics={"mnist": {"n": n, "wrong": wrong, "loss": 0.1, "held_out": True}})

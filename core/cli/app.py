@@ -17,10 +17,10 @@ from core.cli.console import (
     EpochOption,
     check_weights,
     download_with_bar,
-    elapsed_text,
+    progress_bar,
     quiet_tensorflow,
+    range_with_bar,
     training_bar,
-    work_bar,
 )
 from core.cli.predict import predict
 from core.data import mnist
@@ -65,7 +65,7 @@ def explore(
     with quiet_tensorflow():
         import core.inference.predictor  # noqa: F401
     if again or robustness.load_robustness_curves(opened) is None:
-        with work_bar("stress tests") as report:
+        with progress_bar("stress tests") as report:
             robustness.measure_and_store_robustness(opened, report)
     typer.echo(
         f"{opened.id}: its stress curves are in {opened.folder / robustness.ROBUSTNESS_FILE}."
@@ -80,7 +80,7 @@ def _answers(run: Run, dataset: str, *, again: bool) -> None:
         typer.echo(f"{run.id}: it keeps no single epochs.")
         return
     if again or not epoch_predictions.has_epoch_predictions(run, dataset):
-        with work_bar(f"{len(epochs)} epochs on {dataset}") as report:
+        with progress_bar(f"{len(epochs)} epochs on {dataset}") as report:
             compute_epoch_predictions(run, dataset, report)
     typer.echo(
         f"{run.id}: its answers over its epochs are in "
@@ -176,7 +176,7 @@ def train(
 
 
 @app.command("continue")
-def go_on(
+def continue_training(
     run: Annotated[str, typer.Argument(help="The run's name, or the path of its folder.")],
     epochs: Annotated[
         int | None, typer.Option(help="Epochs in all [default: as many as it was to have].")
@@ -206,7 +206,11 @@ def go_on(
 
 
 def _asked_recipe(preset_name: str | None, file: Path | None) -> Recipe:
-    """The recipe of the preset or the file. Raises RecipeError unless there is just one of them."""
+    """Return the recipe of the preset or the file.
+
+    Raises:
+        RecipeError: not exactly one of them is given, or it does not hold a recipe.
+    """
     if (preset_name is None) == (file is None):
         raise RecipeError("Say what to train: either --preset NAME or --recipe FILE.")
     if preset_name is not None:
@@ -271,7 +275,7 @@ def _fetch_if_missing(dataset: str | None) -> None:
 
 
 def _read_all(predictor: "Predictor", images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    starts = elapsed_text(range(0, len(images), EVALUATED_AT_ONCE))
+    starts = range_with_bar(range(0, len(images), EVALUATED_AT_ONCE))
     return np.concatenate(
         [predictor.probabilities(images[k : k + EVALUATED_AT_ONCE]) for k in starts]
     )

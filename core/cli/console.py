@@ -1,6 +1,6 @@
 """Shared parts of the commands: options, opening a run's network, progress bars, quiet TensorFlow.
 
-Bars go to stderr.
+Bars go to stderr, and only where it is a terminal, but for that of a training.
 """
 
 import os
@@ -33,12 +33,19 @@ if TYPE_CHECKING:
 
 
 def _console() -> Console:
-    """Standard error, so that what a program reads stays on standard output."""
+    """Return a console on stderr: stdout holds only results, for other programs to read."""
     return Console(stderr=True)
 
 
 def download_with_bar() -> Path:
-    """Download the full MNIST, with a bar where somebody watches. Raises DatasetError."""
+    """Download the full MNIST with a progress bar.
+
+    Returns:
+        The file, in Keras's cache folder.
+
+    Raises:
+        DatasetError: the download failed, or the file is not MNIST.
+    """
     watched = _console()
     bar = Progress(
         TextColumn("mnist.npz"),
@@ -55,8 +62,15 @@ def download_with_bar() -> Path:
         )
 
 
-def elapsed_text(starts: range) -> Iterator[int]:
-    """Go through a range, with a progress bar where somebody watches."""
+def range_with_bar(starts: range) -> Iterator[int]:
+    """Iterate over a range with a progress bar.
+
+    Args:
+        starts: the range, such as the first index of each batch.
+
+    Yields:
+        Each number of the range.
+    """
     watched = _console()
     yield from track(
         starts,
@@ -68,8 +82,15 @@ def elapsed_text(starts: range) -> Iterator[int]:
 
 
 @contextmanager
-def work_bar(name: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar for long work, where somebody watches; what it gives is told how much is done."""
+def progress_bar(name: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a progress bar for long work.
+
+    Args:
+        name: text before the bar.
+
+    Yields:
+        A function that takes the number of steps done and their total.
+    """
     watched = _console()
     bar = Progress(
         TextColumn(name),
@@ -85,7 +106,14 @@ def work_bar(name: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def training_bar(recipe: Recipe) -> Iterator[Any]:
-    """A bar of epochs; what it gives is to be told every event of the training."""
+    """Show a progress bar of epochs, and a line for each epoch that has ended.
+
+    Args:
+        recipe: what is trained.
+
+    Yields:
+        A function that takes each event of the training.
+    """
     bar = Progress(
         TextColumn("epoch {task.fields[epoch]}"),
         BarColumn(),
@@ -116,10 +144,10 @@ def _epoch_line(event: EpochEnded) -> str:
 
 @contextmanager
 def quiet_tensorflow() -> Iterator[None]:
-    """Keep TensorFlow's remarks about drivers, which no setting silences, off the user's stderr.
+    """Keep TensorFlow's messages about drivers, which no setting silences, off stderr.
 
-    They come from C++ before its logging is set up, so the file descriptor itself is turned aside
-    while TensorFlow starts; if that fails, what it said is shown after all.
+    They come from C++ before its logging is set up, so the file descriptor itself is redirected
+    while TensorFlow starts. They are shown if an exception is raised meanwhile.
     """
     sys.stderr.flush()
     kept = os.dup(2)
@@ -150,7 +178,15 @@ EpochOption = Annotated[
 
 
 def check_weights(run: Run, epoch: int | None) -> None:
-    """Say what is wrong before TensorFlow takes its seconds."""
+    """Check that a run's weights can be loaded, before importing TensorFlow takes its seconds.
+
+    Args:
+        run: a run.
+        epoch: a kept epoch, from 1; None for the finished network.
+
+    Raises:
+        RunError: the weights are missing, damaged, or not those that training wrote.
+    """
     if epoch is None:
         run.check_model()
     else:
@@ -158,7 +194,15 @@ def check_weights(run: Run, epoch: int | None) -> None:
 
 
 def load_network(run: Run, epoch: int | None) -> "Predictor":
-    """The network of a run, finished or after an epoch. Raises RunError if it cannot be opened."""
+    """Load a run's network.
+
+    Args:
+        run: a run.
+        epoch: a kept epoch, from 1; None for the finished network.
+
+    Raises:
+        RunError: the network cannot be loaded.
+    """
     check_weights(run, epoch)
     with quiet_tensorflow():
         from core.inference.predictor import Predictor, load_model

@@ -32,14 +32,17 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class ReadDigit:
-    """One digit as `predict --json` prints it.
+    """A digit in a picture, with the fields that `predict --json` prints.
 
     Attributes:
-        digit, confidence, probabilities: what the network answers; `confidence` is the highest.
-        box: x, y, width, height in the picture.
-        line, number: where it stands: on which line, and to which number it belongs, from 0.
+        digit: the digit of the highest probability, 0 to 9.
+        confidence: its probability, 0 to 1.
+        probabilities: ten probabilities, of 0 to 9.
+        box: x, y, width and height in pixels of the picture.
+        line: index of its line, from 0.
+        number: index of the number that it is part of, from 0.
         verdict: "sure", "unsure" or "not a digit" (`core.inference.reader`).
-        calibrated: how often such an answer is right, 0 to 1.
+        calibrated: calibrated confidence: how often such an answer is right, 0 to 1.
     """
 
     digit: int
@@ -54,12 +57,17 @@ class ReadDigit:
 
 PictureReading = list[ReadDigit] | PictureError
 Report = Callable[[str, PictureReading], None]
-"""Prints what was read in a file, or why nothing was."""
+"""Prints what was read in a file, or why nothing was: takes the file's name and the reading."""
 
 
 @dataclass(frozen=True)
 class Reader:
-    """A network that reads, and the temperature that calibrates it (`core.inference.reader`)."""
+    """A network with its calibration.
+
+    Attributes:
+        network: gives the probabilities.
+        temperature: divides the logits (`core.inference.reader`).
+    """
 
     network: "Predictor"
     temperature: float
@@ -90,7 +98,7 @@ def predict(
 
     opened = registry.open_run(run)
     reader = Reader(console.load_network(opened, epoch), run_temperature(opened))
-    tell: Report = _as_json if as_json else _as_csv() if as_csv else _as_text
+    tell: Report = _as_json if as_json else _csv_report() if as_csv else _as_text
     # Not `all` of a list: what was read is forgotten once it is printed.
     failed = False
     for file in picture_files(_names(files)):
@@ -100,7 +108,18 @@ def predict(
 
 
 def read_picture(file: Path, reader: Reader) -> list[ReadDigit]:
-    """Read all digits in a picture file. Raises PictureError with a sentence."""
+    """Read all digits in a picture file.
+
+    Args:
+        file: the picture.
+        reader: the network that reads.
+
+    Returns:
+        The digits in reading order, at least one.
+
+    Raises:
+        PictureError: the file is no picture, or holds no digit.
+    """
     from core.inference.reader import read_digits
     from core.preprocessing.image_files import read_image
     from core.preprocessing.page.detection import find_digits
@@ -127,7 +146,7 @@ def _plain(reading: "DigitReading", picture: "Picture") -> ReadDigit:
 
 
 def _names(files: Iterable[str]) -> Iterator[str]:
-    """The names, and in place of `-` those on standard input, as they arrive."""
+    """Yield the names, and in place of `-` the lines of standard input as they arrive."""
     for name in files:
         if name == STANDARD_INPUT:
             yield from (line.rstrip("\n") for line in sys.stdin if line.strip())
@@ -136,7 +155,7 @@ def _names(files: Iterable[str]) -> Iterator[str]:
 
 
 def _answer(file: Path | PictureError, reader: Reader, tell: Report) -> bool:
-    """Print the answer for one file; whether there was one."""
+    """Print the answer for a file, or why there is none; return whether there is one."""
     if isinstance(file, PictureError):  # a folder
         tell("", file)
         return False
@@ -163,10 +182,15 @@ def _as_text(file: str, reading: PictureReading) -> None:
 
 
 def describe_reading(digits: Sequence[ReadDigit]) -> str:
-    """What stands in a picture: numbers, lines parted by /, and how sure the least sure digit is.
+    """Write the digits of a picture on one line, with the lowest confidence.
 
-    A digit that the network is not sure of has a question mark behind it, and what is no digit is a
-    question mark alone.
+    A question mark follows an unsure digit, and stands in place of what is no digit.
+
+    Args:
+        digits: in reading order, at least one.
+
+    Returns:
+        The numbers, with " / " between lines, as in "47 1? / 3 (50 % sure of the least sure one)".
     """
     from core.inference.reader import lines_text
 
@@ -184,8 +208,8 @@ def _mark(digit: ReadDigit) -> str:
     )
 
 
-def _as_csv() -> Report:
-    """Print the names of the columns, and give what prints the lines of a picture."""
+def _csv_report() -> Report:
+    """Print the names of the columns; return the function that prints the rows of a picture."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(COLUMNS)
 

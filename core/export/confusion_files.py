@@ -2,6 +2,8 @@
 
 The matrix is a PNG, an SVG, or an HTML page that opens offline. Colors and numbers are those of the
 page (`core.evaluation.confusion_matrix`), on white, for paper and slides.
+
+In all functions `predictions` are a network's answers on the test digits of a dataset.
 """
 
 import html
@@ -35,13 +37,17 @@ if TYPE_CHECKING:
 
 
 def file_stem(predictions: Predictions) -> str:
-    """What the files of these answers are called, without an ending: "best-epoch-3-mnist"."""
+    """Return the file name of these predictions without an ending, as in "best-epoch-3-mnist"."""
     epoch = "" if predictions.epoch is None else f"-epoch-{predictions.epoch}"
     return f"{predictions.run.id}{epoch}-{predictions.dataset}"
 
 
 def report_csv(predictions: Predictions) -> bytes:
-    """Precision, recall, F1 and support of each digit, their averages, and the accuracy."""
+    """Write precision, recall, F1 and support of each digit, their averages, and the accuracy.
+
+    Returns:
+        CSV with the rows of scikit-learn's `classification_report`; scores from 0 to 1.
+    """
     report = per_class_report(predictions)
     rows: list[Sequence[object]] = [("class", "precision", "recall", "f1", "support")]
     rows += [_scores(digit, scores) for digit, scores in enumerate(report.classes)]
@@ -54,10 +60,11 @@ def report_csv(predictions: Predictions) -> bytes:
 
 
 def predictions_csv(predictions: Predictions) -> bytes:
-    """A line for each digit: label, answer, the ten probabilities, and whose answer it is.
+    """Write label, answer, the ten probabilities and the run's name for each digit.
 
-    `label_suspect` is 1 where the shipped runs together contradict the label, and empty where
-    nobody can say.
+    Returns:
+        CSV with a row for each digit. `label_suspect` is 1 where the shipped runs together
+        contradict the label, and empty where that is unknown.
     """
     table = pd.DataFrame(
         {
@@ -76,7 +83,7 @@ def predictions_csv(predictions: Predictions) -> bytes:
 
 
 def matrix_csv(predictions: Predictions) -> bytes:
-    """The ten by ten counts, true labels down and answers across, both named."""
+    """Write the 10×10 counts as CSV, true labels down and answers across, with headings."""
     head = ("label", *(f"read as {digit}" for digit in range(CLASSES)))
     return csv_bytes(
         [head, *((digit, *row) for digit, row in enumerate(count_confusions(predictions).tolist()))]
@@ -84,10 +91,11 @@ def matrix_csv(predictions: Predictions) -> bytes:
 
 
 def wrong_digits_zip(predictions: Predictions) -> bytes:
-    """Every digit that was read wrongly as a PNG of 28×28, light on dark as in MNIST.
+    """Pack every digit that was read wrongly as a PNG of 28×28, light on dark as in MNIST.
 
-    Index, label, answer and confidence stand in its name (`0247_label9_read4_83pct.png`) and in
-    `index.csv`. The same answers give the same bytes.
+    Returns:
+        A zip, the same for the same answers. Index, label, answer and confidence of a digit stand
+        in its file name, as in `0247_label9_read4_83pct.png`, and in `index.csv`.
     """
     lines: list[Sequence[object]] = [("file", "index", "label", "read", "confidence")]
     target = io.BytesIO()
@@ -107,7 +115,7 @@ def _scores(name: object, scores: ClassScores) -> Sequence[object]:
 
 
 def _origin(predictions: Predictions) -> dict[str, object]:
-    """Whose answers on which digits: the last columns of a table."""
+    """Return dataset, run and epoch: the last columns of a table."""
     epoch = "" if predictions.epoch is None else predictions.epoch
     return {
         "dataset": without_formulas(predictions.dataset),
@@ -117,7 +125,7 @@ def _origin(predictions: Predictions) -> dict[str, object]:
 
 
 def _suspect_marks(predictions: Predictions) -> object:
-    """1 for a label suspect, 0 for another digit; nothing at all where labels cannot be judged."""
+    """Return uint8 (n,), 1 for a suspect label; an empty text where that is unknown."""
     if predictions.dataset not in DATASETS:
         return ""
     suspects = label_issue_indices(predictions.dataset)
@@ -140,22 +148,23 @@ _VALUES: Final = {
 
 
 def matrix_png(predictions: Predictions, style: CellStyle) -> bytes:
-    """The matrix as a PNG, 1400 by 1500 pixels, with title and caption."""
+    """Draw the matrix with title and caption as a PNG of 1400×1500 pixels."""
     return _drawn(predictions, style, "png")
 
 
 def matrix_svg(predictions: Predictions, style: CellStyle) -> bytes:
-    """The same as an SVG, whose letters are shapes: it looks alike on every machine."""
+    """Draw the same as an SVG; its letters are paths, so that no font is needed."""
     return _drawn(predictions, style, "svg")
 
 
 def matrix_html(predictions: Predictions, style: CellStyle) -> bytes:
-    """The same as a page with nothing from outside and no script; a cell says more when pointed at.
+    """Write the same as an HTML page without scripts and external files.
 
-    A table, so that it can also be copied into a spreadsheet and read aloud.
+    It is a table, which can be copied into a spreadsheet and read by a screen reader; each cell has
+    a tooltip.
     """
-    title = html.escape(title_of(predictions))
-    words = "<br>\n".join(html.escape(line) for line in caption_of(predictions, style))
+    title = html.escape(matrix_title(predictions))
+    words = "<br>\n".join(html.escape(line) for line in matrix_caption(predictions, style))
     rows = matrix_cells(count_confusions(predictions), style)
     across = "".join(f'<th scope="col">{cell.read}</th>' for cell in rows[0])
     body = "\n".join(
@@ -165,13 +174,13 @@ def matrix_html(predictions: Predictions, style: CellStyle) -> bytes:
     return _PAGE.format(title=title, caption=words, across=across, body=body).encode()
 
 
-def title_of(predictions: Predictions) -> str:
-    """Who answered on what."""
+def matrix_title(predictions: Predictions) -> str:
+    """Return the title: the run, and the digits that it read."""
     return f"{predictions.name} on {TEST_DIGITS.get(predictions.dataset, 'digits of a visitor')}"
 
 
-def caption_of(predictions: Predictions, style: CellStyle) -> list[str]:
-    """How good it is, whether that is a test score, and what the cells hold, a line each."""
+def matrix_caption(predictions: Predictions, style: CellStyle) -> list[str]:
+    """Return the caption's lines: accuracy, whether it is a test score, meaning of the cells."""
     n, right = len(predictions), int(predictions.correct.sum())
     low, high = (100 * end for end in wilson_interval(right, n))
     accuracy = f"{percent_of(right, n, 2)} (95 % interval {low:.2f} to {high:.2f} %)"
@@ -193,7 +202,7 @@ def _drawn(predictions: Predictions, style: CellStyle, kind: Literal["png", "svg
     figure.text(
         0.5,
         0.965,
-        title_of(predictions),
+        matrix_title(predictions),
         ha="center",
         size=13,
         weight="bold",
@@ -203,7 +212,7 @@ def _drawn(predictions: Predictions, style: CellStyle, kind: Literal["png", "svg
     figure.text(
         0.5,
         0.012,
-        "\n".join(caption_of(predictions, style)),
+        "\n".join(matrix_caption(predictions, style)),
         ha="center",
         va="bottom",
         size=9,

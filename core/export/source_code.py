@@ -1,6 +1,6 @@
-"""Pieces of Digitscope's own source code for exported scripts, so that both do the same.
+"""Copy definitions from Digitscope's own source into exported scripts, so that both do the same.
 
-The files are read, not imported: some of them would load TensorFlow, which takes seconds.
+The files are parsed, not imported: some of them would load TensorFlow, which takes seconds.
 """
 
 import ast
@@ -37,7 +37,13 @@ class Section:
 
 @dataclass(frozen=True)
 class _Piece:
-    """One definition at the top of a module: its text with the comment above, and names in it."""
+    """A definition at the top level of a module.
+
+    Attributes:
+        name: the function, class or constant.
+        text: its source, with the comment right above it.
+        needs: all names in it.
+    """
 
     name: str
     text: str
@@ -46,18 +52,26 @@ class _Piece:
 
 @dataclass(frozen=True)
 class _Module:
-    """What a module defines, in its order, and which core module its other names come from."""
+    """A parsed module.
+
+    Attributes:
+        pieces: its definitions by name, in their order.
+        origin: the module of core that each imported name comes from.
+    """
 
     pieces: dict[str, _Piece]
     origin: dict[str, str]
 
 
-def closure(roots: Iterable[tuple[str, str]], given: Iterable[str] = ()) -> list[str]:
-    """The definitions that some functions need to run, as source, each after those it needs.
+def required_definitions(roots: Iterable[tuple[str, str]], given: Iterable[str] = ()) -> list[str]:
+    """Collect functions and constants with all definitions that they need.
 
     Args:
-        roots: (module of core, name) of each function or constant wanted.
-        given: names that the exported code defines itself; they are not looked for.
+        roots: (module of core, name) of each wanted function or constant.
+        given: names that the exported code defines itself; they are not looked up.
+
+    Returns:
+        The source of each definition, after those that it needs.
 
     Raises:
         ValueError: two modules define the same name, so that one file cannot hold both.
@@ -94,8 +108,16 @@ def closure(roots: Iterable[tuple[str, str]], given: Iterable[str] = ()) -> list
     ]
 
 
-def as_dataclass(part: BaseModel, methods: Sequence[str] = ()) -> str:
-    """A part of a recipe as the source of a frozen dataclass whose defaults are its values."""
+def dataclass_source(part: BaseModel, methods: Sequence[str] = ()) -> str:
+    """Write a part of a recipe as a frozen dataclass whose defaults are the part's values.
+
+    Args:
+        part: such as an augmentation or a schedule; its fields are numbers, texts or flags.
+        methods: names of the methods of its class that are copied.
+
+    Returns:
+        Python source, with the docstring of the part's class.
+    """
     kind = type(part)
     text = _source_of(kind.__module__.removeprefix("core."))
     node = next(
@@ -105,7 +127,7 @@ def as_dataclass(part: BaseModel, methods: Sequence[str] = ()) -> str:
     )
     lines = text.splitlines()
     fields = "".join(
-        f"    {name}: {type(value).__name__} = {literal(value)}\n"
+        f"    {name}: {type(value).__name__} = {python_literal(value)}\n"
         for name, value in part.model_dump().items()
     )
     bodies = [
@@ -118,13 +140,13 @@ def as_dataclass(part: BaseModel, methods: Sequence[str] = ()) -> str:
     return "\n\n".join([whole.rstrip("\n"), *bodies])
 
 
-def literal(value: object) -> str:
-    """A number, text or flag as Python source, text in double quotes."""
+def python_literal(value: object) -> str:
+    """Write a number, text or flag as Python source, text in double quotes."""
     return json.dumps(value) if isinstance(value, str) else repr(value)
 
 
-def join(pieces: Iterable[str]) -> str:
-    """Definitions one after the other, with the blank lines that PEP 8 wants."""
+def join_definitions(pieces: Iterable[str]) -> str:
+    """Join the sources of definitions, with the blank lines of PEP 8 between them."""
     text, last_is_block = "", False
     for piece in (piece.strip("\n") for piece in pieces):
         is_block = isinstance(ast.parse(piece).body[-1], _DEFINITION)
@@ -134,12 +156,17 @@ def join(pieces: Iterable[str]) -> str:
     return text
 
 
-def imports(code: str, known: Sequence[tuple[str, str]]) -> str:
-    """The import statements that some code needs.
+def import_statements(code: str, known: Sequence[tuple[str, str]]) -> str:
+    """Write the import statements that some code needs.
 
-    `known`: ("math", "") for `import math`, ("numpy", "np") for `import numpy as np` and
-    ("pathlib", "from Path") for `from pathlib import Path`, in the order in which they shall stand;
-    an empty module separates two groups.
+    Args:
+        code: Python source.
+        known: the imports to choose from, in their order: ("math", "") for `import math`,
+            ("numpy", "np") for `import numpy as np`, ("pathlib", "from Path") for
+            `from pathlib import Path`. An empty module separates two groups.
+
+    Returns:
+        The statements for the names that `code` uses, one a line.
     """
     used = {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
     lines: list[str] = []
@@ -159,7 +186,7 @@ def imports(code: str, known: Sequence[tuple[str, str]]) -> str:
 
 
 def _lowest_first(modules: Iterable[str]) -> list[str]:
-    """Modules in an order in which each stands after those it imports from."""
+    """Sort modules so that each comes after those from which it imports."""
     order: list[str] = []
 
     def visit(module: str) -> None:
@@ -176,7 +203,7 @@ def _lowest_first(modules: Iterable[str]) -> list[str]:
 
 
 def _file_of(module: str) -> Path:
-    """Where a module of core is, named as in `training.input_pipeline`."""
+    """Return the file of a module of core, named as in "training.input_pipeline"."""
     return ROOT.joinpath("core", *module.split(".")).with_suffix(".py")
 
 
@@ -203,7 +230,7 @@ def _read(module: str) -> _Module:
 
 
 def _names(node: ast.stmt) -> list[str]:
-    """The names that a statement at the top of a module defines."""
+    """Return the names that a top-level statement defines."""
     if isinstance(node, _DEFINITION):
         return [node.name]
     targets = node.targets if isinstance(node, ast.Assign) else []
@@ -217,7 +244,7 @@ def _needs(node: ast.stmt) -> frozenset[str]:
 
 
 def _text(lines: list[str], node: ast.stmt, after: ast.stmt | None) -> str:
-    """The statement, the comment right above it, and the string below a constant that tells it."""
+    """Return a statement with the comment right above it and the docstring below a constant."""
     first = node.lineno
     if isinstance(node, _DEFINITION) and node.decorator_list:
         first = node.decorator_list[0].lineno

@@ -42,16 +42,24 @@ _RIGHT = "border:1px solid color-mix(in srgb, currentColor 25%, transparent);"
 _WRONG = "border:2px solid currentColor;font-weight:600;"
 
 
-def cards_html(
+def answer_cards_html(
     images: NDArray[np.uint8],
     labels: Sequence[int],
     answers: Sequence[int],
     confidences: Sequence[float],
 ) -> str:
-    """A card a digit: its picture, the answer, how sure the network is, and the truth if it erred.
+    """Draw a card for each digit: picture, answer, confidence, and the label of a mistake.
 
-    `images`: uint8 (n, 28, 28); `confidences` from 0 to 1. A mistake has a thick frame and says so
-    in words: never by color alone.
+    A mistake has a thick frame and says so in words: never by color alone.
+
+    Args:
+        images: uint8 (n, 28, 28).
+        labels: n true digits, 0 to 9.
+        answers: n digits that the network read, 0 to 9.
+        confidences: n probabilities of the answers, 0 to 1.
+
+    Returns:
+        The cards side by side, as HTML.
     """
     rows = zip(images, labels, answers, confidences, strict=True)
     return f'<div style="{_ROW}">{"".join(_card(*row) for row in rows)}</div>'
@@ -72,12 +80,12 @@ def _card(image: NDArray[np.uint8], label: int, answer: int, confidence: float) 
 
 @lru_cache(maxsize=256)
 def _source(pixels: bytes) -> str:
-    """The picture as a data address: the same digits come again after every epoch."""
+    """Return a digit as a data URL; cached, since the same digits come again every epoch."""
     return png_url(np.frombuffer(pixels, np.uint8).reshape(28, 28))
 
 
-NumberForm = Literal["raw", "divide-255", "l2-axis-1"]
-NUMBER_FORMS: Final[tuple[NumberForm, ...]] = get_args(NumberForm)
+PixelScaling = Literal["raw", "divide-255", "l2-axis-1"]
+PIXEL_SCALINGS: Final[tuple[PixelScaling, ...]] = get_args(PixelScaling)
 _CELL_PX: Final = 19
 _TABLE: Final = (
     f"width:{28 * _CELL_PX}px;border-collapse:collapse;table-layout:fixed;font-size:8px;"
@@ -90,7 +98,12 @@ _DARK: Final = 128
 
 @dataclass(frozen=True)
 class TensorAxis:
-    """One number of an array's shape, and what it counts."""
+    """An axis of an array.
+
+    Attributes:
+        size: number of entries along it.
+        meaning: what it counts.
+    """
 
     size: int
     meaning: str
@@ -111,25 +124,38 @@ TENSOR_SHAPES: Final[tuple[tuple[str, tuple[TensorAxis, ...]], ...]] = (
         ),
     ),
 )
-"""The shape story of all five tutorials: (28, 28) becomes (1, 28, 28, 1)."""
+"""Title and axes of a digit as stored, (28, 28), and as a convolution takes it, (1, 28, 28, 1)."""
 
 
-def pixel_numbers(image: NDArray[np.uint8], shown: NumberForm) -> NDArray[np.float64]:
-    """The pixels of a digit, uint8 (28, 28), as they are or scaled, float64 (28, 28)."""
-    if shown == "raw":
+def scaled_pixels(image: NDArray[np.uint8], scaling: PixelScaling) -> NDArray[np.float64]:
+    """Scale the pixels of a digit.
+
+    Args:
+        image: uint8 (28, 28).
+        scaling: "raw" keeps the values; the others are those of `core.data.normalization`.
+
+    Returns:
+        float64 (28, 28).
+    """
+    if scaling == "raw":
         return image.astype(np.float64)
-    return scale(image[None], shown)[0, :, :, 0].astype(np.float64)
+    return scale(image[None], scaling)[0, :, :, 0].astype(np.float64)
 
 
-def describe_normalization(image: NDArray[np.uint8], shown: NumberForm) -> str:
-    """A scaling of this digit in words, with its own numbers."""
-    values = pixel_numbers(image, shown)
-    if shown == "raw":
+def describe_normalization(image: NDArray[np.uint8], scaling: PixelScaling) -> str:
+    """Describe what a scaling does to a digit, with the digit's own numbers.
+
+    Args:
+        image: uint8 (28, 28).
+        scaling: as in `scaled_pixels`.
+    """
+    values = scaled_pixels(image, scaling)
+    if scaling == "raw":
         return (
             "As stored: whole numbers from 0 (paper) to 255 (full ink), one byte each. This "
             f"digit's largest is {int(values.max())}, its mean {values.mean():.1f}."
         )
-    if shown == "divide-255":
+    if scaling == "divide-255":
         return (
             "Every pixel is divided by 255, so that all lie between 0 and 1: the picture is the "
             f"same, only its unit is another. This digit's largest is {values.max():.3f}, its mean "
@@ -150,23 +176,31 @@ def describe_normalization(image: NDArray[np.uint8], shown: NumberForm) -> str:
 
 
 def one_hot(label: int) -> NDArray[np.int64]:
-    """A label as ten numbers, int64 (10,): 1 at its place, 0 elsewhere."""
+    """Encode a label, 0 to 9, as int64 (10,): 1 at its index, 0 elsewhere."""
     row = np.zeros(CLASSES, np.int64)
     row[label] = 1
     return row
 
 
-def pixel_table_html(image: NDArray[np.uint8], shown: NumberForm) -> str:
-    """The numbers laid over the pixels, as a table that a narrow screen scrolls."""
-    values = pixel_numbers(image, shown)
+def pixel_table_html(image: NDArray[np.uint8], scaling: PixelScaling) -> str:
+    """Write the pixel values of a digit over its pixels.
+
+    Args:
+        image: uint8 (28, 28).
+        scaling: as in `scaled_pixels`; scales the values and the picture behind them.
+
+    Returns:
+        An HTML table of 28×28 cells, which a narrow screen scrolls.
+    """
+    values = scaled_pixels(image, scaling)
     # The background is what the numbers say, so that one sees what a scaling does to the picture.
-    top = 255.0 if shown == "raw" else max(float(values.max()), 1e-9)
+    top = 255.0 if scaling == "raw" else max(float(values.max()), 1e-9)
     gray = np.rint(255 - 255 * values / top).astype(int)
     rows = "".join(
         "<tr>"
         + "".join(_pixel_cell(value, back) for value, back in zip(line, backs, strict=True))
         + "</tr>"
-        for line, backs in zip(_texts(values, shown), gray.tolist(), strict=True)
+        for line, backs in zip(_texts(values, scaling), gray.tolist(), strict=True)
     )
     return (
         f'<div style="overflow-x:auto"><table style="{_TABLE}" aria-label="The numbers of the '
@@ -174,14 +208,14 @@ def pixel_table_html(image: NDArray[np.uint8], shown: NumberForm) -> str:
     )
 
 
-def _texts(values: NDArray[np.float64], shown: NumberForm) -> list[list[str]]:
-    if shown == "raw":
+def _texts(values: NDArray[np.float64], scaling: PixelScaling) -> list[list[str]]:
+    if scaling == "raw":
         return [[f"{value:.0f}" for value in line] for line in values.tolist()]
     return [[_short(value) for value in line] for line in values.tolist()]
 
 
 def _short(value: float) -> str:
-    """Two digits after the point, without the zero before it: there are 784 of them."""
+    """Format with two decimals and no zero before the point: 784 numbers need room."""
     if value == 0:
         return "0"
     text = f"{value:.2f}"
@@ -202,7 +236,7 @@ LAYER_COLORS: Final = {
     "dense": DIGIT_COLORS[4],
 }
 OTHER_LAYER_COLOR: Final = DIGIT_COLORS[3]
-"""Of a layer that changes no shape and stands before all that do."""
+"""Color of a layer that keeps the shape and comes before all layers that change it."""
 LAYER_EDGE: Final = "rgb(128 128 128 / .9)"
 DRAWING_HEIGHT_PX: Final = 72
 MAX_SHEETS: Final = 8
@@ -220,7 +254,15 @@ _NEW_SHAPE: Final = (Conv, Pool, GlobalAverage, Flatten, Dense)
 
 @dataclass
 class _Block:
-    """Layers that give values of one shape, such as a convolution, its batch norm and its ReLU."""
+    """A layer that changes the shape, with the layers behind it that keep the shape.
+
+    Attributes:
+        kind: kind of its first layer, a key of `LAYER_COLORS`.
+        name: name of its first layer.
+        shape: output shape of all its layers, without the batch.
+        words: a description of each layer.
+        parameters: number of parameters of all its layers.
+    """
 
     kind: str
     name: str
@@ -230,17 +272,30 @@ class _Block:
 
 
 def network_html(architecture: Architecture) -> str:
-    """The network from left to right: what each block does, gives and holds.
+    """Draw a network from left to right: layers, output shape and parameters of each block.
 
-    A sheet stands for feature maps: the larger it is, the higher and wider they are, and the more
-    there are, the more sheets; a bar stands for a vector, the higher the longer. A layer that keeps
-    the shape (batch norm, activation, dropout) stands in the block before it.
+    Feature maps are drawn as sheets, larger for larger maps and more for more channels; a vector is
+    drawn as a bar, higher for a longer one. A layer that keeps the shape (batch norm, activation,
+    dropout) stands in the block before it.
+
+    Args:
+        architecture: the network's layers.
+
+    Returns:
+        A card for each block, as HTML.
     """
     return _grid(list(map(_html, _blocks(architecture))))
 
 
-def unfinished_html(layers: Sequence[Layer]) -> str:
-    """A network that may not be possible: as far as it can be built, then the layer that fails."""
+def partial_network_html(layers: Sequence[Layer]) -> str:
+    """Draw layers that may not fit together, up to the first that cannot be built.
+
+    Args:
+        layers: of any order and number.
+
+    Returns:
+        The cards of `network_html`; the last one names the layer that fails, if one does.
+    """
     shape: Shape = INPUT_SHAPE
     for place, layer in enumerate(layers):
         if not _can_follow(layer, shape):
@@ -253,7 +308,7 @@ def unfinished_html(layers: Sequence[Layer]) -> str:
 
 
 def _can_follow(layer: Layer, shape: Shape) -> bool:
-    """Whether a layer can take this shape, and leaves something of it."""
+    """Return whether a layer accepts this input shape and its output is not empty."""
     is_map = len(shape) == len(INPUT_SHAPE)
     if (layer.needs_feature_maps() and not is_map) or (isinstance(layer, Dense) and is_map):
         return False
@@ -294,7 +349,7 @@ def _html(block: _Block) -> str:
 
 
 def _failing_html(layers: Sequence[Layer], place: int, shape: Shape) -> str:
-    """The card of the layer that cannot be built on what comes to it; words say what red means."""
+    """Draw the card of a layer that cannot take its input; it says so in words, not only in red."""
     behind = len(layers) - place - 1
     rest = f"{behind} more layer{'s' * (behind != 1)} behind it, not drawn" if behind else ""
     border = f"border:2px dashed {ERROR_COLOR};border-top:4px solid {ERROR_COLOR}"
@@ -312,7 +367,7 @@ def _failing_html(layers: Sequence[Layer], place: int, shape: Shape) -> str:
 
 
 def _picture(shape: Shape, color: str) -> str:
-    """Sheets one behind the other for feature maps, a bar for a vector (st.html takes no SVG)."""
+    """Draw sheets for feature maps, a bar for a vector; of HTML, since st.html removes SVG."""
     sheets = "".join(
         f'<div style="position:absolute;left:{left:.1f}px;top:{top:.1f}px;width:{width:.1f}px;'
         f"height:{height:.1f}px;background:{color};border:1px solid {LAYER_EDGE};border-radius:2px;"
@@ -327,7 +382,7 @@ def _picture(shape: Shape, color: str) -> str:
 
 
 def _rectangles(shape: Shape) -> Iterator[tuple[float, float, float, float]]:
-    """Left, top, width and height of what is drawn for a shape, the hindmost first."""
+    """Yield left, top, width and height in pixels of each rectangle, the hindmost first."""
     middle = DRAWING_HEIGHT_PX / 2
     if len(shape) == 1:
         # On a logarithmic scale: vectors are between 1 and some 100,000 numbers long.
@@ -348,23 +403,23 @@ _HALF_LIGHT: Final = 0.179
 
 
 def short_number(value: float) -> str:
-    """A number for a table: four digits at most, a true minus sign."""
+    """Format a number for a table: about four digits, with a true minus sign (U+2212)."""
     size = abs(value)
     text = f"{value:z.3f}" if size < 10 else f"{value:z.2f}" if size < 100 else f"{value:.4g}"
     return text.replace("-", "−")
 
 
 def exact_number(value: float) -> str:
-    """A number to calculate with: five digits, a true minus sign."""
+    """Format a number to calculate with: five significant digits, a true minus sign."""
     return f"{value:.5g}".replace("-", "−")
 
 
 def signed_number(value: float) -> str:
-    """What is added, with its sign: three decimals, a true minus sign."""
+    """Format a summand with its sign: three decimals, a true minus sign."""
     return f"{value:+z.3f}".replace("-", "−")
 
 
-def number_table(
+def number_table_html(
     values: NDArray[np.float64],
     title: str,
     theme: str | None,
@@ -372,10 +427,19 @@ def number_table(
     padding: NDArray[np.bool_] | None = None,
     marked: Container[tuple[int, int]] = (),
 ) -> str:
-    """Numbers, (rows, columns), as an HTML table under a title; 0 has the middle color.
+    """Write an array as an HTML table whose cells are colored by their values.
 
-    The colors end at the largest absolute value. `padding`: which numbers lie beyond the edge of a
-    map; they are set in brackets. `marked`: (row, column) of those that get a border.
+    The color scale is symmetric about 0 and ends at the largest absolute value.
+
+    Args:
+        values: float64 (rows, columns).
+        title: caption of the table, plain text.
+        theme: "light" or "dark"; None counts as light.
+        padding: bool (rows, columns), True where a value is padding of a map; shown in brackets.
+        marked: (row, column) of the cells that get a border.
+
+    Returns:
+        The table as HTML.
     """
     largest = float(np.abs(values).max())
     colors = colorize(np.asarray(values, np.float32), largest, theme)
@@ -404,7 +468,7 @@ def _cell(text: str, color: NDArray[np.uint8], border: str) -> str:
 
 
 def _ink(color: NDArray[np.uint8]) -> str:
-    """Black or white, whichever stands out more on a color (relative luminance, WCAG 2)."""
+    """Return black or white, whichever has more contrast on a color (WCAG 2 luminance)."""
     part = color / 255
     light = np.where(part <= 0.04045, part / 12.92, ((part + 0.055) / 1.055) ** 2.4)
     return _DARK_INK if light @ (0.2126, 0.7152, 0.0722) > _HALF_LIGHT else _LIGHT_INK

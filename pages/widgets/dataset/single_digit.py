@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from core.data.statistics import SplitName, class_similarity, ink_share, nearest_neighbors, split_of
 from core.evaluation.examples import predictions_for
 from core.figures.html import (
-    NUMBER_FORMS,
+    PIXEL_SCALINGS,
     TENSOR_SHAPES,
-    NumberForm,
+    PixelScaling,
     describe_normalization,
     one_hot,
     pixel_table_html,
@@ -25,7 +25,7 @@ from pages.widgets.shared.pictures import enlarge
 
 NEIGHBORS = 10
 _OF_THE_TUTORIALS = (0, 7777)
-_SCALINGS: dict[NumberForm, str] = {
+_SCALINGS: dict[PixelScaling, str] = {
     "raw": "0 to 255",
     "divide-255": "÷ 255",
     "l2-axis-1": "normalize(axis=1)",
@@ -103,9 +103,9 @@ def _split_name(split: SplitName) -> str:
 
 def _numbers(image: NDArray[np.uint8]) -> None:
     st.subheader("Its numbers", anchor=False)
-    shown: NumberForm = st.segmented_control(
+    shown: PixelScaling = st.segmented_control(
         "Scaling",
-        NUMBER_FORMS,
+        PIXEL_SCALINGS,
         default="raw",
         required=True,
         format_func=_SCALINGS.__getitem__,

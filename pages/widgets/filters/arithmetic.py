@@ -23,7 +23,7 @@ from core.explain.arithmetic import (
     WeightedSum,
     explain_number,
 )
-from core.figures.html import exact_number, number_table, short_number, signed_number
+from core.figures.html import exact_number, number_table_html, short_number, signed_number
 
 _CHANNEL: Final = "filters-maps-input"
 _MOST_TERMS: Final = 10
@@ -85,11 +85,11 @@ def _convolved(step: ConvolutionStep, position: int) -> None:
         array[..., channel] for array in (step.patch, step.kernel, step.products)
     )
     _side_by_side(
-        number_table(patch, words, theme, padding=padding),
+        number_table_html(patch, words, theme, padding=padding),
         "×",
-        number_table(kernel, f"the kernel of map {step.position[-1]}", theme),
+        number_table_html(kernel, f"the kernel of map {step.position[-1]}", theme),
         "=",
-        number_table(products, "their products", theme, padding=padding),
+        number_table_html(products, "their products", theme, padding=padding),
     )
     if padding.any():
         st.caption("In brackets: padding. The patch reaches beyond the edge, where zeros are put.")
@@ -200,7 +200,7 @@ def _pooled(step: PoolingStep, position: int) -> None:
     marked = {step.largest_position} if step.mode == "max" else set()
     top, left = step.position[0] * size, step.position[1] * size
     title = f"rows {top} to {top + size - 1}, columns {left} to {left + size - 1}"
-    _side_by_side(number_table(step.values, title, st.context.theme.type, marked=marked))
+    _side_by_side(number_table_html(step.values, title, st.context.theme.type, marked=marked))
     words = f"{kind} = {exact_number(step.result)}"
     if step.input_position is not None and step.mode == "max":
         ours = step.values[step.input_position] == step.result

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.export.run_report import ReportContent, describe_ending, report_content, run_zip
+from core.export.run_report import FileState, describe_ending, folder_state, run_zip
 from core.runs.housekeeping import Deleted, delete_run, rename_run, undo_delete, why_not_allowed
 from core.runs.permissions import MAX_TITLE, Limits, shown_name
 from core.runs.registry import read_run
@@ -178,7 +178,7 @@ def _buttons(
 
 def _download(run: Run, zipped: Callable[[Run], bytes]) -> None:
     try:
-        content, problem = _zip(zipped, run.folder, report_content(run)), ""
+        content, problem = _zip(zipped, run.folder, folder_state(run)), ""
     except DigitscopeError as error:
         content, problem = b"", str(error)
     download_button(
@@ -193,9 +193,7 @@ def _download(run: Run, zipped: Callable[[Run], bytes]) -> None:
 
 
 @lru_cache(maxsize=4)
-def _zip(
-    zipped: Callable[[Run], bytes], folder: Path, _written: tuple[ReportContent, ...]
-) -> bytes:
+def _zip(zipped: Callable[[Run], bytes], folder: Path, _written: tuple[FileState, ...]) -> bytes:
     # It takes a third of a second.
     return zipped(read_run(folder))
 

@@ -1,6 +1,6 @@
 """The third view of the training page: all runs."""
 
-from core.export.keras_script import export_bundle, recipe_file
+from core.export.keras_script import export_bundle, recipe_bundle
 from core.export.run_report import run_zip
 from core.jobs import submission
 from core.runs.permissions import Limits
@@ -40,5 +40,5 @@ def _zipped(run: Run) -> bytes:
     try:
         code = export_bundle(run)
     except RunError:  # no network, or a changed one: the report says so
-        code = recipe_file(run.info.recipe)
+        code = recipe_bundle(run.info.recipe)
     return run_zip(run, code)

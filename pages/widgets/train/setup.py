@@ -5,7 +5,7 @@ from functools import lru_cache
 import streamlit as st
 
 from core.export.keras_script import keras_notebook, keras_script
-from core.figures.html import network_html, unfinished_html
+from core.figures.html import network_html, partial_network_html
 from core.jobs import scheduler, submission
 from core.jobs.scheduler import start_benchmark
 from core.jobs.time_estimate import TimeEstimate, estimate_time, load_speed, size_on_disk
@@ -45,7 +45,7 @@ def setup_view(token: str, limits: Limits) -> None:
         else:
             _train_button(possible=False)
             st.caption("This network cannot be trained as it is: the message says why.")
-            st.html(unfinished_html(state().draft.layers))
+            st.html(partial_network_html(state().draft.layers))
         st.caption(describe_limits(limits))
 
 

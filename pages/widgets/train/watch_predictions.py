@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from core.data import mnist
 from core.explain.kernels import KernelArray, color_limit, first_layer_kernels
-from core.figures.html import cards_html
+from core.figures.html import answer_cards_html
 from core.figures.images import kernel_grid
 from core.jobs.live_run import followed_run
 from core.runs import registry
@@ -93,7 +93,7 @@ def _hard_digits(evaluation: EpochEvaluated, *, live: bool) -> None:
     chosen = np.asarray(evaluation.digits)
     images: NDArray[np.uint8] = test.images[chosen]
     labels = test.labels[chosen].tolist()
-    st.html(cards_html(images, labels, evaluation.answers, evaluation.confidences))
+    st.html(answer_cards_html(images, labels, evaluation.answers, evaluation.confidences))
     right = sum(a == b for a, b in zip(labels, evaluation.answers, strict=True))
     st.caption(
         f"{right} of {len(labels)} read rightly: the test digits that our shipped networks find "

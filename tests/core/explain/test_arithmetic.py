@@ -23,7 +23,7 @@ from core.explain.arithmetic import (
     activations_with_inputs,
     explain_number,
 )
-from core.figures.html import exact_number, number_table, signed_number
+from core.figures.html import exact_number, number_table_html, signed_number
 from core.recipes.architecture import (
     Activation,
     Architecture,
@@ -228,7 +228,7 @@ def test_an_activation_or_batch_norm_is_told_from_the_sum_on() -> None:
 def test_a_table_of_numbers() -> None:
     values = np.array([[-2.0, -0.0001], [0.5, 123.456]])
     padding = np.array([[False, True], [False, False]])
-    table = number_table(values, "a < b", "light", padding=padding, marked={(1, 1)})
+    table = number_table_html(values, "a < b", "light", padding=padding, marked={(1, 1)})
     cells = re.findall(
         r"background:rgb\((\d+),(\d+),(\d+)\);color:(\S+?);[^>]*?>([^<]*)</td>", table
     )

@@ -18,15 +18,15 @@ from sklearn.metrics import classification_report, confusion_matrix
 from core.evaluation.confusion_matrix import CellStyle
 from core.evaluation.examples import find_label_issues
 from core.export.confusion_files import (
-    caption_of,
     file_stem,
+    matrix_caption,
     matrix_csv,
     matrix_html,
     matrix_png,
     matrix_svg,
+    matrix_title,
     predictions_csv,
     report_csv,
-    title_of,
     wrong_digits_zip,
 )
 from core.runs import registry
@@ -160,8 +160,8 @@ def test_title_and_caption_name_run_digits_and_accuracy() -> None:
     this = answered(
         [1] * 500, [1] * 490 + [7] * 10, dataset="mnist-sample", epoch=3, held_out=False
     )
-    assert title_of(this) == "tiny (epoch 3) on the sample's test digits"
-    words = " ".join(caption_of(this, CellStyle(values="row", diagonal=False)))
+    assert matrix_title(this) == "tiny (epoch 3) on the sample's test digits"
+    words = " ".join(matrix_caption(this, CellStyle(values="row", diagonal=False)))
     # SciPy's binomtest(490, 500).proportion_ci(method="wilson"): 0.96358, 0.98910
     assert "490 of 500 digits read rightly: 98.00 % (95 % interval 96.36 to 98.91 %)." in words
     assert "Some of these digits were trained on: this is no test score." in words

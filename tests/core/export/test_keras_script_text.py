@@ -15,7 +15,7 @@ import pytest
 from core.data import mnist
 from core.data.augmentation import Augmentation
 from core.export import keras_script
-from core.export.source_code import closure
+from core.export.source_code import required_definitions
 from core.recipes.architecture import Architecture, Conv, Dense, Flatten
 from core.recipes.recipe import Optimizer, Recipe, Schedule
 from core.runs import registry
@@ -107,7 +107,7 @@ def test_equal_runs_give_equal_bytes(trained: Trained) -> None:
 
 def test_a_recipe_alone_says_that_it_proves_nothing() -> None:
     files = {
-        name: content.decode() for name, content in keras_script.recipe_file(awkward()).items()
+        name: content.decode() for name, content in keras_script.recipe_bundle(awkward()).items()
     }
     assert "model.keras" not in files
     for name in ("train.py", "train.ipynb"):
@@ -243,4 +243,6 @@ def test_what_cannot_be_exported_is_refused_with_a_sentence(
 def test_two_functions_of_one_name_are_not_exported_together() -> None:
     both = r"scale is defined in core\.training\.input_pipeline and in core\.data\.normalization"
     with pytest.raises(ValueError, match=both):
-        closure([("training.input_pipeline", "scale"), ("data.normalization", "scale")])
+        required_definitions(
+            [("training.input_pipeline", "scale"), ("data.normalization", "scale")]
+        )

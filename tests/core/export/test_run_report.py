@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from core.export.run_report import describe_result, report_content, run_report, run_zip
+from core.export.run_report import describe_result, folder_state, run_report, run_zip
 from core.recipes.recipe import Recipe
 from core.runs import registry
 from core.runs.permissions import JobCard, owner_of, write_card
@@ -128,14 +128,14 @@ def test_the_same_run_gives_the_same_bytes(run: Run, monkeypatch: pytest.MonkeyP
 
 
 def test_what_is_written_tells_every_change(run: Run) -> None:
-    first = report_content(run)
-    assert report_content(run) == first
+    first = folder_state(run)
+    assert folder_state(run) == first
     with (run.folder / "history.csv").open("a") as file:
         file.write("more")
-    assert report_content(run) != first
+    assert folder_state(run) != first
     shutil.rmtree(run.folder)
     with pytest.raises(RunError, match="no longer there"):
-        report_content(run)
+        folder_state(run)
 
 
 def test_whose_the_run_is_stays_here(run: Run) -> None:

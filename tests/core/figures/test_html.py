@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from core.figures.html import DRAWING_HEIGHT_PX, network_html, unfinished_html
+from core.figures.html import DRAWING_HEIGHT_PX, network_html, partial_network_html
 from core.figures.style import ERROR_COLOR
 from core.recipes.architecture import Architecture, BatchNorm, Conv, Dense, Flatten, Layer, Pool
 from core.recipes.draft import SingleLayer, to_architecture
@@ -96,7 +96,7 @@ def test_nothing_is_drawn_outside_its_place(filters: int) -> None:
 
 def test_a_network_is_drawn_up_to_the_layer_that_fails_which_says_so_in_words() -> None:
     pools = (Pool(size=4), Pool(size=4), Pool(size=4))  # 28 to 7 to 1 to nothing
-    found = blocks(unfinished_html((Conv(filters=8, padding="same"), *pools, Flatten(), END)))
+    found = blocks(partial_network_html((Conv(filters=8, padding="same"), *pools, Flatten(), END)))
     assert ["×".join(re.findall(r"\d+", one.parts[1])) for one in map(Words, found[:-1])] == [
         "28×28×1",
         "28×28×8",
@@ -112,18 +112,18 @@ def test_a_network_is_drawn_up_to_the_layer_that_fails_which_says_so_in_words() 
 
 
 def test_a_layer_on_the_wrong_side_of_the_flatten_is_marked() -> None:
-    flat = blocks(unfinished_html((Flatten(), Pool(), END)))[-1]
+    flat = blocks(partial_network_html((Flatten(), Pool(), END)))[-1]
     assert {"→ layer 2", "It gets 784", "1 more layer behind it, not drawn"} <= set(
         Words(flat).parts
     )
-    on_map = Words(blocks(unfinished_html((Pool(), END)))[-1]).parts
+    on_map = Words(blocks(partial_network_html((Pool(), END)))[-1]).parts
     assert {"→ layer 2", "It gets 14×14×1"} <= set(on_map)
     assert not any("behind it" in part for part in on_map)
 
 
 @given(architectures())
 def test_what_can_be_built_is_drawn_as_ever(architecture: Architecture) -> None:
-    assert unfinished_html(architecture.layers) == network_html(architecture)
+    assert partial_network_html(architecture.layers) == network_html(architecture)
 
 
 @given(st.lists(st.one_of(ON_MAPS, ON_VECTORS, st.just(Flatten())), min_size=1, max_size=12))
@@ -135,12 +135,12 @@ def test_the_marked_layer_is_the_one_that_the_sentence_names(layers: list[Layer]
         named = re.search(r"layer (\d+) \(", str(error))
     assume(named)
     assert named
-    assert f"→ layer {named[1]}" in Words(unfinished_html((*layers, END))).parts
+    assert f"→ layer {named[1]}" in Words(partial_network_html((*layers, END))).parts
 
 
 def test_a_network_that_is_only_too_large_is_drawn_whole() -> None:
     layers = (Conv(filters=128, padding="same"), Flatten(), Dense(units=1024), END)
-    html = unfinished_html(layers)
+    html = partial_network_html(layers)
     assert ERROR_COLOR not in html
     assert "102,761,472 parameters" in Words(html).parts  # (28 · 28 · 128 + 1) · 1024
 

@@ -7,13 +7,13 @@ import pytest
 
 from core.data import mnist
 from core.figures.html import (
-    NUMBER_FORMS,
+    PIXEL_SCALINGS,
     TENSOR_SHAPES,
-    NumberForm,
+    PixelScaling,
     describe_normalization,
     one_hot,
-    pixel_numbers,
     pixel_table_html,
+    scaled_pixels,
 )
 
 DIGIT = mnist.load("mnist-sample").test.images[5]
@@ -29,14 +29,14 @@ def test_the_raw_numbers_are_the_pixels() -> None:
 
 def test_after_the_tutorials_normalize_each_column_has_length_one() -> None:
     keras = pytest.importorskip("keras")
-    ours = pixel_numbers(DIGIT, "l2-axis-1")
+    ours = scaled_pixels(DIGIT, "l2-axis-1")
     np.testing.assert_allclose(ours, keras.utils.normalize(DIGIT[None], axis=1)[0], atol=1e-6)
     lengths = np.sqrt((ours**2).sum(axis=0))
     np.testing.assert_allclose(lengths[DIGIT.any(axis=0)], 1, rtol=1e-6)
 
 
 def test_divided_by_255_the_numbers_are_fractions() -> None:
-    np.testing.assert_allclose(pixel_numbers(DIGIT, "divide-255"), DIGIT / 255, rtol=1e-6)
+    np.testing.assert_allclose(scaled_pixels(DIGIT, "divide-255"), DIGIT / 255, rtol=1e-6)
     shown = cells(pixel_table_html(DIGIT, "divide-255"))
     row, column = np.argwhere(DIGIT == 128)[0] if (DIGIT == 128).any() else (0, 0)
     expected = {0: "0", 128: ".50"}[int(DIGIT[row, column])]
@@ -44,8 +44,8 @@ def test_divided_by_255_the_numbers_are_fractions() -> None:
     assert "1.00" in shown
 
 
-@pytest.mark.parametrize("shown", NUMBER_FORMS)
-def test_every_pixel_has_its_number_and_can_be_read(shown: NumberForm) -> None:
+@pytest.mark.parametrize("shown", PIXEL_SCALINGS)
+def test_every_pixel_has_its_number_and_can_be_read(shown: PixelScaling) -> None:
     html = pixel_table_html(DIGIT, shown)
     assert len(cells(html)) == 784
     for gray, ink in re.findall(r"background:rgb\((\d+),\d+,\d+\);color:(#\w+)", html):
@@ -63,7 +63,7 @@ def test_what_changed_is_said_with_this_digits_numbers() -> None:
 
 
 def test_an_empty_picture_is_all_zeros() -> None:
-    for shown in NUMBER_FORMS:
+    for shown in PIXEL_SCALINGS:
         assert set(cells(pixel_table_html(np.zeros((28, 28), np.uint8), shown))) == {"0"}
 
 

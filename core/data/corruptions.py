@@ -63,13 +63,13 @@ class CorruptionParameter(Parameter[CorruptionName]):
     """A kind of corruption, with the range of its slider.
 
     Attributes:
-        values: where its curve is measured, in rising order; `nothing` is one of them.
+        values: where its curve is measured, in rising order; `neutral` is one of them.
     """
 
     values: tuple[float, ...]
 
     @property
-    def nothing(self) -> float:
+    def neutral(self) -> float:
         """The value at which a digit stays unchanged."""
         return float(getattr(NO_CORRUPTION, self.name))
 
@@ -166,7 +166,7 @@ def describe_corruption(corruption: Corruption) -> str:
     described = (
         f"{kind.label.lower()} {kind.format_value(amount)}"
         for kind, amount in amounts
-        if amount != kind.nothing
+        if amount != kind.neutral
     )
     return ", ".join(described) or "nothing is changed"
 

@@ -63,13 +63,13 @@ class Points:
         split: The split they belong to.
         label: 0 to 9.
         indices: int (n,), in that split.
-        places: Where they lie, float32 (n, 2).
+        positions: Where they lie, float32 (n, 2).
     """
 
     split: SplitName
     label: int
     indices: NDArray[np.intp]
-    places: Positions
+    positions: Positions
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,11 @@ class PlacedDigit:
     """A drawing on the map.
 
     Attributes:
-        place: Where it belongs, (x, y).
+        position: Where it belongs, (x, y).
         nearest: The digits most similar to it, the nearest first.
     """
 
-    place: tuple[float, float]
+    position: tuple[float, float]
     nearest: tuple[Point, ...]
 
 
@@ -219,7 +219,7 @@ def point_positions(dataset: str, method: Method) -> Positions:
 
 
 @lru_cache(maxsize=2 * len(METHODS))
-def points(dataset: str, method: Method) -> tuple[Points, ...]:
+def points_by_label(dataset: str, method: Method) -> tuple[Points, ...]:
     """Group the digits on the map by split and label: for each split the labels 0 to 9."""
     positions = point_positions(dataset, method)
     groups, start = list[Points](), 0
@@ -235,7 +235,7 @@ def points(dataset: str, method: Method) -> tuple[Points, ...]:
 
 
 @lru_cache(maxsize=2 * len(METHODS))
-def agreement(dataset: str, method: Method) -> float:
+def neighbor_agreement(dataset: str, method: Method) -> float:
     """Compute the fraction of digits, 0 to 1, whose nearest point on the map has their label."""
     from sklearn.neighbors import NearestNeighbors
 

@@ -262,7 +262,7 @@ class MatrixCell:
     true: int
     read: int
     text: str
-    words: str
+    sentence: str
     heat: float
     good: bool
 

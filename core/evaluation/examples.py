@@ -52,7 +52,7 @@ class DigitQuery:
     """Filters and order of a split's digits; the defaults leave nothing out.
 
     `labels` and `predicted`: digits 0 to 9, empty for all. `least_ink` and `most_ink` in percent.
-    `answer`, `predicted` and the order "confidence" are about what `asked`, a finished network,
+    `outcome`, `predicted` and the order "confidence" are about what `network`, a finished network,
     answers.
     """
 
@@ -61,16 +61,16 @@ class DigitQuery:
     labels: tuple[int, ...] = ()
     least_ink: float = 0.0
     most_ink: float = MOST_INK
-    asked: Network | None = None
-    answer: Outcome = "any"
+    network: Network | None = None
+    outcome: Outcome = "any"
     predicted: tuple[int, ...] = ()
     order: DigitOrder = "index"
     descending: bool = False
 
     @property
-    def asks_a_run(self) -> bool:
+    def needs_predictions(self) -> bool:
         """Whether a run's answers are needed."""
-        return self.answer != "any" or bool(self.predicted) or self.order == "confidence"
+        return self.outcome != "any" or bool(self.predicted) or self.order == "confidence"
 
 
 def find_digits(query: DigitQuery) -> NDArray[np.intp]:
@@ -87,7 +87,7 @@ def find_digits(query: DigitQuery) -> NDArray[np.intp]:
     if (query.least_ink, query.most_ink) != (0.0, MOST_INK):
         amount = ink_share(query.dataset, query.split)
         chosen &= (amount >= query.least_ink) & (amount <= query.most_ink)
-    answers = _asked(query) if query.asks_a_run else None
+    answers = _asked(query) if query.needs_predictions else None
     if answers:
         chosen &= _answered(query, answers, split.labels)
     return _ordered(query, np.flatnonzero(chosen), answers)
@@ -116,12 +116,12 @@ def predictions_for(run: Run, dataset: str, split: SplitName) -> Predictions:
 def _asked(query: DigitQuery) -> Predictions:
     if query.split == "train":
         raise DatasetError(_TEST_ONLY)
-    if query.asked is None:
+    if query.network is None:
         raise ValueError("whose answers are asked for?")
-    return predictions_for(query.asked.run, query.dataset, query.split)
+    return predictions_for(query.network.run, query.dataset, query.split)
 
 
-def page_with(indices: NDArray[np.intp], index: int, page_size: int) -> int | None:
+def page_of_digit(indices: NDArray[np.intp], index: int, page_size: int) -> int | None:
     """The page, from 1, that shows the digit with this index; None if it is not listed."""
     places = np.flatnonzero(indices == index)
     return int(places[0]) // page_size + 1 if len(places) else None
@@ -137,9 +137,9 @@ def _answered(
     query: DigitQuery, answers: Predictions, labels: NDArray[np.uint8]
 ) -> NDArray[np.bool_]:
     chosen = np.ones(len(labels), np.bool_)
-    if query.answer in {"right", "wrong"}:
-        chosen &= (answers.predicted == labels) == (query.answer == "right")
-    elif query.answer == "unsure":
+    if query.outcome in {"right", "wrong"}:
+        chosen &= (answers.predicted == labels) == (query.outcome == "right")
+    elif query.outcome == "unsure":
         chosen &= answers.confidence < UNSURE_BELOW
     if query.predicted:
         chosen &= _one_of(answers.predicted, query.predicted)
@@ -182,7 +182,7 @@ class HumanLabel:
         return self.majority_label != self.given_label
 
     @property
-    def words(self) -> str:
+    def sentence(self) -> str:
         """Describe in a few words what people read."""
         if self.majority_label is None:
             return f"no majority for {self.given_label} or any other"

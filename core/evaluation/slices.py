@@ -49,18 +49,18 @@ class Measure:
     name: str
     unit: str
     decimals: int
-    words: tuple[str, str, str]
+    third_names: tuple[str, str, str]
     about: str
 
     @property
     def low(self) -> str:
         """The name of the digits with the smallest values."""
-        return self.words[0]
+        return self.third_names[0]
 
     @property
     def high(self) -> str:
         """The name of the digits with the largest values."""
-        return self.words[2]
+        return self.third_names[2]
 
 
 MEASURES: Final[Mapping[str, Measure]] = MappingProxyType(
@@ -294,7 +294,7 @@ class Slice:
     @property
     def name(self) -> str:
         """The slice in plain words, such as "thin, right-leaning nines"."""
-        words = ", ".join(MEASURES[key].words[third] for key, third in self.thirds)
+        words = ", ".join(MEASURES[key].third_names[third] for key, third in self.thirds)
         return f"{words} {'digits' if self.label is None else DIGIT_PLURALS[self.label]}".strip()
 
     @property

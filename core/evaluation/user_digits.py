@@ -101,7 +101,7 @@ def find_labeled_digit(digits: UserDigits, pixels: NDArray[np.uint8]) -> UserDig
     return next((digit for digit in digits if np.array_equal(digit.pixels, pixels)), None)
 
 
-def label_of(digits: UserDigits, pixels: NDArray[np.uint8]) -> int | None:
+def find_label(digits: UserDigits, pixels: NDArray[np.uint8]) -> int | None:
     """The label of a picture; None if it has none."""
     labeled = find_labeled_digit(digits, pixels)
     return labeled.label if labeled else None

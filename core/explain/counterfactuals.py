@@ -86,7 +86,7 @@ NO_EDIT: Final = Edit()
 class EditParameter(Parameter[EditName]):
     """A parameter of an `Edit`.
 
-    Its values are whole numbers of steps away from `nothing`, where the digit stays as it is.
+    Its values are whole numbers of steps away from `neutral`, where the digit stays as it is.
 
     Attributes:
         search_stride: the number of steps between two values when the whole range is searched.
@@ -99,26 +99,26 @@ class EditParameter(Parameter[EditName]):
     increase_text: str
 
     @property
-    def nothing(self) -> float:
+    def neutral(self) -> float:
         """The value that leaves the digit as it is."""
         return float(getattr(NO_EDIT, self.name))
 
     @property
     def is_factor(self) -> bool:
-        """Whether values multiply: 0.5 is as far from nothing as 2."""
-        return self.nothing == 1
+        """Whether values multiply: 0.5 is as far from `neutral` as 2."""
+        return self.neutral == 1
 
     def value(self, steps: int) -> float:
-        """The value a number of steps above `nothing`; below it if negative."""
-        return round(self.nothing + steps * self.step, 6)
+        """The value a number of steps above `neutral`; below it if negative."""
+        return round(self.neutral + steps * self.step, 6)
 
     def steps(self, value: float) -> int:
-        """The steps from `nothing` to a value, rounded; negative below it."""
-        return round((value - self.nothing) / self.step)
+        """The steps from `neutral` to a value, rounded; negative below it."""
+        return round((value - self.neutral) / self.step)
 
     def amount(self, value: float) -> float:
         """How far a value changes a digit, 0 or more; for a factor, the logarithm."""
-        return abs(float(np.log(value))) if self.is_factor else abs(value - self.nothing)
+        return abs(float(np.log(value))) if self.is_factor else abs(value - self.neutral)
 
     def describe(self, value: float) -> str:
         """What a value does to a digit, as words.
@@ -127,10 +127,10 @@ class EditParameter(Parameter[EditName]):
             >>> EDIT_BY_NAME["turn"].describe(-12)
             'turned 12.0° anticlockwise'
         """
-        if value == self.nothing:
+        if value == self.neutral:
             return "unchanged"
         amount = value if self.is_factor else abs(value)
-        text = self.increase_text if value > self.nothing else self.decrease_text
+        text = self.increase_text if value > self.neutral else self.decrease_text
         return text.format(self.format_value(amount))
 
 
@@ -231,7 +231,7 @@ def describe_edit(edit: Edit) -> str:
         'turned 10.0° clockwise, shifted 2.0 px to the left'
     """
     values = [(parameter, getattr(edit, parameter.name)) for parameter in EDITS]
-    texts = [parameter.describe(value) for parameter, value in values if value != parameter.nothing]
+    texts = [parameter.describe(value) for parameter, value in values if value != parameter.neutral]
     return ", ".join(texts) or "unchanged"
 
 
@@ -405,7 +405,7 @@ class Counterfactuals:
 
     Attributes:
         edit_name: the parameter.
-        below: the smallest change below `nothing`, if any.
+        below: the smallest change below `neutral`, if any.
         above: the smallest change above it, if any.
     """
 
@@ -423,7 +423,7 @@ class Counterfactuals:
 
 @dataclass
 class _Bracket:
-    """An interval with a change of the answer inside, in steps from `nothing`.
+    """An interval with a change of the answer inside, in steps from `neutral`.
 
     Attributes:
         parameter: what is changed.
@@ -528,7 +528,7 @@ def _curves(
 
 
 def _first_change(curve: ProbabilityCurve, direction: int) -> _Bracket | None:
-    """Where the answer first changes, upwards (1) or downwards (-1) from `nothing`.
+    """Where the answer first changes, upwards (1) or downwards (-1) from `neutral`.
 
     None if it never changes, or if the digit disappears before.
     """
@@ -560,7 +560,7 @@ def _narrow(pixels: Digits, brackets: Sequence[_Bracket], predict: Predict) -> N
 def _searched_values(
     parameter: EditParameter, current: float, max_values: int | None
 ) -> list[float]:
-    """Values over the whole range: even steps from `nothing`, both ends, and the current value.
+    """Values over the whole range: even steps from `neutral`, both ends, and the current value.
 
     With `max_values`, the steps are widened until no more than so many values remain besides the
     current one.

@@ -261,7 +261,7 @@ def _html_cell(cell: MatrixCell) -> str:
     kind = "good" if cell.good else "bad"
     return (
         f'<td class="{kind}" style="--heat:{100 * cell.heat:.1f}%" '
-        f'title="{html.escape(cell.words)}">'
+        f'title="{html.escape(cell.sentence)}">'
         f"{html.escape(cell.text)}</td>"
     )
 

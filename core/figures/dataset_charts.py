@@ -93,7 +93,7 @@ class MapMark:
     """A named extra point on the map."""
 
     name: str
-    place: tuple[float, float]
+    position: tuple[float, float]
 
 
 def projection_chart(
@@ -109,10 +109,10 @@ def projection_chart(
     """
     figure = go.Figure([_trace(points, k) for k, points in enumerate(dots)])
     _name_clusters(figure, dots)
-    middle = np.median(np.concatenate([points.places[:, 0] for points in dots]))
+    middle = np.median(np.concatenate([points.positions[:, 0] for points in dots]))
     for number, mark in enumerate(marks):
         # Its name stands towards the middle, where there is room; that of the next one below it.
-        across = _ARROW if mark.place[0] < middle else -_ARROW
+        across = _ARROW if mark.position[0] < middle else -_ARROW
         _set_mark(figure, mark, (across, _ARROW if number % 2 else -_ARROW), text_color)
     _set_map_layout(figure, axes, text_color)
     return figure
@@ -136,8 +136,8 @@ def digit_at_point(
 def _trace(points: Points, number: int) -> go.Scattergl:
     word = "Training" if points.split == "train" else "Test"
     return go.Scattergl(
-        x=points.places[:, 0],
-        y=points.places[:, 1],
+        x=points.positions[:, 0],
+        y=points.positions[:, 1],
         customdata=points.indices.astype(np.int32),
         mode="markers",
         marker={"color": DIGIT_COLORS[points.label], "size": _DOT, "opacity": _OPACITY},
@@ -157,12 +157,13 @@ def _name_clusters(figure: go.Figure, dots: Sequence[Points]) -> None:
     medians = np.array(
         [
             np.median(
-                np.concatenate([points.places for points in dots if points.label == label]), axis=0
+                np.concatenate([points.positions for points in dots if points.label == label]),
+                axis=0,
             )
             for label in range(CLASSES)
         ]
     )
-    least = _TAG_WIDTH * float(np.ptp(np.concatenate([points.places for points in dots])[:, 0]))
+    least = _TAG_WIDTH * float(np.ptp(np.concatenate([points.positions for points in dots])[:, 0]))
     for label, (x, y) in enumerate(_apart(medians, least).tolist()):
         figure.add_annotation(
             x=x,
@@ -193,7 +194,7 @@ def _apart(points: NDArray[np.floating], least: float) -> NDArray[np.float64]:
 def _set_mark(
     figure: go.Figure, mark: MapMark, to_name: tuple[int, int], text_color: str | None
 ) -> None:
-    x, y = mark.place
+    x, y = mark.position
     figure.add_trace(
         go.Scattergl(
             x=[x],

@@ -62,7 +62,7 @@ def feature_map_sheet(
     ends: NDArray[np.float32] | float = _ends(values) if end is None else end
     if scale == "common" or height * width == 1:
         ends = float(np.max(ends))
-    sheet = tiled(
+    sheet = tile_images(
         colorize(values, ends, theme),
         columns,
         zoom=zoom,
@@ -72,7 +72,7 @@ def feature_map_sheet(
     return np.ascontiguousarray(sheet[..., :3])
 
 
-def tiled(
+def tile_images(
     pictures: NDArray[np.uint8],
     columns: int,
     *,
@@ -266,7 +266,7 @@ def kernel_grid(
     if columns < 1 or zoom < 1:
         raise ValueError(f"a grid has at least one column and pixel, not {columns} and {zoom}")
     colors = colorize(kernels.astype(np.float64), end, theme, steps=None)
-    return tiled(
+    return tile_images(
         colors,
         min(kernels.shape[2], columns),
         zoom=zoom,

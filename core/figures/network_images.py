@@ -134,12 +134,12 @@ class NetworkStep:
     """A layer, and the layers in place between it and the next."""
 
     row: Row
-    then: tuple[Row, ...]
+    in_place: tuple[Row, ...]
 
     @property
-    def leaves(self) -> Row:
+    def output_row(self) -> Row:
         """The layer whose values go on: the last one in place, before any that flattens them."""
-        placed = takewhile(lambda row: not isinstance(row.layer, Flatten), self.then)
+        placed = takewhile(lambda row: not isinstance(row.layer, Flatten), self.in_place)
         return [self.row, *placed][-1]
 
 
@@ -151,13 +151,13 @@ class ShownLayer:
         sheet: RGB uint8 (height, width, 3).
         channels: the channels shown, in order.
         columns: pictures a row.
-        cells: whether each picture is a single number.
+        single_numbers: whether each picture is a single number.
     """
 
     sheet: NDArray[np.uint8]
     channels: tuple[int, ...]
     columns: int
-    cells: bool
+    single_numbers: bool
 
 
 def network_steps(rows: Iterable[Row]) -> tuple[tuple[Row, ...], list[NetworkStep]]:
@@ -185,7 +185,7 @@ def shown_layer(values: NDArray[np.float32], theme: str | None, most: int) -> Sh
     if height * width == 1:
         columns = balanced_columns(n, _ACROSS)
         sheet = feature_map_sheet(maps, columns=columns, scale="common", theme=theme, zoom=_CELL_PX)
-        return ShownLayer(sheet, tuple(range(n)), columns, cells=True)
+        return ShownLayer(sheet, tuple(range(n)), columns, single_numbers=True)
     return layer_images(maps, strongest_maps(values, most), theme)
 
 
@@ -197,7 +197,7 @@ def layer_images(
     sheet = feature_map_sheet(
         maps[..., channels], columns=len(channels), scale="each", theme=theme, zoom=zoom, end=end
     )
-    return ShownLayer(sheet, tuple(channels), len(channels), cells=False)
+    return ShownLayer(sheet, tuple(channels), len(channels), single_numbers=False)
 
 
 def reads_the_digit(rows: Iterable[Row]) -> str | None:

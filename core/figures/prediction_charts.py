@@ -209,7 +209,7 @@ def probability_course_chart(
     for flip in flips:
         line = {"color": text_color or OTHER_COLOR, "width": 1, "dash": "dot"}
         figure.add_vline(x=flip.value, line=line)
-    if at != curve.parameter.nothing:
+    if at != curve.parameter.neutral:
         mark_epoch(figure, at, curve.parameter.format_value(at), text_color)
     return figure
 

@@ -72,7 +72,7 @@ class EpochPredictions:
     epochs: tuple[int | None, ...]
     probabilities: NDArray[np.float32]
 
-    def spells(self) -> list[tuple[int, int | None]]:
+    def answer_periods(self) -> list[tuple[int, int | None]]:
         """The periods in which the answer stayed the same.
 
         Epochs without finite numbers are skipped.

@@ -72,7 +72,7 @@ class LearningCurves:
     batch_losses: Column
 
     @staticmethod
-    def of(
+    def from_history(
         history: pd.DataFrame,
         batch_losses: Sequence[float],
         *,
@@ -146,7 +146,7 @@ class LearningCurves:
         return count
 
     @property
-    def is_jumpy(self) -> bool:
+    def fluctuates(self) -> bool:
         """Whether the judged loss went up by a large part more than once in the last epochs."""
         recent = self.excess[-JUMP_WINDOW:]
         least = JUMP * median(recent)
@@ -426,7 +426,7 @@ def diagnose(
         >>> diagnose(no_epochs, recipe=PRESETS["fast"].recipe, running=True).headline
         'Too early to say.'
     """
-    curves = LearningCurves.of(
+    curves = LearningCurves.from_history(
         history, batch_losses, recipe=recipe, running=running, ended_by=ended_by
     )
     diagnosis = next(filter(None, (rule(curves) for rule in DIAGNOSIS_RULES)))
@@ -451,7 +451,9 @@ def _memorizing(curves: LearningCurves) -> Diagnosis | None:
 
 def _jumping(curves: LearningCurves) -> Diagnosis | None:
     """Rule: up and down by large parts; the steps are too long for this stage."""
-    restless = curves.is_jumpy or curves.rising_epochs >= RISES or curves.epochs_since_best >= STALE
+    restless = (
+        curves.fluctuates or curves.rising_epochs >= RISES or curves.epochs_since_best >= STALE
+    )
     if curves.cycle_is_high and restless:
         words = f"The {curves.judged_name} is restless while one-cycle's learning rate is high."
         if curves.running:
@@ -459,7 +461,7 @@ def _jumping(curves: LearningCurves) -> Diagnosis | None:
                 "jumping", words, "That is usual: it falls when the learning rate does."
             )
         return Diagnosis("jumping", words, "It ended before that came down: continue it.")
-    if not curves.is_jumpy:
+    if not curves.fluctuates:
         return None
     recent = curves.judged[-JUMP_WINDOW:]
     words = (

@@ -293,7 +293,7 @@ class LiveRun:
         self._reset()
 
     @staticmethod
-    def of_finished(run: Run) -> "LiveRun":
+    def from_finished_run(run: Run) -> "LiveRun":
         """Read all events of a run once."""
         live = LiveRun(run.folder)
         live.update()

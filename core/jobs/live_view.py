@@ -409,7 +409,9 @@ def live_view(run: Run, options: ChartOptions) -> LiveView:
         "words": progress_lines,
         "charts": _charts(run, live, options) if shown else [],
         "caption": _caption(run, live, options) if shown else "",
-        "now": _stamp(state.name, state.place, live.paused, last_command(run.folder), shown),
+        "now": _stamp(
+            state.name, state.queue_position, live.paused, last_command(run.folder), shown
+        ),
         "soon": _stamp(live.epochs_done, evaluated_epoch, *_queue_shown(run, state)),
     }
 
@@ -431,7 +433,7 @@ def queue_sentence(run: Run, state: JobState) -> str:
     """
     if state.name != "queued":
         return ""
-    place = "next" if state.place == 1 else f"number {state.place}"
+    place = "next" if state.queue_position == 1 else f"number {state.queue_position}"
     words = f"This training waits: it is {place} in the queue."
     try:
         seconds = seconds_until_start(run)

@@ -50,11 +50,11 @@ class JobState:
 
     Attributes:
         name: the state.
-        place: in the queue, 1 is next; 0 if it is not queued.
+        queue_position: in the queue, 1 is next; 0 if it is not queued.
     """
 
     name: JobStateName
-    place: int = 0
+    queue_position: int = 0
 
     @property
     def alive(self) -> bool:

@@ -143,7 +143,7 @@ def has_layer(recipe: Recipe, kind: type[object]) -> bool:
     )
 
 
-def squashing_layers(layers: Sequence[Layer]) -> Iterator[tuple[int, Conv | Dense | Activation]]:
+def saturating_layers(layers: Sequence[Layer]) -> Iterator[tuple[int, Conv | Dense | Activation]]:
     """Find the hidden layers with a sigmoid or softmax, as pairs of number, from 1, and layer."""
     for number, layer in enumerate(layers[:-1], 1):
         if isinstance(layer, Conv | Dense | Activation) and layer.activation in SQUASHING:
@@ -231,7 +231,7 @@ def against_guessing(recipe: Recipe, *, falls: bool) -> str:
         return f"The learning rate {rate:g} is too high: its first steps went too far. Try {good}."
     if judgment == "too small":
         return f"The learning rate {rate:g} is too low to get anywhere in time. Try {good}."
-    for number, layer in squashing_layers(recipe.architecture.layers):
+    for number, layer in saturating_layers(recipe.architecture.layers):
         return f"Layer {number} ({layer}) hardly passes a gradient on: give it the activation relu."
     if falls:
         return (
@@ -322,7 +322,7 @@ def _is_nonlinear(layer: Layer) -> bool:
 
 
 def _squashing(layers: Sequence[Layer]) -> Iterator[Caution]:
-    for number, layer in squashing_layers(layers):
+    for number, layer in saturating_layers(layers):
         if layer.activation == "softmax":
             why = "makes all values share a sum of 1, so that one can only grow where others fade"
         else:

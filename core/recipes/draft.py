@@ -344,7 +344,7 @@ class Draft:
         fields["validate_on_test"] = validation == "test"
         if validation != "split":
             fields["validation_split"] = 0.0
-        if not self.smooths:
+        if not self.uses_label_smoothing:
             fields["label_smoothing"] = 0.0
         if not self.validates:
             fields |= {"early_stopping": 0, "keep_best": False}
@@ -357,7 +357,7 @@ class Draft:
         return block_layers(self._plain_blocks())
 
     @property
-    def smooths(self) -> bool:
+    def uses_label_smoothing(self) -> bool:
         """Whether the loss takes one-hot labels, the only ones that can be smoothed."""
         return bool(self.settings["loss"] == "categorical_crossentropy")
 

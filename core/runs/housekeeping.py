@@ -44,12 +44,12 @@ class Deleted:
     Attributes:
         name: its title, or its id.
         folder: where it lies now.
-        home: where it came from; the last part is the run's id.
+        original_folder: where it came from; the last part is the run's id.
     """
 
     name: str
     folder: Path
-    home: Path
+    original_folder: Path
 
 
 def why_not_allowed(run: Run | BrokenRun, token: str, allowed: Limits) -> str:
@@ -165,24 +165,24 @@ def undo_delete(deleted: Deleted, *, token: str) -> None:
         JobError: it is another visitor's.
         RunError: it is no longer in the trash, or another run has its place.
     """
+    home = deleted.original_folder
     with queue_lock():
         if not deleted.folder.is_dir():
             raise RunError(
-                f"The run {deleted.home.name!r} cannot be brought back: it is no longer in the "
-                "trash."
+                f"The run {home.name!r} cannot be brought back: it is no longer in the trash."
             )
         if read_card(deleted.folder).owner not in {"", owner_of(token)}:
             raise JobError("Only the browser that started this run may bring it back.")
-        if deleted.home.exists():
+        if home.exists():
             raise RunError(
-                f"The run {deleted.home.name!r} cannot be brought back: another run is called so "
+                f"The run {home.name!r} cannot be brought back: another run is called so "
                 "meanwhile. Delete that one first."
             )
         try:
-            deleted.folder.rename(deleted.home)
+            deleted.folder.rename(home)
         except OSError as error:
             raise RunError(
-                f"The run {deleted.home.name!r} cannot be brought back ({error.strerror})."
+                f"The run {home.name!r} cannot be brought back ({error.strerror})."
             ) from error
 
 

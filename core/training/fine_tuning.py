@@ -81,7 +81,7 @@ class UserDigitSet:
         return self.digits.take(~self.held_out)
 
     @property
-    def kept_back(self) -> Split:
+    def held_out_digits(self) -> Split:
         """The digits that are held out."""
         return self.digits.take(self.held_out)
 
@@ -270,7 +270,7 @@ def record_user_metrics(writer: RunWriter, predict: Predict, when: str) -> None:
     own_digits = load_user_digits(Run(writer.folder, writer.info))
     parts: dict[OwnPart, Split] = {
         "trained on": own_digits.trained_on,
-        "held out": own_digits.kept_back,
+        "held out": own_digits.held_out_digits,
     }
     try:
         metrics = {
@@ -339,25 +339,25 @@ class FineTunePlan:
         parent: the run whose network it begins with.
         recipe: how it is trained.
         provenance: what it is trained on.
-        own: the visitor's digits, divided.
+        user_digits: the visitor's digits, divided.
         network: the content of the parent's `model.keras`.
     """
 
     parent: Run
     recipe: Recipe
     provenance: Provenance
-    own: UserDigitSet
+    user_digits: UserDigitSet
     network: bytes
 
     def write(self, folder: Path) -> None:
         """Write digits and network into a run's folder. Raises OSError if the disk is full."""
-        save_user_digits(folder, self.own)
+        save_user_digits(folder, self.user_digits)
         write_atomically(folder / START_FILE, lambda file: file.write(self.network))
 
     @property
     def bytes(self) -> int:
         """The most bytes that these files take."""
-        return len(self.network) + self.own.digits.images.nbytes + 10_000
+        return len(self.network) + self.user_digits.digits.images.nbytes + 10_000
 
 
 def plan_fine_tuning(
@@ -397,7 +397,7 @@ def plan_fine_tuning(
         base_recipe=before.base_recipe if before else parent.info.recipe,
         rehearsed=rehearsed,
         own_trained=trained,
-        own_held_out=len(user_digits.kept_back),
+        own_held_out=len(user_digits.held_out_digits),
         own_per_epoch=user_digits_per_epoch(trained, rehearsed, settings.share),
         own_sha256=user_digits.sha256,
     )

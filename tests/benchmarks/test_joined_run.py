@@ -73,7 +73,7 @@ def test_its_epochs_are_counted_on(joined: Run, trained: Trained) -> None:
 
 
 def test_its_curves_go_on_where_the_first_training_ended(joined: Run) -> None:
-    live = LiveRun.of_finished(joined)
+    live = LiveRun.from_finished_run(joined)
     assert live.epochs["x"].tolist() == [1, 2, 3, 4]
     assert live.fraction == 1
     x = live.curve(10_000).x

@@ -93,16 +93,16 @@ class PageInk:
         light: the same with the ink light.
         foreground: how much lighter than the paper each pixel is, 0..255.
         mask: 1 where ink surely is.
-        floor: tones of `foreground` up to this are grain; 0 for drawings.
-        even: whether the ground is one even tone: a drawing.
+        noise_floor: tones of `foreground` up to this are grain; 0 for drawings.
+        even_ground: whether the ground is one even tone: a drawing.
     """
 
     gray: GrayImage
     light: GrayImage
     foreground: GrayImage
     mask: Mask
-    floor: int
-    even: bool
+    noise_floor: int
+    even_ground: bool
 
 
 def extract_ink(

@@ -93,7 +93,7 @@ def find_digits(
     page = extract_ink(picture, ink, paper)
     single = _SingleDigit(picture, ink, paper)
     digits = _digits_of_page(page, single, predict)
-    if page.even or predict is None:
+    if page.even_ground or predict is None:
         return digits
 
     def with_closer_paper(stroke_width: float) -> tuple[FoundDigit, ...]:
@@ -211,7 +211,7 @@ def _only_digit(
     try:
         alone = single.digit()
     except PictureError:
-        if page.even:
+        if page.even_ground:
             raise
         alone = None
     digit = _prepare_in_picture(page, labels, lines[0][0], single.shape)

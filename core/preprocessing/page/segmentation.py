@@ -85,7 +85,7 @@ def group_into_digits(
     pieces = [piece for piece in pieces if not _is_dust(piece, page)]
     if not pieces:
         return labels, [], 1.0
-    if not page.even:
+    if not page.even_ground:
         pieces = _drop_faint(labels, _drop_border_pieces(pieces, page), page)
     height = median_height(pieces)
     digits = _join_fragments(pieces, height)
@@ -93,7 +93,7 @@ def group_into_digits(
         return labels, [], height
     height = median_height(digits)
     digits = [p for p in digits if max(p.width, p.height) >= MIN_DIGIT_SIDE * height]
-    if not page.even:
+    if not page.even_ground:
         digits = resolve_doubtful(labels, digits, page)
     tilt = estimate_tilt(digits, height)
     rows = find_text_lines(digits, height, tilt)
@@ -171,7 +171,7 @@ def _split_line(
     parts: list[Component] = []
     for piece in line:
         split = split_touching(labels, piece, usual, fresh_labels, to_pixels, predict, is_alone)
-        parts += split if page.even else undo_poor_split(labels, split, page)
+        parts += split if page.even_ground else undo_poor_split(labels, split, page)
     return parts
 
 
@@ -181,7 +181,7 @@ def _is_dust(piece: Component, page: PageInk) -> bool:
     longer = max(piece.width, piece.height)
     if longer < max(3, 0.005 * max(height, width)):
         return True
-    if page.even:
+    if page.even_ground:
         return False
     # In a photo, what lies along the border is the rest of something that is not on the sheet.
     along = (piece.left == 0 or piece.right == width) * piece.height
@@ -431,7 +431,7 @@ def _piece_ink(foreground: GrayImage, labels: Labels, piece: Component, page: Pa
     """
     is_piece = np.isin(labels, piece.labels) if len(piece.labels) > 1 else labels == piece.labels[0]
     belongs = is_piece
-    floor = page.floor
+    floor = page.noise_floor
     inked = np.asarray(np.maximum(foreground, floor) - np.uint8(floor), np.uint8)
     is_other = (labels > 0) & ~is_piece
     reach = max(3, round(0.08 * max(piece.width, piece.height)))

@@ -92,7 +92,7 @@ def _sliders() -> Corruption:
 
 
 def _slider(kind: CorruptionParameter) -> float:
-    st.session_state.setdefault(key_of(kind.name), kind.nothing)
+    st.session_state.setdefault(key_of(kind.name), kind.neutral)
     value: float = st.slider(
         kind.label,
         float(kind.low),
@@ -115,7 +115,7 @@ def _moved(name: CorruptionName) -> None:
 
 def _reset() -> None:
     for kind in CORRUPTIONS:
-        st.session_state[key_of(kind.name)] = kind.nothing
+        st.session_state[key_of(kind.name)] = kind.neutral
 
 
 def _read(predictions: Predictions, stress: Corruption) -> Predictions:

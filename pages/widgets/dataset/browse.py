@@ -15,7 +15,7 @@ from core.evaluation.examples import (
     DigitOrder,
     DigitQuery,
     find_digits,
-    page_with,
+    page_of_digit,
     predictions_for,
 )
 from core.inference.reader import UNSURE_BELOW
@@ -45,14 +45,14 @@ def browse_view(dataset: str, split: SplitName) -> None:
     """
     query = _filters(dataset, split)
     try:
-        if chosen_run() or (query.asks_a_run and split == "test"):
-            query = replace(query, asked=Network(run_in_use()))
+        if chosen_run() or (query.needs_predictions and split == "test"):
+            query = replace(query, network=Network(run_in_use()))
         indices = find_digits(query)
-        network = query.asked if split == "test" else None
+        network = query.network if split == "test" else None
         answers = predictions_for(network.run, dataset, split) if network else None
     except DigitscopeError as error:
         st.warning(plain(str(error)), icon=":material/filter_alt_off:")
-        if not query.asks_a_run:
+        if not query.needs_predictions:
             return
         indices, answers = find_digits(_without_run(query)), None
     if not len(indices):
@@ -95,7 +95,7 @@ def _filters(dataset: str, split: SplitName) -> DigitQuery:
         labels,
         low,
         high,
-        answer=answer,
+        outcome=answer,
         predicted=read_as,
         order=order,
         descending=descending,
@@ -144,7 +144,7 @@ def _order() -> tuple[DigitOrder, bool]:
 def _without_run(query: DigitQuery) -> DigitQuery:
     """Return the query without the conditions that need a run's answers."""
     order = "index" if query.order == "confidence" else query.order
-    return replace(query, asked=None, answer="any", predicted=(), order=order)
+    return replace(query, network=None, outcome="any", predicted=(), order=order)
 
 
 def _clear_button() -> None:
@@ -165,7 +165,7 @@ def _grid(query: DigitQuery, indices: NDArray[np.intp], answers: Predictions | N
     st.session_state[_ASKED] = query
     chosen = st.session_state.get(INDEX)
     if st.session_state.pop(SHOW_CHOSEN, False) and chosen is not None:
-        _go_to(page_with(indices, chosen, PAGE_SIZE) or 1)
+        _go_to(page_of_digit(indices, chosen, PAGE_SIZE) or 1)
     left, right = st.columns([3, 2], vertical_alignment="center")
     with left:
         st.caption(f"{len(indices):,} of {len(split_of(query.dataset, query.split)):,} digits")

@@ -123,7 +123,7 @@ def _line(
     image: NDArray[np.uint8], issue: LabelIssue, people: Mapping[int, HumanLabel]
 ) -> dict[str, object]:
     human = people.get(issue.index)
-    read = {"People": human.words if human else "not asked"} if people else {}
+    read = {"People": human.sentence if human else "not asked"} if people else {}
     return {
         "Digit": digit_sheet_url(enlarge(image, 2)[None], 1),
         "Index": issue.index,

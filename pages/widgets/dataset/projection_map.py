@@ -11,12 +11,12 @@ import streamlit as st
 from core.data.projection import (
     Method,
     PlacedDigit,
-    agreement,
     load_projection,
     map_digits,
+    neighbor_agreement,
     place_digit,
     point_positions,
-    points,
+    points_by_label,
     position_of,
 )
 from core.data.statistics import SplitName, split_of
@@ -73,9 +73,8 @@ def _which_digits(dataset: str) -> str:
 
 
 def _about(dataset: str, method: Method) -> str:
-    same = (
-        f"{100 * agreement(dataset, method):.0f} % of the digits lie next to one with their label"
-    )
+    share = 100 * neighbor_agreement(dataset, method)
+    same = f"{share:.0f} % of the digits lie next to one with their label"
     if method == "pca":
         shares = load_projection(dataset).shares
         return (
@@ -101,7 +100,7 @@ def _axes(dataset: str, method: Method) -> tuple[str, str] | None:
 
 
 def _chart(dataset: str, method: Method, marks: list[MapMark]) -> None:
-    map_points = points(dataset, method)
+    map_points = points_by_label(dataset, method)
 
     def clicked() -> None:
         digit = digit_at_point(map_points, st.session_state[CHART].selection.points)
@@ -132,7 +131,7 @@ def _marks(
         x, y = point_positions(dataset, method)[position].tolist()
         marks.append(MapMark(f"{_split_name(split).lower()} digit {index:,}", (x, y)))
     if placed:
-        marks.append(MapMark("your drawing", placed.place))
+        marks.append(MapMark("your drawing", placed.position))
     return marks
 
 

@@ -64,12 +64,12 @@ def network_view(seen: Seen) -> None:
     stages = [_digit_stage(seen, before)]
     weights = reads_the_digit(seen.rows())
     for step in steps:
-        layer_values, last = values[step.leaves.name], step is steps[-1]
+        layer_values, last = values[step.output_row.name], step is steps[-1]
         pictures = (
             [_weights(seen, step.row, layer_values, theme)] if step.row.name == weights else []
         )
         if not last:
-            pictures.append(_drawn(step.leaves, layer_values, theme))
+            pictures.append(_drawn(step.output_row, layer_values, theme))
         stages.append(
             Stage(
                 step.row.name,
@@ -77,7 +77,7 @@ def network_view(seen: Seen) -> None:
                 f"{_shape(step.row.shape)} · {_parameters(step.row)}",
                 pictures,
                 _bars(answer) if last else (),
-                _then(step.then),
+                _then(step.in_place),
             )
         )
     layer_flow(stages, key=_KEY, on_open=opened, chosen=st.session_state.get(LAYER))
@@ -96,7 +96,7 @@ def _digit_stage(seen: Seen, then: Sequence[Row]) -> Stage:
 
 def _drawn(row: Row, values: NDArray[np.float32], theme: str | None) -> Picture:
     shown = shown_layer(values, theme, _MAPS)
-    if shown.cells:
+    if shown.single_numbers:
         words = f"The {len(shown.channels)} numbers after {row.name}"
     else:
         words = f"The strongest maps after {row.name}: {_listed(shown)}"

@@ -115,7 +115,7 @@ def _sliders() -> Edit:
 
 
 def _slider(kind: EditParameter) -> float:
-    st.session_state.setdefault(slider_key(kind.name), kind.nothing)
+    st.session_state.setdefault(slider_key(kind.name), kind.neutral)
 
     def moved() -> None:
         st.session_state[ALONG] = kind.name
@@ -171,7 +171,7 @@ def _chart(
         help="The slider that was moved last; the others stay where they are.",
     )
     name = along.parameter.name
-    alone = change.with_value(name, along.parameter.nothing) == NO_EDIT
+    alone = change.with_value(name, along.parameter.neutral) == NO_EDIT
     flips = [flip for flip in (flips_of_edit.below, flips_of_edit.above) if flip and alone]
     st.plotly_chart(
         probability_course_chart(

@@ -316,13 +316,13 @@ def _percent(part: float) -> str:
 
 def _history(predictions: EpochPredictions) -> str:
     """Return a sentence with the successive predictions."""
-    spells = predictions.spells()
-    if not spells:
+    periods = predictions.answer_periods()
+    if not periods:
         return "No epoch gives numbers: the training diverged."
-    if len(spells) == 1:
-        return f"It read **{spells[0][0]}** from {epoch_name(spells[0][1])} on, without a change."
+    if len(periods) == 1:
+        return f"It read **{periods[0][0]}** from {epoch_name(periods[0][1])} on, without a change."
     first, *later = (
         f"**{digit}** from {epoch_name(epoch) if epoch else 'the finished network'} on"
-        for digit, epoch in spells
+        for digit, epoch in periods
     )
     return f"It read {first}, then {', then '.join(later)}."

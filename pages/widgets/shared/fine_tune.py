@@ -155,7 +155,8 @@ def _draw_run(run: Run, *, was_alive: bool) -> None:
         return  # it was deleted meanwhile, and its digits with it
     state = submission.job_state(run)
     with st.container(border=True):
-        place = f", number {state.place} of those that wait" if state.place else ""
+        position = state.queue_position
+        place = f", number {position} of those that wait" if position else ""
         st.markdown(f"**{plain(shown_name(run))}** {_STATES[state.name]}{place}.")
         if run.info.error:
             st.caption(plain(run.info.error))

@@ -19,9 +19,9 @@ from core.evaluation.user_digits import (
     UserDigits,
     add_digit,
     as_split,
+    find_label,
     find_labeled_digit,
     label_counts,
-    label_of,
     user_predictions,
     without_digit,
 )
@@ -92,7 +92,7 @@ def remember(pixels: NDArray[np.uint8], key: str | None = None, answer: int | No
     # Each picture has its own answer; two digits of a page may be identical.
     place = f"meant-{key}-" if key is not None else "meant-"
     place += hashlib.sha256(pixels.tobytes()).hexdigest()[:16]
-    label = label_of(my_digits(), pixels)
+    label = find_label(my_digits(), pixels)
     if answer is None:
         _ask(place, pixels, label, None)
     else:

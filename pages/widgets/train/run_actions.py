@@ -232,7 +232,7 @@ def _rename(run: Run, key: str, token: str, limits: Limits) -> None:
 
 def _delete(run: Run | BrokenRun, token: str, limits: Limits, busy: Callable[[Run], bool]) -> None:
     last_deleted = just_deleted()
-    if last_deleted and last_deleted.home == run.folder and not run.folder.exists():
+    if last_deleted and last_deleted.original_folder == run.folder and not run.folder.exists():
         return  # the second click of a double click
     try:
         deleted = delete_run(run, token=token, allowed=limits, busy=busy)

@@ -129,7 +129,7 @@ def _chosen_before(rows: Sequence[Row]) -> list[Path]:
     present = {row.folder for row in rows}
     deleted = just_deleted()
     for folder in ticked:
-        if folder not in present and not (deleted and deleted.home == folder):
+        if folder not in present and not (deleted and deleted.original_folder == folder):
             set_notice(
                 f"The run {folder.name!r} is no longer there: it was deleted, perhaps in another "
                 "tab.",

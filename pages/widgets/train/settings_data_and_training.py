@@ -138,7 +138,7 @@ def training(limits: Limits) -> None:
 
 
 def _label_smoothing() -> None:
-    smooths = state().draft.smooths
+    smooths = state().draft.uses_label_smoothing
     slider(
         in_force(setting("label_smoothing"), 0.0, used=smooths),
         "Label smoothing",

@@ -15,11 +15,11 @@ from core.data.projection import (
     STORED_MAP,
     Method,
     Point,
-    agreement,
     digit_at,
+    neighbor_agreement,
     place_digit,
     point_positions,
-    points,
+    points_by_label,
     position_of,
 )
 from core.utils.errors import DatasetError
@@ -32,11 +32,11 @@ LABELS = np.concatenate([SAMPLE.train.labels, SAMPLE.test.labels])
 @pytest.fixture
 def another_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """A file of the test's own in place of the stored map."""
-    for kept in (projection.point_positions, projection.points):
+    for kept in (projection.point_positions, projection.points_by_label):
         kept.cache_clear()
     monkeypatch.setattr(projection, "STORED_MAP", tmp_path / "map.npz")
     yield tmp_path / "map.npz"
-    for kept in (projection.point_positions, projection.points):
+    for kept in (projection.point_positions, projection.points_by_label):
         kept.cache_clear()
 
 
@@ -54,7 +54,7 @@ def test_pca_is_the_one_of_the_covariances_eigenvectors() -> None:
 
 
 def test_each_digit_is_one_dot_of_its_label() -> None:
-    found = points("mnist-sample", "pca")
+    found = points_by_label("mnist-sample", "pca")
     assert [(some.split, some.label) for some in found] == [
         (split, label) for split in ("train", "test") for label in range(10)
     ]
@@ -65,7 +65,7 @@ def test_each_digit_is_one_dot_of_its_label() -> None:
         for some in mine:
             assert (digits.labels[some.indices] == some.label).all()
             np.testing.assert_array_equal(
-                some.places, point_positions("mnist-sample", "pca")[start + some.indices]
+                some.positions, point_positions("mnist-sample", "pca")[start + some.indices]
             )
 
 
@@ -85,7 +85,7 @@ def test_positions_go_through_the_training_digits_first() -> None:
 @pytest.mark.parametrize("position", [5, 4321])
 def test_a_digit_of_the_map_is_placed_where_it_lies(way: Method, position: int) -> None:
     found = place_digit(IMAGES[position], "mnist-sample", way)
-    assert found.place == pytest.approx(point_positions("mnist-sample", way)[position], abs=1e-3)
+    assert found.position == pytest.approx(point_positions("mnist-sample", way)[position], abs=1e-3)
     assert found.nearest[0] == digit_at("mnist-sample", position)
 
 
@@ -99,7 +99,7 @@ def test_a_drawing_lies_between_the_five_digits_most_alike_it() -> None:
         w * point_positions("mnist-sample", "tsne")[k] for w, k in zip(weights, found, strict=True)
     )
     placed = place_digit(image, "mnist-sample", "tsne")
-    assert placed.place == pytest.approx(expected, rel=1e-4)
+    assert placed.position == pytest.approx(expected, rel=1e-4)
     assert [one.label for one in placed.nearest] == LABELS[found].tolist()
     assert [position_of("mnist-sample", one.split, one.index) for one in placed.nearest] == (
         found.tolist()
@@ -110,7 +110,7 @@ def test_a_drawing_lies_between_the_five_digits_most_alike_it() -> None:
 @pytest.mark.parametrize("way", METHODS)
 def test_whatever_is_drawn_has_a_place(way: Method, value: int) -> None:
     placed = place_digit(np.full((28, 28), value, np.uint8), "mnist-sample", way)
-    assert np.isfinite(placed.place).all()
+    assert np.isfinite(placed.position).all()
 
 
 def test_the_stored_map_keeps_like_with_like_far_better_than_pca() -> None:
@@ -124,7 +124,7 @@ def test_the_stored_map_keeps_like_with_like_far_better_than_pca() -> None:
     assert scores["tsne"] > 0.9
     assert scores["pca"] < 0.6
     for way in METHODS:
-        assert agreement("mnist-sample", way) == pytest.approx(scores[way], abs=0.02)
+        assert neighbor_agreement("mnist-sample", way) == pytest.approx(scores[way], abs=0.02)
 
 
 def test_the_stored_file_is_small_and_says_of_which_digits_it_is() -> None:
@@ -144,7 +144,7 @@ def test_of_the_full_mnist_the_test_digits_are_on_the_map() -> None:
     assert projection.map_digits("mnist").images is test.images  # shared, no copy
     assert digit_at("mnist", 7777) == Point("test", 7777, int(test.labels[7777]))
     assert position_of("mnist", "train", 0) is None
-    found = points("mnist", "tsne")
+    found = points_by_label("mnist", "tsne")
     assert len(found) == 10
     score = cross_val_score(
         KNeighborsClassifier(1), point_positions("mnist", "tsne"), test.labels, cv=5
@@ -176,8 +176,8 @@ def test_a_map_of_other_digits_is_not_shown(another_store: Path, change: str) ->
 @pytest.mark.parametrize("way", METHODS)
 def test_visitors_share_the_arrays_and_cannot_change_them(way: Method) -> None:
     assert point_positions("mnist-sample", way) is point_positions("mnist-sample", way)
-    assert points("mnist-sample", way) is points("mnist-sample", way)
+    assert points_by_label("mnist-sample", way) is points_by_label("mnist-sample", way)
     with pytest.raises(ValueError, match="read-only"):
         point_positions("mnist-sample", way)[0, 0] = 0
     with pytest.raises(ValueError, match="read-only"):
-        points("mnist-sample", way)[0].places[0, 0] = 0
+        points_by_label("mnist-sample", way)[0].positions[0, 0] = 0

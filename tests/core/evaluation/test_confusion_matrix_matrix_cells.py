@@ -32,7 +32,7 @@ def test_counts_stand_in_the_cells_and_nothing_for_zero() -> None:
     assert at(cells, 9, 4).text == "4"
     assert at(cells, 9, 9).text == "96"
     assert at(cells, 4, 9).text == ""
-    assert "4 of 100 nines read as fours" in at(cells, 9, 4).words
+    assert "4 of 100 nines read as fours" in at(cells, 9, 4).sentence
     assert [row[0].true for row in cells] == list(range(10))
     assert [one.read for one in cells[0]] == list(range(10))
 
@@ -87,7 +87,7 @@ def test_a_difference_has_signs_and_says_what_is_better() -> None:
     assert at(cells, 3, 5).text == "\u22125"
     assert at(cells, 3, 5).good
     assert at(cells, 7, 1).text == ""
-    assert "by the other run 2" in at(cells, 9, 4).words
+    assert "by the other run 2" in at(cells, 9, 4).sentence
 
 
 def test_no_digits_at_all_give_an_empty_matrix() -> None:

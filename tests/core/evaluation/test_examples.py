@@ -164,7 +164,7 @@ def test_nobody_was_asked_about_other_digits() -> None:
 def test_what_people_read_in_words(majority_label: int | None, issue: bool, words: str) -> None:
     human = HumanLabel(1, 4, majority_label)
     assert human.is_label_issue == issue
-    assert human.words == words
+    assert human.sentence == words
 
 
 @pytest.mark.full_mnist

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.data import mnist
-from core.evaluation.examples import DigitQuery, find_digits, page_with, predictions_for
+from core.evaluation.examples import DigitQuery, find_digits, page_of_digit, predictions_for
 from core.runs import registry
 from core.runs.run import Network
 from core.utils.errors import DatasetError
@@ -64,27 +64,29 @@ def test_ordered_by_likeness_the_oddest_come_first() -> None:
 
 
 def test_by_a_runs_answer() -> None:
-    asked = replace(TEST, asked=YALCIN)
-    wrong = find_digits(replace(asked, answer="wrong"))
+    asked = replace(TEST, network=YALCIN)
+    wrong = find_digits(replace(asked, outcome="wrong"))
     assert wrong.tolist() == np.flatnonzero(SAMPLE.labels != ANSWERS).tolist()
     assert len(wrong) > 0
-    right = find_digits(replace(asked, answer="right"))
+    right = find_digits(replace(asked, outcome="right"))
     assert sorted([*wrong, *right]) == list(range(1000))
-    unsure = find_digits(replace(asked, answer="unsure"))
+    unsure = find_digits(replace(asked, outcome="unsure"))
     assert unsure.tolist() == np.flatnonzero(SURE < 0.7).tolist()
     nines = find_digits(replace(asked, predicted=(9,), labels=(4,)))
     assert nines.tolist() == [k for k in range(1000) if ANSWERS[k] == 9 and SAMPLE.labels[k] == 4]
 
 
 def test_ordered_by_confidence() -> None:
-    found = find_digits(replace(TEST, asked=YALCIN, order="confidence"))
+    found = find_digits(replace(TEST, network=YALCIN, order="confidence"))
     assert SURE[found[0]] == SURE.min()
     assert (np.diff(SURE[found]) >= 0).all()
 
 
 def test_among_equals_the_lower_index_comes_first_both_ways() -> None:
     for descending in (False, True):
-        found = find_digits(replace(TEST, asked=YALCIN, order="confidence", descending=descending))
+        found = find_digits(
+            replace(TEST, network=YALCIN, order="confidence", descending=descending)
+        )
         same = [int(k) for k in found if SURE[k] == SURE[found].max()]
         assert len(same) > 1
         assert same == sorted(same)
@@ -97,11 +99,11 @@ def test_a_filter_that_leaves_nothing_leaves_nothing() -> None:
 
 def test_answers_to_digits_that_were_learned_are_refused_in_words() -> None:
     with pytest.raises(DatasetError, match="Choose the test split"):
-        find_digits(DigitQuery(asked=YALCIN, answer="wrong"))
+        find_digits(DigitQuery(network=YALCIN, outcome="wrong"))
 
 
 def test_a_run_is_asked_only_if_its_answers_matter() -> None:
-    assert len(find_digits(DigitQuery(asked=network("nobody")))) == 4000
+    assert len(find_digits(DigitQuery(network=network("nobody")))) == 4000
 
 
 @pytest.mark.full_mnist
@@ -114,4 +116,4 @@ def test_the_full_test_set_has_answers_too() -> None:
 
 def test_the_page_of_an_index() -> None:
     found = np.array([5, 3, 9, 1])
-    assert [page_with(found, k, 2) for k in (5, 3, 9, 1, 7)] == [1, 1, 2, 2, None]
+    assert [page_of_digit(found, k, 2) for k in (5, 3, 9, 1, 7)] == [1, 1, 2, 2, None]

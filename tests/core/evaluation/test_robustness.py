@@ -42,7 +42,7 @@ def test_every_kind_changes_digits_and_leaves_the_given_ones_alone(
 ) -> None:
     before = digits.copy()
     for value in (kind.values[0], kind.values[-1]):
-        if value != kind.nothing:
+        if value != kind.neutral:
             after = corrupt(digits, single_corruption(kind.name, value))
             assert after.shape == digits.shape
             assert after.dtype == np.uint8
@@ -133,7 +133,7 @@ def test_a_curve_rises_within_its_slider_and_has_the_place_of_no_change(
 ) -> None:
     assert list(kind.values) == sorted(set(kind.values))
     assert (kind.values[0], kind.values[-1]) == (kind.low, kind.high)
-    assert kind.nothing in kind.values
+    assert kind.neutral in kind.values
     assert len(kind.values) == 11
 
 

@@ -41,7 +41,7 @@ def test_every_shipped_run_has_its_curves_and_they_meet_its_test_score(name: str
     for kind in CORRUPTIONS:
         curve = found.kinds[kind.name]
         assert curve.values == kind.values
-        unchanged = curve.wrong[curve.values.index(kind.nothing)]
+        unchanged = curve.wrong[curve.values.index(kind.neutral)]
         assert unchanged == run.info.metrics["mnist-sample"].wrong
         assert max(curve.wrong) > 5 * unchanged + 20 or kind.name == "thickness"
 

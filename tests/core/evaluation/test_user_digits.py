@@ -14,8 +14,8 @@ from core.evaluation.user_digits import (
     UserDigits,
     add_digit,
     add_digits,
+    find_label,
     label_counts,
-    label_of,
     user_predictions,
     without_digit,
 )
@@ -34,8 +34,8 @@ def labeled(count: int) -> UserDigits:
 def test_a_digit_is_kept_with_its_label_and_the_same_picture_replaces_it() -> None:
     digits = add_digit(add_digit(add_digit((), ONE, 3), TWO, 5), ONE, 8)
     assert [one.label for one in digits] == [5, 8]
-    assert (label_of(digits, ONE), label_of(digits, TWO)) == (8, 5)
-    assert label_of(digits, SAMPLE.images[2]) is None
+    assert (find_label(digits, ONE), find_label(digits, TWO)) == (8, 5)
+    assert find_label(digits, SAMPLE.images[2]) is None
     assert [one.label for one in without_digit(digits, ONE)] == [5]
     assert without_digit((), ONE) == ()
 

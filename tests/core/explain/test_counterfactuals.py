@@ -151,7 +151,7 @@ def test_nonsense_is_refused(pixels: Digits, change: Edit) -> None:
 
 def test_values_are_whole_steps_and_are_written_with_their_units() -> None:
     for kind in EDITS:
-        assert kind.low < kind.nothing < kind.high
+        assert kind.low < kind.neutral < kind.high
         for end in (kind.low, kind.high):
             assert kind.value(kind.steps(end)) == end
     assert EDIT_BY_NAME["turn"].describe(-12.5) == "turned 12.5° anticlockwise"
@@ -238,7 +238,7 @@ def test_a_course_goes_over_the_whole_range_in_one_batch(name: EditName) -> None
     assert [len(one) <= 64 for one in batches] == [True]
     assert (found.values[0], found.values[-1]) == (kind.low, kind.high)
     assert (np.diff(found.values) > 0).all()
-    assert {kind.nothing, odd} <= set(found.values.tolist())
+    assert {kind.neutral, odd} <= set(found.values.tolist())
     # The rest of what it stands at is kept.
     place = found.values.tolist().index(odd)
     assert np.array_equal(batches[0][place], apply_edit(bar(), base))

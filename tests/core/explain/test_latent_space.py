@@ -40,7 +40,7 @@ def test_the_map_by_pca_keeps_the_most_variance(run: str) -> None:
     assert found.shares == pytest.approx(sizes[:2] ** 2 / (sizes**2).sum(), rel=1e-3)
     places = np.empty((1000, 2))
     for some in pca_points(network_of(run)):
-        places[some.indices] = some.places
+        places[some.indices] = some.positions
         assert (DIGITS.labels[some.indices] == some.label).all()
     expected = left[:, :2] * sizes[:2]
     assert np.abs(places) == pytest.approx(np.abs(expected), abs=2e-3 * np.abs(expected).max())
@@ -48,7 +48,7 @@ def test_the_map_by_pca_keeps_the_most_variance(run: str) -> None:
 
 def test_a_test_digit_lies_where_it_lies() -> None:
     nine = next(some for some in pca_points(network_of("fast")) if 17 in some.indices)
-    expected = nine.places[nine.indices.tolist().index(17)]
+    expected = nine.positions[nine.indices.tolist().index(17)]
     assert place_in_latent_space(network_of("fast"), DIGITS.images[17]) == pytest.approx(
         expected, abs=1e-3
     )

@@ -113,16 +113,16 @@ def test_every_layer_has_its_place_among_the_steps(preset: str) -> None:
     before, found = network_steps(rows)
     told = [*before]
     for step in found:
-        told += [step.row, *step.then]
-        assert np.prod(step.leaves.shape) == np.prod(step.row.shape)
-        assert len(step.leaves.shape) == len(step.row.shape)
+        told += [step.row, *step.in_place]
+        assert np.prod(step.output_row.shape) == np.prod(step.row.shape)
+        assert len(step.output_row.shape) == len(step.row.shape)
     assert told == rows
     assert found[-1].row is rows[-1]
 
 
 def test_a_step_is_seen_as_it_goes_on_but_not_flattened() -> None:
     _, found = network_steps(PRESETS["fast"].recipe.architecture.rows())
-    leaves = {step.row.name: step.leaves.name for step in found}
+    leaves = {step.row.name: step.output_row.name for step in found}
     # After conv_3 come batch_norm_3, activation_3, flatten_1, dropout_1.
     assert (leaves["conv_1"], leaves["conv_3"]) == ("activation_1", "activation_3")
     assert leaves["pool_1"] == "pool_1"
@@ -138,6 +138,6 @@ def test_only_a_network_without_maps_reads_the_digit_as_numbers() -> None:
 
 def test_of_maps_the_strongest_are_shown_of_numbers_all() -> None:
     found = shown_layer(maps(), "light", 2)
-    assert (found.channels, found.columns, found.cells) == ((4, 3), 2, False)
+    assert (found.channels, found.columns, found.single_numbers) == ((4, 3), 2, False)
     numbers = shown_layer(np.arange(40, dtype=np.float32), "light", 2)
-    assert (len(numbers.channels), numbers.columns, numbers.cells) == (40, 20, True)
+    assert (len(numbers.channels), numbers.columns, numbers.single_numbers) == (40, 20, True)

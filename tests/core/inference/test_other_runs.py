@@ -182,8 +182,8 @@ def test_answers_are_told_as_long_as_they_lasted() -> None:
         return np.array(rows, np.float32)
 
     found = EpochPredictions((1, 2, 3, 5, 8, None), sure_of(7, 7, None, 9, 9, 4))
-    assert found.spells() == [(7, 1), (9, 5), (4, None)]
-    assert EpochPredictions((1, None), sure_of(None, None)).spells() == []
+    assert found.answer_periods() == [(7, 1), (9, 5), (4, None)]
+    assert EpochPredictions((1, None), sure_of(None, None)).answer_periods() == []
 
 
 def test_nearness_is_held_against_what_is_usual() -> None:

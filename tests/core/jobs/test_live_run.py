@@ -117,7 +117,7 @@ def test_position_fraction_and_learning_rate(tmp_path: Path) -> None:
 
 
 def test_the_table_of_epochs_is_that_of_the_history(trained: Trained) -> None:
-    live = LiveRun.of_finished(trained.run)
+    live = LiveRun.from_finished_run(trained.run)
     history = trained.run.history()
     for column in HISTORY:
         np.testing.assert_allclose(live.epochs[column], history[column], rtol=1e-12)
@@ -226,7 +226,7 @@ def test_what_is_given_out_is_not_changed_later(tmp_path: Path) -> None:
     "run", [r for r in registry.list_shipped() if isinstance(r, Run)], ids=lambda r: r.id
 )
 def test_shipped_runs_can_be_looked_at_as_they_were_trained(run: Run) -> None:
-    live = LiveRun.of_finished(run)
+    live = LiveRun.from_finished_run(run)
     assert live.epoch == run.info.epochs_planned
     assert len(live.epochs) == len(run.history())
     assert live.ended

@@ -181,7 +181,7 @@ def test_a_loss_that_is_no_number_is_a_gap_and_all_is_plain_json() -> None:
 
 
 def test_a_long_training_is_a_small_message() -> None:
-    live = LiveRun.of_finished(registry.find_run("best"))
+    live = LiveRun.from_finished_run(registry.find_run("best"))
     seen = live.curve(MAX_POINTS)
     for spec in (
         loss_chart(seen, live.epochs, total=16),

@@ -37,7 +37,7 @@ def test_a_long_curve_is_made_of_honest_means(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("most", [1, 7, 300])
 def test_no_curve_is_longer_than_asked_for_and_its_mean_stays(most: int) -> None:
-    live = LiveRun.of_finished(registry.find_run("katariya"))
+    live = LiveRun.from_finished_run(registry.find_run("katariya"))
     raw, merged = live.curve(10**6), live.curve(most)
     assert len(merged.x) <= most < len(raw.x)
     assert merged.x[-1] == raw.x[-1] == 5

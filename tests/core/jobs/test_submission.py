@@ -101,7 +101,7 @@ def test_a_training_in_a_process_of_its_own_is_killed_paused_stopped_and_continu
     second = submission.submit(dense_recipe(seed=2), token=ME, preset="fast")
     states = [submission.job_state(submitted).name for submitted in (run, second)]
     assert states == ["starting", "queued"]
-    assert submission.job_state(second).place == 1
+    assert submission.job_state(second).queue_position == 1
     wait_for(lambda: '"EpochEnded"' in log(run), "an epoch is done")
     (process,) = workers()
     pids = {process.pid}
@@ -192,7 +192,7 @@ def test_a_run_that_waits_can_be_taken_out_of_the_queue() -> None:
     assert [run.id for run in scheduler.queue()] == [first.id, second.id, third.id]
     submission.stop(second, token="t1")
     assert status(second) == "stopped"
-    assert submission.job_state(registry.find_run(third.id)).place == 1
+    assert submission.job_state(registry.find_run(third.id)).queue_position == 1
 
 
 @pytest.mark.usefixtures("own")

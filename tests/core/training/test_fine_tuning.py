@@ -107,7 +107,7 @@ def test_it_learns_what_it_misread_and_forgets_little(tiny: Run) -> None:
     # ... and what it says of itself is what it answers.
     own = fine_tuning.load_user_digits(run)
     digits = ()
-    for image, label in zip(own.kept_back.images, own.kept_back.labels, strict=True):
+    for image, label in zip(own.held_out_digits.images, own.held_out_digits.labels, strict=True):
         digits = add_digit(digits, image, int(label))
     answers = user_predictions(digits, Network(run))
     assert int((~answers.correct).sum()) == unseen.after.wrong
@@ -146,7 +146,7 @@ def test_an_epoch_shows_the_datasets_digits_and_the_own_ones_but_none_held_out(t
     shown = fine_tuning.digit_hashes(mixture.images)
     counts = {one: shown.count(one) for one in fine_tuning.digit_hashes(own.trained_on.images)}
     assert set(counts.values()) == {MAX_REPEATS}
-    assert set(shown).isdisjoint(fine_tuning.digit_hashes(own.kept_back.images))
+    assert set(shown).isdisjoint(fine_tuning.digit_hashes(own.held_out_digits.images))
     assert set(shown).isdisjoint(fine_tuning.digit_hashes(mnist.load("mnist-sample").test.images))
     assert len(set(shown)) == len(set(fine_tuning.digit_hashes(TRAIN.images))) + 18
     assert len(mixture) == 4000 + 900
@@ -193,7 +193,7 @@ def test_a_second_fine_tuning_keeps_back_nothing_that_the_first_saw(tiny: Run) -
     second = asked(mirrored(), first.id)
     own = fine_tuning.load_user_digits(second)
     again = set(fine_tuning.digit_hashes(seen.images))
-    assert again.isdisjoint(fine_tuning.digit_hashes(own.kept_back.images))
+    assert again.isdisjoint(fine_tuning.digit_hashes(own.held_out_digits.images))
     assert second.info.provenance.fine_tuned is not None
     assert second.info.provenance.fine_tuned.base_recipe == tiny.info.recipe
     # A third, on none of those digits, still knows that the network has seen them.

@@ -34,14 +34,14 @@ def of_labels(*wanted: int) -> Split:
 
 
 def held_back(own: UserDigitSet) -> list[int]:
-    return sorted(own.kept_back.labels.tolist())
+    return sorted(own.held_out_digits.labels.tolist())
 
 
 def test_a_quarter_of_each_label_is_kept_back() -> None:
     own = split_user_digits(of_labels(*[3] * 8, *[7] * 4, *[9] * 4))
     assert held_back(own) == [3, 3, 7, 9]
     assert len(own.trained_on) == 12
-    parts = [*digit_hashes(own.trained_on.images), *digit_hashes(own.kept_back.images)]
+    parts = [*digit_hashes(own.trained_on.images), *digit_hashes(own.held_out_digits.images)]
     assert sorted(parts) == sorted(digit_hashes(own.digits.images))
 
 
@@ -64,17 +64,17 @@ def test_where_labels_have_too_few_the_one_with_most_gives() -> None:
 def test_the_order_in_which_they_came_does_not_matter() -> None:
     digits = of_labels(*[3] * 8, *[7] * 5)
     turned = split_user_digits(digits.take(np.arange(len(digits))[::-1]))
-    assert set(digit_hashes(turned.kept_back.images)) == set(
-        digit_hashes(split_user_digits(digits).kept_back.images)
+    assert set(digit_hashes(turned.held_out_digits.images)) == set(
+        digit_hashes(split_user_digits(digits).held_out_digits.images)
     )
 
 
 def test_what_the_network_saw_before_is_not_kept_back() -> None:
     digits = of_labels(*[3] * 8)
     first = split_user_digits(digits)
-    seen = digit_hashes(first.kept_back.images)
+    seen = digit_hashes(first.held_out_digits.images)
     again = split_user_digits(digits, seen)
-    assert set(seen).isdisjoint(digit_hashes(again.kept_back.images))
+    assert set(seen).isdisjoint(digit_hashes(again.held_out_digits.images))
     assert held_back(again) == [3, 3]
     assert held_back(split_user_digits(digits, digit_hashes(digits.images))) == []
 
@@ -94,7 +94,7 @@ def kept_in(folder: Path, own: UserDigitSet, recipe: Recipe | None = None) -> Ru
         base_recipe=recipe,
         rehearsed=100,
         own_trained=len(own.trained_on),
-        own_held_out=len(own.kept_back),
+        own_held_out=len(own.held_out_digits),
         own_per_epoch=50,
         own_sha256=own.sha256,
     )
@@ -110,10 +110,10 @@ def test_they_come_back_as_they_were_and_are_recognized(tmp_path: Path) -> None:
     run = kept_in(tmp_path, own)
     found = fine_tuning.load_user_digits(run)
     assert found.sha256 == own.sha256
-    assert np.array_equal(found.kept_back.images, own.kept_back.images)
+    assert np.array_equal(found.held_out_digits.images, own.held_out_digits.images)
     assert digits_seen_by(run) == {b"x" * 32, *digit_hashes(own.trained_on.images)}
     assert has_seen_any(run, digits.images)
-    assert not has_seen_any(run, own.kept_back.images)
+    assert not has_seen_any(run, own.held_out_digits.images)
 
 
 def test_lost_or_changed_digits_are_told_and_count_as_seen(tmp_path: Path) -> None:

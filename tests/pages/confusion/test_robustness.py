@@ -42,7 +42,7 @@ def view() -> AppTest:
 
 def test_every_kind_has_a_slider_that_begins_where_nothing_is_changed(view: AppTest) -> None:
     view.run()
-    assert [one.value for one in view.slider] == [kind.nothing for kind in CORRUPTIONS]
+    assert [one.value for one in view.slider] == [kind.neutral for kind in CORRUPTIONS]
     assert "24 wrong of 1,000 (97.6 %, 95 % interval 96.5 to 98.4 %)" in said(view)  # run.json's
 
 
@@ -62,7 +62,7 @@ def test_a_slider_tells_the_errors_and_brings_its_curve_and_reset_takes_it_back(
     view.slider(key="confusion-stress-noise").set_value(30).run()
     assert view.selectbox(key="confusion-stress-curve").value == "noise"
     view.button(key="confusion-stress-reset").click().run()
-    assert [one.value for one in view.slider] == [kind.nothing for kind in CORRUPTIONS]
+    assert [one.value for one in view.slider] == [kind.neutral for kind in CORRUPTIONS]
     assert "24 wrong of 1,000" in said(view)
 
 

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from streamlit.testing.v1 import AppTest
 
 from core import ROOT
-from core.data.projection import Points, point_positions, points, position_of
+from core.data.projection import Points, point_positions, points_by_label, position_of
 from core.figures.dataset_charts import MapMark, digit_at_point, projection_chart
 from core.figures.style import DIGIT_COLORS
 
@@ -166,7 +166,7 @@ def drawing_and_ones(page: AppTest) -> tuple[np.ndarray, np.ndarray]:
     """Where the page draws the drawing, (2,), and where the digits labeled 1 lie, (n, 2)."""
     figure = json.loads(page.get("plotly_chart")[0].proto.spec)
     (trace,) = [one for one in figure["data"] if one["name"] == "your drawing"]
-    ones = [some.places for some in points("mnist-sample", "tsne") if some.label == 1]
+    ones = [some.positions for some in points_by_label("mnist-sample", "tsne") if some.label == 1]
     return np.array([trace["x"][0], trace["y"][0]]), np.concatenate(ones)
 
 

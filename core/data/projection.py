@@ -225,13 +225,29 @@ def points_by_label(dataset: str, method: Method) -> tuple[Points, ...]:
     groups, start = list[Points](), 0
     for split in _splits_of(dataset):
         labels = split_of(dataset, split).labels
-        for label in range(CLASSES):
-            indices = np.flatnonzero(labels == label)
-            groups.append(
-                Points(split, label, read_only(indices), read_only(positions[start + indices]))
-            )
+        groups += group_by_label(split, labels, positions[start : start + len(labels)])
         start += len(labels)
     return tuple(groups)
+
+
+def group_by_label(
+    split: SplitName, labels: NDArray[np.uint8], positions: Positions
+) -> tuple[Points, ...]:
+    """Group the digits of a split by their labels.
+
+    Args:
+        split: The split.
+        labels: uint8 (n,), the labels of its digits.
+        positions: float32 (n, 2), where the digits lie on a map.
+
+    Returns:
+        The digits with label 0, then 1, up to 9; arrays are read-only copies.
+    """
+    groups = [np.flatnonzero(labels == label) for label in range(CLASSES)]
+    return tuple(
+        Points(split, label, read_only(indices), read_only(positions[indices]))
+        for label, indices in enumerate(groups)
+    )
 
 
 @lru_cache(maxsize=2 * len(METHODS))

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from core.data.normalization import scale
 from core.explain.layer_geometry import as_feature_maps, strongest_maps
+from core.inference.other_runs import stored_weights
 from core.recipes.architecture import (
     INPUT_SHAPE,
     BatchNorm,
@@ -389,8 +390,6 @@ def _evolution(
         answers.append(tf.nn.softmax(last_input @ last.kernel + last.bias)[0].numpy())
         values.append(as_feature_maps(outputs[0].numpy()))
         epochs.append(epoch)
-    if not epochs:
-        raise RunError(f"The run {run.id!r} keeps no weights that can be read. Choose another run.")
     return _stacked(epochs, kernels, values, answers)
 
 
@@ -422,11 +421,8 @@ def _epoch_weights(
     run: Run, model: "keras.Model"
 ) -> Iterator[tuple[int | None, Sequence[NDArray[np.float32]]]]:
     """The weights after each kept epoch and at the end; the network is filled with them too."""
-    for epoch in run.epochs():
-        try:
-            weights = [array.astype(np.float32) for array in run.epoch_weights(epoch)]
-        except RunError:
-            continue
+    for epoch, stored in stored_weights(run):
+        weights = [array.astype(np.float32) for array in stored]
         try:
             model.set_weights(weights)
         except ValueError as error:
@@ -435,12 +431,6 @@ def _epoch_weights(
                 "network. Train the run again."
             ) from error
         yield epoch, weights
-    if run.info.model_sha256:
-        from core.inference.predictor import load_predictor
-
-        weights = load_predictor(Network(run)).model.get_weights()
-        model.set_weights(weights)
-        yield None, weights
 
 
 def _read_only_float32(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -17,8 +17,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from core.data import mnist
-from core.data.mnist import CLASSES, Split
-from core.data.projection import NEIGHBORS, Points
+from core.data.mnist import Split
+from core.data.projection import NEIGHBORS, Points, group_by_label
 from core.data.statistics import nearest_images
 from core.explain.activations import LayerModel, load_layer_model
 from core.runs.run import Network
@@ -171,11 +171,7 @@ def tsne_positions(network: Network, report: Callable[[int, int], None]) -> NDAr
 
 def latent_points(positions: Floats) -> tuple[Points, ...]:
     """Positions of the test digits, (n, 2), as points by label 0 to 9."""
-    labels = displayed_digits().labels
-    indices = (np.flatnonzero(labels == label) for label in range(CLASSES))
-    return tuple(
-        Points("test", label, index, positions[index]) for label, index in enumerate(indices)
-    )
+    return group_by_label("test", displayed_digits().labels, positions)
 
 
 def place_in_latent_space(

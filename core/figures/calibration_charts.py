@@ -4,7 +4,7 @@ Marker, dash and pattern, too, tell networks apart, and right from wrong.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import plotly.graph_objects as go
@@ -16,9 +16,11 @@ from core.figures.style import (
     ERROR_COLOR,
     LINE_STYLES,
     OTHER_COLOR,
+    check_run_count,
     in_figure,
     set_curve_layout,
 )
+from core.utils.text import shortened
 
 _POINTS: Final = 400
 _SPAN: Final = [-2, 102]
@@ -33,9 +35,9 @@ def reliability_diagram(
     """Reliability diagram: accuracy by confidence with 95 % intervals, of one or two runs.
 
     `bins_by_run`: by the run's name. A calibrated network's points lie on the diagonal; the thick
-    line from each point to it is the gap that ECE averages. Raises ValueError for more than two.
+    line from each point to it is the gap that ECE averages. Raises ValueError for none and for more than two.
     """
-    _check(bins_by_run)
+    check_run_count(bins_by_run, 2, least=1)
     figure = go.Figure(
         go.Scatter(
             x=[0, 100],
@@ -50,7 +52,7 @@ def reliability_diagram(
         filled = [confidence_bin for confidence_bin in bins if confidence_bin.count]
         figure.add_trace(_gaps(filled, style[0]))
         figure.add_trace(_points(filled, style, name))
-    _lay_out(figure, 380, text_color)
+    _set_layout_with_top_legend(figure, 380, text_color)
     figure.update_xaxes(title_text="how sure (mean confidence of the bin)", range=_SPAN)
     figure.update_yaxes(title_text="how often right", range=_SPAN)
     figure.update_xaxes(ticksuffix=" %", dtick=20)
@@ -130,9 +132,9 @@ def confidence_chart(
     """Histogram of the confidence of right and of wrong answers, on a logarithmic axis.
 
     `histograms`: one or two runs by name, one above the other. Logarithmic, because nearly all
-    answers are right and sure. Raises ValueError for more than two.
+    answers are right and sure. Raises ValueError for none and for more than two.
     """
-    _check(histograms)
+    check_run_count(histograms, 2, least=1)
     names = [_label(name) for name in histograms]
     figure = make_subplots(
         rows=len(names),
@@ -152,7 +154,7 @@ def confidence_chart(
                 row=row,
                 col=1,
             )
-    _lay_out(figure, 110 + 190 * len(names), text_color)
+    _set_layout_with_top_legend(figure, 110 + 190 * len(names), text_color)
     figure.update_layout(bargap=0.1, barmode="group")
     figure.update_annotations(font={"color": text_color})
     figure.update_layout(margin_t=60 if len(names) > 1 else 40)  # room for a name below the legend
@@ -201,9 +203,9 @@ def coverage_chart(
     """Share of wrong answers by share of answered digits, of one or two runs.
 
     `curves`: by name the curve, and the result of the chosen threshold, which is marked.
-    Raises ValueError for more than two.
+    Raises ValueError for none and for more than two.
     """
-    _check(curves)
+    check_run_count(curves, 2, least=1)
     figure = go.Figure()
     for (color, dash, symbol), (name, (curve, chosen)) in zip(
         LINE_STYLES, curves.items(), strict=False
@@ -211,7 +213,7 @@ def coverage_chart(
         figure.add_trace(_curve(curve, _label(name), color, dash))
         if chosen.answered:
             figure.add_trace(_chosen(chosen, color, symbol, text_color))
-    _lay_out(figure, 340, text_color)
+    _set_layout_with_top_legend(figure, 340, text_color)
     figure.update_layout(showlegend=len(curves) > 1)
     start = 100 * min(_start(curve, chosen) for curve, chosen in curves.values())
     figure.update_xaxes(title_text="digits answered", ticksuffix=" %", nticks=6)
@@ -265,16 +267,10 @@ def _chosen(chosen: Rejection, color: str, symbol: str, text_color: str | None) 
 
 def _label(name: str) -> str:
     """A run's name, escaped for Plotly and shortened to fit."""
-    short = name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…"
-    return in_figure(short)
+    return in_figure(shortened(name, _LONGEST))
 
 
-def _check(runs: Mapping[str, Any]) -> None:
-    if not 1 <= len(runs) <= len(LINE_STYLES):
-        raise ValueError(f"expected one or two runs, not {len(runs)}")
-
-
-def _lay_out(figure: go.Figure, height: int, text_color: str | None) -> None:
+def _set_layout_with_top_legend(figure: go.Figure, height: int, text_color: str | None) -> None:
     set_curve_layout(figure, height, text_color)
     # Above everything: there may be a run's name between it and the chart.
     figure.update_layout(

@@ -5,7 +5,7 @@ the epochs that are kept lie ever further apart.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -23,12 +23,15 @@ from core.figures.style import (
     DIVERGING_SCALES,
     LINE_STYLES,
     OTHER_COLOR,
+    axis_unit,
+    check_run_count,
     frame_column,
     in_figure,
     line_style,
     mark_epoch,
     rgb,
     set_curve_layout,
+    set_layout,
 )
 
 _PANELS = ((1, "val_loss", 1, "%{y:.4f}"), (2, "val_accuracy", 100, "%{y:.2f} %"))
@@ -44,7 +47,7 @@ def learning_curves(
     `histories`: frames with the columns epoch, val_loss, val_accuracy (0 to 1). Raises ValueError
     for more than four.
     """
-    _check(histories)
+    check_run_count(histories)
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
     for place, (name, history) in enumerate(histories.items()):
         for row, column, times, shown in _PANELS:
@@ -61,7 +64,7 @@ def learning_curves(
                 row=row,
                 col=1,
             )
-    _lay_out(figure, height=480, text_color=text_color)
+    set_layout(figure, 480, text_color)
     figure.update_yaxes(title_text="validation loss", row=1)
     figure.update_yaxes(title_text="validation accuracy", ticksuffix=" %", row=2)
     figure.update_xaxes(dtick=_epoch_step(histories))
@@ -77,7 +80,7 @@ def accuracy_intervals_chart(
     `intervals`: by name (accuracy, low, high), fractions 0 to 1. Raises ValueError for more than
     four.
     """
-    _check(intervals)
+    check_run_count(intervals)
     figure = go.Figure()
     for place, (name, (accuracy, low, high)) in enumerate(intervals.items()):
         figure.add_trace(
@@ -98,27 +101,11 @@ def accuracy_intervals_chart(
                 ),
             )
         )
-    _lay_out(figure, height=90 + 38 * len(intervals), text_color=text_color)
+    set_layout(figure, 90 + 38 * len(intervals), text_color)
     figure.update_layout(showlegend=False)
     figure.update_xaxes(ticksuffix=" %", title_text="accuracy", nticks=5)
     figure.update_yaxes(autorange="reversed", type="category", automargin=True, fixedrange=True)
     return figure
-
-
-def _check(runs: Mapping[str, Any]) -> None:
-    if len(runs) > MAX_RUNS:
-        raise ValueError(f"at most {MAX_RUNS} runs can be told apart in a chart, not {len(runs)}")
-
-
-def _lay_out(figure: go.Figure, height: int, text_color: str | None) -> None:
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "title": None},
-        font={"color": text_color},
-    )
-    figure.update_xaxes(tickfont={"color": text_color}, title_font={"color": text_color})
-    figure.update_yaxes(tickfont={"color": text_color}, title_font={"color": text_color})
 
 
 def _epoch_step(histories: Mapping[str, pd.DataFrame]) -> int:
@@ -457,8 +444,7 @@ def robustness_chart(
 
     `at`: where the slider stands, which is marked. Raises ValueError for more than two runs.
     """
-    if len(curves_by_run) > 2:
-        raise ValueError(f"at most two runs can be told apart here, not {len(curves_by_run)}")
+    check_run_count(curves_by_run, 2)
     figure = go.Figure()
     for place, (name, curves) in enumerate(curves_by_run.items()):
         curve = curves.kinds[kind.name]
@@ -482,16 +468,10 @@ def robustness_chart(
     figure.update_layout(showlegend=len(curves_by_run) > 1)
     room = (kind.high - kind.low) / 20  # on the right for the mark's word
     figure.update_xaxes(
-        title_text=f"{kind.label.lower()} ({_unit(kind)})",
+        title_text=f"{kind.label.lower()} ({axis_unit(kind)})",
         range=[kind.low - room / 2, kind.high + 2 * room],
         zeroline=False,
     )
     figure.update_yaxes(title_text="accuracy", ticksuffix=" %", range=[0, 103])
     mark_epoch(figure, at, kind.format_value(at), text_color)
     return figure
-
-
-def _unit(kind: CorruptionParameter) -> str:
-    """The unit of the axis."""
-    units = {"rotation": "degrees", "scale": "factor", "noise": "grey levels", "invert": "%"}
-    return units.get(kind.name, "pixels")

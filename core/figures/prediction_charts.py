@@ -18,6 +18,7 @@ from core.figures.style import (
     DIGIT_COLORS,
     DIVERGING_SCALES,
     OTHER_COLOR,
+    axis_unit,
     frame_column,
     mark_epoch,
     set_curve_layout,
@@ -197,7 +198,7 @@ def probability_course_chart(
     set_curve_layout(figure, _HEIGHT, text_color)
     figure.update_layout(showlegend=True, uirevision=curve.parameter.name)
     figure.update_xaxes(
-        title_text=f"{curve.parameter.label.lower()} ({_unit(curve)})", zeroline=False
+        title_text=f"{curve.parameter.label.lower()} ({axis_unit(curve.parameter)})", zeroline=False
     )
     figure.update_yaxes(
         title_text="probability",
@@ -251,12 +252,6 @@ def _color(digit: int, answer: int) -> str:
     if digit == answer:
         return ANSWER_COLOR
     return DIGIT_COLORS[answer] if DIGIT_COLORS[digit] == ANSWER_COLOR else DIGIT_COLORS[digit]
-
-
-def _unit(curve: ProbabilityCurve) -> str:
-    if curve.parameter.is_factor:
-        return "factor"
-    return "degrees" if "°" in curve.parameter.format else "pixels"
 
 
 _BLUES: Final = {

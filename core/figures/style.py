@@ -8,9 +8,12 @@ a survey for looks among sequences that stay apart for readers with any color vi
 `.streamlit/config.toml` repeats them, because it cannot import.
 """
 
+from collections.abc import Sized
 from typing import Any, Final
 
 import plotly.graph_objects as go
+
+from core.utils.validation import Parameter
 
 DIGIT_COLORS: Final = (
     "#3f90da",
@@ -75,6 +78,9 @@ LINE_STYLES: Final = (
     (DIGIT_COLORS[5], "dashdot", "triangle-up"),
 )
 
+_UNITS: Final = {"°": "degrees", "×": "factor", "px": "pixels", "%%": "%"}
+"""The unit of an axis by a sign in the format of a parameter's values."""
+
 
 def line_style(place: int) -> dict[str, Any]:
     """Lines and markers of the run at that place, 0 to 3, for `go.Scatter`."""
@@ -88,22 +94,47 @@ def line_style(place: int) -> dict[str, Any]:
     }
 
 
-def set_curve_layout(figure: go.Figure, height: int, text_color: str | None) -> None:
-    """Margins, legend above, and all that is written in one color; nothing zooms by accident."""
+def check_run_count(runs: Sized, most: int = len(LINE_STYLES), *, least: int = 0) -> None:
+    """Check the number of runs in a chart.
+
+    Raises:
+        ValueError: there are fewer than `least` or more than `most`.
+    """
+    if not least <= len(runs) <= most:
+        raise ValueError(f"expected at least {least} and at most {most} runs, not {len(runs)}")
+
+
+def axis_unit(parameter: Parameter[Any]) -> str:
+    """Name the unit of a corruption's or an edit's parameter, for the title of an axis."""
+    units = (unit for sign, unit in _UNITS.items() if sign in parameter.format)
+    return next(units, "grey levels")
+
+
+def set_layout(figure: go.Figure, height: int, text_color: str | None, **more: Any) -> None:
+    """Set narrow margins, a legend above, and one color for all text.
+
+    Args:
+        figure: the figure.
+        height: in pixels.
+        text_color: of all text; None keeps Plotly's.
+        **more: further properties of the layout.
+    """
     figure.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         legend={"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0, "title": None},
         font={"color": text_color},
-        dragmode=False,
+        **more,
     )
     for update in (figure.update_xaxes, figure.update_yaxes):
-        update(
-            tickfont={"color": text_color},
-            title_font={"color": text_color},
-            fixedrange=True,
-            automargin=True,
-        )
+        update(tickfont={"color": text_color}, title_font={"color": text_color})
+
+
+def set_curve_layout(figure: go.Figure, height: int, text_color: str | None) -> None:
+    """Set the layout of `set_layout`, and turn off zooming by dragging."""
+    set_layout(figure, height, text_color, dragmode=False)
+    for update in (figure.update_xaxes, figure.update_yaxes):
+        update(fixedrange=True, automargin=True)
 
 
 def mark_epoch(figure: go.Figure, x: float | str, words: str, text_color: str | None) -> None:

@@ -7,7 +7,7 @@ batches fast. All answers are calibrated (`core.inference.reader`), as those of 
 are.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
@@ -82,7 +82,7 @@ class EpochPredictions:
 
         Example:
             >>> probabilities = np.eye(10, dtype=np.float32)[[7, 7, 9]]
-            >>> EpochPredictions((1, 2, None), probabilities).spells()
+            >>> EpochPredictions((1, 2, None), probabilities).answer_periods()
             [(7, 1), (9, None)]
         """
         answers = [
@@ -192,6 +192,37 @@ def epoch_predictions(run: Run, pixels: NDArray[np.uint8]) -> EpochPredictions:
     return _epoch_networks(Network(run), tuple(run.epochs())).predictions(pixels)
 
 
+def stored_weights(run: Run) -> Iterator[tuple[int | None, list[NDArray[Any]]]]:
+    """Read the weights of a run's network after each kept epoch, then of the finished network.
+
+    Imports TensorFlow for the finished network. Epochs whose weights cannot be read are left out.
+
+    Args:
+        run: whose weights are read.
+
+    Yields:
+        The epoch, None for the finished network, and its weights in Keras's order; float16 after
+        an epoch, float32 of the finished network.
+
+    Raises:
+        RunError: no weights can be read.
+    """
+    found = False
+    for epoch in run.epochs():
+        try:
+            weights = run.epoch_weights(epoch)
+        except RunError:
+            continue
+        found = True
+        yield epoch, weights
+    if run.info.model_sha256:
+        from core.inference.predictor import load_predictor
+
+        yield None, load_predictor(Network(run)).model.get_weights()
+    elif not found:
+        raise RunError(f"The run {run.id!r} keeps no weights that can be read. Choose another run.")
+
+
 class _DigitNetwork:
     """A network that answers one digit."""
 
@@ -215,20 +246,7 @@ class _EpochNetworks:
     """A run's network, filled with the weights of one epoch after the other."""
 
     def __init__(self, run: Run) -> None:
-        self._weights: list[tuple[int | None, list[NDArray[Any]]]] = []
-        for epoch in run.epochs():
-            try:
-                self._weights.append((epoch, run.epoch_weights(epoch)))
-            except RunError:
-                continue
-        if run.info.model_sha256:
-            from core.inference.predictor import load_predictor
-
-            self._weights.append((None, load_predictor(Network(run)).model.get_weights()))
-        if not self._weights:
-            raise RunError(
-                f"The run {run.id!r} keeps no weights that can be read. Choose another run."
-            )
+        self._weights = list(stored_weights(run))
         self._run = run
         from core.recipes.keras_model import build_model
 

@@ -28,7 +28,7 @@ from core.runs.messages import last_command
 from core.runs.permissions import limits, read_card, shown_name
 from core.runs.run import Run
 from core.utils.errors import DigitscopeError
-from core.utils.text import countdown, duration
+from core.utils.text import countdown, duration, shortened
 
 TRAINING: Final = DIGIT_COLORS[0]
 VALIDATION: Final = DIGIT_COLORS[6]
@@ -201,8 +201,7 @@ def _compared_lines(
         validated = run.epochs[f"val_{measure}"].notna().any()
         kind, column = ("validation", f"val_{measure}") if validated else ("training", measure)
         rows = run.epochs[run.epochs["x"] <= total]
-        short_name = run.name if len(run.name) <= MAX_NAME else f"{run.name[: MAX_NAME - 1]}…"
-        name = f"{short_name}, {kind}"
+        name = f"{shortened(run.name, MAX_NAME)}, {kind}"
         if any(name == line["name"] for line in lines):  # the legend knows lines by their names
             name += " (2)"
         points = _points(rows["x"], rows[column] * factor)

@@ -38,6 +38,7 @@ from core import ROOT
 from core.runs.run import FORMAT, BrokenRun, Run, RunInfo
 from core.utils.errors import RunError
 from core.utils.files import is_folder
+from core.utils.text import shortened
 
 SHIPPED_FOLDER = ROOT / "models"
 _ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
@@ -105,8 +106,8 @@ def find_run(run_id: str, *, name_own: bool = False) -> Run:
             if isinstance(run, BrokenRun):
                 raise RunError(run.problem)
             return run
-    short_id = run_id if len(run_id) <= 40 else run_id[:39] + "…"
-    raise RunError(f"There is no run {short_id!r}. The runs are: {_all_runs(name_own)}.")
+    name = shortened(run_id, 40)
+    raise RunError(f"There is no run {name!r}. The runs are: {_all_runs(name_own)}.")
 
 
 def open_run(text: str) -> Run:

@@ -1,4 +1,4 @@
-"""Numbers as text: times, sizes, percentages and the names of the digits."""
+"""Numbers as text: times, sizes, percentages and the names of the digits; shortened texts."""
 
 from typing import Final
 
@@ -26,6 +26,16 @@ DIGIT_PLURALS: Final = (
     "eights",
     "nines",
 )
+
+
+def shortened(text: str, longest: int) -> str:
+    """Shorten a text to `longest` characters, of which the last is then an ellipsis.
+
+    Example:
+        >>> shortened("katariya", 8), shortened("katariya-2", 8)
+        ('katariya', 'katariy…')
+    """
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def digit_with_article(digit: int) -> str:

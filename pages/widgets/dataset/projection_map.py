@@ -20,17 +20,17 @@ from core.data.projection import (
     position_of,
 )
 from core.data.statistics import SplitName, split_of
-from core.figures.dataset_charts import MapMark, digit_at_point, projection_chart
+from core.figures.dataset_charts import MapMark
 from core.preprocessing.image_files import decode_image
 from core.preprocessing.mnist_format import find_digit
 from core.utils.errors import PictureError
 from pages.widgets.components.digit_grid import Cell, digit_grid
-from pages.widgets.components.map_hover import map_hover
 from pages.widgets.shared.canvas import DRAWING, PAPER
 from pages.widgets.shared.digit_choice import INDEX, open_digit
+from pages.widgets.shared.digit_map import draw_digit_map
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import pages
-from pages.widgets.shared.pictures import enlarge, text_color
+from pages.widgets.shared.pictures import enlarge
 from pages.widgets.shared.projection_choice import METHOD_NAMES, choose_projection
 
 WAY, CHART, DRAWN = "map-way", "map-chart", "map-drawing"
@@ -100,24 +100,20 @@ def _axes(dataset: str, method: Method) -> tuple[str, str] | None:
 
 
 def _chart(dataset: str, method: Method, marks: list[MapMark]) -> None:
-    map_points = points_by_label(dataset, method)
+    def clicked(split: SplitName, index: int) -> None:
+        st.session_state[CLICKED] = (dataset, split, index)
 
-    def clicked() -> None:
-        digit = digit_at_point(map_points, st.session_state[CHART].selection.points)
-        if digit:
-            st.session_state[CLICKED] = (dataset, *digit)
-
-    st.plotly_chart(
-        projection_chart(map_points, marks, _axes(dataset, method), text_color()),
-        theme="streamlit",
+    draw_digit_map(
+        dataset,
+        points_by_label(dataset, method),
+        marks,
+        _axes(dataset, method),
+        clicked,
         key=CHART,
-        on_select=clicked,
-        selection_mode="points",
         config=_CONFIG,
         alt=f"A map of {len(map_digits(dataset)):,} digits by {METHOD_NAMES[method]}, "
         "coloured by label",
     )
-    map_hover(dataset, CHART)
 
 
 def _marks(

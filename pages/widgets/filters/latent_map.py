@@ -8,14 +8,15 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from core.data.projection import Method, Points
-from core.figures.dataset_charts import MapMark, digit_at_point, projection_chart
+from core.data.statistics import SplitName
+from core.figures.dataset_charts import MapMark
 from core.utils.background import BackgroundTask, TaskState, shared_task
 from core.utils.text import DIGIT_NAMES, DIGIT_PLURALS
 from pages.widgets.components.digit_grid import Cell, digit_grid
-from pages.widgets.components.map_hover import map_hover
 from pages.widgets.filters.choices import Seen, open_test_digit
 from pages.widgets.shared.background_task import draw_task
-from pages.widgets.shared.pictures import enlarge, text_color
+from pages.widgets.shared.digit_map import draw_digit_map
+from pages.widgets.shared.pictures import enlarge
 from pages.widgets.shared.projection_choice import choose_projection
 
 if TYPE_CHECKING:
@@ -122,26 +123,19 @@ def _chart(
     position: tuple[float, float],
     axes: tuple[str, str] | None,
 ) -> None:
-    def clicked() -> None:
-        hit = digit_at_point(points, st.session_state[CHART].selection.points)
-        if hit:
-            st.session_state[CLICKED] = hit[1]
+    def clicked(_split: SplitName, index: int) -> None:
+        st.session_state[CLICKED] = index
 
-    st.plotly_chart(
-        projection_chart(
-            points,
-            [MapMark(seen.name, position)],
-            axes,
-            text_color(),
-        ),
-        theme="streamlit",
+    draw_digit_map(
+        "mnist-sample",
+        points,
+        [MapMark(seen.name, position)],
+        axes,
+        clicked,
         key=CHART,
-        on_select=clicked,
-        selection_mode="points",
         config=_CONFIG,
         alt="A map of 1,000 test digits by what the network makes of them, coloured by label",
     )
-    map_hover("mnist-sample", CHART)
 
 
 def _neighbors(seen: Seen) -> None:

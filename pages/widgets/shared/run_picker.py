@@ -12,6 +12,7 @@ from core.runs import registry
 from core.runs.permissions import shown_name
 from core.runs.run import BrokenRun, Network, Run
 from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.url_state import displayable
 from pages.widgets.shared.warm_up import DEFAULT_RUN
 
 KEY = "run"
@@ -175,7 +176,8 @@ def _why_not(run_id: str, runs: list[Run | BrokenRun]) -> str:
     if isinstance(run, BrokenRun):
         return plain(run.problem)
     if run is None:
-        return f"The link asks for a run “{_short(run_id)}” that does not exist here; {_ANOTHER}"
+        asked = displayable(run_id)
+        return f"The link asks for a run “{asked}” that does not exist here; {_ANOTHER}"
     if run.info.status == "queued":
         return f"The run “{run_id}” waits to be trained: watch it on the Train page; {_ANOTHER}"
     if run.info.status == "running":
@@ -187,11 +189,6 @@ def _why_not(run_id: str, runs: list[Run | BrokenRun]) -> str:
 def _no_epoch(requested: str, run: Run, kept: list[str]) -> str:
     alternatives = f"It keeps the epochs {', '.join(kept)}" if kept else "It keeps no single epochs"
     return (
-        f"The link asks for epoch “{_short(requested)}” of the run “{run.id}”, which is not kept. "
-        f"{alternatives}; the finished network is in use."
+        f"The link asks for epoch “{displayable(requested)}” of the run “{run.id}”, which is not "
+        f"kept. {alternatives}; the finished network is in use."
     )
-
-
-def _short(requested: str) -> str:
-    """Shorten and clean text from a link: anybody may have written it."""
-    return "".join(char for char in requested[:40] if char.isalnum() or char in "-_")

@@ -45,6 +45,14 @@ def among(options: Sequence[str]) -> Callable[[str], str | None]:
     return lambda text: text if text in options else None
 
 
+def displayable(text: str) -> str:
+    """Shorten a text from a link to 40 characters, and drop all that no name of ours contains.
+
+    Anybody may have written the link.
+    """
+    return "".join(char for char in text[:40] if char.isalnum() or char in "-_")
+
+
 def choose_view(key: str, views: Sequence[str]) -> str:
     """Draw the choice of a page's view; `open_view` changes it from within the page.
 

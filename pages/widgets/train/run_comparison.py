@@ -18,6 +18,7 @@ from core.runs.permissions import shown_name
 from core.runs.run import Run
 from core.utils.errors import RunError
 from core.utils.files import without_formulas
+from core.utils.text import shortened
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.pictures import text_color
 
@@ -132,5 +133,5 @@ def _settings(runs: Sequence[Run], names: Sequence[str]) -> None:
 def _names(runs: Sequence[Run]) -> list[str]:
     """Return distinct short names, for table columns and charts."""
     names = [shown_name(run) for run in runs]
-    short = [name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1]}…" for name in names]
+    short = [shortened(name, _LONGEST) for name in names]
     return short if len(set(short)) == len(short) else [run.id for run in runs]

@@ -15,6 +15,7 @@ from core.recipes.recipe import Recipe, recipe_from_file, recipe_from_link, reci
 from core.runs import registry
 from core.runs.permissions import Limits, check_limits, fit_to_limits
 from core.utils.errors import DigitscopeError, RecipeError, RunError
+from pages.widgets.shared.url_state import displayable
 
 RECIPE, PRESET, RUN = "recipe", "preset", "from"
 _KEY = "settings"
@@ -168,7 +169,7 @@ def _follow_origin(kind: str, name: str, limits: Limits) -> None:
     try:
         if kind == PRESET and name not in PRESETS:
             raise RecipeError(
-                f"The link asks for a preset “{_harmless(name)}” that does not exist. "
+                f"The link asks for a preset “{displayable(name)}” that does not exist. "
                 f"The presets are: {', '.join(PRESETS)}."
             )
         if kind == PRESET:
@@ -177,7 +178,7 @@ def _follow_origin(kind: str, name: str, limits: Limits) -> None:
             _adopt(registry.find_run(name).info.from_scratch, name, limits)
     except RunError:
         state().problem = (
-            f"The link asks for the settings of a run “{_harmless(name)}” that cannot be read: "
+            f"The link asks for the settings of a run “{displayable(name)}” that cannot be read: "
             "it is damaged or not here. Choose another start below."
         )
     except DigitscopeError as error:
@@ -232,8 +233,3 @@ def _cut(message: object, longest: int) -> str:
     """Return a message, shortened to `longest` characters."""
     text = str(message)
     return text if len(text) <= longest else f"{text[:longest]} …"
-
-
-def _harmless(text: str) -> str:
-    """Return the first characters of a text from a link, those of a name only."""
-    return "".join(char for char in text[:40] if char.isalnum() or char in "-_")

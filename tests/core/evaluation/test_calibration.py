@@ -216,7 +216,7 @@ def test_two_runs_differ_by_more_than_color() -> None:
     figure = reliability_diagram({"a": reliability(first), "b": reliability(second)})
     looks = [(one.marker.symbol, one.line.dash) for one in figure.data if one.name in ("a", "b")]
     assert len(set(looks)) == 2
-    with pytest.raises(ValueError, match="one or two"):
+    with pytest.raises(ValueError, match="at least 1 and at most 2"):
         reliability_diagram({})
 
 

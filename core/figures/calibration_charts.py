@@ -35,7 +35,8 @@ def reliability_diagram(
     """Reliability diagram: accuracy by confidence with 95 % intervals, of one or two runs.
 
     `bins_by_run`: by the run's name. A calibrated network's points lie on the diagonal; the thick
-    line from each point to it is the gap that ECE averages. Raises ValueError for none and for more than two.
+    line from each point to it is the gap that ECE averages. Raises ValueError for none and
+    for more than two.
     """
     check_run_count(bins_by_run, 2, least=1)
     figure = go.Figure(

@@ -9,6 +9,8 @@ without one was made on the command line.
 """
 
 import hashlib
+import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -26,6 +28,9 @@ from core.utils.files import write_atomically
 from core.utils.text import epoch_count
 
 
+_PREFIX: Final = "DIGITSCOPE_"
+
+
 def _comma_separated(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
@@ -39,7 +44,7 @@ class Limits(BaseSettings):
         populate_by_name=True,
         case_sensitive=True,
         env_ignore_empty=True,
-        env_prefix="DIGITSCOPE_",
+        env_prefix=_PREFIX,
     )
 
     public: bool = Field(default=False, alias="DIGITSCOPE_PUBLIC")
@@ -79,9 +84,18 @@ _PUBLIC: Final[dict[str, Any]] = {
 def limits() -> Limits:
     """Read this server's limits from the environment.
 
+    Each visitor who waits asks for them every second: they are parsed again only after a variable
+    has changed.
+
     Raises:
         SettingError: a value is not valid; the error names its variable.
     """
+    set_here = (item for item in os.environ.items() if item[0].startswith(_PREFIX))
+    return _parsed_limits(tuple(set_here))
+
+
+@lru_cache(maxsize=4)
+def _parsed_limits(_environment: tuple[tuple[str, str], ...]) -> Limits:
     try:
         settings = Limits()
     except ValidationError as error:

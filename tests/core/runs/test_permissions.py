@@ -26,6 +26,22 @@ def test_a_server_of_ones_own_limits_little() -> None:
     assert allowed.disk_mb == 2000
 
 
+def test_limits_are_parsed_again_once_the_environment_changes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DIGITSCOPE_TRAININGS", "2")
+    first = limits()
+    assert limits() is first  # asked for each request of each visitor who waits
+    monkeypatch.setenv("DIGITSCOPE_TRAININGS", "3")
+    assert limits().trainings == 3
+    monkeypatch.setenv("DIGITSCOPE_TRAININGS", "none")
+    for _ in range(2):
+        with pytest.raises(SettingError, match="DIGITSCOPE_TRAININGS"):
+            limits()
+    monkeypatch.delenv("DIGITSCOPE_TRAININGS")
+    assert limits().trainings == 1
+
+
 def test_a_public_server_is_tighter(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITSCOPE_PUBLIC", "1")
     allowed = limits()

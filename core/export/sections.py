@@ -133,25 +133,25 @@ def without_sample_test(images, labels):
 '''
 
 
+def _pipeline_definitions(recipe: Recipe) -> list[str]:
+    """Return the definitions of our own that the input pipeline needs."""
+    module = "training.input_pipeline"
+    if not recipe.augmentation.active:
+        return required_definitions([(module, "scale")])
+    names = ("scale", "augment", "_AUGMENTATION_SEEDS")
+    definitions = required_definitions([(module, name) for name in names], given=["Augmentation"])
+    return [dataclass_source(recipe.augmentation), *definitions]
+
+
 def batches_section(recipe: Recipe) -> Section:
     """Return the section with the input pipeline: order, augmentation, scaling, labels."""
     one_hot = recipe.loss == "categorical_crossentropy"
     encoded = "tf.one_hot({}, 10)" if one_hot else "tf.cast({}, tf.int32)"
     text = "Every epoch has a new order"
-    code = required_definitions([("training.input_pipeline", "scale")])
+    code = _pipeline_definitions(recipe)
     changed, step = "", "_step"
     if recipe.augmentation.active:
         text += ", and every digit is turned, shifted, sheared and zoomed anew"
-        code = [
-            dataclass_source(recipe.augmentation),
-            *required_definitions(
-                [
-                    ("training.input_pipeline", name)
-                    for name in ("scale", "augment", "_AUGMENTATION_SEEDS")
-                ],
-                given=["Augmentation"],
-            ),
-        ]
         step = "step"
         changed = (
             "        seed = tf.stack([SEED, step + _AUGMENTATION_SEEDS])\n"
@@ -290,15 +290,8 @@ def training_section(
         first_loss: training loss of the run's first epoch, which the code prints to compare with.
     """
     text, code = _learning_rate(recipe, changes)
-    callbacks = ["LearningRate(steps)"] * bool(code)
-    stop = ""
-    if recipe.early_stopping or recipe.keep_best:
-        patience = python_literal(recipe.early_stopping) if recipe.early_stopping else "EPOCHS"
-        best = ", restore_best_weights=True" * recipe.keep_best
-        stop = (
-            f'    stopping = keras.callbacks.EarlyStopping("val_loss", patience={patience}{best})\n'
-        )
-        callbacks.append("stopping")
+    stop = _early_stopping(recipe)
+    callbacks = ["LearningRate(steps)"] * bool(code) + ["stopping"] * bool(stop)
     if recipe.early_stopping:
         text += f" {recipe.early_stopping} epochs without a lower validation loss end it."
     if recipe.keep_best:
@@ -341,6 +334,15 @@ def fit({given}, epochs: int = EPOCHS) -> keras.Sequential:
     return Section(
         "Training", text.strip(), join_definitions(code), f"model = fit({given}, {{epochs}})"
     )
+
+
+def _early_stopping(recipe: Recipe) -> str:
+    """Return the line of `fit` that makes `stopping`; empty if nothing ends the training early."""
+    if not (recipe.early_stopping or recipe.keep_best):
+        return ""
+    patience = python_literal(recipe.early_stopping) if recipe.early_stopping else "EPOCHS"
+    best = ", restore_best_weights=True" * recipe.keep_best
+    return f'    stopping = keras.callbacks.EarlyStopping("val_loss", patience={patience}{best})\n'
 
 
 def _learning_rate(recipe: Recipe, changes: Sequence[RateChange]) -> tuple[str, list[str]]:

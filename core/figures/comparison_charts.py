@@ -313,10 +313,7 @@ def error_rate_chart(
     `bins_by_run`: the bins by the run's name; all runs have the same bins. Raises ValueError for
     more.
     """
-    if len(bins_by_run) > MAX_SLICE_RUNS:
-        raise ValueError(
-            f"at most {MAX_SLICE_RUNS} runs can be told apart here, not {len(bins_by_run)}"
-        )
+    check_run_count(bins_by_run, MAX_SLICE_RUNS)
     figure = go.Figure()
     for number, (name, bins) in enumerate(bins_by_run.items()):
         # Beside each other, or the intervals of two runs would hide one another.

@@ -161,6 +161,18 @@ def answer_intervals(curve: ProbabilityCurve) -> list[tuple[int, float, float]]:
     return stretches
 
 
+def _rivals(percents: NDArray[np.floating], answer: int) -> list[int]:
+    """Return the digits that compete with the answer somewhere, the strongest first.
+
+    Args:
+        percents: of each digit along a change, (n, 10), 0 to 100; NaN counts as 0.
+        answer: the digit that is left out.
+    """
+    highest = np.nan_to_num(percents).max(axis=0)
+    order = [int(k) for k in np.argsort(-highest) if k != answer]
+    return [k for k in order if highest[k] >= 100 * _MIN_RIVAL][:_MOST_RIVALS]
+
+
 def probability_course_chart(
     curve: ProbabilityCurve,
     answer: int,
@@ -176,12 +188,8 @@ def probability_course_chart(
     """
     figure = go.Figure()
     percents = 100 * np.where(curve.has_digit[:, None], curve.probabilities, np.nan)
-    highest = np.nan_to_num(percents).max(axis=0)
-    rivals = [
-        int(k) for k in np.argsort(-highest) if k != answer and highest[k] >= 100 * _MIN_RIVAL
-    ]
     formatted_values = [curve.parameter.format_value(value) for value in curve.values.tolist()]
-    for place, digit in enumerate([answer, *rivals[:_MOST_RIVALS]]):
+    for place, digit in enumerate([answer, *_rivals(percents, answer)]):
         is_answer = digit == answer
         dash = "solid" if is_answer else _DASHES[place - 1]
         figure.add_trace(

@@ -27,7 +27,6 @@ from core.utils.errors import RecipeError, SettingError
 from core.utils.files import write_atomically
 from core.utils.text import epoch_count
 
-
 _PREFIX: Final = "DIGITSCOPE_"
 
 

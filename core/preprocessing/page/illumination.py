@@ -15,7 +15,7 @@ regions").
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import cv2
@@ -295,20 +295,12 @@ def remove_shadows(
     max_rise = _max_rise(light)
     edges = _Edges(foregrounds[0], max_rise)
     rims = edges.rims(mask)
-    thresholds = [
-        max(2.0, threshold * factor)
-        for factor in THRESHOLD_FACTORS
-        if threshold * factor < max_threshold
-    ]
-    candidates = [rims, *(edges.rims(_threshold(smoothed[0], t, mask)) for t in thresholds[1:])]
-    inked = mask > 0
-    darkness = edges.darkness[inked]
-    for foreground, image in zip(foregrounds[1:], smoothed[1:], strict=True):
-        if float(darkness[image[inked] >= threshold].sum()) < MIN_DARKNESS_KEPT * float(
-            darkness.sum()
-        ):
-            break  # wide strokes are hollow here, and their grain has sharp rims
-        candidates.append(_Edges(foreground, max_rise).rims(_threshold(image, threshold, mask)))
+    tones = [threshold * factor for factor in THRESHOLD_FACTORS]
+    higher = [max(2.0, tone) for tone in tones if tone < max_threshold][1:]
+    candidates = [rims, *(edges.rims(_threshold(smoothed[0], t, mask)) for t in higher)]
+    candidates += _rims_by_closer_papers(
+        foregrounds[1:], smoothed[1:], mask, threshold, edges.darkness, max_rise
+    )
     min_steepness = SOFT_STEEPNESS * max(candidate.usual_steepness() for candidate in candidates)
     is_sure = rims.sharp_shares(min_steepness) >= SURELY_SHARP_RIM
     is_sure[0] = False
@@ -316,21 +308,82 @@ def remove_shadows(
     unsure = erase_where(masks[0], mask)
     if not unsure.any():
         return masks
-    side = max(mask.shape)
     x, y, w, h = cv2.boundingRect(unsure)
     window = np.s_[y : y + h, x : x + w]
-    tree: _Layer | None = None
+    layers = _nested_layers(
+        [foreground[window] for foreground in foregrounds],
+        [image[window] for image in smoothed],
+        unsure[window],
+        [threshold, *higher],
+        max_rise[window],
+        min_steepness,
+        max(mask.shape),
+    )
+    if layers is not None:
+        layers.mark_best(np.ones(layers.count, bool), [chosen[window] for chosen in masks])
+    return masks
+
+
+def _rims_by_closer_papers(
+    foregrounds: Sequence[GrayImage],
+    smoothed: Sequence[GrayImage],
+    mask: Mask,
+    threshold: float,
+    darkness: NDArray[np.float64],
+    max_rise: NDArray[np.float32],
+) -> Iterator[_Rims]:
+    """Yield the rims of the ink by each closer estimate of the paper that keeps the dark ink.
+
+    Args:
+        foregrounds: as for `remove_shadows`, without the first.
+        smoothed: the same, smoothed.
+        mask: where ink may be.
+        threshold: the lowest tone, 0..255, of ink.
+        darkness: of the first foreground, as in `_Edges`.
+        max_rise: of the picture with light ink.
+    """
+    inked = mask > 0
+    darkness = darkness[inked]
+    for foreground, image in zip(foregrounds, smoothed, strict=True):
+        kept = float(darkness[image[inked] >= threshold].sum())
+        if kept < MIN_DARKNESS_KEPT * float(darkness.sum()):
+            return  # wide strokes are hollow here, and their grain has sharp rims
+        yield _Edges(foreground, max_rise).rims(_threshold(image, threshold, mask))
+
+
+def _nested_layers(
+    foregrounds: Sequence[GrayImage],
+    smoothed: Sequence[GrayImage],
+    unsure: Mask,
+    thresholds: Sequence[float],
+    max_rise: NDArray[np.float32],
+    min_steepness: float,
+    side: int,
+) -> _Layer | None:
+    """Nest the pieces at all tones, by all estimates of the paper; the outermost are the widest.
+
+    Args:
+        foregrounds: as for `remove_shadows`, in a window of the picture.
+        smoothed: the same, smoothed.
+        unsure: pieces in the window that are ink, shadow or both.
+        thresholds: tones, 0..255, in rising order, at least one.
+        max_rise: of the picture with light ink, in the window.
+        min_steepness: from which on a rim is sharp.
+        side: of the whole picture, the longer one, in pixels.
+
+    Returns:
+        The layer of `unsure`; None if there are no foregrounds.
+    """
+    outer: _Layer | None = None
     for k in range(len(foregrounds) - 1, -1, -1):
-        edges = _Edges(foregrounds[k][window], max_rise[window])
-        image = smoothed[k][window]
-        base = unsure[window] if k == 0 else _threshold(image, threshold, unsure[window])
+        edges = _Edges(foregrounds[k], max_rise)
+        base = unsure if k == 0 else _threshold(smoothed[k], thresholds[0], unsure)
         below: _Layer | None = None
         for t in thresholds[:0:-1]:
-            below = _Layer(k, edges, _threshold(image, t, base), min_steepness, side, [below])
-        tree = _Layer(k, edges, base, min_steepness, side, [below, tree])
-    if tree is not None:
-        tree.mark_best(np.ones(tree.count, bool), [chosen[window] for chosen in masks])
-    return masks
+            part = _threshold(smoothed[k], t, base)
+            below = _Layer(k, edges, part, min_steepness, side, [below])
+        outer = _Layer(k, edges, base, min_steepness, side, [below, outer])
+    return outer
 
 
 def _threshold(smoothed: GrayImage, threshold: float, mask: Mask) -> Mask:

@@ -61,15 +61,7 @@ def show_boxes(
 
     picture_boxes(
         source.pixels,
-        [
-            BoxCard(
-                reading.detection.digit.box,
-                reading.text,
-                f"Digit {k + 1}: {describe_reading(reading)}",
-                _KINDS[reading.verdict.kind],
-            )
-            for k, reading in enumerate(readings)
-        ],
+        [_card(k, reading) for k, reading in enumerate(readings)],
         key="predict-boxes",
         chosen=chosen,
         turn=state.get(_TURN, 0),
@@ -86,3 +78,9 @@ def show_boxes(
             on_click=discard_corrections,
             args=(source,),
         )
+
+
+def _card(index: int, reading: DigitReading) -> BoxCard:
+    """Return what the picture shows at a digit."""
+    words = f"Digit {index + 1}: {describe_reading(reading)}"
+    return BoxCard(reading.detection.digit.box, reading.text, words, _KINDS[reading.verdict.kind])

@@ -31,7 +31,7 @@ from pages.widgets.shared.run_picker import NO_RUN, network_in_use
 from pages.widgets.shared.url_state import choose_view
 from pages.widgets.shared.user_digits import my_digits
 
-DRAW = {
+_DRAW = {
     MATRIX: matrix_view,
     REPORT: report_view,
     SURE: calibration_view,
@@ -59,6 +59,6 @@ try:
     if predictions:
         other = other_predictions(other_run, digits)
         error_counts(predictions, other)
-        DRAW[view](predictions, other)
+        _DRAW[view](predictions, other)
 except DigitscopeError as error:
     st.error(plain(str(error)), icon=":material/error:")

@@ -24,7 +24,7 @@ from pages.widgets.shared.digit_choice import (
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import require_app
 
-DRAW = {
+_DRAW = {
     FACTS: statistics_view,
     BROWSE: browse_view,
     ONE: digit_view,
@@ -42,6 +42,6 @@ st.write("Know the digits before a network learns from them: how many, how they 
 try:
     dataset, split = choose_digits()
     view = choose_view()
-    DRAW[view](dataset, split)
+    _DRAW[view](dataset, split)
 except DigitscopeError as error:
     st.error(plain(str(error)), icon=":material/error:")

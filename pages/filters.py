@@ -29,7 +29,7 @@ from pages.widgets.shared.navigation import require_app
 from pages.widgets.shared.run_picker import NO_RUN
 from pages.widgets.shared.url_state import choose_view
 
-DRAW = {
+_DRAW = {
     NETWORK: network_view,
     KERNELS: kernels_view,
     MAPS: maps_view,
@@ -56,6 +56,6 @@ try:
     if seen:
         with right:
             show_digit(seen)
-        DRAW[view](seen)
+        _DRAW[view](seen)
 except DigitscopeError as error:
     st.error(plain(str(error)), icon=":material/error:")

@@ -25,14 +25,14 @@ from pages.widgets.shared.warm_up import ReadyNetwork, wake_up
 
 Way = Literal["Draw", "Upload", "Camera"]
 View = Literal["How it got there", "Why", "Where it flips", "My digits"]
-WAYS: Final[tuple[Way, ...]] = get_args(Way)
+_WAYS: Final[tuple[Way, ...]] = get_args(Way)
 VIEWS: Final[tuple[View, ...]] = get_args(View)
 
 
 @st.fragment
 def _read_digits() -> None:
     """Draw input and prediction side by side; a fragment, so that a stroke redraws only this."""
-    drawing = st.session_state.get("way", WAYS[0]) == "Draw"
+    drawing = st.session_state.get("way", _WAYS[0]) == "Draw"
     left, right = st.columns([8, 5] if drawing and wide_sheet() else [5, 6], gap="large")
     ready: ReadyNetwork | None = None
     readings: Sequence[DigitReading] = ()
@@ -40,7 +40,12 @@ def _read_digits() -> None:
     try:
         with left:
             way: Way = st.segmented_control(
-                "How", WAYS, default=WAYS[0], required=True, label_visibility="collapsed", key="way"
+                "How",
+                _WAYS,
+                default=_WAYS[0],
+                required=True,
+                label_visibility="collapsed",
+                key="way",
             )
             items = [] if way == "Draw" else choose_files(way)
             source = drawn() if way == "Draw" else None

@@ -93,7 +93,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-EVALUATED_AT_ONCE = 512
+_EVALUATED_AT_ONCE = 512
 DatasetOption = Annotated[
     str | None, typer.Option("--dataset", help=f"One of: {', '.join(mnist.DATASETS)}.")
 ]
@@ -275,7 +275,7 @@ def _fetch_if_missing(dataset: str | None) -> None:
 
 
 def _read_all(predictor: "Predictor", images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    starts = range_with_bar(range(0, len(images), EVALUATED_AT_ONCE))
+    starts = range_with_bar(range(0, len(images), _EVALUATED_AT_ONCE))
     return np.concatenate(
-        [predictor.probabilities(images[k : k + EVALUATED_AT_ONCE]) for k in starts]
+        [predictor.probabilities(images[k : k + _EVALUATED_AT_ONCE]) for k in starts]
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.inference.reader import DigitReading
     from core.preprocessing.image_files import Picture
 
-STANDARD_INPUT = "-"
+_STANDARD_INPUT = "-"
 COLUMNS = (
     *("file", "digit", "confidence"),
     *(f"p{digit}" for digit in range(CLASSES)),
@@ -148,7 +148,7 @@ def _plain(reading: "DigitReading", picture: "Picture") -> ReadDigit:
 def _names(files: Iterable[str]) -> Iterator[str]:
     """Yield the names, and in place of `-` the lines of standard input as they arrive."""
     for name in files:
-        if name == STANDARD_INPUT:
+        if name == _STANDARD_INPUT:
             yield from (line.rstrip("\n") for line in sys.stdin if line.strip())
         else:
             yield name

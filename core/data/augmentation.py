@@ -199,7 +199,7 @@ def elastic_warp(digit: Floats, moves: Floats) -> Floats:
 Digits = NDArray[np.uint8]
 MAX_DRAWS: Final = {name: bounds(Augmentation, name).high for name in Augmentation.model_fields}
 """The largest setting of each kind that a training accepts, in its own units."""
-DRAWS_PER_SETTING: Final = 6
+_DRAWS_PER_SETTING: Final = 6
 """How many digits of each label the grid holds: with two more, 64 are read at once."""
 
 
@@ -332,7 +332,7 @@ def example_draws(dataset: str, split: SplitName) -> NDArray[np.intp]:
         Their indices in the split, label by label, int (60,), read-only.
     """
     labels = split_of(dataset, split).labels
-    first_of_each = [np.flatnonzero(labels == k)[:DRAWS_PER_SETTING] for k in range(CLASSES)]
+    first_of_each = [np.flatnonzero(labels == k)[:_DRAWS_PER_SETTING] for k in range(CLASSES)]
     return read_only(np.concatenate(first_of_each))
 
 

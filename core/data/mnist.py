@@ -36,7 +36,7 @@ from core.utils.validation import read_only
 DatasetName = Literal["mnist", "mnist-sample"]
 DATASETS: tuple[DatasetName, ...] = get_args(DatasetName)
 CLASSES = 10
-SAMPLE_TEST_PER_CLASS = 100
+_SAMPLE_TEST_PER_CLASS = 100
 # SHA-256 of each array's raw bytes (uint8, C order) in the original MNIST.
 ARRAY_SHA256 = {
     "x_train": "741c988805d008ac6e4c904b69001ba184c24b2c540a4ef403f4c71b676cf757",
@@ -44,15 +44,15 @@ ARRAY_SHA256 = {
     "x_test": "6d87418db22cc8025d05968bec9bd5c3932904b23485740db143a061a2c9d161",
     "y_test": "ddeff807876a9661a1110d45c266c86239a3a1b7d37da0c3716a7a683c852ff5",
 }
-ARRAY_SHAPE = {
+_ARRAY_SHAPE = {
     "x_train": (60_000, 28, 28),
     "y_train": (60_000,),
     "x_test": (10_000, 28, 28),
     "y_test": (10_000,),
 }
-MNIST_TRAIN = ARRAY_SHAPE["x_train"][0]
-MNIST_TEST = ARRAY_SHAPE["x_test"][0]
-SAMPLE_TEST = SAMPLE_TEST_PER_CLASS * CLASSES
+MNIST_TRAIN = _ARRAY_SHAPE["x_train"][0]
+MNIST_TEST = _ARRAY_SHAPE["x_test"][0]
+SAMPLE_TEST = _SAMPLE_TEST_PER_CLASS * CLASSES
 SAMPLE_TRAIN = 5000 - SAMPLE_TEST
 
 
@@ -229,7 +229,7 @@ def _read_npz(file: Path) -> Mapping[str, NDArray[np.uint8]]:
 
 
 def _is_original(name: str, array: NDArray[np.uint8]) -> bool:
-    if array.dtype != np.uint8 or array.shape != ARRAY_SHAPE[name]:
+    if array.dtype != np.uint8 or array.shape != _ARRAY_SHAPE[name]:
         return False
     return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest() == ARRAY_SHA256[name]
 
@@ -250,7 +250,7 @@ def _load_sample() -> Dataset:
     # The order of a digit's SHA-256 is as good as random, and the same for ever and everywhere,
     # which no random generator promises from one library version to the next.
     order = sorted(range(len(rows)), key=lambda k: hashlib.sha256(rows[k, :784].tobytes()).digest())
-    in_test = _first_of_each_class(rows[order, 784], SAMPLE_TEST_PER_CLASS)
+    in_test = _first_of_each_class(rows[order, 784], _SAMPLE_TEST_PER_CLASS)
     digits = Split(rows[order, :784].reshape(-1, 28, 28), rows[order, 784])
     return Dataset("mnist-sample", digits.take(~in_test), digits.take(in_test))
 
@@ -264,10 +264,10 @@ def _first_of_each_class(labels: Iterable[int], count: int) -> NDArray[np.bool_]
     return np.array(chosen)
 
 
-URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
-SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
-TIMEOUT_S = 15.0
-CHUNK_BYTES = 64 * 1024
+_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
+_SHA256 = "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1"
+_TIMEOUT_S = 15.0
+_CHUNK_BYTES = 64 * 1024
 Progress = Callable[[int, int], None]
 """Called with (bytes so far, bytes in all or 0 if unknown). Raising stops the download."""
 
@@ -295,9 +295,9 @@ def download_mnist(
     progress: Progress | None = None,
     *,
     folder: Path | None = None,
-    url: str = URL,
-    sha256: str = SHA256,
-    timeout_s: float = TIMEOUT_S,
+    url: str = _URL,
+    sha256: str = _SHA256,
+    timeout_s: float = _TIMEOUT_S,
 ) -> Path:
     """Download `mnist.npz`, unless it is there already with the right checksum.
 
@@ -327,7 +327,7 @@ def download_mnist(
     downloader = pooch.HTTPDownloader(
         progressbar=_ProgressBar(progress) if progress else False,
         timeout=timeout_s,
-        chunk_size=CHUNK_BYTES,
+        chunk_size=_CHUNK_BYTES,
     )
     try:
         return Path(

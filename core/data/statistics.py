@@ -165,7 +165,7 @@ def describe_distance(dataset: DatasetName, distance: float) -> str:
     return _WORDS[sum(distance > limit for limit in USUAL_DISTANCE[dataset])]
 
 
-N_PIXELS: Final = 28 * 28
+_N_PIXELS: Final = 28 * 28
 _NEIGHBORS_AT_ONCE: Final = 4096
 """Digits that are converted to float32 at a time: 13 MB, where all of them would take 188."""
 
@@ -215,7 +215,7 @@ def nearest_neighbors(
     spare = skip is not None
     order, distances = nearest_images(image, train.images, count + spare)
     return [
-        Neighbor(int(k), int(train.labels[k]), float(distance) / N_PIXELS**0.5)
+        Neighbor(int(k), int(train.labels[k]), float(distance) / _N_PIXELS**0.5)
         for k, distance in zip(order, distances, strict=True)
         if k != skip
     ][:count]

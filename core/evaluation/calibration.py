@@ -15,7 +15,7 @@ from core.runs.predictions import Predictions
 from core.utils.text import percent_of
 from core.utils.validation import read_only
 
-BINS = 10
+_BINS = 10
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class CoverageCurve:
 
 
 @lru_cache(maxsize=16)
-def reliability(predictions: Predictions, bins: int = BINS) -> tuple[ConfidenceBin, ...]:
+def reliability(predictions: Predictions, bins: int = _BINS) -> tuple[ConfidenceBin, ...]:
     """Group the answers by confidence into bins of equal width, and measure the accuracy of each.
 
     A bin holds its upper edge, not its lower one: Guo et al., "On calibration of modern neural

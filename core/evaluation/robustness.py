@@ -182,7 +182,7 @@ def _answer(predictions: Predictions, corruption: Corruption) -> Predictions:
 
 
 ROBUSTNESS_FILE: Final = "stress.json"
-ROBUSTNESS_FORMAT: Final = 1
+_ROBUSTNESS_FORMAT: Final = 1
 
 
 class RobustnessCurve(BaseModel):
@@ -207,7 +207,7 @@ class RobustnessCurves(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format: Literal[1] = ROBUSTNESS_FORMAT
+    format: Literal[1] = _ROBUSTNESS_FORMAT
     model_sha256: str
     dataset: Literal["mnist-sample"] = DATASET
     n: int = Field(ge=1)

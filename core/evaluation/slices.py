@@ -242,7 +242,7 @@ def _parts(n: int) -> list[slice]:
 
 
 Ints = NDArray[np.intp]
-TERTILES: Final = 3
+_TERTILES: Final = 3
 SMALLEST_SLICE: Final = 20
 """Smaller slices are not searched: two or three errors would put them first."""
 
@@ -396,8 +396,8 @@ def worst_slices(predictions: Predictions, most: int = 10) -> SliceSearch:
     interval of their error rate, which a few errors among few digits do not lift. One is left out
     if more than half of its wrong digits are in one slice that is listed already.
     """
-    binned = {trait: bin_indices(predictions, trait, TERTILES) for trait in MEASURES}
-    places = {name: place for name, (place, edges) in binned.items() if len(edges) == TERTILES + 1}
+    binned = {trait: bin_indices(predictions, trait, _TERTILES) for trait in MEASURES}
+    places = {name: place for name, (place, edges) in binned.items() if len(edges) == _TERTILES + 1}
     candidates = [
         candidate
         for candidate in _counted(predictions, places)
@@ -477,12 +477,12 @@ def _counted(predictions: Predictions, places: dict[str, Ints]) -> Iterator[_Cou
     for names in chosen:
         cell = predictions.labels.astype(np.intp)
         for name in names:
-            cell = cell * TERTILES + places[name]
-        shape = (CLASSES, TERTILES ** len(names))
-        size = CLASSES * TERTILES ** len(names)
+            cell = cell * _TERTILES + places[name]
+        shape = (CLASSES, _TERTILES ** len(names))
+        size = CLASSES * _TERTILES ** len(names)
         n = np.bincount(cell, minlength=size).reshape(shape)
         wrong = np.bincount(cell[~predictions.correct], minlength=size).reshape(shape)
-        for column, thirds in enumerate(product(range(TERTILES), repeat=len(names))):
+        for column, thirds in enumerate(product(range(_TERTILES), repeat=len(names))):
             condition = tuple(zip(names, thirds, strict=True))
             yield _Counted(condition, None, int(n[:, column].sum()), int(wrong[:, column].sum()))
             for label in range(CLASSES):

@@ -159,9 +159,9 @@ def user_predictions(digits: UserDigits, network: Network) -> Predictions:
 
 MAX_BYTES: Final = 2 * 1024 * 1024
 """Limit of an uploaded file: 500 digits take a quarter of it, however badly they compress."""
-MAX_PICTURE_BYTES: Final = 4 * 1024
+_MAX_PICTURE_BYTES: Final = 4 * 1024
 """Limit of a picture in a zip: 28×28 gray pixels take up to 800 bytes, three times that in RGB."""
-MAX_ENTRIES: Final = 2 * MAX_DIGITS + 20
+_MAX_ENTRIES: Final = 2 * MAX_DIGITS + 20
 _PIXELS: Final = 28 * 28
 _HEADER: Final = 1024  # bytes in which an array of ours says its shape
 _PACKED: Final = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
@@ -241,7 +241,7 @@ def read_digit_file(content: bytes) -> UserDigits:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             entries = archive.infolist()
-            if len(entries) > MAX_ENTRIES:
+            if len(entries) > _MAX_ENTRIES:
                 raise _too_many()
             names = {entry.filename for entry in entries}
             digits = _of_arrays(archive) if {"x.npy", "y.npy"} <= names else _of_pictures(archive)
@@ -296,7 +296,7 @@ def _of_pictures(archive: zipfile.ZipFile) -> list[UserDigit]:
                 f"The zip holds {_short(entry.filename)}. Pictures in it must be called like "
                 "000_7.png: a number, then which digit it is."
             )
-        content = _unpacked(archive, entry, MAX_PICTURE_BYTES)
+        content = _unpacked(archive, entry, _MAX_PICTURE_BYTES)
         digits.append(UserDigit(_picture(content, entry.filename), int(named[1])))
         if len(digits) > MAX_DIGITS:
             raise _too_many()

@@ -23,7 +23,7 @@ from core.runs.run import Network
 from core.utils.validation import read_only_copy
 
 Values = NDArray[np.float32]
-MAX_CACHE_BYTES: Final = 64 * 1024**2
+_MAX_CACHE_BYTES: Final = 64 * 1024**2
 """Bytes of activations that are cached; a digit takes 1.4 MB in the largest shipped network."""
 
 
@@ -95,7 +95,7 @@ def _bytes(outputs: Mapping[str, Values]) -> int:
 # Weak: a predictor and its layer model are freed together.
 _layer_models: WeakKeyDictionary[Predictor, LayerModel] = WeakKeyDictionary()
 _activations: LRUCache[tuple[Network, bytes], Mapping[str, Values]] = LRUCache(
-    MAX_CACHE_BYTES, getsizeof=_bytes
+    _MAX_CACHE_BYTES, getsizeof=_bytes
 )
 _lock = Lock()
 
@@ -121,7 +121,7 @@ def layer_activations(network: Network, image: NDArray[np.uint8]) -> Mapping[str
     """The activations of each layer of a network for one digit.
 
     They are computed once for all visitors; the least recently used are dropped above
-    `MAX_CACHE_BYTES`.
+    `_MAX_CACHE_BYTES`.
 
     Args:
         network: a run's network, finished or as it was after an epoch.

@@ -38,8 +38,8 @@ from core.utils.validation import read_only
 
 Method = Literal["grad-cam", "integrated-gradients", "occlusion"]
 METHODS: Final[tuple[Method, ...]] = get_args(Method)
-IMAGE_SIDE: Final = 28
-INTEGRATION_STEPS: Final = 192
+_IMAGE_SIDE: Final = 28
+_INTEGRATION_STEPS: Final = 192
 """Points on the path from the blank digit: the paper recommends 20 to 300."""
 OCCLUSION_SIZES: Final = range(2, 12)
 """Allowed sides of the square of paper, in pixels."""
@@ -50,10 +50,10 @@ _NO_CONVOLUTION: Final = (
     "Look at the other methods, or choose a run with a convolution."
 )
 Randomization = Literal["cascading", "independent"]
-SANITY_SEED: Final = 2018
+_SANITY_SEED: Final = 2018
 STRONG_CORRELATION: Final = 0.7
 """From this correlation on, a map has hardly changed."""
-MODERATE_CORRELATION: Final = 0.4
+_MODERATE_CORRELATION: Final = 0.4
 """From this correlation on, a map has changed only in part."""
 
 
@@ -281,7 +281,7 @@ def integrated_gradients(
     layer_model: LayerModel,
     image: NDArray[np.uint8],
     question: Question,
-    steps: int = INTEGRATION_STEPS,
+    steps: int = _INTEGRATION_STEPS,
 ) -> Values:
     """Integrated gradients from a blank digit to the digit.
 
@@ -341,7 +341,7 @@ def occlusion(
             f"a square has {OCCLUSION_SIZES[0]} to {OCCLUSION_SIZES[-1]} pixels a side, "
             f"not {square}"
         )
-    corners = range(1 - square, IMAGE_SIDE)
+    corners = range(1 - square, _IMAGE_SIDE)
     positions = [(_cut(row, square), _cut(column, square)) for row in corners for column in corners]
     inked_positions = [position for position in positions if image[position].any()]
     # Many of these hide the same ink: each different picture is computed once.
@@ -352,14 +352,14 @@ def occlusion(
     )
     scores = _scores(layer_model, np.concatenate([image[None], pictures]), question)
     losses = scores[0] - scores[1:][picture_of.ravel()]
-    total = np.zeros((IMAGE_SIDE, IMAGE_SIDE))
+    total = np.zeros((_IMAGE_SIDE, _IMAGE_SIDE))
     for position, loss in zip(inked_positions, losses, strict=True):
         total[position] += loss
     return np.asarray(total / square**2, np.float32)
 
 
 def _cut(start: int, size: int) -> slice:
-    return slice(max(start, 0), min(start + size, IMAGE_SIDE))
+    return slice(max(start, 0), min(start + size, _IMAGE_SIDE))
 
 
 def _without(image: NDArray[np.uint8], position: tuple[slice, slice]) -> NDArray[np.uint8]:
@@ -400,7 +400,7 @@ def _cached_map(
     settings: Settings,
 ) -> Values:
     rows = list(network.run.info.recipe.architecture.rows())
-    image = np.frombuffer(pixels, np.uint8).reshape(IMAGE_SIDE, IMAGE_SIDE)
+    image = np.frombuffer(pixels, np.uint8).reshape(_IMAGE_SIDE, _IMAGE_SIDE)
     pixel_map = attribution_map(load_layer_model(network), rows, image, question, method, settings)
     return read_only(pixel_map)
 
@@ -482,7 +482,7 @@ def random_weights(
 
 
 def randomized_model(
-    network: Network, count: int, mode: Randomization = "cascading", seed: int = SANITY_SEED
+    network: Network, count: int, mode: Randomization = "cascading", seed: int = _SANITY_SEED
 ) -> LayerModel:
     """A copy of a network with random layers; the last four copies are cached.
 
@@ -555,7 +555,7 @@ def describe_correlation(correlation: float | None) -> str:
             "Red and blue have changed places, and the places have stayed: they come from the "
             "digit, not from what was learnt, so they explain nothing."
         )
-    if abs(correlation) >= MODERATE_CORRELATION:
+    if abs(correlation) >= _MODERATE_CORRELATION:
         return "The map has changed in part: a part of it comes from the digit alone."
     return "The map has changed: it depends on what the network has learnt, as it should."
 

@@ -32,7 +32,7 @@ from core.utils.validation import Parameter, Predict, check_digit, read_only
 
 Digits = NDArray[np.uint8]
 EditName = Literal["turn", "right", "down", "thicker", "wider", "taller", "slant"]
-DIGIT_SIDE: Final = 28
+_DIGIT_SIDE: Final = 28
 _FINE: Final = 4
 """Each pixel is divided into 4 × 4."""
 _ROOM: Final = 14
@@ -277,7 +277,7 @@ def apply_edits(pixels: Digits, edits: Sequence[Edit]) -> tuple[Digits, NDArray[
     check_digit(pixels)
     if any(min(edit.wider, edit.taller) <= 0 for edit in edits):
         raise ValueError("width and height are multiplied by factors above 0")
-    images = np.empty((len(edits), DIGIT_SIDE, DIGIT_SIDE), np.uint8)
+    images = np.empty((len(edits), _DIGIT_SIDE, _DIGIT_SIDE), np.uint8)
     remaining_ink = np.ones(len(edits))
     ink = pixels.tobytes()
     for index, edit in enumerate(edits):
@@ -291,12 +291,12 @@ def apply_edits(pixels: Digits, edits: Sequence[Edit]) -> tuple[Digits, NDArray[
 def _edited(ink: bytes, edit: Edit) -> tuple[Digits, float]:
     enlarged, drawn = _enlarged(ink), _with_pen(ink, edit.thicker)
     moved = cv2.warpAffine(drawn, _edit_matrix(edit), drawn.shape[::-1], flags=cv2.INTER_LINEAR)
-    inner = slice(_ROOM * _FINE, (_ROOM + DIGIT_SIDE) * _FINE)
+    inner = slice(_ROOM * _FINE, (_ROOM + _DIGIT_SIDE) * _FINE)
     visible = moved[inner, inner]
     # Ink that was thinned away, times ink that is outside now; 1 is added so that none is divided.
     share_drawn = min(1.0, (1 + float(drawn.sum())) / (1 + float(enlarged.sum())))
     share_visible = (1 + float(visible.sum())) / (1 + float(moved.sum()))
-    edited = cv2.resize(visible, (DIGIT_SIDE, DIGIT_SIDE), interpolation=cv2.INTER_AREA)
+    edited = cv2.resize(visible, (_DIGIT_SIDE, _DIGIT_SIDE), interpolation=cv2.INTER_AREA)
     return np.asarray(edited, np.uint8), share_drawn * share_visible
 
 
@@ -307,13 +307,13 @@ def _edit_matrix(edit: Edit) -> NDArray[np.float64]:
     turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     leaning = np.array([[1.0, -np.tan(slant)], [0.0, 1.0]])
     shape = turned @ leaning @ np.diag([edit.wider, edit.taller])
-    middle = np.full(2, ((DIGIT_SIDE + 2 * _ROOM) * _FINE - 1) / 2)
+    middle = np.full(2, ((_DIGIT_SIDE + 2 * _ROOM) * _FINE - 1) / 2)
     place = middle - shape @ middle + np.array([edit.right, edit.down]) * _FINE
     return np.column_stack([shape, place])
 
 
 def _enlarged(ink: bytes) -> Digits:
-    digit = np.frombuffer(ink, np.uint8).reshape(DIGIT_SIDE, DIGIT_SIDE)
+    digit = np.frombuffer(ink, np.uint8).reshape(_DIGIT_SIDE, _DIGIT_SIDE)
     return np.pad(digit, _ROOM).repeat(_FINE, axis=0).repeat(_FINE, axis=1)
 
 

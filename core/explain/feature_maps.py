@@ -37,8 +37,8 @@ _ABLATIONS_KEPT: Final = 256
 _MEANS_KEPT: Final = 32
 Probabilities = NDArray[np.float32]
 DATASET: Final = "mnist-sample"
-TOP_K: Final = 9
-FAST_MULTIPLY_ADDS: Final = 4_000_000
+_TOP_K: Final = 9
+_FAST_MULTIPLY_ADDS: Final = 4_000_000
 """Multiply-adds per digit below which 5,000 digits take at most a second on two cores."""
 _AT_ONCE: Final = 100
 _SEARCHES_KEPT: Final = 32
@@ -279,7 +279,7 @@ def stored_top_activations(
         RunError: the network cannot be opened, or its numbers are not finite.
         ValueError: it has no such layer.
     """
-    if multiply_adds(network.run.info.recipe.architecture, layer) <= FAST_MULTIPLY_ADDS:
+    if multiply_adds(network.run.info.recipe.architecture, layer) <= _FAST_MULTIPLY_ADDS:
         return _cached_top_activations(network, layer)
     task = shared_task(
         (network, layer, "exciting"), lambda report: find_top_activations(network, layer, report)
@@ -332,9 +332,9 @@ class _LargestValues:
 
     def __init__(self, maps: int) -> None:
         self.width = 1
-        self.values = np.full((TOP_K, maps), -np.inf, np.float32)
-        self.digits = np.zeros((TOP_K, maps), np.intp)
-        self.positions = np.zeros((TOP_K, maps), np.intp)
+        self.values = np.full((_TOP_K, maps), -np.inf, np.float32)
+        self.digits = np.zeros((_TOP_K, maps), np.intp)
+        self.positions = np.zeros((_TOP_K, maps), np.intp)
 
     def update(self, activations: tf.Tensor, start: int) -> None:
         """Take in the activations of the digits from number `start` on, (n, ..., maps)."""
@@ -347,7 +347,7 @@ class _LargestValues:
                 "This network gives numbers that are not finite: its training diverged. Choose "
                 "another run or epoch."
             )
-        order = np.argsort(-peaks, axis=0, kind="stable")[:TOP_K]
+        order = np.argsort(-peaks, axis=0, kind="stable")[:_TOP_K]
         values = np.take_along_axis(peaks, order, axis=0)
         # The position is computed only for values that stay: to find it in every map of every digit
         # would take longer than the network itself.
@@ -355,7 +355,7 @@ class _LargestValues:
         positions = np.zeros_like(order)
         positions[rank, number] = flat.numpy()[order[rank, number], :, number].argmax(axis=1)
         candidates = np.concatenate([self.values, values])
-        kept = np.argsort(-candidates, axis=0, kind="stable")[:TOP_K]
+        kept = np.argsort(-candidates, axis=0, kind="stable")[:_TOP_K]
         self.values = np.take_along_axis(candidates, kept, axis=0)
         self.digits = _select(kept, self.digits, order + start)
         self.positions = _select(kept, self.positions, positions)

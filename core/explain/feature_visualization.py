@@ -26,7 +26,7 @@ from core.utils.validation import read_only
 
 RegularizationStrength = Literal["none", "some", "strong"]
 ASCENT_STEPS: Final = 96
-ASCENT_SEEDS: Final = 2
+_ASCENT_SEEDS: Final = 2
 """Starting pictures of each visualization; the one that ends highest is shown."""
 _SIDE: Final = 28
 _AT_ONCE: Final = 128
@@ -52,7 +52,7 @@ class Regularization:
     margin: int
 
 
-REGULARIZATIONS: Final[dict[RegularizationStrength, Regularization]] = {
+_REGULARIZATIONS: Final[dict[RegularizationStrength, Regularization]] = {
     "none": Regularization(0, 0, 0, 0),
     "some": Regularization(1, 0.2, 0.05, 0),
     "strong": Regularization(1, 0.3, 0.1, 4),
@@ -110,7 +110,7 @@ def visualize_feature(
     steps: int = ASCENT_STEPS,
     seed: int = 0,
 ) -> tuple[FeatureVisualization, ...]:
-    """Maximize all targets in one batch, each from `ASCENT_SEEDS` starting pictures.
+    """Maximize all targets in one batch, each from `_ASCENT_SEEDS` starting pictures.
 
     A starting picture is gray with a little noise.
 
@@ -130,10 +130,10 @@ def visualize_feature(
     """
     layer_model = load_layer_model(network)
     scaling = network.run.info.recipe.scaling
-    repeated_targets = [target for target in targets for _ in range(ASCENT_SEEDS)]
+    repeated_targets = [target for target in targets for _ in range(_ASCENT_SEEDS)]
     _check_targets(layer_model, network.run.id, targets)
     ink = _ascend(
-        layer_model, scaling, repeated_targets, REGULARIZATIONS[strength], steps, seed, report
+        layer_model, scaling, repeated_targets, _REGULARIZATIONS[strength], steps, seed, report
     )
     if scaling == "l2-axis-1":
         # This scaling hides how strong the ink of a whole picture is from the network.
@@ -146,7 +146,9 @@ def visualize_feature(
             "This network gives numbers that are not finite: its training diverged. "
             "Choose another run or another epoch."
         )
-    best = values.reshape(-1, ASCENT_SEEDS).argmax(axis=1) + ASCENT_SEEDS * np.arange(len(targets))
+    best = values.reshape(-1, _ASCENT_SEEDS).argmax(axis=1) + _ASCENT_SEEDS * np.arange(
+        len(targets)
+    )
     all_probabilities = load_predictor(network).probabilities(images[best])
     return tuple(
         FeatureVisualization(target, images[index], float(values[index]), probabilities)

@@ -48,9 +48,9 @@ _NO_FIT: Final = (
     "The stored weights do not fit the run's network, so its kernels cannot be shown. "
     "Choose another epoch, or train the run again."
 )
-MAX_KERNELS: Final = 32
-MAX_MAPS: Final = 32
-MAX_NUMBERS: Final = 128
+_MAX_KERNELS: Final = 32
+_MAX_MAPS: Final = 32
+_MAX_NUMBERS: Final = 128
 """The most that are kept of a layer, per epoch; of maps and numbers the strongest at the end."""
 EVOLUTIONS_KEPT: Final = 8
 """Cached evolutions; one takes at most 20 MB."""
@@ -399,9 +399,9 @@ def _stacked(
     values: list[NDArray[np.float32]],
     answers: list[NDArray[np.float32]],
 ) -> KernelEvolution:
-    numbers = list(range(min(kernels[-1].count, MAX_KERNELS)))
+    numbers = list(range(min(kernels[-1].count, _MAX_KERNELS)))
     single = values[-1].shape[:2] == (1, 1)
-    channels = sorted(strongest_maps(values[-1], MAX_NUMBERS if single else MAX_MAPS))
+    channels = sorted(strongest_maps(values[-1], _MAX_NUMBERS if single else _MAX_MAPS))
     probabilities = np.stack(answers)
     probabilities[~np.isfinite(probabilities).all(axis=1)] = np.nan
     return KernelEvolution(

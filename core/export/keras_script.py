@@ -31,7 +31,7 @@ from core.runs.run import Run, RunInfo
 from core.utils.errors import RunError
 from core.utils.files import FileTail
 
-HEADER_TITLE = "A network that reads handwritten digits, in plain Keras"
+_HEADER_TITLE = "A network that reads handwritten digits, in plain Keras"
 _NEEDED = ("tensorflow", "keras", "numpy", "opencv-python-headless")
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+_-]*")
 
@@ -178,7 +178,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[^\w .,:()+~-]", "", text.replace("\n", " "))
 
 
-LINE_WIDTH = 100
+_LINE_WIDTH = 100
 # In the order of the import statements; see `import_statements`.
 _MODULES = (
     ("argparse", ""),
@@ -233,7 +233,7 @@ def _script(sections: list[Section], recipe: Recipe, run: Run | None) -> str:
     ]
     body = "\n\n\n".join([*parts, _main(sections)])
     needed = import_statements(body, _MODULES)
-    return f'"""{HEADER_TITLE}.\n\n{told}\n\n{usage}"""\n\n{needed}\n\n{body}\n'
+    return f'"""{_HEADER_TITLE}.\n\n{told}\n\n{usage}"""\n\n{needed}\n\n{body}\n'
 
 
 def keras_notebook(recipe: Recipe, run: Run | None = None) -> bytes:
@@ -259,7 +259,7 @@ def _notebook(sections: list[Section], recipe: Recipe, run: Run | None) -> bytes
     told = "\n\n".join(script_header(recipe, run, proved=_is_proved(sections)))
     packages = " ".join(script_requirements(recipe, run).split())
     cells = [
-        v4.new_markdown_cell(f"# {HEADER_TITLE}\n\n{told}", id="title"),
+        v4.new_markdown_cell(f"# {_HEADER_TITLE}\n\n{told}", id="title"),
         v4.new_code_cell(f"{_NOT_INSTALLED}# %pip install {packages}", id="requirements"),
     ]
     needed = import_statements(
@@ -375,7 +375,7 @@ def _cell(section: Section) -> str:
 def _wrapped(text: str, start: str = "") -> str:
     return textwrap.fill(
         text,
-        LINE_WIDTH,
+        _LINE_WIDTH,
         initial_indent=start,
         subsequent_indent=start,
         break_long_words=False,

@@ -17,7 +17,7 @@ from core.preprocessing.mnist_format import find_digit
 from core.runs.run import Run, StoredPredictions
 from core.utils.errors import PictureError
 
-PROOF_DIGITS = 5
+_PROOF_DIGITS = 5
 _TRIED = 40
 
 
@@ -55,7 +55,7 @@ def expected_answers(run: Run) -> ExpectedAnswers | None:
         run: a run, finished or not.
 
     Returns:
-        At most `PROOF_DIGITS` digits; None if the run has no network or no answers on the sample.
+        At most `_PROOF_DIGITS` digits; None if the run has no network or no answers on the sample.
 
     Raises:
         DatasetError: the sample cannot be read.
@@ -69,7 +69,7 @@ def expected_answers(run: Run) -> ExpectedAnswers | None:
         return None
     pictured, prepared = _for_a_picture(answers, test.images)
     others = [k for k in _telling(answers) if k != pictured]
-    chosen = [*others[: PROOF_DIGITS - 1], pictured]
+    chosen = [*others[: _PROOF_DIGITS - 1], pictured]
     return ExpectedAnswers(
         run.info.model_sha256,
         test.images[chosen],

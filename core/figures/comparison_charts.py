@@ -35,7 +35,7 @@ from core.figures.style import (
 )
 
 _PANELS = ((1, "val_loss", 1, "%{y:.4f}"), (2, "val_accuracy", 100, "%{y:.2f} %"))
-MAX_RUNS = len(LINE_STYLES)
+_MAX_RUNS = len(LINE_STYLES)
 """Limit of runs in one chart."""
 
 
@@ -302,7 +302,7 @@ def truth_strip(
     return figure
 
 
-MAX_SLICE_RUNS: Final = len(LINE_STYLES)
+_MAX_SLICE_RUNS: Final = len(LINE_STYLES)
 
 
 def error_rate_chart(
@@ -313,7 +313,7 @@ def error_rate_chart(
     `bins_by_run`: the bins by the run's name; all runs have the same bins. Raises ValueError for
     more.
     """
-    check_run_count(bins_by_run, MAX_SLICE_RUNS)
+    check_run_count(bins_by_run, _MAX_SLICE_RUNS)
     figure = go.Figure()
     for number, (name, bins) in enumerate(bins_by_run.items()):
         # Beside each other, or the intervals of two runs would hide one another.

@@ -78,7 +78,7 @@ def _set_bar_layout(figure: go.Figure, text_color: str | None) -> None:
         update(tickfont=written, title_font=written, fixedrange=True)
 
 
-MAP_HEIGHT: Final = 500
+_MAP_HEIGHT: Final = 500
 _DOT: Final = 4
 _OPACITY: Final = 0.7
 # A light tag with dark text can be read on both themes, and on dots of every color.
@@ -229,7 +229,7 @@ def _set_map_layout(
 ) -> None:
     written: dict[str, Any] = {"color": text_color}
     figure.update_layout(
-        height=MAP_HEIGHT,
+        height=_MAP_HEIGHT,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
         # Below: Plotly's buttons are at the top.
         legend={

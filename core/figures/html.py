@@ -32,7 +32,7 @@ from core.recipes.architecture import (
 )
 from core.utils.text import percent
 
-CARD_SIDE_PX = 42
+_CARD_SIDE_PX = 42
 _ROW = "display:flex;flex-wrap:wrap;gap:0.5rem;"
 _DIGIT_CARD = (
     "width:4.4rem;padding:0.25rem;border-radius:0.4rem;text-align:center;font-size:0.8rem;"
@@ -72,7 +72,7 @@ def _card(image: NDArray[np.uint8], label: int, answer: int, confidence: float) 
     return (
         f'<div style="{_DIGIT_CARD}{_RIGHT if right else _WRONG}">'
         f'<img src="{_source(image.tobytes())}" alt="{alt}" '
-        f'width="{CARD_SIDE_PX}" height="{CARD_SIDE_PX}" '
+        f'width="{_CARD_SIDE_PX}" height="{_CARD_SIDE_PX}" '
         'style="image-rendering:pixelated;border-radius:0.2rem;"/>'
         f"<div>{words}</div><div>{escape(percent(confidence))}</div></div>"
     )
@@ -227,7 +227,7 @@ def _pixel_cell(text: str, gray: int) -> str:
     return f'<td style="{_CELL}background:rgb({gray},{gray},{gray});color:{ink}">{text}</td>'
 
 
-LAYER_COLORS: Final = {
+_LAYER_COLORS: Final = {
     "input": DIGIT_COLORS[8],
     "conv": DIGIT_COLORS[0],
     "pool": DIGIT_COLORS[6],
@@ -235,11 +235,11 @@ LAYER_COLORS: Final = {
     "global-average": DIGIT_COLORS[7],
     "dense": DIGIT_COLORS[4],
 }
-OTHER_LAYER_COLOR: Final = DIGIT_COLORS[3]
+_OTHER_LAYER_COLOR: Final = DIGIT_COLORS[3]
 """Color of a layer that keeps the shape and comes before all layers that change it."""
-LAYER_EDGE: Final = "rgb(128 128 128 / .9)"
+_LAYER_EDGE: Final = "rgb(128 128 128 / .9)"
 DRAWING_HEIGHT_PX: Final = 72
-MAX_SHEETS: Final = 8
+_MAX_SHEETS: Final = 8
 _GRID: Final = (
     "display:grid;grid-template-columns:repeat(auto-fill,minmax(124px,1fr));gap:8px;"
     "font-size:13px;line-height:1.35"
@@ -257,7 +257,7 @@ class _Block:
     """A layer that changes the shape, with the layers behind it that keep the shape.
 
     Attributes:
-        kind: kind of its first layer, a key of `LAYER_COLORS`.
+        kind: kind of its first layer, a key of `_LAYER_COLORS`.
         name: name of its first layer.
         shape: output shape of all its layers, without the batch.
         words: a description of each layer.
@@ -335,7 +335,7 @@ def _grouped(architecture: Architecture) -> list[_Block]:
 
 
 def _html(block: _Block) -> str:
-    color = LAYER_COLORS.get(block.kind, OTHER_LAYER_COLOR)
+    color = _LAYER_COLORS.get(block.kind, _OTHER_LAYER_COLOR)
     arrow = "" if block.kind == "input" else "→ "
     held = f"{block.parameters:,} parameters" if block.parameters else "no parameters"
     words = "".join(f"<div>{escape(line)}</div>" for line in block.words)
@@ -370,8 +370,8 @@ def _picture(shape: Shape, color: str) -> str:
     """Draw sheets for feature maps, a bar for a vector; of HTML, since st.html removes SVG."""
     sheets = "".join(
         f'<div style="position:absolute;left:{left:.1f}px;top:{top:.1f}px;width:{width:.1f}px;'
-        f"height:{height:.1f}px;background:{color};border:1px solid {LAYER_EDGE};border-radius:2px;"
-        'box-sizing:border-box"></div>'
+        f"height:{height:.1f}px;background:{color};border:1px solid {_LAYER_EDGE};"
+        'border-radius:2px;box-sizing:border-box"></div>'
         for left, top, width, height in _rectangles(shape)
     )
     return (
@@ -390,7 +390,7 @@ def _rectangles(shape: Shape) -> Iterator[tuple[float, float, float, float]]:
         yield 1, middle - height / 2, 12, height
         return
     rows, columns, channels = shape
-    sheets = min(1 + round(math.log2(channels)), MAX_SHEETS)
+    sheets = min(1 + round(math.log2(channels)), _MAX_SHEETS)
     height, width = (8 + 46 * side / INPUT_SHAPE[0] for side in (rows, columns))
     spread = 2 * (sheets - 1)
     for sheet in reversed(range(sheets)):

@@ -23,7 +23,7 @@ from core.figures.style import (
 
 ColorScale = Literal["each", "common"]
 BORDER_PX: Final = 1
-STEPS: Final = 511
+_STEPS: Final = 511
 """Colors in the table, an odd number, so that zero has one of its own."""
 
 
@@ -114,7 +114,7 @@ def colorize(
     end: NDArray[np.float32] | float,
     theme: str | None,
     *,
-    steps: int | None = STEPS,
+    steps: int | None = _STEPS,
 ) -> NDArray[np.uint8]:
     """Map values of any shape to colors, uint8 (..., 3): red -`end`, blue `end`, 0 in the middle.
 
@@ -276,10 +276,10 @@ def kernel_grid(
     )
 
 
-PLAYGROUND_ZOOM: Final = 12
+_PLAYGROUND_ZOOM: Final = 12
 """Pixels a side for each pixel of the digit."""
-POSITIVE_RGB: Final = (33, 102, 172)
-NEGATIVE_RGB: Final = (178, 24, 43)
+_POSITIVE_RGB: Final = (33, 102, 172)
+_NEGATIVE_RGB: Final = (178, 24, 43)
 """The blue and the red of ColorBrewer's RdBu, on white as on paper, in both themes."""
 _FRAME: Final = rgb(ANSWER_COLOR)
 
@@ -304,7 +304,7 @@ def signed_image(values: NDArray[np.float64], place: tuple[int, int] | None) -> 
     """
     largest = float(np.abs(values).max()) or 1.0
     amount = np.abs(values)[..., None] / largest
-    color = np.where(values[..., None] >= 0, POSITIVE_RGB, NEGATIVE_RGB)
+    color = np.where(values[..., None] >= 0, _POSITIVE_RGB, _NEGATIVE_RGB)
     picture = _enlarged(np.rint(255 + (color - 255) * amount).astype(np.uint8))
     if place:
         _draw_window(picture, *place, 1)
@@ -312,13 +312,13 @@ def signed_image(values: NDArray[np.float64], place: tuple[int, int] | None) -> 
 
 
 def _enlarged(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return picture.repeat(PLAYGROUND_ZOOM, axis=0).repeat(PLAYGROUND_ZOOM, axis=1)
+    return picture.repeat(_PLAYGROUND_ZOOM, axis=0).repeat(_PLAYGROUND_ZOOM, axis=1)
 
 
 def _draw_window(picture: NDArray[np.uint8], row: int, column: int, side: int) -> None:
-    top, left = max(row * PLAYGROUND_ZOOM, 0), max(column * PLAYGROUND_ZOOM, 0)
-    bottom = min((row + side) * PLAYGROUND_ZOOM, picture.shape[0])
-    right = min((column + side) * PLAYGROUND_ZOOM, picture.shape[1])
+    top, left = max(row * _PLAYGROUND_ZOOM, 0), max(column * _PLAYGROUND_ZOOM, 0)
+    bottom = min((row + side) * _PLAYGROUND_ZOOM, picture.shape[0])
+    right = min((column + side) * _PLAYGROUND_ZOOM, picture.shape[1])
     for part in (
         (slice(top, top + 2), slice(left, right)),
         (slice(bottom - 2, bottom), slice(left, right)),

@@ -29,8 +29,8 @@ from core.figures.style import (
 from core.recipes.architecture import Activation, BatchNorm, Dense, Dropout, Flatten, Row
 from core.runs.run import Network, Run
 
-GIF_COLUMNS: Final = 8
-GIF_COLUMNS_OF_NUMBERS: Final = 16
+_GIF_COLUMNS: Final = 8
+_GIF_COLUMNS_OF_NUMBERS: Final = 16
 """Pictures a row on a sheet, and single numbers."""
 _SIDE_PX: Final = 64
 _GIF_CELL_PX: Final = 16
@@ -73,7 +73,7 @@ def _gif_sheet(
     single = height * width == 1
     return feature_map_sheet(
         values[place],
-        columns=balanced_columns(n, GIF_COLUMNS_OF_NUMBERS if single else GIF_COLUMNS),
+        columns=balanced_columns(n, _GIF_COLUMNS_OF_NUMBERS if single else _GIF_COLUMNS),
         scale="common",
         theme=theme,
         zoom=_GIF_CELL_PX if single else max(1, _SIDE_PX // height),

@@ -21,9 +21,9 @@ from core.runs.run import Network, Run
 from core.utils.errors import RunError
 from core.utils.validation import check_digits
 
-BATCH_SIZES = (1, 8, 64, 512)
+_BATCH_SIZES = (1, 8, 64, 512)
 """The batch sizes that functions are traced for, rising."""
-MAX_LOADED = 8
+_MAX_LOADED = 8
 """Networks that stay loaded."""
 
 
@@ -39,7 +39,7 @@ class Predictor:
         self.model = model
         self.scaling: Scaling = scaling
         self._before_last = keras.Model(model.inputs, model.layers[-1].input)
-        self._functions = {size: self._traced_function(size) for size in BATCH_SIZES}
+        self._functions = {size: self._traced_function(size) for size in _BATCH_SIZES}
 
     def probabilities(
         self, images: NDArray[np.uint8], report: Callable[[int], None] | None = None
@@ -59,7 +59,7 @@ class Predictor:
             RunError: the network's weights are not finite, because its training diverged.
         """
         check_digits(images)
-        largest = BATCH_SIZES[-1]
+        largest = _BATCH_SIZES[-1]
         chunks = [np.zeros((0, 10), np.float32)]
         for start in range(0, len(images), largest):
             chunks.append(self._batch_probabilities(images[start : start + largest]))
@@ -74,7 +74,7 @@ class Predictor:
         return probabilities
 
     def _batch_probabilities(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        size = next(size for size in BATCH_SIZES if size >= len(images))
+        size = next(size for size in _BATCH_SIZES if size >= len(images))
         batch = np.zeros((size, 28, 28), np.uint8)
         batch[: len(images)] = images
         probabilities: NDArray[np.float32] = self._functions[size](
@@ -100,11 +100,11 @@ class Predictor:
 
 # The least recently used network goes first, so that a visitor who goes through the epochs of one
 # run does not evict what others use.
-_ready: LRUCache[Network, Predictor] = LRUCache(MAX_LOADED)
+_ready: LRUCache[Network, Predictor] = LRUCache(_MAX_LOADED)
 _ready_lock = Lock()
 # Several locks, so that opening one run delays neither strokes on another run that is being opened
 # nor on one that is open already.
-_opening_locks = tuple(Lock() for _ in range(MAX_LOADED))
+_opening_locks = tuple(Lock() for _ in range(_MAX_LOADED))
 
 
 def load_predictor(network: Network) -> Predictor:

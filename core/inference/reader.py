@@ -48,12 +48,12 @@ UNSURE_BELOW = 0.7
 """A confidence under which an answer is shown as unsure."""
 MIN_DIGITNESS: Final = 0.3
 """Below this digitness, something else is clearly more likely than a digit."""
-MIN_TEMPERATURE: Final = 0.1
+_MIN_TEMPERATURE: Final = 0.1
 """Answers with hardly a mistake would be fitted by ever lower temperatures."""
-MAX_TEMPERATURE: Final = 10.0
-MIN_FIT_DIGITS: Final = 100
+_MAX_TEMPERATURE: Final = 10.0
+_MIN_FIT_DIGITS: Final = 100
 """A fit needs at least so many stored answers, and one of them wrong."""
-NO_DIGIT: Final = "?"
+_NO_DIGIT: Final = "?"
 """The character for something that is no digit."""
 _SMALLEST: Final = 1e-12
 AnswerKind = Literal["sure", "unsure", "not a digit"]
@@ -69,7 +69,7 @@ def run_temperature(run: Run) -> float:
         run: whose answers it is fitted on.
 
     Returns:
-        `MIN_TEMPERATURE` to `MAX_TEMPERATURE`; 1.0 where there is nothing to fit it on.
+        `_MIN_TEMPERATURE` to `_MAX_TEMPERATURE`; 1.0 where there is nothing to fit it on.
     """
     return _fitted_temperature(Network(run))
 
@@ -96,11 +96,11 @@ def fit_temperature(answers: StoredPredictions) -> float:
         answers: labels and probabilities of n digits.
 
     Returns:
-        `MIN_TEMPERATURE` to `MAX_TEMPERATURE`; 1.0 if there are fewer than `MIN_FIT_DIGITS` answers
-        or none of them is wrong, because these cannot tell how sure the network may be.
+        `_MIN_TEMPERATURE` to `_MAX_TEMPERATURE`; 1.0 if there are fewer than `_MIN_FIT_DIGITS`
+        answers or none of them is wrong, because these cannot tell how sure the network may be.
     """
     labels = answers.labels.astype(np.intp)
-    if len(labels) < MIN_FIT_DIGITS or (answers.probabilities.argmax(axis=1) == labels).all():
+    if len(labels) < _MIN_FIT_DIGITS or (answers.probabilities.argmax(axis=1) == labels).all():
         return 1.0
     logits = _logits(answers.probabilities)
     rows = np.arange(len(labels))
@@ -110,7 +110,7 @@ def fit_temperature(answers: StoredPredictions) -> float:
 
     # Convex in 1 / T, so there is one minimum.
     fit = minimize_scalar(
-        loss, bounds=(np.log(MIN_TEMPERATURE), np.log(MAX_TEMPERATURE)), method="bounded"
+        loss, bounds=(np.log(_MIN_TEMPERATURE), np.log(_MAX_TEMPERATURE)), method="bounded"
     )
     return float(np.exp(fit.x))
 
@@ -233,8 +233,8 @@ class DigitReading:
 
     @property
     def text(self) -> str:
-        """The digit as one character, `NO_DIGIT` where there is none."""
-        return NO_DIGIT if self.verdict.kind == "not a digit" else str(self.verdict.digit)
+        """The digit as one character, `_NO_DIGIT` where there is none."""
+        return _NO_DIGIT if self.verdict.kind == "not a digit" else str(self.verdict.digit)
 
 
 def read_digits(

@@ -33,12 +33,12 @@ from core.recipes.recipe import Recipe
 from core.utils.text import epoch_count, percent_to_tenths
 
 Column = tuple[float, ...]
-JUMP: Final = 0.25
+_JUMP: Final = 0.25
 """A validation loss that rises by this part of its usual height has jumped, not crept."""
-JUMP_WINDOW: Final = 5
-JUMPS: Final = 2
+_JUMP_WINDOW: Final = 5
+_JUMPS: Final = 2
 """One jump is an accident; two among the last five epochs are how this training goes."""
-FEW_GROUPS: Final = 6
+_FEW_GROUPS: Final = 6
 """Fewer groups of batches than this are too few to compare a beginning and an end."""
 
 
@@ -148,9 +148,9 @@ class LearningCurves:
     @property
     def fluctuates(self) -> bool:
         """Whether the judged loss went up by a large part more than once in the last epochs."""
-        recent = self.excess[-JUMP_WINDOW:]
-        least = JUMP * median(recent)
-        return sum(after - before > least for before, after in pairwise(recent)) >= JUMPS
+        recent = self.excess[-_JUMP_WINDOW:]
+        least = _JUMP * median(recent)
+        return sum(after - before > least for before, after in pairwise(recent)) >= _JUMPS
 
     @property
     def cycle_is_high(self) -> bool:
@@ -165,7 +165,7 @@ class LearningCurves:
     def batch_loss_trend(self) -> tuple[float, float] | None:
         """Means over the first and the last third of the running epoch; None if too few groups."""
         third = len(self.batch_losses) // 3
-        if len(self.batch_losses) < FEW_GROUPS:
+        if len(self.batch_losses) < _FEW_GROUPS:
             return None
         return fmean(self.batch_losses[:third]), fmean(self.batch_losses[-third:])
 
@@ -266,22 +266,22 @@ def _handicaps(recipe: Recipe) -> str:
     return " and ".join(names)
 
 
-CHANCE: Final = math.log(CLASSES)
+_CHANCE: Final = math.log(CLASSES)
 """2.303: the loss of a network that gives each of ten digits a tenth."""
-EXPLODED: Final = 3 * CHANCE
+_EXPLODED: Final = 3 * _CHANCE
 """Guessing costs 2.3 at most; a network that stays three times worse is confidently wrong."""
-NEAR_CHANCE: Final = 0.95
+_NEAR_CHANCE: Final = 0.95
 """A loss above this part of CHANCE, with an accuracy below the next, is guessing."""
-GUESSING_ACCURACY: Final = 0.2
-LEARNED_ACCURACY: Final = 0.5
+_GUESSING_ACCURACY: Final = 0.2
+_LEARNED_ACCURACY: Final = 0.5
 """A network that has read half of its digits had learned something that it can lose again."""
-MIN_PROGRESS: Final = 0.1
+_MIN_PROGRESS: Final = 0.1
 """Within an epoch, a loss that changes by a tenth has moved, not flickered."""
-SLOW_PROGRESS: Final = 0.02
+_SLOW_PROGRESS: Final = 0.02
 """From one epoch to another, a loss near guessing that fell by more is on its way down."""
-SETTLED_STEPS: Final = 400
+_SETTLED_STEPS: Final = 400
 """Batch norm's running averages keep 0.99 of themselves a step: after 400, 2 % of the start."""
-SETTLING_GAP: Final = 0.1
+_SETTLING_GAP: Final = 0.1
 
 
 def has_diverged(curves: LearningCurves) -> Diagnosis | None:
@@ -295,13 +295,13 @@ def has_diverged(curves: LearningCurves) -> Diagnosis | None:
     # Both losses: with batch norm, validation alone can be far off in the first epochs. And one
     # that falls quickly is on its way back from a bad start.
     worst = min(curves.loss[-1], curves.judged[-1]) if curves.epochs_done else 0.0
-    if worst > EXPLODED and (curves.epochs_done == 1 or worst > 0.5 * curves.loss[-2]):
-        recovering = ends is not None and ends[1] < EXPLODED
+    if worst > _EXPLODED and (curves.epochs_done == 1 or worst > 0.5 * curves.loss[-2]):
+        recovering = ends is not None and ends[1] < _EXPLODED
         if not recovering:
             words = f"Diverged: a loss of {loss_text(worst)} is far worse than guessing (2.30)."
             return Diagnosis("diverged", f"{words} The learning rate is too high.", advice)
-    had_learned = max(curves.accuracy, default=0.0) >= LEARNED_ACCURACY
-    lost = _guesses(curves) or (ends is not None and ends[1] > NEAR_CHANCE * CHANCE)
+    had_learned = max(curves.accuracy, default=0.0) >= _LEARNED_ACCURACY
+    lost = _guesses(curves) or (ends is not None and ends[1] > _NEAR_CHANCE * _CHANCE)
     if had_learned and lost:
         words = "Diverged: it had learnt to read digits, and is back to guessing."
         return Diagnosis("diverged", f"{words} The learning rate is too high.", advice)
@@ -310,10 +310,11 @@ def has_diverged(curves: LearningCurves) -> Diagnosis | None:
 
 def _guesses(curves: LearningCurves) -> bool:
     """Whether the last epoch was no better than guessing, in training and in validation."""
-    if not curves.epochs_done or curves.loss[-1] < NEAR_CHANCE * CHANCE:
+    if not curves.epochs_done or curves.loss[-1] < _NEAR_CHANCE * _CHANCE:
         return False
     return all(
-        not figure >= GUESSING_ACCURACY for figure in (curves.accuracy[-1], curves.val_accuracy[-1])
+        not figure >= _GUESSING_ACCURACY
+        for figure in (curves.accuracy[-1], curves.val_accuracy[-1])
     )
 
 
@@ -332,16 +333,16 @@ def first_epoch(curves: LearningCurves) -> Diagnosis | None:
 def _diagnose_batches(recipe: Recipe, began: float, now: float) -> Diagnosis:
     """From the loss of the first and of the last batches."""
     span = f"{loss_text(began)} to {loss_text(now)}"
-    if now > max(EXPLODED, began):
+    if now > max(_EXPLODED, began):
         words = f"The loss is climbing, from {span}: it is about to diverge."
         return Diagnosis("diverged", words, against_divergence(recipe))
-    if now > (1 + MIN_PROGRESS) * began:
+    if now > (1 + _MIN_PROGRESS) * began:
         words = f"The loss is climbing, from {span}."
         return Diagnosis("jumping", words, against_loss_spikes(recipe, running=True))
-    if now > NEAR_CHANCE * CHANCE:
+    if now > _NEAR_CHANCE * _CHANCE:
         words = f"Nothing is learnt yet: the loss is {loss_text(now)}, and guessing costs 2.30."
         return Diagnosis("guessing", words, "Give it the rest of the epoch.")
-    if now < (1 - MIN_PROGRESS) * began:
+    if now < (1 - _MIN_PROGRESS) * began:
         return Diagnosis(
             "improving", f"It is learning: the loss fell from {span}.", "Let it go on."
         )
@@ -358,7 +359,7 @@ def is_guessing(curves: LearningCurves) -> Diagnosis | None:
         f"It has learnt nothing so far: {percent_to_tenths(curves.accuracy[-1])} right and a loss "
         f"of {loss_text(curves.loss[-1])} are no better than guessing among ten digits."
     )
-    falls = curves.epochs_done >= 2 and curves.loss[-1] < curves.loss[0] - SLOW_PROGRESS
+    falls = curves.epochs_done >= 2 and curves.loss[-1] < curves.loss[0] - _SLOW_PROGRESS
     return Diagnosis("guessing", words, against_guessing(curves.recipe, falls=falls))
 
 
@@ -373,29 +374,29 @@ def is_settling(curves: LearningCurves) -> Diagnosis | None:
     )
     if not (
         curves.recipe.validates
-        and 0 < steps < SETTLED_STEPS
+        and 0 < steps < _SETTLED_STEPS
         and has_layer(curves.recipe, BatchNorm)
     ):
         return None
-    if curves.accuracy[-1] - curves.val_accuracy[-1] < SETTLING_GAP:
+    if curves.accuracy[-1] - curves.val_accuracy[-1] < _SETTLING_GAP:
         return None
     words = "Validation lags far behind training: batch norm's running averages have not settled."
     return Diagnosis(
         "settling",
         words,
-        f"{continue_sentence(curves)} After some {SETTLED_STEPS} steps it catches up.",
+        f"{continue_sentence(curves)} After some {_SETTLED_STEPS} steps it catches up.",
     )
 
 
-RISES: Final = 3
+_RISES: Final = 3
 """Two rises in a row happen by chance in a noisy curve; a third is a direction."""
-STALE: Final = 3
+_STALE: Final = 3
 """After so many epochs without a lower loss, it has levelled off."""
-ABOVE_BEST: Final = 1.1
+_ABOVE_BEST: Final = 1.1
 """A validation loss by a tenth above its best is no longer near it."""
-GAP: Final = 0.02
+_GAP: Final = 0.02
 """In accuracy: more than the 400 validation digits of a sample's tenth leave to chance at 98 %."""
-WORTHWHILE_GAIN: Final = 0.02
+_WORTHWHILE_GAIN: Final = 0.02
 """An epoch that lowers the loss by less than this part of it has not improved much."""
 
 
@@ -438,7 +439,7 @@ def diagnose(
 def _memorizing(curves: LearningCurves) -> Diagnosis | None:
     """Rule: better and better on the digits it is trained on, worse and worse on others."""
     rises = curves.rising_epochs
-    if not curves.recipe.validates or rises < RISES or curves.cycle_is_high:
+    if not curves.recipe.validates or rises < _RISES or curves.cycle_is_high:
         return None
     if curves.loss[-1] >= curves.loss[-1 - rises]:
         return None
@@ -452,7 +453,7 @@ def _memorizing(curves: LearningCurves) -> Diagnosis | None:
 def _jumping(curves: LearningCurves) -> Diagnosis | None:
     """Rule: up and down by large parts; the steps are too long for this stage."""
     restless = (
-        curves.fluctuates or curves.rising_epochs >= RISES or curves.epochs_since_best >= STALE
+        curves.fluctuates or curves.rising_epochs >= _RISES or curves.epochs_since_best >= _STALE
     )
     if curves.cycle_is_high and restless:
         words = f"The {curves.judged_name} is restless while one-cycle's learning rate is high."
@@ -463,7 +464,7 @@ def _jumping(curves: LearningCurves) -> Diagnosis | None:
         return Diagnosis("jumping", words, "It ended before that came down: continue it.")
     if not curves.fluctuates:
         return None
-    recent = curves.judged[-JUMP_WINDOW:]
+    recent = curves.judged[-_JUMP_WINDOW:]
     words = (
         f"The {curves.judged_name} jumps between {loss_text(min(recent))} and "
         f"{loss_text(max(recent))}: the learning rate is high for this stage."
@@ -478,12 +479,12 @@ def _overfitting(curves: LearningCurves) -> Diagnosis | None:
     if curves.loss[-1] >= curves.loss[curves.best_row]:
         return None
     gap = curves.accuracy[-1] - curves.val_accuracy[-1]
-    if min(curves.excess[-2:]) > ABOVE_BEST * curves.excess[curves.best_row]:
+    if min(curves.excess[-2:]) > _ABOVE_BEST * curves.excess[curves.best_row]:
         words = (
             f"Overfitting: validation loss is at {loss_text(curves.judged[-1])}. "
             f"{best_epoch_sentence(curves)}"
         )
-    elif gap >= GAP:
+    elif gap >= _GAP:
         words = (
             f"Overfitting: {percent_to_tenths(curves.accuracy[-1])} of the training digits are "
             f"read rightly, but {percent_to_tenths(curves.val_accuracy[-1])} of the others. "
@@ -508,7 +509,7 @@ def _one_epoch(curves: LearningCurves) -> Diagnosis | None:
 def _levelled_off(curves: LearningCurves) -> Diagnosis | None:
     """Rule: nothing has got better for some epochs, and nothing worse."""
     stopped_early = curves.ended_by == "early stopping"
-    if curves.epochs_since_best < STALE and not stopped_early:
+    if curves.epochs_since_best < _STALE and not stopped_early:
         return None
     words = (
         f"Levelled off: no lower {curves.judged_name} for {epoch_count(curves.epochs_since_best)}. "
@@ -523,7 +524,7 @@ def _levelled_off(curves: LearningCurves) -> Diagnosis | None:
 
 def _improving(curves: LearningCurves) -> Diagnosis | None:
     """Rule: the last epoch is the best one, and clearly so."""
-    if curves.epochs_since_best or curves.excess[-1] > (1 - WORTHWHILE_GAIN) * curves.excess[-2]:
+    if curves.epochs_since_best or curves.excess[-1] > (1 - _WORTHWHILE_GAIN) * curves.excess[-2]:
         return None
     ended = _ENDED_WHILE.get(curves.ended_by, "Ended while")
     start = "Still improving" if curves.running else f"{ended} still improving"
@@ -563,7 +564,7 @@ def _wavering(curves: LearningCurves) -> Diagnosis:
         if curves.epochs_since_best:
             words = f"The {name} is {loss}, no better than before. {best}"
         advice = "One epoch says little: wait for the next."
-    elif curves.excess[-1] > ABOVE_BEST * curves.excess[curves.best_row]:
+    elif curves.excess[-1] > _ABOVE_BEST * curves.excess[curves.best_row]:
         words = f"It ended off its best: the {name} is {loss}. {best}"
         advice = against_loss_spikes(curves.recipe, running=False)
     else:

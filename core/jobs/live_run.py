@@ -154,9 +154,9 @@ def _moving_average(values: Column, width: int) -> Column:
     return np.convolve(padded, window, "valid") / np.convolve(inside, window, "valid")
 
 
-RECENT_S: Final = 5.0
+_RECENT_S: Final = 5.0
 """The speed is that of so many seconds of training."""
-FORWARD_SHARE: Final = 1 / 3
+_FORWARD_SHARE: Final = 1 / 3
 """Reading a digit costs about a third of learning from it: the backward pass takes two forward ones
 (J. Kaplan and others, arXiv:2001.08361, section 2.1). Used until a validation was measured."""
 
@@ -200,7 +200,7 @@ class Throughput:
         seconds = batches / speed
         self._count(batches, seconds)
         self._groups.append((batches, seconds))
-        while self._seconds - self._groups[0][1] > RECENT_S:
+        while self._seconds - self._groups[0][1] > _RECENT_S:
             batches, seconds = self._groups.popleft()
             self._count(-batches, -seconds)
 
@@ -239,7 +239,7 @@ class Throughput:
         training = batches / speed
         if self._between:
             return training + epochs * median(self._between)
-        return training * (1 + validation * FORWARD_SHARE)
+        return training * (1 + validation * _FORWARD_SHARE)
 
 
 HISTORY: Final = (

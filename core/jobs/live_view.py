@@ -30,22 +30,22 @@ from core.runs.run import Run
 from core.utils.errors import DigitscopeError
 from core.utils.text import countdown, duration, shortened
 
-TRAINING: Final = DIGIT_COLORS[0]
-VALIDATION: Final = DIGIT_COLORS[6]
-COMPARED_STYLES: Final = (
+_TRAINING: Final = DIGIT_COLORS[0]
+_VALIDATION: Final = DIGIT_COLORS[6]
+_COMPARED_STYLES: Final = (
     (DIGIT_COLORS[8], [6, 4], "triangle"),
     (DIGIT_COLORS[3], [2, 3], "square"),
 )
 """Color, dashes and symbol of the runs drawn underneath."""
 MAX_POINTS: Final = 200
 """Of the line by batch groups: about as many as a chart in half a page can show."""
-MAX_NAME: Final = 24
-TOPS: Final = (99, 95, 90, 50)
+_MAX_NAME: Final = 24
+_TOPS: Final = (99, 95, 90, 50)
 """Where the accuracy's axis may begin, in percent, when only its top is wanted."""
-TICKS: Final = 5
+_TICKS: Final = 5
 """A y axis has about so many."""
-MAX_EPOCH_TICKS: Final = 8
-BATCHES: Final = "batches"
+_MAX_EPOCH_TICKS: Final = 8
+_BATCHES: Final = "batches"
 """The name of the line by batch groups."""
 LiveChart = dict[str, Any]
 """`title`, `unit` and `decimals` of the values, `lines`, `marks`, and the axes `x` and `y`.
@@ -184,12 +184,12 @@ def _training_lines(
     ends, training = epochs["x"], epochs[measure]
     validation = epochs[f"val_{measure}"]
     lines = [
-        _line(BATCHES, _points(x, np.multiply(values, factor)), TRAINING, width=1, opacity=0.6),
-        _line("training", _points(ends, training * factor), TRAINING, symbol="circle"),
+        _line(_BATCHES, _points(x, np.multiply(values, factor)), _TRAINING, width=1, opacity=0.6),
+        _line("training", _points(ends, training * factor), _TRAINING, symbol="circle"),
     ]
     if validation.notna().any():
         points = _points(ends, validation * factor)
-        lines.append(_line("validation", points, VALIDATION, symbol="diamond", dashes=[5, 3]))
+        lines.append(_line("validation", points, _VALIDATION, symbol="diamond", dashes=[5, 3]))
     return lines
 
 
@@ -197,11 +197,11 @@ def _compared_lines(
     compare: Sequence[ComparedRun], measure: str, total: int, factor: int = 1
 ) -> list[LiveChart]:
     lines: list[LiveChart] = []
-    for run, (color, dashes, symbol) in zip(compare, COMPARED_STYLES, strict=False):
+    for run, (color, dashes, symbol) in zip(compare, _COMPARED_STYLES, strict=False):
         validated = run.epochs[f"val_{measure}"].notna().any()
         kind, column = ("validation", f"val_{measure}") if validated else ("training", measure)
         rows = run.epochs[run.epochs["x"] <= total]
-        name = f"{shortened(run.name, MAX_NAME)}, {kind}"
+        name = f"{shortened(run.name, _MAX_NAME)}, {kind}"
         if any(name == line["name"] for line in lines):  # the legend knows lines by their names
             name += " (2)"
         points = _points(rows["x"], rows[column] * factor)
@@ -264,14 +264,14 @@ def _epoch_ticks(total: int) -> list[int]:
         k * 10**power
         for power in range(5)
         for k in (1, 2, 5)
-        if total / (k * 10**power) <= MAX_EPOCH_TICKS
+        if total / (k * 10**power) <= _MAX_EPOCH_TICKS
     )
     return list(range(0, total + 1, step))
 
 
 def _axis(low: float, high: float) -> LiveChart:
     """A linear axis that ends on a tick, with ticks at 1, 2 or 5 times a power of ten."""
-    step = _nice((high - low) / TICKS, up=True)
+    step = _nice((high - low) / _TICKS, up=True)
     count = math.ceil(round((high - low) / step, 6))
     ticks = [float(f"{low + k * step:.6g}") for k in range(count + 1)]
     return {"low": low, "high": ticks[-1], "ticks": ticks, "log": False}
@@ -287,7 +287,7 @@ def _log_axis(values: Sequence[float]) -> LiveChart:
     powers = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
     candidates = [float(f"{k}e{power}") for power in powers for k in (1, 2, 5)]
     ticks = [tick for tick in candidates if low <= tick <= high]
-    if len(ticks) > 2 * TICKS:
+    if len(ticks) > 2 * _TICKS:
         ticks = [tick for tick in ticks if f"{tick:e}".startswith("1.0")]
     return {"low": low, "high": max(high, 2 * low), "ticks": ticks, "log": True}
 
@@ -306,7 +306,7 @@ def _lowest_accuracy_shown(curve: LiveCurve, epochs: pd.DataFrame) -> int:
     groups = curve.accuracy[len(curve.accuracy) // 2 :]
     values = newer[np.isfinite(newer)] if len(epochs) else groups[np.isfinite(groups)]
     low = 100 * float(values.min()) if len(values) else 0.0
-    return next((top for top in TOPS if top <= low), 0)
+    return next((top for top in _TOPS if top <= low), 0)
 
 
 def seconds_until_start(run: Run) -> float | None:

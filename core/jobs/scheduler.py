@@ -39,8 +39,8 @@ from core.runs.writer import write_info
 from core.utils.errors import DigitscopeError, JobError
 
 LOG = "worker.log"
-TERMINATION_WAIT_S = 5.0
-MAX_REMEMBERED = 1000
+_TERMINATION_WAIT_S = 5.0
+_MAX_REMEMBERED = 1000
 """So many processes that have ended an engine remembers."""
 _WORKER = "core.jobs.worker"
 _BENCHMARK = "core.jobs.speed_benchmark"
@@ -81,7 +81,7 @@ class LocalEngine:
 
     def __init__(self) -> None:
         self._started: dict[int, subprocess.Popen[bytes]] = {}
-        self._ended: deque[int] = deque(maxlen=MAX_REMEMBERED)
+        self._ended: deque[int] = deque(maxlen=_MAX_REMEMBERED)
         self._lock = Lock()  # every visitor's page asks
 
     def start(self, folder: Path) -> int:
@@ -102,7 +102,7 @@ class LocalEngine:
             if (process.info["cmdline"] or [])[1:] in programs:
                 with suppress(psutil.Error):  # it ended by itself, or will in a moment
                     process.kill()
-                    process.wait(TERMINATION_WAIT_S)
+                    process.wait(_TERMINATION_WAIT_S)
         self.tidy()
 
     def tidy(self) -> None:
@@ -142,17 +142,17 @@ def _worker_arguments(folder: Path, module: str = _WORKER) -> list[str]:
 
 
 LOCAL: Engine = LocalEngine()
-BENCHMARK_COMMAND: Final = (sys.executable, "-m", _BENCHMARK)
-RETRY_AFTER_S: Final = 600.0
-PID_FILE: Final = "pid"
+_BENCHMARK_COMMAND: Final = (sys.executable, "-m", _BENCHMARK)
+_RETRY_AFTER_S: Final = 600.0
+_PID_FILE: Final = "pid"
 _benchmarks: list[subprocess.Popen[bytes]] = []
 
 
 def start_benchmark(
-    command: Sequence[str] = BENCHMARK_COMMAND,
+    command: Sequence[str] = _BENCHMARK_COMMAND,
     *,
     again: bool = False,
-    wait_s: float = RETRY_AFTER_S,
+    wait_s: float = _RETRY_AFTER_S,
 ) -> bool:
     """Start to measure this machine, unless its speed is known.
 
@@ -183,7 +183,7 @@ def start_benchmark(
 
 def stop_benchmark() -> None:
     """End a measurement that is going on, because a training begins: it is repeated later."""
-    pid_file = speed_folder() / PID_FILE
+    pid_file = speed_folder() / _PID_FILE
     try:
         process = psutil.Process(int(pid_file.read_text()))
         if not {_BENCHMARK, _OLD_BENCHMARK}.isdisjoint(_command_line(process)):
@@ -212,7 +212,7 @@ def _start_benchmark(command: Sequence[str], wait_s: float) -> bool:
     last_start.touch()
     with (speed_folder() / "measure.log").open("wb") as log:
         _benchmarks.append(start_detached(command, log))
-    (speed_folder() / PID_FILE).write_text(str(_benchmarks[-1].pid))
+    (speed_folder() / _PID_FILE).write_text(str(_benchmarks[-1].pid))
     return True
 
 
@@ -221,13 +221,13 @@ def _reap() -> None:
     _benchmarks[:] = [process for process in _benchmarks if process.poll() is None]
 
 
-START_GRACE_S = 60.0
+_START_GRACE_S = 60.0
 """How long a process may take from its start until it holds the run's lock."""
-MAX_ATTEMPTS = 3
+_MAX_ATTEMPTS = 3
 """So often a training is started that makes no progress."""
-STOP_GRACE_S = 60.0
+_STOP_GRACE_S = 60.0
 """After so long without a sign of life, a training that was asked to stop is ended by force."""
-ENDED_OUTSIDE = (
+_ENDED_OUTSIDE = (
     "The training process was ended from outside, perhaps because the machine ran out of memory."
 )
 
@@ -288,7 +288,7 @@ def _check_running(run: Run, engine: Engine) -> bool:
         return False
     if (
         card.stop_asked
-        and time.time() - max(card.stop_asked, _last_sign_of_life(run)) > STOP_GRACE_S
+        and time.time() - max(card.stop_asked, _last_sign_of_life(run)) > _STOP_GRACE_S
     ):
         engine.kill(run.folder)
     return True
@@ -312,7 +312,7 @@ def _last_sign_of_life(run: Run) -> float:
 def _start_run(run: Run, engine: Engine) -> bool:
     """Start a run's training; whether a process was started."""
     card = read_card(run.folder)
-    if card.attempts >= MAX_ATTEMPTS:
+    if card.attempts >= _MAX_ATTEMPTS:
         _give_up(run, card)
         return False
     attempt = {"attempts": card.attempts + 1, "started_at": time.time(), "process_token": 0}
@@ -360,7 +360,7 @@ def _give_up(run: Run, card: JobCard) -> None:
         if (run.folder / CHECKPOINT).exists()
         else "It had not yet learnt anything that could be kept. Train it again."
     )
-    update_run(run, card, status="failed", ended_by="fault", error=f"{ENDED_OUTSIDE} {kept}")
+    update_run(run, card, status="failed", ended_by="fault", error=f"{_ENDED_OUTSIDE} {kept}")
 
 
 def is_starting(run: Run, card: JobCard, engine: Engine = LOCAL) -> bool:
@@ -373,7 +373,7 @@ def is_starting(run: Run, card: JobCard, engine: Engine = LOCAL) -> bool:
     """
     if is_being_trained(run.folder):
         return True
-    recent = time.time() - card.started_at < START_GRACE_S
+    recent = time.time() - card.started_at < _START_GRACE_S
     return bool(card.started_at) and recent and not engine.has_ended(card.process_token)
 
 

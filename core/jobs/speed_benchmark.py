@@ -53,11 +53,11 @@ from core.runs.messages import EpochEnded, Event
 from core.training.input_pipeline import evaluation_batches, training_batches
 from core.training.trainer import train
 
-ROUNDS: Final = 3
-STEPS: Final = 40
-MIN_MEASURED_S: Final = 0.15
-MIN_STEPS: Final = 5
-FEW_DIGITS, MANY_DIGITS = 500, 2000
+_ROUNDS: Final = 3
+_STEPS: Final = 40
+_MIN_MEASURED_S: Final = 0.15
+_MIN_STEPS: Final = 5
+_FEW_DIGITS, _MANY_DIGITS = 500, 2000
 
 
 def _network(*layers: Layer, **changes: Any) -> Recipe:
@@ -66,7 +66,7 @@ def _network(*layers: Layer, **changes: Any) -> Recipe:
 
 
 # Each has much of one kind of work that the others have little of.
-PROBES: Final = (
+_PROBES: Final = (
     _network(Flatten()),
     _network(
         *(Conv(filters=8), Pool(), Flatten()),
@@ -93,9 +93,9 @@ PROBES: Final = (
     ),
 )
 # Both validate, as nearly all recipes do: starting that takes as long as reading many digits.
-SMALL: Final = _network(Flatten(), batch_size=512, epochs=5, validation_split=0.1)
+_SMALL: Final = _network(Flatten(), batch_size=512, epochs=5, validation_split=0.1)
 # Many layers and weights, little arithmetic: the rest of its epochs is the time for saving them.
-DEEP: Final = _network(
+_DEEP: Final = _network(
     *(Flatten(), Dense(units=512), BatchNorm(), Activation(), Dropout()),
     *(Dense(units=32), BatchNorm(), Activation(), Dropout()) * 2,
     batch_size=512,
@@ -113,8 +113,8 @@ class _StepTimer(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         self.times.append(time.perf_counter())
-        enough = self.times[-1] - self.times[0] > MIN_MEASURED_S
-        self.model.stop_training = enough and len(self.times) > MIN_STEPS + 1
+        enough = self.times[-1] - self.times[0] > _MIN_MEASURED_S
+        self.model.stop_training = enough and len(self.times) > _MIN_STEPS + 1
 
 
 class _Probe:
@@ -142,8 +142,8 @@ class _Probe:
 
     def answer_seconds(self) -> float:
         """Seconds to read one more digit."""
-        many, few = (self._evaluate(n) for n in (MANY_DIGITS, FEW_DIGITS))
-        return max(many - few, 0.0) / (MANY_DIGITS - FEW_DIGITS)
+        many, few = (self._evaluate(n) for n in (_MANY_DIGITS, _FEW_DIGITS))
+        return max(many - few, 0.0) / (_MANY_DIGITS - _FEW_DIGITS)
 
     def _evaluate(self, n: int) -> float:
         batches = evaluation_batches(self._digits.take(slice(n)), self.recipe)
@@ -156,7 +156,7 @@ class _Probe:
 
 
 def measure_speed(
-    probes: Sequence[Recipe] = PROBES, rounds: int = ROUNDS, steps: int = STEPS
+    probes: Sequence[Recipe] = _PROBES, rounds: int = _ROUNDS, steps: int = _STEPS
 ) -> MachineSpeed:
     """Measure this machine; nothing is saved.
 
@@ -253,18 +253,18 @@ def _time_training(recipe: Recipe) -> _Times:
 
 def _with_whole_trainings(speed: MachineSpeed) -> MachineSpeed:
     """Add the time of a training besides steps and answers, from a small and a deep network."""
-    small, deep = _time_training(SMALL), _time_training(DEEP)
-    layers = [len(recipe.architecture.layers) for recipe in (SMALL, DEEP)]
-    weights = [recipe.architecture.parameters for recipe in (SMALL, DEEP)]
+    small, deep = _time_training(_SMALL), _time_training(_DEEP)
+    layers = [len(recipe.architecture.layers) for recipe in (_SMALL, _DEEP)]
+    weights = [recipe.architecture.parameters for recipe in (_SMALL, _DEEP)]
     tested = sum(len(mnist.load(name).test) for name in mnist.available())
     # The speed knows only steps and answers yet, so its epochs consist of these.
     extra = [
         max(times.epoch - estimate_time(recipe, speed).epoch, 0.0)
-        for recipe, times in ((SMALL, small), (DEEP, deep))
+        for recipe, times in ((_SMALL, small), (_DEEP, deep))
     ]
     trace, trace_layer = _line(layers, [t.first - t.epoch for t in (small, deep)])
     epoch, epoch_weight = _line(weights, extra)
-    testing = deep.test - tested * inference_seconds(DEEP, speed)
+    testing = deep.test - tested * inference_seconds(_DEEP, speed)
     return speed.model_copy(
         update={
             "trace": trace,
@@ -287,7 +287,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure this machine's training speed.")
     parser.add_argument("--quick", action="store_true", help="rougher, in a few seconds")
     if parser.parse_args().quick:
-        speed = measure_speed(PROBES[::3], rounds=1, steps=MIN_STEPS + 2)
+        speed = measure_speed(_PROBES[::3], rounds=1, steps=_MIN_STEPS + 2)
     else:
         speed = measure_speed()
     saved = load_speed()

@@ -57,7 +57,7 @@ LayerWork = dict[LayerWorkKind, float]
 """The amount of each kind of work, in its unit."""
 # A vector register holds 16 numbers (AVX-512): convolutions work on as many channels at once, and
 # the rest of the last block is wasted.
-CHANNELS_AT_ONCE: Final = 16
+_CHANNELS_AT_ONCE: Final = 16
 # What an update reads and writes (weights, gradients, moments), relative to Adam with two moments.
 _UPDATE: Final = {"adam": 1.0, "rmsprop": 0.75, "sgd": 0.5}
 _ONE_ARRAY: Final = 0.25
@@ -134,7 +134,7 @@ def _sum(*parts: LayerWork) -> LayerWork:
 
 def _padded_channels(channels: int) -> int:
     """Channels that are computed: whole vector registers."""
-    return math.ceil(channels / CHANNELS_AT_ONCE) * CHANNELS_AT_ONCE
+    return math.ceil(channels / _CHANNELS_AT_ONCE) * _CHANNELS_AT_ONCE
 
 
 def _update_work(optimizer: Optimizer) -> float:
@@ -196,13 +196,13 @@ def fit_costs(works: Sequence[LayerWork], seconds: Sequence[float]) -> dict[Laye
     }
 
 
-SPEED_FORMAT: Final = 1
+_SPEED_FORMAT: Final = 1
 SPEED_FILE: Final = "machine.json"
 # What a .keras file holds beside the weights: its own description, and HDF5's of each layer.
 _BYTES_OF_FILE: Final = 8_000
 _BYTES_OF_LAYER: Final = 3_100
 _BYTES_OF_WEIGHT: Final = 4
-CROWDED_CORES: Final = 0.2
+_CROWDED_CORES: Final = 0.2
 SecondsRange = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -211,7 +211,7 @@ class MachineSpeed(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format: Literal[1] = SPEED_FORMAT
+    format: Literal[1] = _SPEED_FORMAT
     machine: dict[str, str] = Field(description="see this_machine()")
     measured: datetime
     costs: dict[LayerWorkKind, SecondsRange] = Field(
@@ -230,7 +230,7 @@ class MachineSpeed(BaseModel):
 
     def is_disturbed(self) -> bool:
         """Whether other processes were so busy that it should be measured again some time."""
-        return self.company > CROWDED_CORES
+        return self.company > _CROWDED_CORES
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from core.runs.permissions import read_card
 from core.runs.writer import ResumedWriter, write_info
 from core.utils.errors import DigitscopeError, RunError
 
-NICENESS = 10
+_NICENESS = 10
 
 
 def main(folder: Path) -> None:
@@ -41,7 +41,7 @@ def _give_way() -> None:
     if sys.platform == "win32":
         psutil.Process().nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
     else:
-        psutil.Process().nice(NICENESS)
+        psutil.Process().nice(_NICENESS)
 
 
 def _train_queued(folder: Path) -> None:

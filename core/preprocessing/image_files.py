@@ -34,19 +34,19 @@ from core.utils.files import is_folder
 
 MAX_BYTES: Final = 20 * 1024 * 1024
 """Size of a file."""
-MAX_PIXELS: Final = 30_000_000
+_MAX_PIXELS: Final = 30_000_000
 """Pixels of width × height; a photo of 24 megapixels (6000×4000) passes."""
-BIG_PIXELS: Final = 4_000_000
+_BIG_PIXELS: Final = 4_000_000
 """Of pictures with more pixels only one is decoded at a time."""
 MAX_SIDE: Final = 2000
 """Pixels: longer pictures are shrunk to at most this side, far more than 28×28 needs."""
-STRIP_ROWS: Final = 64
+_STRIP_ROWS: Final = 64
 """Rows of the shrunken picture that are made at a time."""
-FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+_FORMATS: Final = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 FORMATS_TEXT: Final = "PNG, JPEG, WebP, GIF, BMP or TIFF"
 EXTENSIONS: Final = ("png", "jpg", "jpeg", "webp", "gif", "bmp", "tif", "tiff")
 _SUFFIXES: Final = tuple(f".{extension}" for extension in EXTENSIONS)
-NO_NAME: Final = "the picture"
+_NO_NAME: Final = "the picture"
 _one_big_picture = threading.Lock()
 # What Pillow (13.0) was seen to raise, or raises in its source, on damaged files. MemoryError: a
 # damaged header may ask for more than there is. OSError covers "truncated" and Unidentified.
@@ -113,11 +113,11 @@ def scale_box(
     return left, top, right - left, bottom - top
 
 
-def decode_image(data: bytes, name: str = NO_NAME) -> Picture:
+def decode_image(data: bytes, name: str = _NO_NAME) -> Picture:
     """Decode the bytes of a picture file; the first frame if it is animated.
 
     Args:
-        data: the whole file, in one of `FORMATS`.
+        data: the whole file, in one of `_FORMATS`.
         name: the file's name, for error messages.
 
     Raises:
@@ -132,11 +132,11 @@ def decode_image(data: bytes, name: str = NO_NAME) -> Picture:
             "make it smaller or cut out the digit."
         )
     try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             width, height = image.size
-            if width * height > MAX_PIXELS:
+            if width * height > _MAX_PIXELS:
                 raise _too_many_pixels(subject, f"{width}×{height}")
-            with _one_big_picture if width * height > BIG_PIXELS else nullcontext():
+            with _one_big_picture if width * height > _BIG_PIXELS else nullcontext():
                 return _convert(image)
     except _TOO_MANY as error:
         raise _too_many_pixels(subject, "far too many") from error
@@ -238,13 +238,13 @@ def _shrink(image: Image.Image, factor: int) -> Image.Image:
     for index, strip in enumerate(_strips(image, factor)):
         # Pillow's own conversion of deep grays clips everything above 255 to white.
         upright = Image.fromarray(_to_uint8(strip, *tone_range)) if is_deep else strip
-        small.paste(upright.convert(mode).reduce(factor), (0, index * STRIP_ROWS))
+        small.paste(upright.convert(mode).reduce(factor), (0, index * _STRIP_ROWS))
     return small
 
 
 def _strips(image: Image.Image, factor: int) -> Iterator[Image.Image]:
-    """The picture from top to bottom, `STRIP_ROWS` × `factor` rows at a time."""
-    step = STRIP_ROWS * factor
+    """The picture from top to bottom, `_STRIP_ROWS` × `factor` rows at a time."""
+    step = _STRIP_ROWS * factor
     for y in range(0, image.height, step):
         yield image.crop((0, y, image.width, min(image.height, y + step)))
 
@@ -281,7 +281,7 @@ def _to_uint8(strip: Image.Image, low: float, high: float) -> NDArray[np.uint8]:
 
 def _subject(name: str) -> str:
     """The subject of a sentence: the file's name in quotes, on one line and not too long."""
-    if name == NO_NAME or not name.strip():
+    if name == _NO_NAME or not name.strip():
         return "The picture"
     line = " ".join(name.split())
     return f'"{line if len(line) <= 80 else line[:77] + "..."}"'
@@ -289,7 +289,7 @@ def _subject(name: str) -> str:
 
 def _too_many_pixels(subject: str, count: str) -> PictureError:
     return PictureError(
-        f"{subject} has {count} pixels, more than {MAX_PIXELS // 1_000_000} million: "
+        f"{subject} has {count} pixels, more than {_MAX_PIXELS // 1_000_000} million: "
         "make it smaller or cut out the digit."
     )
 

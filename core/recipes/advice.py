@@ -40,7 +40,7 @@ from core.recipes.architecture import Activation, BatchNorm, Conv, Dense, Dropou
 from core.recipes.recipe import Optimizer, Recipe
 
 RateJudgment = Literal["fits", "too large", "risky", "too small"]
-TOO_LARGE: Final = {
+_TOO_LARGE: Final = {
     ("adam", "constant"): 0.1,
     ("adam", "one-cycle"): 0.25,
     ("rmsprop", "constant"): 0.1,
@@ -52,11 +52,11 @@ TOO_LARGE: Final = {
 
 One-cycle bears more: it reaches its peak after a warm-up, and leaves it again.
 """
-RISKY: Final = {("adam", "constant"): 0.03, ("sgd", "one-cycle"): 1.0}
+_RISKY: Final = {("adam", "constant"): 0.03, ("sgd", "one-cycle"): 1.0}
 """At this learning rate networks without batch norm were left guessing, the large one always."""
-TOO_SMALL: Final = {"adam": 0.01, "rmsprop": 0.01, "sgd": 0.5}
+_TOO_SMALL: Final = {"adam": 0.01, "rmsprop": 0.01, "sgd": 0.5}
 """Effective rate times steps. Below it, no network read half of its digits; most only guessed."""
-MEAN_OF_CYCLE: Final = 0.5
+_MEAN_OF_CYCLE: Final = 0.5
 """What one-cycle's learning rate is on average, as a part of its peak."""
 GOOD: Final = {"adam": 0.001, "rmsprop": 0.001, "sgd": 0.1}
 """An effective rate that learns in every row of the table."""
@@ -98,13 +98,13 @@ def judge_learning_rate(recipe: Recipe, n_train: int) -> RateJudgment:
     optimizer, schedule = recipe.optimizer, recipe.schedule.kind
     effective, row = effective_learning_rate(optimizer), (optimizer.kind, schedule)
     normalized = any(isinstance(layer, BatchNorm) for layer in recipe.architecture.layers)
-    if effective >= TOO_LARGE[row]:
+    if effective >= _TOO_LARGE[row]:
         return "too large"
-    if optimizer.learning_rate >= RISKY.get(row, math.inf) and not normalized:
+    if optimizer.learning_rate >= _RISKY.get(row, math.inf) and not normalized:
         return "risky"
-    mean = effective * (MEAN_OF_CYCLE if schedule == "one-cycle" else 1.0)
+    mean = effective * (_MEAN_OF_CYCLE if schedule == "one-cycle" else 1.0)
     total = mean * recipe.epochs * steps_per_epoch(recipe, n_train)
-    return "too small" if total < TOO_SMALL[optimizer.kind] else "fits"
+    return "too small" if total < _TOO_SMALL[optimizer.kind] else "fits"
 
 
 def steps_per_epoch(recipe: Recipe, n_train: int) -> int:
@@ -131,7 +131,7 @@ def training_split_size(recipe: Recipe) -> int:
     return MNIST_TRAIN - SAMPLE_TEST * recipe.exclude_sample_test
 
 
-SQUASHING: Final = frozenset({"sigmoid", "softmax"})
+_SQUASHING: Final = frozenset({"sigmoid", "softmax"})
 """Activations that hardly pass a gradient on: for outputs, not for hidden layers."""
 
 
@@ -146,7 +146,7 @@ def has_layer(recipe: Recipe, kind: type[object]) -> bool:
 def saturating_layers(layers: Sequence[Layer]) -> Iterator[tuple[int, Conv | Dense | Activation]]:
     """Find the hidden layers with a sigmoid or softmax, as pairs of number, from 1, and layer."""
     for number, layer in enumerate(layers[:-1], 1):
-        if isinstance(layer, Conv | Dense | Activation) and layer.activation in SQUASHING:
+        if isinstance(layer, Conv | Dense | Activation) and layer.activation in _SQUASHING:
             yield number, layer
 
 
@@ -240,8 +240,8 @@ def against_guessing(recipe: Recipe, *, falls: bool) -> str:
     return f"Try a lower learning rate, {_rate_times(recipe, 0.1)} say, or batch normalisation."
 
 
-MUCH_DROPOUT: Final = 0.6
-MUCH_DROPOUT_AT_THE_END: Final = 0.5
+_MUCH_DROPOUT: Final = 0.6
+_MUCH_DROPOUT_AT_THE_END: Final = 0.5
 """A half is common before the output (Srivastava et al., 2014, used it for hidden layers)."""
 
 
@@ -341,7 +341,7 @@ def _dropout(layers: Sequence[Layer]) -> Iterator[Caution]:
         if not isinstance(layer, Dropout):
             continue
         at_the_end = number == len(layers) - 1
-        if layer.rate > MUCH_DROPOUT or (at_the_end and layer.rate > MUCH_DROPOUT_AT_THE_END):
+        if layer.rate > _MUCH_DROPOUT or (at_the_end and layer.rate > _MUCH_DROPOUT_AT_THE_END):
             where = "the last layer" if at_the_end else "the next layer"
             yield Caution(
                 f"layer {number}",
@@ -370,16 +370,16 @@ def _needless_bias(layers: Sequence[Layer]) -> Iterator[Caution]:
         )
 
 
-PARAMETERS_PER_DIGIT: Final = 20
+_PARAMETERS_PER_DIGIT: Final = 20
 """The tutorials' largest network has 10 a digit on the full MNIST, and still reads 98.6 %."""
-FEW_STEPS: Final = 50
-NORM_STEPS: Final = 200
+_FEW_STEPS: Final = 50
+_NORM_STEPS: Final = 200
 """Batch norm's running averages keep 0.99 of themselves a step: after 200, 13 % of the start."""
-FAR_TURN: Final = 30
+_FAR_TURN: Final = 30
 """Degrees. Between one digit turned left and one turned right lie 60."""
-DIGIT_HALF, PICTURE_HALF = 10, 14
+_DIGIT_HALF, _PICTURE_HALF = 10, 14
 """MNIST's digits fill 20 of the 28 pixels."""
-MAY_BE_CUT: Final = 2
+_MAY_BE_CUT: Final = 2
 """Pixels at an edge: seldom is a digit at its largest and farthest at once."""
 
 
@@ -441,17 +441,17 @@ def _steps(recipe: Recipe, n_train: int) -> Iterator[Caution]:
             f"A batch of {size} is more than all {n_train:,} digits: there is one step in an "
             "epoch. Take smaller batches.",
         )
-    elif steps < FEW_STEPS:
+    elif steps < _FEW_STEPS:
         yield Caution(
             "batch_size",
             f"The weights move only {steps} times in the whole training: take smaller batches, or "
             "more epochs.",
         )
-    elif steps < NORM_STEPS and has_layer(recipe, BatchNorm):
+    elif steps < _NORM_STEPS and has_layer(recipe, BatchNorm):
         yield Caution(
             "batch_size",
             "Good to know: batch normalisation answers by averages that it gathers over some "
-            f"{NORM_STEPS} steps, and this training has {steps}. If the validation looks worse "
+            f"{_NORM_STEPS} steps, and this training has {steps}. If the validation looks worse "
             f"than the training, that may be why; {_enough_epochs(recipe, n_train)} epochs, or "
             "smaller batches, give it time.",
             mild=True,
@@ -460,13 +460,13 @@ def _steps(recipe: Recipe, n_train: int) -> Iterator[Caution]:
 
 def _enough_epochs(recipe: Recipe, n_train: int) -> int:
     """Count the epochs in which there are the steps that batch norm needs."""
-    return math.ceil(NORM_STEPS / steps_per_epoch(recipe, n_train))
+    return math.ceil(_NORM_STEPS / steps_per_epoch(recipe, n_train))
 
 
 def _parameters(recipe: Recipe, n_train: int) -> Iterator[Caution]:
     parameters = recipe.architecture.parameters
     per_digit = parameters / max(n_train, 1)
-    if per_digit <= PARAMETERS_PER_DIGIT:
+    if per_digit <= _PARAMETERS_PER_DIGIT:
         return
     sentence = f"{parameters:,} parameters for {n_train:,} digits: {per_digit:.0f} a digit. "
     regularized = recipe.augmentation.active or has_layer(recipe, Dropout)
@@ -486,16 +486,16 @@ def _augmentation(recipe: Recipe) -> Iterator[Caution]:
         ("rotation", changes.rotation, "Turned"),
         ("shear", changes.shear, "Slanted"),
     ):
-        if degrees > FAR_TURN:
+        if degrees > _FAR_TURN:
             yield Caution(
                 f"augmentation.{name}",
                 f"{verb} by up to {degrees:g}°, digits become such as nobody writes, and some look "
-                f"like others, as 1 and 7 do: stay below {FAR_TURN}°.",
+                f"like others, as 1 and 7 do: stay below {_FAR_TURN}°.",
             )
     shift = max(changes.width_shift, changes.height_shift)
-    reach = DIGIT_HALF / (1 - changes.zoom) + 2 * PICTURE_HALF * shift
-    cut = reach - PICTURE_HALF
-    if cut > MAY_BE_CUT:
+    reach = _DIGIT_HALF / (1 - changes.zoom) + 2 * _PICTURE_HALF * shift
+    cut = reach - _PICTURE_HALF
+    if cut > _MAY_BE_CUT:
         field = "zoom"
         if changes.zoom <= shift:
             field = "width_shift" if changes.width_shift == shift else "height_shift"

@@ -15,7 +15,7 @@ from core.utils.validation import FrozenModel
 
 INPUT_SHAPE = (28, 28, 1)
 MAX_PARAMETERS = 5_000_000
-MAX_LAYERS = 40
+_MAX_LAYERS = 40
 
 Shape = tuple[int, ...]
 ActivationName = Literal["linear", "relu", "sigmoid", "softmax", "tanh", "elu", "gelu"]
@@ -186,7 +186,7 @@ class Row:
 class Architecture(FrozenModel):
     """A stack of layers from a 28×28 digit to ten probabilities."""
 
-    layers: tuple[Layer, ...] = Field(min_length=2, max_length=MAX_LAYERS)
+    layers: tuple[Layer, ...] = Field(min_length=2, max_length=_MAX_LAYERS)
 
     @field_validator("layers", mode="before")
     @classmethod
@@ -195,8 +195,10 @@ class Architecture(FrozenModel):
         if count < 2:
             add = "add a flatten layer or a conv block before its output"
             raise ValueError(f"a network needs at least 2 layers: {add}")
-        if count > MAX_LAYERS:
-            raise ValueError(f"at most {MAX_LAYERS} layers are allowed, not {count}: take some out")
+        if count > _MAX_LAYERS:
+            raise ValueError(
+                f"at most {_MAX_LAYERS} layers are allowed, not {count}: take some out"
+            )
         return layers
 
     @model_validator(mode="after")

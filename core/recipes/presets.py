@@ -70,7 +70,7 @@ def _conv_bn_relu(filters: int, kernel_size: int = 3) -> tuple[Layer, ...]:
     )
 
 
-SOORYA = Preset(
+_SOORYA = Preset(
     "soorya",
     "Three convolutions with pooling; each column of pixels is scaled to the same length.",
     Recipe(
@@ -100,7 +100,7 @@ SOORYA = Preset(
         "and dense sizes: they are our choice.",
     ),
 )
-YALCIN = Preset(
+_YALCIN = Preset(
     "yalcin",
     "One convolution, one large dense layer, dropout: the smallest classic.",
     Recipe(
@@ -129,7 +129,7 @@ YALCIN = Preset(
         "kinds of layers: their sizes are our choice.",
     ),
 )
-KUNDATHIL = Preset(
+_KUNDATHIL = Preset(
     "kundathil",
     "One convolution with a 4×4 kernel, two epochs of RMSprop.",
     Recipe(
@@ -157,7 +157,7 @@ KUNDATHIL = Preset(
         "A little below its author's, but by less than 10,000 test digits can tell apart.",
     ),
 )
-PURAWR = Preset(
+_PURAWR = Preset(
     "purawr",
     "No convolution at all: two dense layers, to see what kernels are good for.",
     Recipe(
@@ -182,7 +182,7 @@ PURAWR = Preset(
         "better; ours is of new ones.",
     ),
 )
-KATARIYA = Preset(
+_KATARIYA = Preset(
     "katariya",
     "Four convolutions with batch norm and augmentation: the strongest of the tutorials.",
     Recipe(
@@ -286,7 +286,7 @@ BEST = Preset(
     ),
 )
 PRESETS: dict[str, Preset] = {
-    preset.name: preset for preset in (FAST, BEST, SOORYA, YALCIN, KUNDATHIL, PURAWR, KATARIYA)
+    preset.name: preset for preset in (FAST, BEST, _SOORYA, _YALCIN, _KUNDATHIL, _PURAWR, _KATARIYA)
 }
 
 

@@ -200,7 +200,7 @@ def _explanation(fault: ErrorDetails) -> str:
     return fault["msg"].removeprefix("Value error, ")
 
 
-LINK_VERSION = "1"
+_LINK_VERSION = "1"
 MAX_LINK_LENGTH = 4_000
 """Characters; about the longest recipe there can be, forty layers with odd numbers, has 1,400."""
 _MAX_JSON = 20_000
@@ -232,7 +232,7 @@ def recipe_to_link(recipe: Recipe) -> str:
     ]
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
     packed = base64.urlsafe_b64encode(zlib.compress(text.encode(), level=9))
-    return LINK_VERSION + packed.decode().rstrip("=")
+    return _LINK_VERSION + packed.decode().rstrip("=")
 
 
 def recipe_from_link(text: str) -> Recipe:
@@ -250,9 +250,9 @@ def recipe_from_link(text: str) -> Recipe:
             f"The settings in the link cannot be read: they are longer than {MAX_LINK_LENGTH:,} "
             "characters, which no recipe needs."
         )
-    if not text.startswith(LINK_VERSION):
+    if not text.startswith(_LINK_VERSION):
         raise RecipeError(_DAMAGED)
-    return Recipe.from_json(_unpacked(text.removeprefix(LINK_VERSION)))
+    return Recipe.from_json(_unpacked(text.removeprefix(_LINK_VERSION)))
 
 
 def recipe_from_file(content: bytes) -> Recipe:

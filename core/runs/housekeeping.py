@@ -29,9 +29,9 @@ from core.runs.run import BrokenRun, Run
 from core.utils.errors import DigitscopeError, JobError, RunError
 from core.utils.files import DISK_FULL
 
-TRASH = ".trash"
+_TRASH = ".trash"
 MB = 1_000_000
-MIN_FREE_BYTES = 100 * MB
+_MIN_FREE_BYTES = 100 * MB
 """What a training leaves free on the disk, for the system and for others."""
 
 _GONE = ".gone"
@@ -144,7 +144,7 @@ def delete_run(
                 f"The run {run.id!r} is waiting or being trained. Stop it first, then delete it."
             )
         name = read_card(run.folder).title or run.id
-        target = own_folder() / TRASH / f"{run.id}.{time.time_ns()}"
+        target = own_folder() / _TRASH / f"{run.id}.{time.time_ns()}"
         try:
             target.parent.mkdir(exist_ok=True)
             run.folder.rename(target)
@@ -242,7 +242,7 @@ def check_disk_space(needed_bytes: int, allowed: Limits) -> None:
 def _shortage(needed: int, allowed: Limits) -> int:
     """Bytes that have to be freed; zero or less if there is room."""
     over_quota = used_bytes() + needed - allowed.disk_mb * MB
-    return max(over_quota, needed + MIN_FREE_BYTES - _free_bytes())
+    return max(over_quota, needed + _MIN_FREE_BYTES - _free_bytes())
 
 
 def _free_bytes() -> int:
@@ -260,8 +260,8 @@ def _no_room(needed: int, allowed: Limits) -> str:
         )
     return (
         f"The disk of this server is nearly full: {free / MB:,.0f} MB are free, this run may need "
-        f"{needed / MB:,.0f} MB, and {MIN_FREE_BYTES / MB:,.0f} MB must stay. Delete runs that you "
-        "no longer need."
+        f"{needed / MB:,.0f} MB, and {_MIN_FREE_BYTES / MB:,.0f} MB must stay. Delete runs that "
+        "you no longer need."
     )
 
 
@@ -302,7 +302,7 @@ def _storage_error(error: OSError, run: Run | BrokenRun, done: str) -> Digitscop
 def _trash() -> list[tuple[float, Path]]:
     """The folders in the trash, oldest first: (time of deletion in Unix seconds, folder)."""
     try:
-        entries = list((own_folder() / TRASH).iterdir())
+        entries = list((own_folder() / _TRASH).iterdir())
     except OSError:
         return []
     return sorted((_deleted_at(entry), entry) for entry in entries)

@@ -18,8 +18,8 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-QUEUE_WAIT_S = 20.0
-LOCK_FILE = "worker.lock"
+_QUEUE_WAIT_S = 20.0
+_LOCK_FILE = "worker.lock"
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def queue_lock() -> Iterator[None]:
         JobError: the folder cannot be written, or another process keeps the lock.
     """
     folder = own_folder()
-    lock = FileLock(folder / ".queue.lock", timeout=QUEUE_WAIT_S)
+    lock = FileLock(folder / ".queue.lock", timeout=_QUEUE_WAIT_S)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -53,13 +53,13 @@ def queue_lock() -> Iterator[None]:
 
 def worker_lock(folder: Path) -> FileLock:
     """The lock that a process holds while it trains the run of this folder."""
-    return FileLock(folder / LOCK_FILE, timeout=0)
+    return FileLock(folder / _LOCK_FILE, timeout=0)
 
 
 def is_being_trained(folder: Path) -> bool:
     """Whether a living process trains the run of this folder."""
     try:
-        with (folder / LOCK_FILE).open("rb") as file:
+        with (folder / _LOCK_FILE).open("rb") as file:
             return _is_locked(file)
     except OSError:  # never trained here, or the folder is just being deleted
         return False

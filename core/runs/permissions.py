@@ -166,7 +166,7 @@ def _minutes(count: float) -> str:
     return f"{count:g} minute{'s' * (count != 1)}"
 
 
-JOB_FILE = "job.json"
+_JOB_FILE = "job.json"
 MAX_TITLE = 60
 
 
@@ -195,7 +195,7 @@ class JobCard(BaseModel):
 def read_card(folder: Path) -> JobCard:
     """Read the card of a run folder; an empty one if there is none, or it is damaged."""
     try:
-        return JobCard.model_validate_json((folder / JOB_FILE).read_bytes())
+        return JobCard.model_validate_json((folder / _JOB_FILE).read_bytes())
     except (OSError, ValidationError):
         return JobCard()
 
@@ -203,7 +203,7 @@ def read_card(folder: Path) -> JobCard:
 def write_card(folder: Path, card: JobCard) -> None:
     """Write the card of a run folder. Raises OSError if the folder is gone or the disk full."""
     text = card.model_dump_json(indent=1, by_alias=True) + "\n"
-    write_atomically(folder / JOB_FILE, lambda file: file.write(text.encode()))
+    write_atomically(folder / _JOB_FILE, lambda file: file.write(text.encode()))
 
 
 def clear_stop(folder: Path) -> None:

@@ -174,7 +174,7 @@ def score_predictions(answer: StoredPredictions, *, held_out: bool) -> Metrics:
     return Metrics(n=len(labels), wrong=int((~correct).sum()), loss=float(loss), held_out=held_out)
 
 
-HARD_TEST_DIGITS: Final = 1000
+_HARD_TEST_DIGITS: Final = 1000
 
 
 def hardest_digits(count: int = 24) -> tuple[int, ...]:
@@ -192,8 +192,8 @@ def hardest_digits(count: int = 24) -> tuple[int, ...]:
     Raises:
         ValueError: `count` is out of its range.
     """
-    if not 0 <= count <= HARD_TEST_DIGITS:
-        raise ValueError(f"there are {HARD_TEST_DIGITS} test digits in the sample, not {count}")
+    if not 0 <= count <= _HARD_TEST_DIGITS:
+        raise ValueError(f"there are {_HARD_TEST_DIGITS} test digits in the sample, not {count}")
     shipped = [run for run in registry.list_shipped() if isinstance(run, Run)]
     return _hardest_first(tuple(Network(run) for run in shipped))[:count]
 
@@ -225,7 +225,7 @@ def _hardest_first(shipped: tuple[Network, ...]) -> tuple[int, ...]:
     """Computed once for these networks."""
     probabilities = list(_true_probabilities(network.run for network in shipped))
     if not probabilities:
-        return tuple(range(HARD_TEST_DIGITS))
+        return tuple(range(_HARD_TEST_DIGITS))
     # A stable sort: equal digits stay in order, on every machine.
     return tuple(np.argsort(np.mean(probabilities, axis=0), kind="stable").tolist())
 
@@ -234,6 +234,6 @@ def _true_probabilities(shipped: Iterable[Run]) -> Iterator[NDArray[np.float64]]
     """Of each run that has answers on the sample: its probabilities of the true digits, (1000,)."""
     for run in shipped:
         answers = run.predictions("mnist-sample")
-        if answers is not None and answers.probabilities.shape == (HARD_TEST_DIGITS, 10):
-            rows = np.arange(HARD_TEST_DIGITS)
+        if answers is not None and answers.probabilities.shape == (_HARD_TEST_DIGITS, 10):
+            rows = np.arange(_HARD_TEST_DIGITS)
             yield answers.probabilities[rows, answers.labels.astype(int)].astype(np.float64)

@@ -37,12 +37,12 @@ from core.runs.run import (
 from core.utils.errors import DigitscopeError, RunError
 from core.utils.files import DISK_FULL, replace_file, to_json, write_atomically
 
-MAX_EPOCHS_KEPT = 20
+_MAX_EPOCHS_KEPT = 20
 MAX_EPOCH_BYTES = 20 * 1024 * 1024
 # A file that is deleted when the disk is full, so that the run can still note it.
 SPARE_EPOCHS = ".spare"
-SPARE_BYTES = 64 * 1024
-LOCK_WAIT_S = 3.0
+_SPARE_BYTES = 64 * 1024
+_LOCK_WAIT_S = 3.0
 
 
 class RunWriter:
@@ -95,9 +95,9 @@ class RunWriter:
         self._lock = worker_lock(folder)
         try:
             # A process that asks whether a run is being trained holds its lock for a moment.
-            self._lock.acquire(timeout=LOCK_WAIT_S)
+            self._lock.acquire(timeout=_LOCK_WAIT_S)
             (folder / "epochs").mkdir(exist_ok=True)
-            _write(folder / SPARE_EPOCHS, bytes(SPARE_BYTES))
+            _write(folder / SPARE_EPOCHS, bytes(_SPARE_BYTES))
         except Timeout as error:
             raise RunError(
                 f"The run {folder.name!r} is being trained by another process."
@@ -262,7 +262,7 @@ def thin_epochs(epochs: Sequence[int], at_most: int) -> Iterator[int]:
         [4, 3]
     """
     kept = sorted(epochs)
-    while len(kept) > max(2, min(at_most, MAX_EPOCHS_KEPT)):
+    while len(kept) > max(2, min(at_most, _MAX_EPOCHS_KEPT)):
         # The last but one stays where it can: pages show what the last epoch changed.
         free = range(1, max(len(kept) - 2, 2))
         ratios = [kept[k + 1] / kept[k - 1] for k in free]

@@ -30,9 +30,9 @@ from core.training.checkpoints import TrainingState
 
 PROGRESS_EVERY_S = 0.3
 # Hours of training would fill the disk with progress: after ten minutes, a third of it is written.
-SLOW_PROGRESS_AFTER_S = 600.0
+_SLOW_PROGRESS_AFTER_S = 600.0
 CHECKPOINT_EVERY_S = 30.0
-POLL_S = 0.05
+_POLL_S = 0.05
 
 
 class StopTraining(Exception):  # noqa: N818 - a request, not an error
@@ -142,7 +142,7 @@ class RunCallback(keras.callbacks.Callback):
         self.clock.stop()
         self.emit(Paused(time.time(), self.state.epoch + 1, self.state.step))
         while self._is_paused():
-            time.sleep(POLL_S)
+            time.sleep(_POLL_S)
             self._read_commands()
             if time.monotonic() - began > self._limits.pause_seconds:
                 self._end("pause limit")
@@ -248,7 +248,7 @@ class RunCallback(keras.callbacks.Callback):
             self.emit(changed)
 
     def _interval(self) -> float:
-        return PROGRESS_EVERY_S * (3 if self.clock() > SLOW_PROGRESS_AFTER_S else 1)
+        return PROGRESS_EVERY_S * (3 if self.clock() > _SLOW_PROGRESS_AFTER_S else 1)
 
     def _begin_group(self) -> None:
         state = self.state

@@ -38,7 +38,7 @@ from core.utils.files import NPZ_ERRORS, write_atomically
 from core.utils.validation import Predict
 
 USER_DIGITS_FILE: Final = "own_digits.npz"
-HELD_OUT_SHARE: Final = 0.25
+_HELD_OUT_SHARE: Final = 0.25
 """The share of the own digits that is held out, to test on digits never trained on."""
 _HASH_BYTES: Final = 32  # of a SHA-256
 START_FILE: Final = "start.keras"
@@ -51,10 +51,10 @@ REHEARSED_DIGITS: Final = 6_000
 """The most digits of the dataset in an epoch: few enough for half a minute with `best`."""
 MAX_REPEATS: Final = 50
 """How often an epoch shows one own digit at most, so that a few are not memorized."""
-MIN_HELD_OUT: Final = 10
+_MIN_HELD_OUT: Final = 10
 """With fewer digits held out, their accuracy says little."""
-FINE_TUNE_BATCH: Final = 64
-GENTLE_AUGMENTATION: Final = Augmentation(
+_FINE_TUNE_BATCH: Final = 64
+_GENTLE_AUGMENTATION: Final = Augmentation(
     rotation=8, width_shift=0.06, height_shift=0.06, shear=6.0, zoom=0.08
 )
 """For networks that were trained without augmentation: a repeated digit would be memorized."""
@@ -117,9 +117,9 @@ def split_user_digits(digits: Split, seen: Iterable[bytes] = ()) -> UserDigitSet
     }
     for label_candidates in candidates.values():
         held_out[
-            [label_candidates.pop() for _ in range(int(len(label_candidates) * HELD_OUT_SHARE))]
+            [label_candidates.pop() for _ in range(int(len(label_candidates) * _HELD_OUT_SHARE))]
         ] = True
-    wanted = min(max(1, round(len(digits) * HELD_OUT_SHARE)), len(digits) - 1)
+    wanted = min(max(1, round(len(digits) * _HELD_OUT_SHARE)), len(digits) - 1)
     while held_out.sum() < wanted and any(candidates.values()):
         fullest = max(candidates, key=lambda label: len(candidates[label]))
         held_out[candidates[fullest].pop()] = True
@@ -422,7 +422,7 @@ def describe_plan(plan: FineTunePlan) -> str:
             "hand better or has learnt these pictures by heart: label more of them first."
         )
     text += f"{_count(tuned.own_held_out, 'digit')} of yours it never sees, to test it by."
-    if tuned.own_held_out < MIN_HELD_OUT:
+    if tuned.own_held_out < _MIN_HELD_OUT:
         text += " That is few, so the figure on them will be coarse: more digits say more."
     return text
 
@@ -441,7 +441,7 @@ def _recipe_for(parent: Run, settings: FineTuneSettings, limits: Limits) -> Reci
         "dataset": _rehearsed_dataset(parent.info.recipe.dataset, limits),
         "optimizer": Optimizer(kind="adam", learning_rate=settings.learning_rate),
         "schedule": Schedule(kind="one-cycle"),
-        "batch_size": FINE_TUNE_BATCH,
+        "batch_size": _FINE_TUNE_BATCH,
         "epochs": settings.epochs,
         "validation_split": 0.0,
         "validate_on_test": False,
@@ -449,7 +449,7 @@ def _recipe_for(parent: Run, settings: FineTuneSettings, limits: Limits) -> Reci
         "keep_best": False,
     }
     if not parent.info.recipe.augmentation.active:
-        fields["augmentation"] = GENTLE_AUGMENTATION
+        fields["augmentation"] = _GENTLE_AUGMENTATION
     plain = {name: _as_plain(value) for name, value in fields.items()}
     return parent.info.recipe.changed(**plain)
 

@@ -13,7 +13,7 @@ from core.data.mnist import CLASSES, Split
 from core.data.normalization import MNIST_MEAN, MNIST_STD, Scaling
 from core.recipes.recipe import Recipe
 
-EVALUATION_BATCH = 500
+_EVALUATION_BATCH = 500
 # Shuffling draws from seeds [seed, epoch], augmentation from [seed, step + this]: never the same.
 _AUGMENTATION_SEEDS = 1_000_000
 
@@ -57,7 +57,7 @@ def training_batches(split: Split, recipe: Recipe, first_step: int = 0) -> tf.da
 def evaluation_batches(split: Split, recipe: Recipe) -> tf.data.Dataset:
     """The digits of a split in order, neither shuffled nor augmented."""
     slices = tf.data.Dataset.from_tensor_slices((split.images, split.labels))
-    return slices.batch(EVALUATION_BATCH).map(
+    return slices.batch(_EVALUATION_BATCH).map(
         lambda images, labels: (
             scale(tf.cast(images, tf.float32)[..., None], recipe.scaling),
             encode(labels, recipe),

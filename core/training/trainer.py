@@ -42,16 +42,16 @@ from core.training.input_pipeline import evaluation_batches, training_batches
 from core.utils.errors import RunError
 
 __all__ = ["StopTraining", "resume_training", "split_validation", "train"]
-DIVERGED = (
+_DIVERGED = (
     "The training diverged: the network answers with numbers that are not finite, so it was not "
     "tested. Train it again with a smaller learning rate."
 )
-DAMAGED_CHECKPOINT = (
+_DAMAGED_CHECKPOINT = (
     "The training cannot go on: its checkpoint is damaged. The network is as it was before; train "
     "it again if you want more of it."
 )
 NO_TIME_LIMITS = TimeLimits()
-DOWNLOAD_REPORT_EVERY_S = 0.5
+_DOWNLOAD_REPORT_EVERY_S = 0.5
 
 
 class EpochEvaluator:
@@ -168,7 +168,7 @@ def _download_progress(writer: RunWriter, on_event: OnEvent) -> Callable[[int, i
 
     def progress(done: int, total: int) -> None:
         nonlocal reported_at
-        if time.monotonic() - reported_at < DOWNLOAD_REPORT_EVERY_S and done < total:
+        if time.monotonic() - reported_at < _DOWNLOAD_REPORT_EVERY_S and done < total:
             return
         reported_at = time.monotonic()
         event = Downloading(time.time(), done, total)
@@ -225,7 +225,7 @@ def _train_and_test(
     evaluator = EpochEvaluator(model, recipe.scaling)
     if state is None:
         if writer.info.model_sha256:
-            raise RunError(DAMAGED_CHECKPOINT)
+            raise RunError(_DAMAGED_CHECKPOINT)
         state = TrainingState(recipe.optimizer.learning_rate)
         if writer.info.provenance.fine_tuned:
             fine_tuning.load_start_weights(model, Run(writer.folder, writer.info))
@@ -315,7 +315,7 @@ def _test(predictor: Predictor, writer: RunWriter) -> None:
         try:
             answer = StoredPredictions(test.labels, predictor.probabilities(test.images))
         except RunError:
-            writer.update(error=DIVERGED, metrics={})
+            writer.update(error=_DIVERGED, metrics={})
             return
         answers[name] = answer
         metrics[name] = score_predictions(answer, held_out=writer.info.provenance.held_out(name))

@@ -139,7 +139,7 @@ def replace_file(draft: Path, target: Path) -> None:
             return
 
 
-FINGERPRINT: Final = 256
+_FINGERPRINT: Final = 256
 """Bytes before the end of the last read; if they are still there, the file is the same one."""
 
 
@@ -185,7 +185,7 @@ class FileTail:
         self._stamp = stamp
         complete = fresh[: fresh.rfind(b"\n") + 1]
         self._offset += len(complete)
-        self._before = (self._before + complete)[-FINGERPRINT:]
+        self._before = (self._before + complete)[-_FINGERPRINT:]
         # Bytes that are no UTF-8 spoil their own line, not those after it.
         lines = tuple(complete.decode("utf-8", "replace").split("\n")[:-1])
         return NewLines(lines, restarted=not same_file)

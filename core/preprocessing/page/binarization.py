@@ -42,46 +42,46 @@ from core.preprocessing.page.illumination import (
 )
 from core.utils.errors import PictureError
 
-PAGE_SIDE: Final = 1600
+_PAGE_SIDE: Final = 1600
 """Pages are shrunk to this long side in pixels: 200 digits in lines are then still 50 pixels high
 each, more than twice the 20 that are needed, while a photo's grain is averaged away."""
-DRAWING_INK_CONTRAST: Final = 0.3
+_DRAWING_INK_CONTRAST: Final = 0.3
 """Share of the strongest ink from which a pixel is surely ink, on a drawing without grain."""
-PHOTO_INK_CONTRAST: Final = 0.24
+_PHOTO_INK_CONTRAST: Final = 0.24
 """The same in photos, whose strongest ink may be much stronger than a pencil's."""
-MAX_INK_THRESHOLD: Final = 0.7
+_MAX_INK_THRESHOLD: Final = 0.7
 """Share of the strongest ink up to which the tone may lie that parts ink from shadows."""
-SOFT_EDGE_REACH: Final = 0.012
+_SOFT_EDGE_REACH: Final = 0.012
 """How far around a piece its tones are looked up, as a share of the longer side."""
-MIN_EVEN_SHARE: Final = 0.4
+_MIN_EVEN_SHARE: Final = 0.4
 """Share of a drawing that has the tone of its ground, at least."""
 
-MIN_LINE_CONTRAST: Final = 0.08
+_MIN_LINE_CONTRAST: Final = 0.08
 """Share of the strongest ink from which something may be a ruled line."""
-MAX_THRESHOLD_RAISES: Final = 6
+_MAX_THRESHOLD_RAISES: Final = 6
 """How often, at most, the tone is raised from which ruled lines are sought."""
-MAX_FAINT_SHARE: Final = 0.4
+_MAX_FAINT_SHARE: Final = 0.4
 """Share of the page: what covers more is a pattern and no writing on ruled lines."""
-MAX_LINE_THICKNESS: Final = 0.008
+_MAX_LINE_THICKNESS: Final = 0.008
 """A ruled line's thickness, blur included, as a share of the longer side; 3 pixels at least."""
-MAX_LINE_TILT: Final = 20.0
+_MAX_LINE_TILT: Final = 20.0
 """Degrees."""
-MIN_LINE_LENGTH: Final = 0.3
+_MIN_LINE_LENGTH: Final = 0.3
 """Share of the page's width."""
-MIN_LINE_COVERAGE: Final = 0.62
+_MIN_LINE_COVERAGE: Final = 0.62
 """Share of a ruled line's length that is inked where no stroke hides it."""
-COVERAGE_WINDOW_RADIUS: Final = 24
+_COVERAGE_WINDOW_RADIUS: Final = 24
 """Columns to each side in which a ruled line's ink is measured together."""
-MAX_CROSSING_SIZE: Final = 1.5
+_MAX_CROSSING_SIZE: Final = 1.5
 """What is left where two ruled lines cross, at most, in thicknesses of a line."""
-THICK_STROKE_WIDTH: Final = 0.02
+_THICK_STROKE_WIDTH: Final = 0.02
 """Share of the longer side: what is that thick both ways is no ruled line, nor a crossing."""
-HOUGH_SIDE: Final = 800
+_HOUGH_SIDE: Final = 800
 """The longer side in pixels of the copy in which ruled lines are sought."""
-MAX_LINES: Final = 160
-MAX_FAILED_LINES: Final = 60
-MAX_PASSES: Final = 3
-MAX_HOUGH_PEAKS: Final = 6000
+_MAX_LINES: Final = 160
+_MAX_FAILED_LINES: Final = 60
+_MAX_PASSES: Final = 3
+_MAX_HOUGH_PEAKS: Final = 6000
 
 
 @dataclass(frozen=True)
@@ -123,22 +123,22 @@ def extract_ink(
     """
     check_picture(picture)
     check_paper(paper)
-    gray = to_gray(picture, PAGE_SIDE)
+    gray = to_gray(picture, _PAGE_SIDE)
     light, background, even = normalize_polarity(gray, ink, paper)
     # A table around the sheet may be even, too.
-    even = even and float(np.mean(background[0, 0] == light)) >= MIN_EVEN_SHARE
+    even = even and float(np.mean(background[0, 0] == light)) >= _MIN_EVEN_SHARE
     if paper is not None:
         foreground = np.asarray(cv2.subtract(light, background), np.uint8)
-        mask = _threshold(foreground, DRAWING_INK_CONTRAST * _strong_tone(foreground))
+        mask = _threshold(foreground, _DRAWING_INK_CONTRAST * _strong_tone(foreground))
         return PageInk(gray, light, foreground, mask, 0, True)
     if not even:
         if ink == "auto":
             light = 255 - gray if has_dark_ink(gray) else gray
         return _extract_from_photo(gray, light, stroke_width)
     foreground = np.asarray(cv2.subtract(light, background), np.uint8)
-    line_threshold = max(MIN_LINE_CONTRAST * _strong_tone(foreground), MIN_CONTRAST / 3)
+    line_threshold = max(_MIN_LINE_CONTRAST * _strong_tone(foreground), MIN_CONTRAST / 3)
     foreground = erase_where(_bare_lines(foreground, line_threshold), foreground)
-    threshold = max(DRAWING_INK_CONTRAST * _strong_tone(foreground), MIN_CONTRAST / 2)
+    threshold = max(_DRAWING_INK_CONTRAST * _strong_tone(foreground), MIN_CONTRAST / 2)
     return PageInk(gray, light, foreground, _threshold(foreground, threshold), 0, True)
 
 
@@ -152,17 +152,17 @@ def _extract_from_photo(gray: GrayImage, light: GrayImage, stroke_width: float |
         foregrounds = [erase_where(surroundings, foreground) for foreground in foregrounds]
     smoothed = [_smooth(foreground) for foreground in foregrounds]
     strongest = _strong_tone(foregrounds[0])
-    threshold = max(3.5 * grain, MIN_LINE_CONTRAST * strongest, MIN_CONTRAST / 3)
+    threshold = max(3.5 * grain, _MIN_LINE_CONTRAST * strongest, MIN_CONTRAST / 3)
     line_masks = _bare_lines_of_all(smoothed, threshold)
     if any(lines.any() for lines in line_masks):
         foregrounds = _erase_each(line_masks, foregrounds)
         smoothed = _erase_each(line_masks, smoothed)
         strongest = _strong_tone(foregrounds[0])
-    threshold = max(4.5 * grain, PHOTO_INK_CONTRAST * strongest, MIN_CONTRAST / 2)
+    threshold = max(4.5 * grain, _PHOTO_INK_CONTRAST * strongest, MIN_CONTRAST / 2)
     mask = _threshold(smoothed[0], threshold)
     mask = mask if surroundings is None else _drop_border_rest(mask, surroundings)
     masks = remove_shadows(
-        light, foregrounds, smoothed, mask, threshold, MAX_INK_THRESHOLD * strongest
+        light, foregrounds, smoothed, mask, threshold, _MAX_INK_THRESHOLD * strongest
     )
     floor = int(np.clip(4.0 * grain, 0.15 * strongest, 0.5 * strongest))
     return PageInk(
@@ -178,7 +178,7 @@ def _erase_each(masks: Sequence[Mask], images: Sequence[GrayImage]) -> list[Gray
 def _combine(foregrounds: Sequence[GrayImage], masks: Sequence[Mask]) -> GrayImage:
     """The first picture; around the pieces that are better seen in another one, the other one."""
     combined = foregrounds[0]
-    reach = 2 * round(SOFT_EDGE_REACH * max(combined.shape)) + 1
+    reach = 2 * round(_SOFT_EDGE_REACH * max(combined.shape)) + 1
     for foreground, mask in zip(foregrounds[1:], masks[1:], strict=True):
         if mask.any():
             near = cv2.dilate(mask, np.ones((reach, reach), np.uint8))
@@ -219,8 +219,8 @@ def _faint_mask(smoothed: GrayImage, threshold: float) -> Mask:
 
     The soft rims of dark lines may cover most of squared paper: then by a higher one.
     """
-    for _ in range(MAX_THRESHOLD_RAISES):
-        if np.count_nonzero(smoothed >= threshold) <= MAX_FAINT_SHARE * smoothed.size:
+    for _ in range(_MAX_THRESHOLD_RAISES):
+        if np.count_nonzero(smoothed >= threshold) <= _MAX_FAINT_SHARE * smoothed.size:
             break
         threshold *= 1.4
     return _threshold(smoothed, threshold)
@@ -294,7 +294,7 @@ def find_ruled_lines(faint: Mask) -> Mask:
         >>> int(lines[50, 20]), int(lines[50, 102])
         (1, 0)
     """
-    if np.count_nonzero(faint) > MAX_FAINT_SHARE * faint.size:
+    if np.count_nonzero(faint) > _MAX_FAINT_SHARE * faint.size:
         return np.zeros_like(faint)
     horizontal = _find_horizontal_lines(faint)
     remaining = erase_where(horizontal, faint)
@@ -313,13 +313,13 @@ def thick_ink(smoothed: GrayImage, threshold: float) -> Mask:
     Returns:
         uint8 as `smoothed`: 1 on the thick parts.
     """
-    side = max(5, round(THICK_STROKE_WIDTH * max(smoothed.shape))) | 1
+    side = max(5, round(_THICK_STROKE_WIDTH * max(smoothed.shape))) | 1
     mask = (smoothed >= threshold).astype(np.uint8)
     return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((side, side), np.uint8)))
 
 
 def _max_line_thickness(shape: tuple[int, ...]) -> int:
-    return max(3, round(MAX_LINE_THICKNESS * max(shape)))
+    return max(3, round(_MAX_LINE_THICKNESS * max(shape)))
 
 
 def _add_crossings(lines: Mask, faint: Mask) -> Mask:
@@ -327,7 +327,7 @@ def _add_crossings(lines: Mask, faint: Mask) -> Mask:
     max_thickness = _max_line_thickness(faint.shape)
     rest = erase_where(lines, faint)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(rest, connectivity=8)
-    is_crossing = stats[:, 2:4].max(axis=1) <= MAX_CROSSING_SIZE * max_thickness
+    is_crossing = stats[:, 2:4].max(axis=1) <= _MAX_CROSSING_SIZE * max_thickness
     is_beside = np.zeros(count, bool)
     is_beside[np.unique(labels[cv2.dilate(lines, np.ones((3, 3), np.uint8)) > 0])] = True
     is_crossing &= is_beside
@@ -345,7 +345,7 @@ def _find_horizontal_lines(faint: Mask) -> Mask:
     thick = cv2.morphologyEx(faint, cv2.MORPH_OPEN, column)
     thin: Mask = np.asarray(cv2.subtract(faint, thick), np.uint8)
     runs: tuple[NDArray[np.int32], NDArray[np.int32]] | None = None
-    for _ in range(MAX_PASSES):
+    for _ in range(_MAX_PASSES):
         lines = _find_lines(thin, faint, max_thickness)
         if not lines:
             break
@@ -358,11 +358,11 @@ def _find_horizontal_lines(faint: Mask) -> Mask:
 
 def _find_lines(thin: Mask, faint: Mask, max_thickness: int) -> list[_RuledLine]:
     """The ruled lines through much thin ink, those with the most ink first."""
-    factor = min(1.0, HOUGH_SIDE / max(thin.shape))
+    factor = min(1.0, _HOUGH_SIDE / max(thin.shape))
     size = (max(1, round(thin.shape[1] * factor)), max(1, round(thin.shape[0] * factor)))
     small = (cv2.resize(thin * 255, size, interpolation=cv2.INTER_AREA) > 70).astype(np.uint8)
-    max_tilt = np.radians(MAX_LINE_TILT)
-    min_votes = max(12, int(0.8 * MIN_LINE_LENGTH * size[0]))
+    max_tilt = np.radians(_MAX_LINE_TILT)
+    min_votes = max(12, int(0.8 * _MIN_LINE_LENGTH * size[0]))
     peaks = cv2.HoughLines(
         small,
         1,
@@ -376,7 +376,7 @@ def _find_lines(thin: Mask, faint: Mask, max_thickness: int) -> list[_RuledLine]
         return lines
     ends = np.array([0.15, 0.5, 0.85]) * size[0]
     line_rows, failed_rows = np.zeros((0, 3)), np.zeros((0, 3))
-    for rho, theta in np.asarray(peaks, np.float64).reshape(-1, 2)[:MAX_HOUGH_PEAKS]:
+    for rho, theta in np.asarray(peaks, np.float64).reshape(-1, 2)[:_MAX_HOUGH_PEAKS]:
         slope = -np.cos(theta) / np.sin(theta)
         rows = rho / np.sin(theta) + slope * ends
         offsets = rows - line_rows
@@ -393,7 +393,7 @@ def _find_lines(thin: Mask, faint: Mask, max_thickness: int) -> list[_RuledLine]
         else:
             line_rows = np.vstack([line_rows, rows])
             lines.append(line)
-        if len(lines) == MAX_LINES or len(failed_rows) == MAX_FAILED_LINES:
+        if len(lines) == _MAX_LINES or len(failed_rows) == _MAX_FAILED_LINES:
             break
     return lines
 
@@ -414,7 +414,7 @@ def _follow_line(
         weight = hits.sum(0).astype(np.float64)
         offset_mean = (hits * offsets[:, None]).sum(0) / np.maximum(weight, 1)
         is_thin = (weight > 0) & (weight <= max_thickness)
-        if np.count_nonzero(is_thin) < 0.5 * MIN_LINE_LENGTH * width:
+        if np.count_nonzero(is_thin) < 0.5 * _MIN_LINE_LENGTH * width:
             return None
         correction = np.polynomial.Polynomial.fit(
             columns[is_thin], offset_mean[is_thin], 3 if reach <= max_thickness else 1
@@ -430,7 +430,7 @@ def _follow_line(
         is_hidden |= inside & (faint[index, columns] > thin[index, columns])
     # Strokes, and lines that run the other way, hide it: there it is neither seen nor missed.
     # The window is no wider than the page: numpy returns the length of the longer one.
-    window = np.ones(min(2 * COVERAGE_WINDOW_RADIUS + 1, width))
+    window = np.ones(min(2 * _COVERAGE_WINDOW_RADIUS + 1, width))
     inked = np.convolve(is_inked, window, mode="same")
     covered = np.flatnonzero(inked > 0.4 * np.convolve(is_inked | ~is_hidden, window, mode="same"))
     if len(covered) == 0:
@@ -438,9 +438,9 @@ def _follow_line(
     start, end = int(covered[0]), int(covered[-1]) + 1
     visible = np.count_nonzero((is_inked | ~is_hidden)[start:end])
     inked_in_all = np.count_nonzero(is_inked[start:end])
-    if end - start < MIN_LINE_LENGTH * width or inked_in_all < MIN_LINE_COVERAGE * visible:
+    if end - start < _MIN_LINE_LENGTH * width or inked_in_all < _MIN_LINE_COVERAGE * visible:
         return None
-    if inked_in_all < 0.5 * MIN_LINE_LENGTH * width:
+    if inked_in_all < 0.5 * _MIN_LINE_LENGTH * width:
         return None
     return _RuledLine(np.asarray(rows, np.float64), start, end)
 

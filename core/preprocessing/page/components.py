@@ -20,23 +20,23 @@ Mask = NDArray[np.uint8]
 """1 where something is, 0 elsewhere, uint8 (height, width)."""
 Labels = NDArray[np.int32]
 """Which piece a pixel belongs to, int32 (height, width); 0 is the background."""
-MAX_COMPONENTS: Final = 1500
+_MAX_COMPONENTS: Final = 1500
 """More pieces that could be strokes are no writing but a texture."""
 MAX_DIGITS: Final = 200
 """Digits of a picture that are read; further pieces that may be digits are left out."""
-MAX_TILT: Final = 18.0
+_MAX_TILT: Final = 18.0
 """Degrees; a little more than the 15 that are promised."""
-MIN_DIGITS_FOR_TILT: Final = 7
+_MIN_DIGITS_FOR_TILT: Final = 7
 """Fewer digits than these show no tilt."""
 MAX_LINE_OFFSET: Final = 0.65
 """Share of a digit's height by which a digit may be off its line."""
-MAX_NUMBER_GAP: Final = 0.6
+_MAX_NUMBER_GAP: Final = 0.6
 """Digits whose gap is smaller than this share of their height stand together as a number."""
-MAX_ONE_WIDTH: Final = 0.35
+_MAX_ONE_WIDTH: Final = 0.35
 """Digits narrower than this share of their height are 1s."""
-MAX_ONE_PITCH: Final = 1.1
+_MAX_ONE_PITCH: Final = 1.1
 """From the middle of one 1 to the next in a number, at most, in heights: a digit's usual width and
-half of `MAX_NUMBER_GAP`."""
+half of `_MAX_NUMBER_GAP`."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Component:
 
 
 def find_components(mask: Mask) -> tuple[Labels, list[Component]]:
-    """Find the connected pieces of a mask (8 neighbors), at most `MAX_COMPONENTS`.
+    """Find the connected pieces of a mask (8 neighbors), at most `_MAX_COMPONENTS`.
 
     Returns:
         The labels of all pixels, and the pieces from left to right.
@@ -99,7 +99,7 @@ def find_components(mask: Mask) -> tuple[Labels, list[Component]]:
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     rows = np.asarray(stats, np.int64)[1:count]
     # A texture has many small pieces; strokes are among the largest.
-    order = np.argsort(-rows[:, 4], kind="stable")[:MAX_COMPONENTS]
+    order = np.argsort(-rows[:, 4], kind="stable")[:_MAX_COMPONENTS]
     pieces = [
         Component((int(k) + 1,), (int(x), int(y), int(w), int(h)), int(area))
         for k, (x, y, w, h, area) in zip(order, rows[order], strict=True)
@@ -154,12 +154,12 @@ def estimate_tilt(pieces: Sequence[Component], height: float) -> float:
         height: their usual height.
 
     Returns:
-        Degrees, -`MAX_TILT` to `MAX_TILT`; 0 if it is unclear.
+        Degrees, -`_MAX_TILT` to `_MAX_TILT`; 0 if it is unclear.
     """
-    if len(pieces) < MIN_DIGITS_FOR_TILT:
+    if len(pieces) < _MIN_DIGITS_FOR_TILT:
         return 0.0
     middles = np.array([piece.middle for piece in pieces])
-    angles = np.arange(-MAX_TILT, MAX_TILT + 0.25, 0.5)
+    angles = np.arange(-_MAX_TILT, _MAX_TILT + 0.25, 0.5)
     scores = []
     for angle in angles:
         rows = middles[:, 1] - middles[:, 0] * np.tan(np.radians(angle))
@@ -236,11 +236,11 @@ def group_numbers(line: Sequence[Component], height: float) -> list[int]:
     reach, before = line[0].right, line[0]
     for piece in line[1:]:
         pitch = piece.middle[0] - before.middle[0]
-        narrow = max(piece.width, before.width) < MAX_ONE_WIDTH * height
+        narrow = max(piece.width, before.width) < _MAX_ONE_WIDTH * height
         is_apart = (
-            pitch > MAX_ONE_PITCH * height
+            pitch > _MAX_ONE_PITCH * height
             if narrow
-            else piece.left - reach > MAX_NUMBER_GAP * height
+            else piece.left - reach > _MAX_NUMBER_GAP * height
         )
         count += is_apart
         numbers.append(count)

@@ -34,16 +34,16 @@ from core.preprocessing.page.segmentation import group_into_digits, prepare_comp
 from core.utils.errors import PictureError
 from core.utils.validation import Predict
 
-CONVINCING_DIGITNESS: Final = 0.7
+_CONVINCING_DIGITNESS: Final = 0.7
 """Digitness, 0 to 1, from which something that a second look shows is believed."""
-SURE_PROBABILITY: Final = 0.9
+_SURE_PROBABILITY: Final = 0.9
 """A single digit is not doubted if the highest of its probabilities reaches this."""
-MIN_SECOND_LOOK_SIDE: Final = 0.1
+_MIN_SECOND_LOOK_SIDE: Final = 0.1
 """Share of the picture's longer side that a digit of a second look measures at least: the rims of a
 wide stroke, which is hollow above too close a paper, look like small 1s."""
-MIN_BOX_SIDE: Final = 4
+_MIN_BOX_SIDE: Final = 4
 """Pixels that a box is at least wide and high."""
-MAX_BOX_NUMBER_GAP: Final = 0.8
+_MAX_BOX_NUMBER_GAP: Final = 0.8
 """A new digit joins a number if the gap between them is below this share of their height."""
 T = TypeVar("T")
 
@@ -133,12 +133,14 @@ def clearest_reading(
     """
     if not _is_doubtful([to_digit(item) for item in first], predict):
         return first
-    clearest, highest = first, CONVINCING_DIGITNESS
+    clearest, highest = first, _CONVINCING_DIGITNESS
     for look in looks:
         with suppress(PictureError):
             items = look()
             digits = map(to_digit, items)
-            large = (digit for digit in digits if max(digit.box[2:]) >= MIN_SECOND_LOOK_SIDE * side)
+            large = (
+                digit for digit in digits if max(digit.box[2:]) >= _MIN_SECOND_LOOK_SIDE * side
+            )
             value = _highest_digitness(large)
             if value >= highest:
                 clearest, highest = items, value
@@ -152,7 +154,7 @@ def _is_doubtful(digits: Sequence[PreparedDigit], predict: Predict) -> bool:
         return False
     if highest < DIGITNESS_THRESHOLD or len(digits) > 1:
         return True
-    return float(predict(digits[0].pixels[None]).max()) < SURE_PROBABILITY
+    return float(predict(digits[0].pixels[None]).max()) < _SURE_PROBABILITY
 
 
 def _highest_digitness(digits: Iterable[PreparedDigit]) -> float:
@@ -296,16 +298,16 @@ class PreparedPage:
 
 
 def clip_box(box: Box, width: int, height: int) -> Box:
-    """Clip a box to a picture of that size; it keeps `MIN_BOX_SIDE` pixels a side if there is room.
+    """Clip a box to a picture of that size; it keeps `_MIN_BOX_SIDE` pixels a side, given room.
 
     Example:
         >>> clip_box((-5, 10, 20, 20), width=100, height=50)
         (0, 10, 15, 20)
     """
     x, y, box_width, box_height = box
-    left, top = (max(0, min(x, width - MIN_BOX_SIDE)), max(0, min(y, height - MIN_BOX_SIDE)))
-    right = min(width, max(x + box_width, left + MIN_BOX_SIDE))
-    bottom = min(height, max(y + box_height, top + MIN_BOX_SIDE))
+    left, top = (max(0, min(x, width - _MIN_BOX_SIDE)), max(0, min(y, height - _MIN_BOX_SIDE)))
+    right = min(width, max(x + box_width, left + _MIN_BOX_SIDE))
+    bottom = min(height, max(y + box_height, top + _MIN_BOX_SIDE))
     return left, top, right - left, bottom - top
 
 
@@ -415,7 +417,7 @@ def _number_near(digits: Sequence[FoundDigit], line: int, box: Box) -> int:
 
     on_line = [digit for digit in digits if digit.line == line]
     nearest = min(on_line, key=gap, default=None)
-    if nearest is not None and gap(nearest) < MAX_BOX_NUMBER_GAP * max(
+    if nearest is not None and gap(nearest) < _MAX_BOX_NUMBER_GAP * max(
         height, nearest.digit.box[3]
     ):
         return nearest.number

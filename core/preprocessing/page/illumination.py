@@ -33,45 +33,45 @@ from core.preprocessing.background import (
 )
 from core.preprocessing.page.components import Labels, Mask, erase_where
 
-MAX_STROKE_WIDTHS: Final = (0.045, 0.09, 0.16)
+_MAX_STROKE_WIDTHS: Final = (0.045, 0.09, 0.16)
 """Shares of the longer side: what is wider is light or shadow. The narrowest is taken that loses no
 edge of ink."""
-SMALL_STROKE_WIDTH: Final = 0.028
+_SMALL_STROKE_WIDTH: Final = 0.028
 """The same where shadows end on digits: the strokes of small ones."""
-CLOSER_STROKE_WIDTHS: Final = (*MAX_STROKE_WIDTHS[1::-1], SMALL_STROKE_WIDTH)
+CLOSER_STROKE_WIDTHS: Final = (*_MAX_STROKE_WIDTHS[1::-1], _SMALL_STROKE_WIDTH)
 """What may be tried where the first of them shows nothing: the widest first."""
-PAPER_MEDIAN_TONE: Final = 90.0
+_PAPER_MEDIAN_TONE: Final = 90.0
 """A median tone, 0..255, between boards in good light and paper in the shade."""
-MEDIAN_WINDOW: Final = 0.16
+_MEDIAN_WINDOW: Final = 0.16
 """Share of the longer side: within that far strokes are a minority."""
-PAPER_COPY_SIDE: Final = 256
+_PAPER_COPY_SIDE: Final = 256
 """The longer side in pixels of the copy on which the paper's tones are estimated."""
-EDGE_COPY_SIDE: Final = 512
+_EDGE_COPY_SIDE: Final = 512
 """The longer side in pixels of the copy on which edges are looked at."""
-SHEET_EDGE_WIDTH: Final = 41
+_SHEET_EDGE_WIDTH: Final = 41
 """Pixels of that copy across which the sheet's edge may reach."""
-MAX_LOST_EDGES: Final = 0.06
+_MAX_LOST_EDGES: Final = 0.06
 """Share of the ink's sharp edges that the next narrower paper may lose."""
 
-SOFT_STEEPNESS: Final = 0.45
+_SOFT_STEEPNESS: Final = 0.45
 """Share of the usual steepness below which an edge is soft."""
-MIN_SHARP_RIM: Final = 0.6
+_MIN_SHARP_RIM: Final = 0.6
 """Share of a piece's rim that is sharp if it is ink."""
-SURELY_SHARP_RIM: Final = 0.8
+_SURELY_SHARP_RIM: Final = 0.8
 """Share of a piece's rim that is sharp if no shadow hangs on it."""
-MIN_SHARP_SHEET_RIM: Final = 0.55
+_MIN_SHARP_SHEET_RIM: Final = 0.55
 """Share of the rim of what lies around the sheet that is sharp."""
-THRESHOLD_FACTORS: Final = (1.0, 1.3, 1.65, 2.1, 2.7)
+_THRESHOLD_FACTORS: Final = (1.0, 1.3, 1.65, 2.1, 2.7)
 """Times the lowest tone: the tones at which shadows are parted from ink."""
-MIN_DARKEST_KEPT: Final = 0.9
+_MIN_DARKEST_KEPT: Final = 0.9
 """Share of a piece's darkest parts that must be left where it is taken apart."""
-MIN_DARKNESS_KEPT: Final = 0.85
+_MIN_DARKNESS_KEPT: Final = 0.85
 """Share of the page's darkest parts that a closer paper must leave to show usual edges."""
-MIN_RIM_LENGTH: Final = 0.05
+_MIN_RIM_LENGTH: Final = 0.05
 """Share of the longer side: pieces with less rim are no digits."""
-GRAIN_REACH: Final = 0.003
+_GRAIN_REACH: Final = 0.003
 """How far a pencil's grain reaches, as a share of the longer side."""
-SPLIT_DISCOUNT: Final = 0.96
+_SPLIT_DISCOUNT: Final = 0.96
 """What sharp rims are worth one step further on: strokes become thinner."""
 
 
@@ -88,7 +88,7 @@ def has_dark_ink(gray: GrayImage) -> bool:
         >>> has_dark_ink(paper), has_dark_ink(255 - paper)
         (True, False)
     """
-    small = _shrink(gray, EDGE_COPY_SIDE)
+    small = _shrink(gray, _EDGE_COPY_SIDE)
     light, background, _ = normalize_polarity(small, "light")
     sides = (cv2.subtract(background, light), cv2.subtract(light, background))
     dark, bright = (_erase_surroundings(np.asarray(side, np.uint8)) for side in sides)
@@ -99,15 +99,15 @@ def has_dark_ink(gray: GrayImage) -> bool:
     by_contrast = np.clip(np.log((energies[0] + 1) / (energies[1] + 1)), -1.5, 1.5)
     by_minority = np.clip(0.5 * _dark_log_odds(gray), -2.0, 2.0)
     # Paper is brighter than boards, most of the time.
-    by_tone = np.clip(3 * np.log(max(1.0, float(np.median(small))) / PAPER_MEDIAN_TONE), -2.0, 2.0)
+    by_tone = np.clip(3 * np.log(max(1.0, float(np.median(small))) / _PAPER_MEDIAN_TONE), -2.0, 2.0)
     return bool(by_contrast + by_minority + by_tone >= 0)
 
 
 def _dark_log_odds(gray: GrayImage) -> float:
     """The logarithm of how much more of what stands out from the medians around it is dark."""
-    small = np.asarray(cv2.GaussianBlur(_shrink(gray, PAPER_COPY_SIDE), (0, 0), 0.7), np.uint8)
+    small = np.asarray(cv2.GaussianBlur(_shrink(gray, _PAPER_COPY_SIDE), (0, 0), 0.7), np.uint8)
     difference = small.astype(np.float64) - cv2.medianBlur(
-        small, round(MEDIAN_WINDOW * PAPER_COPY_SIDE) | 1
+        small, round(_MEDIAN_WINDOW * _PAPER_COPY_SIDE) | 1
     )
     across = cv2.Sobel(small, cv2.CV_32F, 1, 0, ksize=3)
     rise = cv2.magnitude(across, cv2.Sobel(small, cv2.CV_32F, 0, 1, ksize=3))
@@ -129,7 +129,7 @@ def estimate_paper(light: GrayImage, stroke_width: float | None = None) -> list[
 
     Args:
         light: the picture with light ink.
-        stroke_width: of the widest stroke, one of `MAX_STROKE_WIDTHS` or `SMALL_STROKE_WIDTH`;
+        stroke_width: of the widest stroke, one of `_MAX_STROKE_WIDTHS` or `_SMALL_STROKE_WIDTH`;
             None tells it from the picture.
 
     Returns:
@@ -140,31 +140,31 @@ def estimate_paper(light: GrayImage, stroke_width: float | None = None) -> list[
     max_width = stroke_width or _choose_stroke_width(light)
     return [
         _estimate_paper_under(light, width)
-        for width in (*MAX_STROKE_WIDTHS[::-1], SMALL_STROKE_WIDTH)
+        for width in (*_MAX_STROKE_WIDTHS[::-1], _SMALL_STROKE_WIDTH)
         if width <= max_width
     ]
 
 
 def _choose_stroke_width(light: GrayImage) -> float:
-    """The narrowest of `MAX_STROKE_WIDTHS` whose paper loses no wide stroke."""
-    copy = _shrink(light, EDGE_COPY_SIDE)
-    wide = _subtract_paper(copy, MAX_STROKE_WIDTHS[-1])
+    """The narrowest of `_MAX_STROKE_WIDTHS` whose paper loses no wide stroke."""
+    copy = _shrink(light, _EDGE_COPY_SIDE)
+    wide = _subtract_paper(copy, _MAX_STROKE_WIDTHS[-1])
     surroundings = find_surroundings(wide)
     if surroundings is not None:
         # The sheet's own edge is sharp, too.
-        brush = np.ones((SHEET_EDGE_WIDTH, SHEET_EDGE_WIDTH), np.uint8)
+        brush = np.ones((_SHEET_EDGE_WIDTH, _SHEET_EDGE_WIDTH), np.uint8)
         near_edge = cv2.dilate(surroundings, brush)
         wide = erase_where(np.asarray(near_edge, np.uint8), wide)
     mask = _ink_mask(wide)
     is_ink = sharp_components(wide, mask) > 0
     if not is_ink.any():  # shadows hang on all ink: only its edges are sure
         is_ink = _near_sharp_edges(copy, wide > 0) & (mask > 0)
-    for width in MAX_STROKE_WIDTHS[:-1]:
+    for width in _MAX_STROKE_WIDTHS[:-1]:
         narrow = _subtract_paper(copy, width)
         lost = np.count_nonzero(is_ink & (narrow < 0.6 * wide))
-        if lost <= MAX_LOST_EDGES * max(1, int(np.count_nonzero(is_ink))):
+        if lost <= _MAX_LOST_EDGES * max(1, int(np.count_nonzero(is_ink))):
             return width
-    return MAX_STROKE_WIDTHS[-1]
+    return _MAX_STROKE_WIDTHS[-1]
 
 
 def _erase_surroundings(foreground: GrayImage) -> GrayImage:
@@ -230,7 +230,7 @@ def _estimate_paper_under(light: GrayImage, width: float) -> GrayImage:
     A morphological opening on a small copy, then a weighted mean of what is near it: opening alone
     takes the darkest grain for the paper.
     """
-    small = _shrink(light, PAPER_COPY_SIDE)
+    small = _shrink(light, _PAPER_COPY_SIDE)
     shape = small.shape
     size = max(3, int(width * max(shape[0], shape[1]))) | 1
     brush = np.ones((size, size), np.uint8)
@@ -251,7 +251,7 @@ def sharp_components(foreground: GrayImage, mask: Mask) -> Mask:
     """Keep the pieces of a mask whose edges are about as sharp as usual: a shadow's are not."""
     edges = _Edges(foreground)
     rims = edges.rims(mask)
-    is_kept = rims.sharp_shares(SOFT_STEEPNESS * rims.usual_steepness()) >= MIN_SHARP_RIM
+    is_kept = rims.sharp_shares(_SOFT_STEEPNESS * rims.usual_steepness()) >= _MIN_SHARP_RIM
     is_kept[0] = False
     return is_kept[rims.labels].astype(np.uint8)
 
@@ -265,7 +265,7 @@ def soft_components(foreground: GrayImage, pieces: Mask, mask: Mask) -> Mask:
     is_large[0] = False
     rise = edges.rims(is_large[labels].astype(np.uint8)).steepness
     sharpest = float(np.percentile(rise, 90)) if len(rise) else 0.0
-    is_soft = rims.sharp_shares(SOFT_STEEPNESS * sharpest) < MIN_SHARP_SHEET_RIM
+    is_soft = rims.sharp_shares(_SOFT_STEEPNESS * sharpest) < _MIN_SHARP_SHEET_RIM
     is_soft[0] = False
     return is_soft[rims.labels].astype(np.uint8)
 
@@ -295,14 +295,14 @@ def remove_shadows(
     max_rise = _max_rise(light)
     edges = _Edges(foregrounds[0], max_rise)
     rims = edges.rims(mask)
-    tones = [threshold * factor for factor in THRESHOLD_FACTORS]
+    tones = [threshold * factor for factor in _THRESHOLD_FACTORS]
     higher = [max(2.0, tone) for tone in tones if tone < max_threshold][1:]
     candidates = [rims, *(edges.rims(_threshold(smoothed[0], t, mask)) for t in higher)]
     candidates += _rims_by_closer_papers(
         foregrounds[1:], smoothed[1:], mask, threshold, edges.darkness, max_rise
     )
-    min_steepness = SOFT_STEEPNESS * max(candidate.usual_steepness() for candidate in candidates)
-    is_sure = rims.sharp_shares(min_steepness) >= SURELY_SHARP_RIM
+    min_steepness = _SOFT_STEEPNESS * max(candidate.usual_steepness() for candidate in candidates)
+    is_sure = rims.sharp_shares(min_steepness) >= _SURELY_SHARP_RIM
     is_sure[0] = False
     masks = [is_sure[rims.labels].astype(np.uint8), *(np.zeros_like(mask) for _ in foregrounds[1:])]
     unsure = erase_where(masks[0], mask)
@@ -346,7 +346,7 @@ def _rims_by_closer_papers(
     darkness = darkness[inked]
     for foreground, image in zip(foregrounds, smoothed, strict=True):
         kept = float(darkness[image[inked] >= threshold].sum())
-        if kept < MIN_DARKNESS_KEPT * float(darkness.sum()):
+        if kept < _MIN_DARKNESS_KEPT * float(darkness.sum()):
             return  # wide strokes are hollow here, and their grain has sharp rims
         yield _Edges(foreground, max_rise).rims(_threshold(image, threshold, mask))
 
@@ -393,7 +393,7 @@ def _threshold(smoothed: GrayImage, threshold: float, mask: Mask) -> Mask:
 
 def _grain_size(shape: tuple[int, ...]) -> int:
     """The side in pixels of a square that is wider than a pencil's grain."""
-    return 2 * round(GRAIN_REACH * max(shape)) + 3
+    return 2 * round(_GRAIN_REACH * max(shape)) + 3
 
 
 class _Rims:
@@ -425,7 +425,7 @@ class _Rims:
 
     def usual_steepness(self) -> float:
         """How steep the rims of large pieces are, against the contrast of what they bound."""
-        is_large = self.lengths >= MIN_RIM_LENGTH * max(self.labels.shape)
+        is_large = self.lengths >= _MIN_RIM_LENGTH * max(self.labels.shape)
         large = self.steepness[is_large[self.piece_of_pixel]]
         return float(np.percentile(large, 60)) if len(large) else 0.0
 
@@ -474,7 +474,7 @@ class _Layer:
     """The pieces at one tone, and whether each is better taken whole, or as its parts below.
 
     Sharp rim speaks for a piece, and soft rim against it, so much that both are even where the
-    share of `MIN_SHARP_RIM` is sharp.
+    share of `_MIN_SHARP_RIM` is sharp.
 
     Attributes:
         index: which of the foregrounds it belongs to.
@@ -499,9 +499,9 @@ class _Layer:
         self.index, self.count, self.labels = index, rims.count, rims.labels
         self.below = [part_layer for part_layer in below if part_layer is not None]
         sharp_rim = rims.sharp_lengths(min_steepness)
-        soft_weight = MIN_SHARP_RIM / (1 - MIN_SHARP_RIM)
+        soft_weight = _MIN_SHARP_RIM / (1 - _MIN_SHARP_RIM)
         self.value = np.maximum(0.0, sharp_rim - soft_weight * (rims.lengths - sharp_rim))
-        self.value[rims.lengths < MIN_RIM_LENGTH * side] = 0.0
+        self.value[rims.lengths < _MIN_RIM_LENGTH * side] = 0.0
         self.value[0] = 0.0
         self.choice = np.where(self.value > 0, 0, -1)
         self.parents = []
@@ -513,7 +513,7 @@ class _Layer:
             # What loses much of the darkest takes ink for paper.
             left = darkness * (part_layer.labels.ravel()[inked] > 0)
             kept = np.bincount(piece_of_pixel, left, self.count) / all_darkness
-            parts = SPLIT_DISCOUNT * np.minimum(1.0, kept / MIN_DARKEST_KEPT) ** 6
+            parts = _SPLIT_DISCOUNT * np.minimum(1.0, kept / _MIN_DARKEST_KEPT) ** 6
             parts *= np.bincount(parents, part_layer.value, self.count)
             self.choice[parts > self.value] = position + 1
             self.value = np.maximum(self.value, parts)

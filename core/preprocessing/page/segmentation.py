@@ -41,30 +41,30 @@ from core.preprocessing.page.touching_digits import split_touching
 from core.utils.errors import PictureError
 from core.utils.validation import Predict
 
-MIN_DIGIT_HEIGHT: Final = 0.6
+_MIN_DIGIT_HEIGHT: Final = 0.6
 """Pieces lower than this share of the usual height may be fragments of their neighbors."""
-MIN_DIGIT_SIDE: Final = 0.3
+_MIN_DIGIT_SIDE: Final = 0.3
 """Pieces whose longer side is below this share of the usual height are no digits."""
-FLAT_ASPECT_RATIO: Final = 1.25
+_FLAT_ASPECT_RATIO: Final = 1.25
 """Pieces wider than so many of their heights are rarely digits."""
-MIN_INK_STRENGTH: Final = 0.45
+_MIN_INK_STRENGTH: Final = 0.45
 """Pieces of a photo that take a smaller share of the light than this share of the strongest one's
 are no ink."""
-CLEAR_DIGITNESS: Final = 0.5
+_CLEAR_DIGITNESS: Final = 0.5
 """Digitness, 0 to 1, from which something is taken for a digit."""
-MAX_JOIN_DISTANCE: Final = 0.3
+_MAX_JOIN_DISTANCE: Final = 0.3
 """How far parts of a digit may be apart, as a share of the larger one's longer side."""
-MAX_JOINED_HEIGHT: Final = 1.7
+_MAX_JOINED_HEIGHT: Final = 1.7
 """How high two pieces may be together, in heights of the higher one."""
-MAX_ASPECT_RATIO: Final = 1.8
+_MAX_ASPECT_RATIO: Final = 1.8
 """No digit is wider than so many of its heights."""
-MAX_FRAGMENTS: Final = 5
+_MAX_FRAGMENTS: Final = 5
 """Fragments of one digit, at most."""
-MAX_WEAK_PIECES: Final = 40
+_MAX_WEAK_PIECES: Final = 40
 """Pieces that are tried with their neighbors, at most."""
-MIN_COMPANIONS: Final = 2
+_MIN_COMPANIONS: Final = 2
 """Clear digits beside a piece from which it stays: what stands among digits was written."""
-MAX_DILATION_REACH: Final = 16
+_MAX_DILATION_REACH: Final = 16
 """Pixels from which a distance transform replaces dilation: a brush that large takes long."""
 
 
@@ -92,7 +92,7 @@ def group_into_digits(
     if not digits:
         return labels, [], height
     height = median_height(digits)
-    digits = [p for p in digits if max(p.width, p.height) >= MIN_DIGIT_SIDE * height]
+    digits = [p for p in digits if max(p.width, p.height) >= _MIN_DIGIT_SIDE * height]
     if not page.even_ground:
         digits = resolve_doubtful(labels, digits, page)
     tilt = estimate_tilt(digits, height)
@@ -139,7 +139,7 @@ def _drop_faint(labels: Labels, pieces: list[Component], page: PageInk) -> list[
     strength = {p: absorbed[p.labels[0]] / max(1.0, light[p.labels[0]]) for p in pieces}
     largest = max(p.area for p in pieces)
     best = max(strength[p] for p in pieces if p.area >= 0.02 * largest)
-    return [p for p in pieces if strength[p] >= MIN_INK_STRENGTH * best]
+    return [p for p in pieces if strength[p] >= _MIN_INK_STRENGTH * best]
 
 
 def _first_pieces(lines: list[list[Component]], limit: int) -> list[list[Component]]:
@@ -191,8 +191,8 @@ def _is_dust(piece: Component, page: PageInk) -> bool:
 
 def _join_fragments(pieces: Sequence[Component], height: float) -> list[Component]:
     """Join fragments to the digits they belong to; drop specks that belong to none."""
-    small = [p for p in pieces if p.height < MIN_DIGIT_HEIGHT * height]
-    groups = [[p] for p in pieces if p.height >= MIN_DIGIT_HEIGHT * height]
+    small = [p for p in pieces if p.height < _MIN_DIGIT_HEIGHT * height]
+    groups = [[p] for p in pieces if p.height >= _MIN_DIGIT_HEIGHT * height]
     _join_tall(groups, height)
     for piece in sorted(small, key=lambda p: -p.area):
         nearest = min(
@@ -200,7 +200,7 @@ def _join_fragments(pieces: Sequence[Component], height: float) -> list[Componen
         )
         if nearest is not None and _is_fragment(piece, join_components(nearest), height):
             nearest.append(piece)
-        elif max(piece.width, piece.height) >= MIN_DIGIT_SIDE * height:
+        elif max(piece.width, piece.height) >= _MIN_DIGIT_SIDE * height:
             groups.append([piece])
     return [join_components(group) for group in groups]
 
@@ -233,7 +233,7 @@ def _are_flat_halves(first: Component, second: Component, joined: Component) -> 
 
     A 2, a 3, a 5 or an 8 whose middle is missing looks like that.
     """
-    are_flat = min(first.width / first.height, second.width / second.height) >= FLAT_ASPECT_RATIO
+    are_flat = min(first.width / first.height, second.width / second.height) >= _FLAT_ASPECT_RATIO
     is_upright = joined.width <= joined.height <= 2 * joined.width
     return (
         are_flat
@@ -284,9 +284,9 @@ def resolve_doubtful(labels: Labels, pieces: Sequence[Component], page: PageInk)
     weak = sorted(
         (p for p, value in digitness_of.items() if value < WEAK_DIGITNESS), key=lambda p: p.area
     )
-    for piece in weak[:MAX_WEAK_PIECES]:
+    for piece in weak[:_MAX_WEAK_PIECES]:
         _join_with_neighbor(piece, digitness_of, labels, page)
-    if max(digitness_of.values()) < CLEAR_DIGITNESS:
+    if max(digitness_of.values()) < _CLEAR_DIGITNESS:
         return list(digitness_of)
     return [
         p
@@ -311,7 +311,7 @@ def _join_broken_digit(digitness_of: dict[Component, float], labels: Labels, pag
     """
     parts = list(digitness_of)
     if (
-        not 3 <= len(parts) <= MAX_FRAGMENTS
+        not 3 <= len(parts) <= _MAX_FRAGMENTS
         or sum(value >= WEAK_DIGITNESS for value in digitness_of.values()) > 1
     ):
         return
@@ -319,7 +319,7 @@ def _join_broken_digit(digitness_of: dict[Component, float], labels: Labels, pag
     is_close = all(
         any(_are_near(part, other) for other in parts if other is not part) for part in parts
     )
-    if not is_close or whole.width > MAX_ASPECT_RATIO * whole.height:
+    if not is_close or whole.width > _MAX_ASPECT_RATIO * whole.height:
         return
     (value,) = _digitness(labels, [whole], page)
     if value >= _min_joined_digitness(max(digitness_of.values())):
@@ -349,7 +349,7 @@ def _join_with_neighbor(
 
 def _min_joined_digitness(before: float) -> float:
     """The digitness that joined pieces must have if the best of them has `before` by itself."""
-    return WEAK_DIGITNESS if before < DIGITNESS_THRESHOLD else max(CLEAR_DIGITNESS, before - 0.05)
+    return WEAK_DIGITNESS if before < DIGITNESS_THRESHOLD else max(_CLEAR_DIGITNESS, before - 0.05)
 
 
 def _may_join(piece: Component, neighbor: Component) -> bool:
@@ -358,14 +358,14 @@ def _may_join(piece: Component, neighbor: Component) -> bool:
     return (
         neighbor is not piece
         and _are_near(piece, neighbor)
-        and joined.height <= MAX_JOINED_HEIGHT * max(piece.height, neighbor.height)
-        and joined.width <= MAX_ASPECT_RATIO * joined.height
+        and joined.height <= _MAX_JOINED_HEIGHT * max(piece.height, neighbor.height)
+        and joined.width <= _MAX_ASPECT_RATIO * joined.height
     )
 
 
 def _are_near(first: Component, second: Component) -> bool:
     """Whether two pieces are near enough to be parts of one digit."""
-    return box_distance(first, second) <= MAX_JOIN_DISTANCE * max(
+    return box_distance(first, second) <= _MAX_JOIN_DISTANCE * max(
         first.width, first.height, second.width, second.height
     )
 
@@ -380,8 +380,8 @@ def _stands_among_digits(piece: Component, digitness_of: dict[Component, float])
             abs(piece.middle[1] - other.middle[1]) <= MAX_LINE_OFFSET * height and gap <= 3 * height
         )
 
-    digits = [p for p in digitness_of if p is not piece and digitness_of[p] >= CLEAR_DIGITNESS]
-    return sum(map(is_beside, digits)) >= MIN_COMPANIONS
+    digits = [p for p in digitness_of if p is not piece and digitness_of[p] >= _CLEAR_DIGITNESS]
+    return sum(map(is_beside, digits)) >= _MIN_COMPANIONS
 
 
 def _digitness(labels: Labels, pieces: Sequence[Component], page: PageInk) -> list[float]:
@@ -439,7 +439,7 @@ def _piece_ink(foreground: GrayImage, labels: Labels, piece: Component, page: Pa
         piece_distance = cv2.distanceTransform((~is_piece).astype(np.uint8), cv2.DIST_L2, 3)
         other_distance = cv2.distanceTransform((~is_other).astype(np.uint8), cv2.DIST_L2, 3)
         belongs = (piece_distance < other_distance) & (piece_distance <= reach)
-    elif reach > MAX_DILATION_REACH:
+    elif reach > _MAX_DILATION_REACH:
         belongs = cv2.distanceTransform((~is_piece).astype(np.uint8), cv2.DIST_L2, 3) <= reach
     else:
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))

@@ -24,30 +24,30 @@ from core.utils.validation import Predict
 ToPixels = Callable[[Labels, Component], NDArray[np.uint8]]
 """Prepares a piece for a network: uint8 (28, 28)."""
 
-SEARCH_ROWS: Final = 48
+_SEARCH_ROWS: Final = 48
 """Pieces are shrunk to at most this height in pixels before cuts are sought."""
-SIDE_STEP_COST: Final = 0.12
+_SIDE_STEP_COST: Final = 0.12
 """What a step to the side costs, in pixels of ink."""
-MIN_SPLIT_WIDTH: Final = 0.7
+_MIN_SPLIT_WIDTH: Final = 0.7
 """Pieces wider than this share of the usual height may be two digits."""
-MIN_PART_HEIGHT: Final = 0.5
+_MIN_PART_HEIGHT: Final = 0.5
 """Share of the usual height that a part must have."""
-EVEN_ODDS_WIDTH: Final = 1.1
+_EVEN_ODDS_WIDTH: Final = 1.1
 """Width over height at which one digit is as likely as two."""
-WIDTH_LOG_ODDS: Final = 5.0
+_WIDTH_LOG_ODDS: Final = 5.0
 """How fast that changes: natural logarithms for each height that the piece is wider."""
-NO_NETWORK_MARGIN: Final = 0.1
+_NO_NETWORK_MARGIN: Final = 0.1
 """How many heights wider a piece must be where no network helps."""
-SINGLE_PIECE_MARGIN: Final = 0.6
+_SINGLE_PIECE_MARGIN: Final = 0.6
 """And how many more if there is nothing else in the picture."""
-STROKES_COST: Final = 1.0
+_STROKES_COST: Final = 1.0
 """What crossing a stroke counts, in natural logarithms; two strokes count four times as much."""
-EXTRA_CROSSING_COST: Final = 1.5
+_EXTRA_CROSSING_COST: Final = 1.5
 """What each further place where ink is crossed counts, in natural logarithms."""
-MAX_ASPECT_RATIO: Final = 8
+_MAX_ASPECT_RATIO: Final = 8
 """Pieces wider than so many of their heights are no digits."""
-MAX_PARTS: Final = 6
-MAX_CUTS_TRIED: Final = 5
+_MAX_PARTS: Final = 6
+_MAX_CUTS_TRIED: Final = 5
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class _Cut:
         """
         if self.has_holes:
             return 0.0
-        return STROKES_COST * max(0.0, self.strokes - 0.3) ** 2 + EXTRA_CROSSING_COST * max(
+        return _STROKES_COST * max(0.0, self.strokes - 0.3) ** 2 + _EXTRA_CROSSING_COST * max(
             0, self.crossings - 1
         )
 
@@ -104,12 +104,12 @@ def split_touching(
     """
     digits: list[Component] = []
     waiting = [piece]
-    min_width = EVEN_ODDS_WIDTH + NO_NETWORK_MARGIN + SINGLE_PIECE_MARGIN * is_alone
+    min_width = _EVEN_ODDS_WIDTH + _NO_NETWORK_MARGIN + _SINGLE_PIECE_MARGIN * is_alone
     while waiting:
         part = waiting.pop(0)
         halves = (
             _split_in_two(labels, part, height, fresh_labels, to_pixels, predict, min_width)
-            if len(digits) < MAX_PARTS
+            if len(digits) < _MAX_PARTS
             else None
         )
         if halves is None:
@@ -133,8 +133,8 @@ def _split_in_two(
     `min_width`: in heights, from which a piece without holes is cut where no network helps.
     """
     usual = min(max(piece.height, 0.8 * height), 1.3 * height)
-    narrowest = (MIN_SPLIT_WIDTH if predict else EVEN_ODDS_WIDTH) * usual
-    if not narrowest <= piece.width <= MAX_ASPECT_RATIO * piece.height:
+    narrowest = (_MIN_SPLIT_WIDTH if predict else _EVEN_ODDS_WIDTH) * usual
+    if not narrowest <= piece.width <= _MAX_ASPECT_RATIO * piece.height:
         return None
     piece_labels = _piece_labels(labels, piece)
     width = _upright_width(piece_labels) / usual
@@ -155,8 +155,8 @@ def _cut_by_shape(cuts: list[_Cut], width: float, min_width: float) -> _Cut | No
     """The cheapest cut, if a piece that is `width` heights wide is more likely two digits."""
     best = min(cuts, key=lambda cut: cut.cost)
     # Two holes beside each other are two digits, even if they are alone.
-    needed = EVEN_ODDS_WIDTH + NO_NETWORK_MARGIN if best.has_holes else min_width
-    return best if WIDTH_LOG_ODDS * (width - needed) > best.cost else None
+    needed = _EVEN_ODDS_WIDTH + _NO_NETWORK_MARGIN if best.has_holes else min_width
+    return best if _WIDTH_LOG_ODDS * (width - needed) > best.cost else None
 
 
 def _cut_by_network(
@@ -170,10 +170,10 @@ def _cut_by_network(
     predict: Predict,
 ) -> _Cut | None:
     """The cut whose halves a network reads best; None if it reads the whole piece better."""
-    scores = WIDTH_LOG_ODDS * (width - EVEN_ODDS_WIDTH) - np.array([cut.cost for cut in cuts])
+    scores = _WIDTH_LOG_ODDS * (width - _EVEN_ODDS_WIDTH) - np.array([cut.cost for cut in cuts])
     whole = float(_log_confidence(predict, [to_pixels(labels, piece)])[0])
     # A half is read with a probability of at most 1: most cuts are out before they are tried.
-    tried = [int(k) for k in np.argsort(-scores)[:MAX_CUTS_TRIED] if scores[k] > whole]
+    tried = [int(k) for k in np.argsort(-scores)[:_MAX_CUTS_TRIED] if scores[k] > whole]
     if not tried:
         return None
     pictures = []
@@ -202,7 +202,7 @@ def _piece_labels(labels: Labels, piece: Component) -> NDArray[np.int32]:
 def _find_cuts(piece_labels: NDArray[np.int32]) -> list[_Cut]:
     """The cheapest paths through a piece, at most one for each tenth of its height."""
     height, width = piece_labels.shape
-    scale = min(1.0, SEARCH_ROWS / height)
+    scale = min(1.0, _SEARCH_ROWS / height)
     size = (max(3, round(width * scale)), max(3, round(height * scale)))
     ink = cv2.resize((piece_labels > 0).astype(np.float32), size, interpolation=cv2.INTER_AREA)
     stroke = _stroke_width((ink > 0.5).astype(np.uint8))
@@ -278,8 +278,8 @@ def _cheapest_paths(ink: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDAr
     sources[0] = np.arange(width)
     cost = ink[0].astype(np.float64)
     for row in range(1, height):
-        left = np.concatenate([[np.inf], cost[:-1]]) + SIDE_STEP_COST
-        right = np.concatenate([cost[1:], [np.inf]]) + SIDE_STEP_COST
+        left = np.concatenate([[np.inf], cost[:-1]]) + _SIDE_STEP_COST
+        right = np.concatenate([cost[1:], [np.inf]]) + _SIDE_STEP_COST
         choices = np.stack([cost, left, right])
         best = choices.argmin(axis=0)
         sources[row] = np.arange(width) + np.array([0, -1, 1])[best]
@@ -310,7 +310,7 @@ def _stroke_width(mask: Mask) -> float:
 def _could_be_digits(piece_labels: NDArray[np.int32], cut: _Cut, height: float) -> bool:
     """Whether both sides of a cut could be digits: high enough, and enough ink."""
     left = np.arange(piece_labels.shape[1])[None, :] < cut.columns[:, None]
-    min_height = MIN_PART_HEIGHT * min(height, 1.2 * piece_labels.shape[0])
+    min_height = _MIN_PART_HEIGHT * min(height, 1.2 * piece_labels.shape[0])
     for side in (left, ~left):
         part = (piece_labels > 0) & side
         rows = np.flatnonzero(part.any(axis=1))

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from core.preprocessing.mnist_format import Box
 
-LARGEST: Final = 1000
+_LARGEST: Final = 1000
 """Longer side of the image sent to the browser, in pixels; boxes count the picture's own."""
 
 _HERE = Path(__file__).parent
@@ -122,7 +122,7 @@ def jpeg_url(picture: NDArray[np.uint8]) -> str:
     """Encode a picture as a data URL.
 
     Args:
-        picture: RGB uint8 (h, w, 3); scaled down to at most `LARGEST` pixels a side.
+        picture: RGB uint8 (h, w, 3); scaled down to at most `_LARGEST` pixels a side.
 
     Returns:
         The data URL of a JPEG.
@@ -130,7 +130,7 @@ def jpeg_url(picture: NDArray[np.uint8]) -> str:
     Raises:
         RuntimeError: OpenCV was built without JPEG support.
     """
-    scale = LARGEST / max(picture.shape[:2])
+    scale = _LARGEST / max(picture.shape[:2])
     if scale < 1:
         picture = np.asarray(
             cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8

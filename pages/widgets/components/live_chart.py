@@ -8,7 +8,7 @@ import streamlit as st
 from core.jobs.live_view import ChartOptions, LiveView
 from core.runs.run import Run
 
-ADDRESS = "live"
+_ADDRESS = "live"
 """Path of the endpoint that it polls (`pages/widgets/shared/live_endpoint.py`)."""
 
 _HERE = Path(__file__).parent
@@ -64,4 +64,4 @@ def source_of(run: Run, options: ChartOptions) -> str:
         if is_on
     }
     query = urlencode([*switches.items(), *(("with", other.id) for other in options.compare)])
-    return f"{ADDRESS}/{quote(run.id, safe='')}" + (f"?{query}" if query else "")
+    return f"{_ADDRESS}/{quote(run.id, safe='')}" + (f"?{query}" if query else "")

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import streamlit as st
 
-MOST_AT_ONCE: Final = 10
-MOST_BYTES: Final = 7 * 1024 * 1024
+_MOST_AT_ONCE: Final = 10
+_MOST_BYTES: Final = 7 * 1024 * 1024
 """Total size of one paste: in base64 it still fits into one message of the web socket."""
 
 _HERE = Path(__file__).parent
@@ -30,19 +30,22 @@ def paste_zone(*, key: str, on_paste: Callable[[Pasted], None]) -> None:
     Args:
         key: Key of the widget.
         on_paste: Called with the pictures of one paste, before the next run of the script. There
-            are at most `MOST_AT_ONCE`, of at most `MOST_BYTES` in all; the zone refuses more.
+            are at most `_MOST_AT_ONCE`, of at most `_MOST_BYTES` in all; the zone refuses more.
     """
 
     def pasted() -> None:
         sent: Any = st.session_state[key].get("pasted")
         if sent:
             on_paste(
-                [(str(picture["name"]), _bytes(picture["data"])) for picture in sent[:MOST_AT_ONCE]]
+                [
+                    (str(picture["name"]), _bytes(picture["data"]))
+                    for picture in sent[:_MOST_AT_ONCE]
+                ]
             )
 
     _component(
         key=key,
-        data={"most": MOST_AT_ONCE, "bytes": MOST_BYTES},
+        data={"most": _MOST_AT_ONCE, "bytes": _MOST_BYTES},
         on_pasted_change=pasted,
     )
 

@@ -15,7 +15,7 @@ from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import pages
 from pages.widgets.shared.pictures import CHART_CONFIG, enlarge, text_color
 
-PAGE_SIZE = 60
+_PAGE_SIZE = 60
 _MARK = "⚑"
 
 
@@ -41,7 +41,7 @@ def show_digits(
         return
     suspects = label_suspects(predictions.dataset)
     page = _page(len(indices), key)
-    shown = indices[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    shown = indices[(page - 1) * _PAGE_SIZE : page * _PAGE_SIZE]
     opened = f"{key}-open"
 
     def open_it(index: int) -> None:
@@ -108,7 +108,7 @@ def show_details(
 
 
 def _page(count: int, key: str) -> int:
-    pages_ = -(-count // PAGE_SIZE)
+    pages_ = -(-count // _PAGE_SIZE)
     if pages_ == 1:
         return 1
     # Another list is another widget, and begins at its first page.

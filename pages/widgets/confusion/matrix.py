@@ -22,7 +22,7 @@ from pages.widgets.confusion.digits import show_digits
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.url_state import follow, write
 
-CELL = "cell"
+_CELL = "cell"
 """Parameter of the address for the chosen cell: `9-4`; `9-` is a row, `-4` a column."""
 _KEY = "confusion-matrix"
 _VALUES = {"counts": "counts", "row": "% of the label", "column": "% of the answer"}
@@ -65,7 +65,7 @@ def draw_matrix(predictions: Predictions, other: Predictions | None, *, key: str
         key=f"{key}-grid",
         label=f"Confusion matrix of {predictions.name}: true labels down, answers across",
         on_open=_open,
-        chosen=st.session_state.get(CELL),
+        chosen=st.session_state.get(_CELL),
     )
     _chosen(predictions, other, key)
 
@@ -122,10 +122,10 @@ def _style_controls(key: str) -> CellStyle:
 
 def _open(place: Place) -> None:
     """Choose a cell; choosing it again closes it."""
-    if st.session_state.get(CELL) == place:
+    if st.session_state.get(_CELL) == place:
         place = (None, None)
-    st.session_state[CELL] = None if place == (None, None) else place
-    write(CELL, None if place == (None, None) else _cell_parameter(place))
+    st.session_state[_CELL] = None if place == (None, None) else place
+    write(_CELL, None if place == (None, None) else _cell_parameter(place))
 
 
 def _cell_parameter(place: Place) -> str:
@@ -144,22 +144,22 @@ def parse_cell(text: str) -> Place | None:
 
 
 def _follow_link() -> None:
-    st.session_state.setdefault(CELL, None)
-    requested = follow(CELL, parse_cell)
+    st.session_state.setdefault(_CELL, None)
+    requested = follow(_CELL, parse_cell)
     if requested and parse_cell(requested) is None:
         st.warning(
             "The link asks for a cell that does not exist. A cell is written 9-4: the label, then "
             "the answer.",
             icon=":material/link_off:",
         )
-    elif not requested and st.session_state[CELL]:
+    elif not requested and st.session_state[_CELL]:
         write(
-            CELL, _cell_parameter(st.session_state[CELL])
+            _CELL, _cell_parameter(st.session_state[_CELL])
         )  # chosen in another view, or on an earlier visit
 
 
 def _chosen(predictions: Predictions, other: Predictions | None, key: str) -> None:
-    place: Place | None = st.session_state[CELL]
+    place: Place | None = st.session_state[_CELL]
     if place is None:
         st.caption(_invitation(predictions))
         return

@@ -152,8 +152,8 @@ def _strip(by_epoch: Sequence[Predictions], indices: NDArray[np.intp]) -> None:
 
 
 Epochs = tuple[Predictions, ...]
-WHICH = "confusion-time-which"
-FLIPPED, NEVER = "flipped", "never"
+_WHICH = "confusion-time-which"
+_FLIPPED, _NEVER = "flipped", "never"
 _ERRORS, _LEARNED = "confusion-time-errors", "confusion-time-learnt"
 
 
@@ -283,7 +283,7 @@ def _learned(predictions: Predictions, by_epoch: Epochs, epochs: list[int]) -> N
     def chosen() -> None:
         points = st.session_state[_LEARNED].selection.points
         if points:
-            st.session_state[WHICH] = str(points[0]["x"])
+            st.session_state[_WHICH] = str(points[0]["x"])
 
     st.write(_learned_sentence(counts, epochs, int((changes > 1).sum())))
     st.plotly_chart(
@@ -311,19 +311,19 @@ def _choose_digits(
     epochs: list[int], learned_at: NDArray[np.intp], changes: NDArray[np.intp]
 ) -> NDArray[np.intp]:
     """Draw the choice of the digits to show, and return their indices."""
-    options = [FLIPPED, *map(str, epochs), NEVER]
-    if st.session_state.get(WHICH) not in options:
-        st.session_state[WHICH] = FLIPPED
+    options = [_FLIPPED, *map(str, epochs), _NEVER]
+    if st.session_state.get(_WHICH) not in options:
+        st.session_state[_WHICH] = _FLIPPED
     chosen: str = st.selectbox(
-        "Digits", options, format_func=_option_name, key=WHICH, persist_state="session", width=340
+        "Digits", options, format_func=_option_name, key=_WHICH, persist_state="session", width=340
     )
-    if chosen == FLIPPED:
+    if chosen == _FLIPPED:
         most = np.argsort(-changes, kind="stable")
         return most[changes[most] > 1]
-    return np.flatnonzero(learned_at == (0 if chosen == NEVER else int(chosen)))
+    return np.flatnonzero(learned_at == (0 if chosen == _NEVER else int(chosen)))
 
 
 def _option_name(option: str) -> str:
-    if option == FLIPPED:
+    if option == _FLIPPED:
         return "that changed most often"
-    return "wrong at the end" if option == NEVER else f"right for good from epoch {option} on"
+    return "wrong at the end" if option == _NEVER else f"right for good from epoch {option} on"

@@ -35,7 +35,7 @@ from pages.widgets.shared.background_task import draw_task
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.pictures import CHART_CONFIG, text_color
 
-CURVE = "confusion-stress-curve"
+_CURVE = "confusion-stress-curve"
 _COLUMN_PX = 150
 _SHOWN = 10
 _ENLARGED = 3
@@ -110,7 +110,7 @@ def _slider(kind: CorruptionParameter) -> float:
 
 def _moved(name: CorruptionName) -> None:
     """Show the curve of the slider that was moved last."""
-    st.session_state[CURVE] = name
+    st.session_state[_CURVE] = name
 
 
 def _reset() -> None:
@@ -155,12 +155,12 @@ def _errors_sentence(changed: Predictions, unchanged: Predictions) -> str:
 
 def _curve(compared: list[Predictions], stress: Corruption) -> None:
     """Draw the stored curves of the chosen corruption, or an offer to measure them."""
-    st.session_state.setdefault(CURVE, CORRUPTIONS[0].name)
+    st.session_state.setdefault(_CURVE, CORRUPTIONS[0].name)
     name: CorruptionName = st.selectbox(
         "Accuracy over the whole range of",
         [kind.name for kind in CORRUPTIONS],
         format_func=lambda name: CORRUPTION_BY_NAME[name].label,
-        key=CURVE,
+        key=_CURVE,
         persist_state="session",
         width=260,
     )

@@ -28,8 +28,15 @@ from pages.widgets.shared.digit_choice import INDEX, SHOW_CHOSEN, open_digit
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.run_picker import chosen_run, run_in_use
 
-PAGE_SIZE = 120
-LABEL, ANSWER, READ_AS, INK, ORDER, DOWN = "label", "answer", "read_as", "ink", "sort", "descending"
+_PAGE_SIZE = 120
+_LABEL, _ANSWER, _READ_AS, INK, _ORDER, _DOWN = (
+    "label",
+    "answer",
+    "read_as",
+    "ink",
+    "sort",
+    "descending",
+)
 _IN_LINK: Final[dict[str, Any]] = {"bind": "query-params", "persist_state": "session"}
 _ASKED = "dataset_asked"
 _JUMP = "dataset-jump"
@@ -65,19 +72,19 @@ def browse_view(dataset: str, split: SplitName) -> None:
 def _filters(dataset: str, split: SplitName) -> DigitQuery:
     run = chosen_run() or ""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        labels = _digits("Label", LABEL, "What its writer meant. None chosen: all.")
+        labels = _digits("Label", _LABEL, "What its writer meant. None chosen: all.")
         order, descending = _order()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         answer = st.selectbox(
             f"Answer of {run or 'the run'}",
             OUTCOMES,
-            key=ANSWER,
+            key=_ANSWER,
             width=220,
             help="What the run in use (in the sidebar) answers on the test digits. Unsure: it "
             f"gives its answer a probability below {100 * UNSURE_BELOW:.0f} %.",
             **_IN_LINK,
         )
-        read_as = _digits("Read as", READ_AS, "What the run in use takes it for.")
+        read_as = _digits("Read as", _READ_AS, "What the run in use takes it for.")
         low, high = st.slider(
             "Ink, % of the picture",
             0.0,
@@ -132,13 +139,13 @@ def _order() -> tuple[DigitOrder, bool]:
     order = st.selectbox(
         "Sort by",
         DIGIT_ORDERS,
-        key=ORDER,
+        key=_ORDER,
         width=220,
         help="Ink: how much of the picture is black. Likeness: how close a digit is to the mean "
         "image of all digits with its label. Confidence: how sure the run in use is.",
         **_IN_LINK,
     )
-    return order, st.toggle("Largest first", key=DOWN, **_IN_LINK)
+    return order, st.toggle("Largest first", key=_DOWN, **_IN_LINK)
 
 
 def _without_run(query: DigitQuery) -> DigitQuery:
@@ -149,23 +156,23 @@ def _without_run(query: DigitQuery) -> DigitQuery:
 
 def _clear_button() -> None:
     def clear() -> None:
-        for key in (LABEL, READ_AS):
+        for key in (_LABEL, _READ_AS):
             st.session_state[key] = []
-        st.session_state[ANSWER] = "any"
+        st.session_state[_ANSWER] = "any"
         st.session_state[INK] = (0.0, MOST_INK)
 
     st.button("Show all", icon=":material/filter_alt_off:", on_click=clear, key="dataset-clear")
 
 
 def _grid(query: DigitQuery, indices: NDArray[np.intp], answers: Predictions | None) -> None:
-    pages = -(-len(indices) // PAGE_SIZE)
+    pages = -(-len(indices) // _PAGE_SIZE)
     # Another query begins at its first page.
     if st.session_state.get(_ASKED) not in {None, query}:
         _go_to(1)
     st.session_state[_ASKED] = query
     chosen = st.session_state.get(INDEX)
     if st.session_state.pop(SHOW_CHOSEN, False) and chosen is not None:
-        _go_to(page_of_digit(indices, chosen, PAGE_SIZE) or 1)
+        _go_to(page_of_digit(indices, chosen, _PAGE_SIZE) or 1)
     left, right = st.columns([3, 2], vertical_alignment="center")
     with left:
         st.caption(f"{len(indices):,} of {len(split_of(query.dataset, query.split)):,} digits")
@@ -175,7 +182,7 @@ def _grid(query: DigitQuery, indices: NDArray[np.intp], answers: Predictions | N
     def turn(step: int) -> None:
         _go_to(min(max(page + step, 1), pages))
 
-    shown = indices[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    shown = indices[(page - 1) * _PAGE_SIZE : page * _PAGE_SIZE]
     split = split_of(query.dataset, query.split)
     digit_grid(
         split.images[shown],

@@ -25,7 +25,7 @@ from core.utils.errors import DigitscopeError
 from pages.widgets.shared.digit_choice import choose_index
 from pages.widgets.shared.run_picker import run_in_use
 
-SIDE = 28
+_SIDE = 28
 _LEARNED = "One that the run in use has learnt"
 _OWN = "My own"
 _WIDTH = 320
@@ -61,16 +61,16 @@ def _play(image: NDArray[np.float64], playing: bool) -> None:
     with settings:
         kernel = _kernel()
         stride, padding, turned = _options()
-    side = output_side(SIDE, len(kernel), stride, padding)
+    side = output_side(_SIDE, len(kernel), stride, padding)
     with pictures:
         place = _place(side, playing)
         out = convolve(image, kernel, stride=stride, padding=padding, turned=turned)
-        corner = window_corner(place, SIDE, len(kernel), stride=stride, padding=padding)
+        corner = window_corner(place, _SIDE, len(kernel), stride=stride, padding=padding)
         left, right = st.columns(2)
         with left:
             st.image(
                 gray_digit(image, (*corner, len(kernel))),
-                caption=f"The digit, {SIDE}×{SIDE}, and where the kernel lies",
+                caption=f"The digit, {_SIDE}×{_SIDE}, and where the kernel lies",
                 width="stretch",
                 alt="The digit with a frame around the pixels below the kernel",
             )
@@ -202,9 +202,9 @@ def _place(side: int, playing: bool) -> tuple[int, int]:
 
 def _size_sentence(size: int, stride: int, padding: Padding, side: int) -> str:
     if padding == "same":
-        return f"With padding: {SIDE} pixels, a place every {stride}, so {side} places a side."
+        return f"With padding: {_SIDE} pixels, a place every {stride}, so {side} places a side."
     return (
-        f"A kernel of {size} fits into {SIDE} pixels at {SIDE} - {size} + 1 = {SIDE - size + 1} "
+        f"A kernel of {size} fits into {_SIDE} pixels at {_SIDE} - {size} + 1 = {_SIDE - size + 1} "
         f"places; with stride {stride}, {side} of them are used."
     )
 

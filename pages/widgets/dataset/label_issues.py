@@ -20,8 +20,8 @@ from core.utils.text import percent
 from pages.widgets.shared.digit_choice import SPLIT, open_digit
 from pages.widgets.shared.pictures import enlarge
 
-SHOWN = 50
-LIST = "suspects-list"
+_SHOWN = 50
+_LIST = "suspects-list"
 _ROW_PX = 60
 _LIST_PX = 640
 
@@ -40,7 +40,7 @@ def label_issues_view(dataset: str, split: SplitName) -> None:
         _only_test_digits()
         return
     issues = find_label_issues(dataset)
-    shown = issues[:SHOWN]
+    shown = issues[:_SHOWN]
     people = human_labels(dataset, split)
     _what_they_are(issues, shown)
     _list(split_of(dataset, split).images, shown, people)
@@ -92,7 +92,7 @@ def _list(
         return
 
     def opened() -> None:
-        cells = st.session_state[LIST].selection.cells
+        cells = st.session_state[_LIST].selection.cells
         if cells:
             open_digit(shown[cells[0][0]].index)
 
@@ -113,7 +113,7 @@ def _list(
         },
         on_select=opened,
         selection_mode="single-cell",
-        key=LIST,
+        key=_LIST,
         alt="Label suspects: each digit's index, its label, and what the runs read",
     )
     st.caption("Click on a line to open its digit.")

@@ -33,8 +33,8 @@ from pages.widgets.shared.navigation import pages
 from pages.widgets.shared.pictures import enlarge
 from pages.widgets.shared.projection_choice import METHOD_NAMES, choose_projection
 
-WAY, CHART, DRAWN = "map-way", "map-chart", "map-drawing"
-CLICKED: Final = "map_clicked"
+_WAY, _CHART, _DRAWN = "map-way", "map-chart", "map-drawing"
+_CLICKED: Final = "map_clicked"
 """Key of the last click in the session: (dataset, split, index)."""
 _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
@@ -51,7 +51,7 @@ def map_view(dataset: str, split: SplitName) -> None:
         "these points flat, so that digits which look alike lie near each other. "
         + _which_digits(dataset)
     )
-    method = choose_projection(WAY, bind="query-params")
+    method = choose_projection(_WAY, bind="query-params")
     with st.spinner("Laying the digits flat: a few seconds, once …"):
         st.caption(_about(dataset, method))
     left, right = st.columns([2, 1], gap="medium")
@@ -101,7 +101,7 @@ def _axes(dataset: str, method: Method) -> tuple[str, str] | None:
 
 def _chart(dataset: str, method: Method, marks: list[MapMark]) -> None:
     def clicked(split: SplitName, index: int) -> None:
-        st.session_state[CLICKED] = (dataset, split, index)
+        st.session_state[_CLICKED] = (dataset, split, index)
 
     draw_digit_map(
         dataset,
@@ -109,7 +109,7 @@ def _chart(dataset: str, method: Method, marks: list[MapMark]) -> None:
         marks,
         _axes(dataset, method),
         clicked,
-        key=CHART,
+        key=_CHART,
         config=_CONFIG,
         alt=f"A map of {len(map_digits(dataset)):,} digits by {METHOD_NAMES[method]}, "
         "coloured by label",
@@ -132,7 +132,7 @@ def _marks(
 
 
 def _clicked(dataset: str) -> None:
-    clicked_dataset, split, index = st.session_state.get(CLICKED, (None, "test", 0))
+    clicked_dataset, split, index = st.session_state.get(_CLICKED, (None, "test", 0))
     st.markdown("**The digit you clicked on**")
     if clicked_dataset != dataset:
         st.caption(
@@ -171,7 +171,7 @@ def _drawing(dataset: str, method: Method) -> PlacedDigit | None:
     except PictureError as error:
         st.warning(plain(str(error)), icon=":material/help:")
         return None
-    if not st.toggle("Show it on the map", value=True, key=DRAWN, persist_state="session"):
+    if not st.toggle("Show it on the map", value=True, key=_DRAWN, persist_state="session"):
         return None
     placed = place_digit(image, dataset, method)
     st.image(enlarge(image, 4), caption="As 28×28 pixels", width=112, alt="Your drawing")

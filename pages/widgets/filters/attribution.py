@@ -18,7 +18,7 @@ from pages.widgets.shared.warm_up import predictor
 if TYPE_CHECKING:
     from core.explain.attribution import Method, Question, Settings
 
-SQUARE, LAYER = "filters-why-square", "filters-why-layer"
+_SQUARE, _LAYER = "filters-why-square", "filters-why-layer"
 _APART: Final = (
     "The score is now the logit of {} less that of {}: the maps tell the two apart. What both "
     "share says nothing."
@@ -71,15 +71,15 @@ def _settings(seen: Seen) -> "Settings":
     convolutions = [row.name for row in seen.rows() if isinstance(row.layer, Conv)]
     layer = None
     state = st.session_state
-    state.setdefault(SQUARE, USUAL)
+    state.setdefault(_SQUARE, USUAL)
     with st.container(horizontal=True):
         if convolutions:
-            if state.get(LAYER) not in convolutions:
-                state[LAYER] = convolutions[-1]
+            if state.get(_LAYER) not in convolutions:
+                state[_LAYER] = convolutions[-1]
             layer = st.selectbox(
                 "Grad-CAM's convolution",
                 convolutions,
-                key=LAYER,
+                key=_LAYER,
                 persist_state="session",
                 width=220,
                 help="The paper takes the last one: its maps know most about the digit, and least "
@@ -89,7 +89,7 @@ def _settings(seen: Seen) -> "Settings":
             "Occlusion's square, pixels a side",
             OCCLUSION_SIZES[0],
             OCCLUSION_SIZES[-1],
-            key=SQUARE,
+            key=_SQUARE,
             persist_state="session",
             width=260,
         )

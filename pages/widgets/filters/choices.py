@@ -21,7 +21,7 @@ from pages.widgets.shared.run_picker import chosen_run, network_in_use
 from pages.widgets.shared.url_state import follow, write
 from pages.widgets.shared.warm_up import predictor
 
-LAYER, MAP = "layer", "map"
+LAYER, _MAP = "layer", "map"
 VIEW = "inside"
 """Parameter of the page's view in the address."""
 NEXT_INDEX = "filters_next_index"
@@ -93,7 +93,7 @@ def chosen_layer(seen: Seen, only: Callable[[Row], bool] | None = None) -> str |
 def choose_layer(name: str) -> None:
     """Open a layer; for callbacks."""
     st.session_state[LAYER] = name
-    st.session_state[MAP] = 0
+    st.session_state[_MAP] = 0
 
 
 def chosen_map(count: int) -> int:
@@ -105,22 +105,22 @@ def chosen_map(count: int) -> int:
     Returns:
         Index of the map, 0 to `count` - 1.
     """
-    st.session_state.setdefault(MAP, 0)
-    in_link = follow(MAP, lambda text: int(text) if text.isascii() and text.isdecimal() else None)
+    st.session_state.setdefault(_MAP, 0)
+    in_link = follow(_MAP, lambda text: int(text) if text.isascii() and text.isdecimal() else None)
     if in_link and not (in_link.isascii() and in_link.isdecimal() and int(in_link[:9]) < count):
         st.warning(
             f"The link asks for a map that does not exist: this layer has {count}, counted from 0.",
             icon=":material/link_off:",
         )
-    st.session_state[MAP] = st.session_state[MAP] if st.session_state[MAP] < count else 0
-    write(MAP, str(st.session_state[MAP]))
-    number: int = st.session_state[MAP]
+    st.session_state[_MAP] = st.session_state[_MAP] if st.session_state[_MAP] < count else 0
+    write(_MAP, str(st.session_state[_MAP]))
+    number: int = st.session_state[_MAP]
     return number
 
 
 def choose_map(number: int) -> None:
     """Choose a map of the open layer; for callbacks."""
-    st.session_state[MAP] = number
+    st.session_state[_MAP] = number
 
 
 def open_test_digit(index: int) -> None:

@@ -17,7 +17,7 @@ from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.upload import uploaded
 
 Way = Literal["Dataset", "Draw", "Upload"]
-WAYS: Final[tuple[Way, ...]] = get_args(Way)
+_WAYS: Final[tuple[Way, ...]] = get_args(Way)
 _WAY = "filters-way"
 _LAST = "filters_last_upload"
 
@@ -37,8 +37,8 @@ def choose_seen(network: Network) -> Seen | None:
     _follow()
     source = st.segmented_control(
         "Digit",
-        WAYS,
-        default=None if _WAY in st.session_state else WAYS[0],
+        _WAYS,
+        default=None if _WAY in st.session_state else _WAYS[0],
         required=True,
         key=_WAY,
         persist_state="session",
@@ -65,9 +65,9 @@ def _follow() -> None:
     state = st.session_state
     if NEXT_INDEX in state:
         state[INDEX] = state.pop(NEXT_INDEX)
-        state[_WAY] = WAYS[0]
+        state[_WAY] = _WAYS[0]
     elif st.query_params.get(INDEX, "") not in {"", str(state.get(INDEX))}:
-        state[_WAY] = WAYS[0]
+        state[_WAY] = _WAYS[0]
 
 
 def _of_dataset(network: Network) -> Seen | None:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
         VisualizationTarget,
     )
 
-WHAT, STRENGTH = "filters-dreams-what", "filters-dreams-strength"
-MAP, PLACE = "filters-dreams-map", "filters-dreams-place"
-DIGITS, ONE_MAP = "the ten digits", "a map of a layer"
+_WHAT, _STRENGTH = "filters-dreams-what", "filters-dreams-strength"
+_MAP, _PLACE = "filters-dreams-map", "filters-dreams-place"
+_DIGITS, _ONE_MAP = "the ten digits", "a map of a layer"
 _STRENGTHS: Final[dict["RegularizationStrength", str]] = {
     "none": "none",
     "some": "some",
@@ -54,7 +54,7 @@ def dreams_view(seen: Seen) -> None:
     )
     subject, strength = _choices()
     st.caption(_MEANS[strength])
-    if subject == DIGITS:
+    if subject == _DIGITS:
         _ten(seen, strength)
     else:
         _one_map(seen, strength)
@@ -69,10 +69,10 @@ def _choices() -> tuple[str, "RegularizationStrength"]:
     with st.container(horizontal=True):
         subject: str = st.segmented_control(
             "Dream of",
-            [DIGITS, ONE_MAP],
-            default=DIGITS,
+            [_DIGITS, _ONE_MAP],
+            default=_DIGITS,
             required=True,
-            key=WHAT,
+            key=_WHAT,
             persist_state="session",
         )
         strength: RegularizationStrength = st.segmented_control(
@@ -81,7 +81,7 @@ def _choices() -> tuple[str, "RegularizationStrength"]:
             default="strong",
             required=True,
             format_func=_STRENGTHS.__getitem__,
-            key=STRENGTH,
+            key=_STRENGTH,
             persist_state="session",
             help="What keeps the picture readable",
         )
@@ -134,7 +134,7 @@ def _one_map(seen: Seen, strength: "RegularizationStrength") -> None:
     place = None
     if len(shape) == 3 and st.toggle(
         "Only its place in the middle",
-        key=PLACE,
+        key=_PLACE,
         persist_state="session",
         help="One number of the map: what its receptive field, the part of the picture that it "
         "sees, should hold. Without this it is the mean of the whole map.",
@@ -160,13 +160,13 @@ def _one_map(seen: Seen, strength: "RegularizationStrength") -> None:
 
 def _number(count: int, word: str) -> int:
     state = st.session_state
-    state[MAP] = chosen_map(count)
+    state[_MAP] = chosen_map(count)
 
     def chosen() -> None:
-        choose_map(int(state[MAP]))
+        choose_map(int(state[_MAP]))
 
     number: int = st.number_input(
-        f"{word}, 0 to {count - 1}", 0, count - 1, key=MAP, on_change=chosen, width=180
+        f"{word}, 0 to {count - 1}", 0, count - 1, key=_MAP, on_change=chosen, width=180
     )
     return number
 

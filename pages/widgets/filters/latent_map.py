@@ -22,8 +22,8 @@ from pages.widgets.shared.projection_choice import choose_projection
 if TYPE_CHECKING:
     from core.explain.latent_space import Floats, NearDigits
 
-WAY, CHART = "filters-inside-way", "filters-inside-chart"
-CLICKED: Final = "filters_inside_clicked"
+_WAY, _CHART = "filters-inside-way", "filters-inside-chart"
+_CLICKED: Final = "filters_inside_clicked"
 """Session key of the last click: the test digit's index."""
 _OF: Final = "filters_inside_of"
 _CONFIG: Final = {"displayModeBar": False}
@@ -46,11 +46,11 @@ def inside_view(seen: Seen) -> None:
 
         space = load_latent_space(seen.network)
     state = st.session_state
-    method = choose_projection(WAY)
+    method = choose_projection(_WAY)
     if state.get(_OF) != seen.image.tobytes():
         # The page's digit has changed: a click made beside the previous one no longer counts.
         state[_OF] = seen.image.tobytes()
-        state.pop(CLICKED, None)
+        state.pop(_CLICKED, None)
     st.caption(_about(method, space.values.shape[1], space.shares))
     left, right = st.columns([2, 1], gap="medium")
     with left:
@@ -124,7 +124,7 @@ def _chart(
     axes: tuple[str, str] | None,
 ) -> None:
     def clicked(_split: SplitName, index: int) -> None:
-        st.session_state[CLICKED] = index
+        st.session_state[_CLICKED] = index
 
     draw_digit_map(
         "mnist-sample",
@@ -132,7 +132,7 @@ def _chart(
         [MapMark(seen.name, position)],
         axes,
         clicked,
-        key=CHART,
+        key=_CHART,
         config=_CONFIG,
         alt="A map of 1,000 test digits by what the network makes of them, coloured by label",
     )
@@ -146,7 +146,7 @@ def _neighbors(seen: Seen) -> None:
         nearest_in_latent_space,
     )
 
-    index: int | None = st.session_state.get(CLICKED)
+    index: int | None = st.session_state.get(_CLICKED)
     digits = displayed_digits()
     if index is None:
         image, label, name = seen.image, seen.label, seen.name
@@ -187,7 +187,7 @@ def _same(near: "NearDigits", label: int | None) -> str:
 
 def _grid(images: NDArray[np.uint8], near: "NearDigits", key: str) -> None:
     def opened(index: int) -> None:
-        st.session_state[CLICKED] = index
+        st.session_state[_CLICKED] = index
 
     digit_grid(
         images,

@@ -21,7 +21,7 @@ from pages.widgets.shared.pictures import CHART_CONFIG
 if TYPE_CHECKING:
     from core.explain.attribution import Method, Question, Randomization, Settings
 
-SWITCH, COUNT, HOW = "filters-why-random", "filters-why-count", "filters-why-how"
+_SWITCH, _COUNT, _HOW = "filters-why-random", "filters-why-count", "filters-why-how"
 _NAMES: Final = {
     "grad-cam": "Grad-CAM",
     "integrated-gradients": "Integrated gradients",
@@ -50,7 +50,7 @@ def random_weights_view(
         "it has learnt: its weights are made random, layer by layer (Adebayo et al., “Sanity "
         "Checks for Saliency Maps”, 2018). A map that does not change then explains nothing."
     )
-    if not st.toggle("Randomise the weights", key=SWITCH, persist_state="session"):
+    if not st.toggle("Randomise the weights", key=_SWITCH, persist_state="session"):
         return
     from core.explain.attribution import METHODS
 
@@ -70,14 +70,14 @@ def _stage(seen: Seen) -> tuple[int, "Randomization"]:
 
     stages = layers_from_last(seen.rows())
     state = st.session_state
-    if state.get(COUNT, 1) > len(stages):
-        state[COUNT] = len(stages)
-    state.setdefault(COUNT, 1)
+    if state.get(_COUNT, 1) > len(stages):
+        state[_COUNT] = len(stages)
+    state.setdefault(_COUNT, 1)
     count: int = st.select_slider(
         "Random weights up to",
         range(len(stages) + 1),
         format_func=lambda k: "none" if k == 0 else ("all" if k == len(stages) else stages[k - 1]),
-        key=COUNT,
+        key=_COUNT,
         persist_state="session",
         width=420,
         help="The network's layers with weights, the last one first.",
@@ -88,7 +88,7 @@ def _stage(seen: Seen) -> tuple[int, "Randomization"]:
         default="cascading",
         required=True,
         format_func=_HOWS.__getitem__,
-        key=HOW,
+        key=_HOW,
         persist_state="session",
     )
     return count, how

@@ -18,7 +18,7 @@ from pages.widgets.shared.download import download_button
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.warm_up import ReadyNetwork
 
-CHOICE = "predict-file"
+_CHOICE = "predict-file"
 _READ = "predict_many_read"
 _OPEN = "predict_open"
 _MOST_KEPT: Final = 2_000
@@ -67,14 +67,14 @@ def choose_source(items: Sequence[Item], ready: ReadyNetwork) -> Source | None:
     if not readable:
         return None
     keys = [item.key for item in readable]
-    if st.session_state.get(CHOICE) not in keys:
-        st.session_state[CHOICE] = keys[0]
+    if st.session_state.get(_CHOICE) not in keys:
+        st.session_state[_CHOICE] = keys[0]
     places = {key: place for place, key in enumerate(keys)}
     chosen = st.selectbox(
         f"{len(readable)} pictures were read",
         keys,
         format_func=lambda key: f"{places[key] + 1}. {summaries[key].name}: {summaries[key].text}",
-        key=CHOICE,
+        key=_CHOICE,
     )
     _table([summaries[item.key] for item in items])
     return _opened(readable[places[chosen]])
@@ -139,8 +139,11 @@ def _table(summaries: Sequence[Summary]) -> None:
     with st.expander("All answers as a table", icon=":material/table:", on_change="rerun") as all_:
         if not all_.open:
             return
-        height = _TABLE_PX if len(summaries) > 8 else "auto"
-        st.dataframe(_table_columns(summaries), hide_index=True, height=height)
+        st.dataframe(
+            _table_columns(summaries),
+            hide_index=True,
+            height=_TABLE_PX if len(summaries) > 8 else "auto",
+        )
         download_button("Answers as CSV", _csv(summaries), "answers.csv", "text/csv")
 
 

@@ -31,7 +31,7 @@ from pages.widgets.shared.markdown import plain, unbroken
 from pages.widgets.shared.pictures import CHART_CONFIG, enlarge, text_color
 
 Pixels = NDArray[np.uint8]
-ALONG: Final = "predict-flips-along"
+_ALONG: Final = "predict-flips-along"
 _DIGIT, _FOUND = "predict_flips_of", "predict_flips_found"
 _SLIDER_PX, _CARD_PX = 150, 160
 """Narrow enough for two side by side on a phone."""
@@ -69,7 +69,7 @@ def _draw(pixels: Pixels, network: Network) -> None:
         left, right = st.columns([6, 5], gap="large")
         with left:
             change = _sliders()
-        name: EditName = st.session_state[ALONG]
+        name: EditName = st.session_state[_ALONG]
         # One batch: the whole range of the slider, which includes the current value.
         along = probability_curve(pixels, name, ask, change)
         answer = int(ask(pixels[None])[0].argmax())
@@ -88,7 +88,7 @@ def _begin_anew(pixels: Pixels) -> None:
     if state.get(_DIGIT) != pixels.tobytes():
         state[_DIGIT] = pixels.tobytes()
         _set(NO_EDIT)
-    state.setdefault(ALONG, EDITS[0].name)
+    state.setdefault(_ALONG, EDITS[0].name)
 
 
 def _set(change: Edit, along: EditName | None = None) -> None:
@@ -96,7 +96,7 @@ def _set(change: Edit, along: EditName | None = None) -> None:
     for kind in EDITS:
         st.session_state[slider_key(kind.name)] = float(getattr(change, kind.name))
     if along:
-        st.session_state[ALONG] = along
+        st.session_state[_ALONG] = along
 
 
 def _sliders() -> Edit:
@@ -118,7 +118,7 @@ def _slider(kind: EditParameter) -> float:
     st.session_state.setdefault(slider_key(kind.name), kind.neutral)
 
     def moved() -> None:
-        st.session_state[ALONG] = kind.name
+        st.session_state[_ALONG] = kind.name
 
     value: float = st.slider(
         kind.label,
@@ -165,7 +165,7 @@ def _chart(
         "The chart goes along",
         [kind.name for kind in EDITS],
         format_func=lambda name: EDIT_BY_NAME[name].label,
-        key=ALONG,
+        key=_ALONG,
         persist_state="session",
         width=240,
         help="The slider that was moved last; the others stay where they are.",

@@ -12,7 +12,7 @@ from pages.widgets.components.paste_zone import Pasted, paste_zone
 
 MOST_FILES: Final = 500
 """Number of pictures that are read at once; further ones are left out."""
-MOST_PASTED_BYTES: Final = 2 * MAX_BYTES
+_MOST_PASTED_BYTES: Final = 2 * MAX_BYTES
 """Total size of the pasted pictures that are kept; beyond it, the oldest are removed."""
 
 _PASTED = "predict_pasted"
@@ -93,7 +93,7 @@ def _pasted_item(place: int, name: str, data: bytes) -> Item:
 
 def _keep(pictures: Pasted) -> None:
     kept = [*st.session_state.get(_PASTED, []), *pictures]
-    while sum(len(data) for _, data in kept) > MOST_PASTED_BYTES:
+    while sum(len(data) for _, data in kept) > _MOST_PASTED_BYTES:
         del kept[0]
     st.session_state[_PASTED] = kept[-MOST_FILES:]
 

@@ -16,10 +16,10 @@ from pages.widgets.components.digit_grid import Cell, picture_grid
 from pages.widgets.shared.pictures import CHART_CONFIG, enlarge, text_color
 from pages.widgets.shared.warm_up import ReadyNetwork
 
-SHEET_COLUMNS = 20
-MUTED = 0.45
+_SHEET_COLUMNS = 20
+_MUTED = 0.45
 """Opacity of the bars when they are not an answer."""
-LONGEST_METRIC = 9
+_LONGEST_METRIC = 9
 """Characters of an answer that fit in one line of the largest letters, on a phone too."""
 
 
@@ -132,7 +132,7 @@ def _calibrated(reading: DigitReading, ready: ReadyNetwork) -> NDArray[np.float3
 
 def _whole(readings: Sequence[DigitReading]) -> None:
     lines = group_lines(readings)
-    if len(lines) == 1 and len(lines[0]) <= LONGEST_METRIC:
+    if len(lines) == 1 and len(lines[0]) <= _LONGEST_METRIC:
         st.metric("The network reads", lines[0])
     else:
         rows = "".join(f"<div>{html.escape(line)}</div>" for line in lines)
@@ -155,7 +155,7 @@ def _whole(readings: Sequence[DigitReading]) -> None:
 
 
 def _cards(readings: Sequence[DigitReading], chosen: int, on_choose: Callable[[int], None]) -> None:
-    columns = min(len(readings), SHEET_COLUMNS)
+    columns = min(len(readings), _SHEET_COLUMNS)
     picture_grid(
         digit_sheet_url(
             np.stack([reading.detection.digit.pixels for reading in readings]), columns
@@ -202,7 +202,7 @@ def _chart(probabilities: list[float] | None, *, muted: bool = False) -> None:
     bars = prediction_charts.probability_bars(probabilities, text_color())
     if muted and probabilities is not None:
         plain = [text.percent(share) for share in probabilities]
-        bars.update_traces(marker={"color": OTHER_COLOR, "opacity": MUTED}, text=plain)
+        bars.update_traces(marker={"color": OTHER_COLOR, "opacity": _MUTED}, text=plain)
     st.plotly_chart(
         bars,
         config=CHART_CONFIG,

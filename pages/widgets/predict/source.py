@@ -22,7 +22,7 @@ _CHOSEN = "predict_chosen"
 _FOUND = "predict_found"
 _PLACED = "predict_placed"
 _MOST_PLACED: Final = 500
-DRAWN: Final = "drawing"
+_DRAWN: Final = "drawing"
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def drawn() -> Source | None:
     pixels = canvas(numbers=True)
     if pixels is None:
         return None
-    return Source(drawing_key(), DRAWN, "The drawing", pixels, "dark", PAPER)
+    return Source(drawing_key(), _DRAWN, "The drawing", pixels, "dark", PAPER)
 
 
 def find_detections(source: Source, ready: ReadyNetwork) -> tuple[FoundDigit, ...]:

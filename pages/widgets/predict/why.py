@@ -49,8 +49,8 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 Part = Callable[[Pixels, Network], None]
-METHOD: Final = "predict-why-method"
-NEIGHBORS: Final = 10
+_METHOD: Final = "predict-why-method"
+_NEIGHBORS: Final = 10
 _OPEN: Final = "predict_why_open"
 _OFFERED: Final[tuple["Method", ...]] = ("occlusion", "integrated-gradients", "grad-cam")
 _PX: Final = 300
@@ -96,14 +96,14 @@ def _method(network: Network) -> "Method":
     convolutions = any(isinstance(row.layer, Conv) for row in rows)
     offered = [method for method in _OFFERED if convolutions or method != "grad-cam"]
     state = st.session_state
-    if state.get(METHOD) not in offered:
-        state[METHOD] = offered[0]
+    if state.get(_METHOD) not in offered:
+        state[_METHOD] = offered[0]
     method: Method | None = st.segmented_control(
         "Method",
         offered,
         format_func=TITLES.__getitem__,
         required=True,
-        key=METHOD,
+        key=_METHOD,
         persist_state="session",
         label_visibility="collapsed",
     )
@@ -160,7 +160,7 @@ def _neighbors(pixels: Pixels, network: Network) -> None:
         dataset = "mnist-sample"
     _open_if_asked(dataset)
     with st.spinner("Comparing it with all training digits …"):
-        neighbors = nearest_neighbors(pixels, dataset, NEIGHBORS)
+        neighbors = nearest_neighbors(pixels, dataset, _NEIGHBORS)
     train = split_of(dataset, "train")
     digit_grid(
         train.images[[neighbor.index for neighbor in neighbors]],

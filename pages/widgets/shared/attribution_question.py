@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core.explain.attribution import Method, Question
 
 
-NOBODY: Final = -1
+_NOBODY: Final = -1
 _WIDTH: Final = 170
 
 
@@ -44,9 +44,9 @@ def choose_question(
     state, order = st.session_state, [int(k) for k in np.argsort(-answers)]
     if state.get(subject_key) != subject:
         state[subject_key] = subject
-        state[digit_key], state[rival_key] = order[0], NOBODY
+        state[digit_key], state[rival_key] = order[0], _NOBODY
     if state.get(rival_key) == state.get(digit_key):
-        state[rival_key] = NOBODY
+        state[rival_key] = _NOBODY
     with st.container(horizontal=True, vertical_alignment="bottom"):
         digit: int = st.selectbox(
             "Why",
@@ -58,8 +58,8 @@ def choose_question(
         )
         other: int = st.selectbox(
             "and not",
-            [NOBODY, *(k for k in range(CLASSES) if k != digit)],
-            format_func=lambda k: "(no other)" if k == NOBODY else DIGIT_NAMES[k],
+            [_NOBODY, *(k for k in range(CLASSES) if k != digit)],
+            format_func=lambda k: "(no other)" if k == _NOBODY else DIGIT_NAMES[k],
             key=rival_key,
             persist_state="session",
             width=_WIDTH,
@@ -72,7 +72,7 @@ def choose_question(
                 on_click=partial(state.__setitem__, rival_key, rival),
                 key=f"{page}-rival",
             )
-    if other == NOBODY:
+    if other == _NOBODY:
         return Question(digit)
     if note:
         st.caption(note.format(DIGIT_NAMES[digit], DIGIT_NAMES[other]))

@@ -11,11 +11,11 @@ from streamlit_drawable_canvas import CanvasResult, st_canvas
 
 from core.preprocessing.image_files import decode_image
 
-SIDE = 280
-WIDE = 560
+_SIDE = 280
+_WIDE = 560
 PAPER = 255
-PEN_WIDTHS = (4, 40)
-PEN_WIDTH = 18
+_PEN_WIDTHS = (4, 40)
+_PEN_WIDTH = 18
 
 # Session state of the drawing, so that it is still there after a visit to another page.
 _TRIES = "canvas_tries"
@@ -129,15 +129,15 @@ def canvas(*, numbers: bool = False) -> NDArray[np.uint8] | None:
     if key not in state:
         # The previous run did not draw the canvas: restore the drawing.
         state[_START] = state.get(_STROKES)
-    width = WIDE if numbers and wide_sheet() else SIDE
+    width = _WIDE if numbers and wide_sheet() else _SIDE
     # The canvas comes before its tools, so that it does not move when they change.
-    pen, erases = state.get(_PEN, PEN_WIDTH), state.get(_TOOL) == _ERASER
+    pen, erases = state.get(_PEN, _PEN_WIDTH), state.get(_TOOL) == _ERASER
     result = st_canvas(
         # The component has no eraser: white strokes, which undo removes like all others.
         stroke_width=max(round(_ERASER_IS * pen), _ERASER_LEAST) if erases else pen,
         stroke_color=_WHITE if erases else _INK,
         background_color=_WHITE,
-        height=SIDE,
+        height=_SIDE,
         width=width,
         return_image_data=True,
         initial_drawing=state.get(_START),
@@ -162,7 +162,7 @@ def wide_sheet() -> bool:
 
 
 def _tools(*, numbers: bool) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", width=SIDE):
+    with st.container(horizontal=True, vertical_alignment="center", width=_SIDE):
         st.segmented_control(
             "Tool",
             [_PENCIL, _ERASER],
@@ -172,7 +172,7 @@ def _tools(*, numbers: bool) -> None:
             label_visibility="collapsed",
         )
         st.button("Clear", icon=":material/delete:", on_click=_clear)
-    st.slider("Pen width", *PEN_WIDTHS, PEN_WIDTH, format="%d px", key=_PEN, width=SIDE)
+    st.slider("Pen width", *_PEN_WIDTHS, _PEN_WIDTH, format="%d px", key=_PEN, width=_SIDE)
     if numbers:
         st.toggle(
             "Wide sheet, for a number",

@@ -15,7 +15,7 @@ FACTS, BROWSE, ONE, KERNEL = "Facts", "Browse", "One digit", "Kernel"
 AUGMENT, MAP, SUSPECTS = "Augmentation", "Map", "Suspects"
 VIEWS = (FACTS, BROWSE, ONE, KERNEL, AUGMENT, MAP, SUSPECTS)
 _OF_ONE_DIGIT = (ONE, KERNEL, AUGMENT)
-DATA, SPLIT, VIEW, INDEX = "data", "split", "view", "index"
+DATA, SPLIT, _VIEW, INDEX = "data", "split", "view", "index"
 SHOW_CHOSEN = "dataset_show_chosen"
 """Session key: set when the grid shall open at the page of the digit that was shown last."""
 _MOST = 10**9
@@ -62,10 +62,10 @@ def choose_view() -> str:
     Returns:
         The view, one of `VIEWS`.
     """
-    already_set = (VIEW in st.session_state, VIEW in st.query_params)
+    already_set = (_VIEW in st.session_state, _VIEW in st.query_params)
     if not any(already_set) and INDEX in st.query_params:
-        open_view(VIEW, ONE)  # a link to a digit
-    view = url_state.choose_view(VIEW, VIEWS)
+        open_view(_VIEW, ONE)  # a link to a digit
+    view = url_state.choose_view(_VIEW, VIEWS)
     if view not in _OF_ONE_DIGIT and INDEX in st.query_params:
         del st.query_params[INDEX]  # or the link would open that digit
     return view
@@ -81,12 +81,12 @@ def open_digit(index: int, split: SplitName | None = None) -> None:
     if split:
         st.session_state[SPLIT] = split
     st.session_state[INDEX] = index
-    open_view(VIEW, ONE)
+    open_view(_VIEW, ONE)
 
 
 def back_to_grid() -> None:
     """Show the grid from the next run of the script on; for callbacks."""
-    open_view(VIEW, BROWSE)
+    open_view(_VIEW, BROWSE)
     st.session_state[SHOW_CHOSEN] = True
 
 

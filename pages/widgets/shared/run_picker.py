@@ -15,10 +15,10 @@ from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.url_state import displayable
 from pages.widgets.shared.warm_up import DEFAULT_RUN
 
-KEY = "run"
-EPOCH = "epoch"
-FINISHED = "the finished network"
-TRAINED_ON = ", some of which it was trained on: this is no test score"
+_KEY = "run"
+_EPOCH = "epoch"
+_FINISHED = "the finished network"
+_TRAINED_ON = ", some of which it was trained on: this is no test score"
 NO_RUN = "There is no run to use. Train one with `make train PRESET=fast`."
 _ANOTHER = "another one is in use."
 _LAST_LINK = "run_in_last_link"
@@ -30,21 +30,21 @@ def pick_run() -> None:
     """Draw the pickers in the sidebar; `chosen_run` and `chosen_epoch` return their values."""
     runs = registry.list_runs()
     usable = {run.id: run for run in runs if isinstance(run, Run) and run.info.model_sha256}
-    requested, requested_epoch = st.query_params.get(KEY), st.query_params.get(EPOCH)
+    requested, requested_epoch = st.query_params.get(_KEY), st.query_params.get(_EPOCH)
     with st.sidebar:
         if not usable:
             st.error(NO_RUN)
             return
         new_link = _is_new(requested, requested_epoch)
-        if new_link and KEY in st.session_state and requested in usable:
-            st.session_state[KEY] = requested
+        if new_link and _KEY in st.session_state and requested in usable:
+            st.session_state[_KEY] = requested
         # The first is the default: a stable sort keeps the others in their order.
         names = sorted(usable, key=lambda name: name != DEFAULT_RUN)
         # What an option shows is also what the link holds, so it is the bare id.
         chosen = st.selectbox(
             "Run in use",
             names,
-            key=KEY,
+            key=_KEY,
             bind="query-params",
             help="A run is a trained network with its recipe and its results. Every page uses the "
             "run that is chosen here.",
@@ -53,7 +53,7 @@ def pick_run() -> None:
         st.caption(f"{_title(run)}{result_line(run)}")
         epoch_applies = requested is None or requested == chosen
         _pick_epoch(run, requested_epoch if epoch_applies else None, new_link=new_link)
-        st.session_state[_SHOWN] = (chosen, st.session_state[EPOCH])
+        st.session_state[_SHOWN] = (chosen, st.session_state[_EPOCH])
         broken = [run for run in runs if isinstance(run, BrokenRun)]
         if requested and requested not in usable:
             st.warning(_why_not(requested, runs), icon=":material/link_off:")
@@ -83,18 +83,18 @@ def _pick_epoch(run: Run, requested: str | None, *, new_link: bool) -> None:
     state = st.session_state
     other_run = state.get(_EPOCH_OF, run.id) != run.id
     state[_EPOCH_OF] = run.id
-    if EPOCH in state and (new_link or other_run):
+    if _EPOCH in state and (new_link or other_run):
         # A change of the run, by hand or by a link within the app, leaves the old epoch in the
         # address.
-        if other_run and requested == state[EPOCH]:
+        if other_run and requested == state[_EPOCH]:
             requested = None
-        state[EPOCH] = requested if requested in kept else None
+        state[_EPOCH] = requested if requested in kept else None
     # None, the last option, is also the initial value of a slider without one.
     chosen = st.select_slider(
         "At epoch",
         [*kept, None] if kept else [None, None],  # a slider needs two ends
-        format_func=lambda epoch: epoch or FINISHED,
-        key=EPOCH,
+        format_func=lambda epoch: epoch or _FINISHED,
+        key=_EPOCH,
         bind="query-params",
         disabled=not kept,  # not left out: a link's epoch would wait for the next run that has it
         help="The network as it was after that epoch of its training, as far as its weights were "
@@ -102,19 +102,19 @@ def _pick_epoch(run: Run, requested: str | None, *, new_link: bool) -> None:
     )
     if chosen is not None:
         st.caption("The figures above are the finished network's.")
-    if requested and requested not in {chosen, FINISHED}:
+    if requested and requested not in {chosen, _FINISHED}:
         st.warning(_no_epoch(requested, run, kept), icon=":material/link_off:")
 
 
 def chosen_run() -> str | None:
     """Return the id of the run in use; None if there is no run at all."""
-    chosen: str | None = st.session_state.get(KEY)
+    chosen: str | None = st.session_state.get(_KEY)
     return chosen
 
 
 def chosen_epoch() -> int | None:
     """Return the epoch of the run in use that is shown; None for its finished network."""
-    chosen: str | None = st.session_state.get(EPOCH)
+    chosen: str | None = st.session_state.get(_EPOCH)
     return None if chosen is None else int(chosen)
 
 
@@ -148,7 +148,7 @@ def choose_epoch(epoch: int | None) -> None:
     Args:
         epoch: The epoch; None for the finished network.
     """
-    st.session_state[EPOCH] = None if epoch is None else str(epoch)
+    st.session_state[_EPOCH] = None if epoch is None else str(epoch)
 
 
 def _title(run: Run) -> str:
@@ -163,7 +163,7 @@ def result_line(run: Run) -> str:
     if headline is None:
         return plain(run.info.error) or f"Not tested: its training is {run.info.status}."
     dataset, metrics = headline
-    caveat = "" if metrics.held_out else TRAINED_ON
+    caveat = "" if metrics.held_out else _TRAINED_ON
     if dataset == "mnist":
         return f"{metrics} on {TEST_DIGITS[dataset]}{caveat}"
     low, high = (100 * end for end in wilson_interval(metrics.n - metrics.wrong, metrics.n))

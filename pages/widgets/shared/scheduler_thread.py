@@ -10,7 +10,7 @@ from core.jobs import scheduler
 from core.runs.housekeeping import empty_trash
 from core.utils.errors import DigitscopeError
 
-EVERY_S = 2.0
+_EVERY_S = 2.0
 
 
 @st.cache_resource(show_spinner=False)
@@ -38,4 +38,4 @@ def _keep_ticking() -> None:
             logging.getLogger(__name__).warning("looking after trainings: %s", error)
         except Exception:  # without this thread, nothing that was killed would ever go on
             logging.getLogger(__name__).exception("looking after trainings")
-        time.sleep(EVERY_S)
+        time.sleep(_EVERY_S)

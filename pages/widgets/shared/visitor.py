@@ -13,7 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-COOKIE: Final = "digitscope_visitor"
+_COOKIE: Final = "digitscope_visitor"
 _KEY: Final = "visitor_token"
 _FORM: Final = re.compile(r"[A-Za-z0-9_-]{20,64}")
 _YEAR_S: Final = 365 * 24 * 3600
@@ -37,8 +37,8 @@ class VisitorCookie:
         if connection is None or "text/html" not in connection.headers.get("accept", ""):
             await self._app(scope, receive, send)
             return
-        token = valid_token(connection.cookies.get(COOKIE)) or _new_token()
-        cookie = f"{COOKIE}={token}; Path=/; Max-Age={_YEAR_S}; HttpOnly; SameSite=Lax"
+        token = valid_token(connection.cookies.get(_COOKIE)) or _new_token()
+        cookie = f"{_COOKIE}={token}; Path=/; Max-Age={_YEAR_S}; HttpOnly; SameSite=Lax"
         if _is_https(connection):
             cookie += "; Secure"
 
@@ -60,7 +60,7 @@ def visitor() -> str:
     """
     state = st.session_state
     if _KEY not in state:
-        state[_KEY] = valid_token(st.context.cookies.get(COOKIE)) or _new_token()
+        state[_KEY] = valid_token(st.context.cookies.get(_COOKIE)) or _new_token()
     token: str = state[_KEY]
     return token
 

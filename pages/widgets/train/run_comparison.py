@@ -22,7 +22,7 @@ from core.utils.text import shortened
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.pictures import text_color
 
-CHART_CONFIG = {"displaylogo": False}
+_CHART_CONFIG = {"displaylogo": False}
 _LONGEST = 28
 
 
@@ -52,7 +52,7 @@ def _accuracies(runs: Sequence[Run], names: Sequence[str]) -> None:
     }
     st.plotly_chart(
         accuracy_intervals_chart(points, text_color()),
-        config=CHART_CONFIG,
+        config=_CHART_CONFIG,
         key="compared-intervals",
         alt=f"The accuracy of each run on {TEST_DIGITS[dataset]}, with its 95 % interval",
     )
@@ -102,7 +102,7 @@ def _curves(runs: Sequence[Run], names: Sequence[str]) -> None:
     if drawn:
         st.plotly_chart(
             learning_curves(drawn, text_color()),
-            config=CHART_CONFIG,
+            config=_CHART_CONFIG,
             key="compared-curves",
             alt="Validation loss and validation accuracy of each run by epoch",
         )

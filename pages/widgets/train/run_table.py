@@ -34,7 +34,7 @@ from pages.widgets.train.run_rows import (
 )
 
 TABLE = "runs_table"
-MOST_COMPARED = 4
+_MOST_COMPARED = 4
 _DRAWN = "runs_drawn"
 
 
@@ -212,9 +212,9 @@ def _actions_or_comparison(
             damaged_actions(row.run, token, limits, busy)
     if len(usable) == 1:
         run_actions(usable[0], token, limits, busy, zipped)
-    elif len(usable) > MOST_COMPARED:
+    elif len(usable) > _MOST_COMPARED:
         st.info(
-            f"Two to {MOST_COMPARED} runs can be compared, {len(usable)} are ticked: untick some."
+            f"Two to {_MOST_COMPARED} runs can be compared, {len(usable)} are ticked: untick some."
         )
     elif usable:
         compare_runs(usable)

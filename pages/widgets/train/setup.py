@@ -21,7 +21,7 @@ from pages.widgets.train.settings_form import origin, settings
 from pages.widgets.train.settings_state import state
 from pages.widgets.train.views import TRAINING, watch_next
 
-MEASURED_EVERY_S = 2.0
+_MEASURED_EVERY_S = 2.0
 TAKE = "take-away"
 
 
@@ -52,7 +52,7 @@ def setup_view(token: str, limits: Limits) -> None:
 def _start(recipe: Recipe, token: str, limits: Limits) -> None:
     pressed = _train_button(possible=_within_limits(recipe, limits))
     waiting = load_speed() is None
-    st.fragment(_cost, run_every=MEASURED_EVERY_S if waiting else None)(recipe, waiting=waiting)
+    st.fragment(_cost, run_every=_MEASURED_EVERY_S if waiting else None)(recipe, waiting=waiting)
     if not pressed:
         return
     try:

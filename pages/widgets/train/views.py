@@ -7,7 +7,7 @@ from core.runs import registry
 from core.runs.permissions import is_mine
 from core.runs.run import Run
 
-SET_UP, WATCH, ALL_RUNS = "Set up", "Watch", "All runs"
+_SET_UP, WATCH, ALL_RUNS = "Set up", "Watch", "All runs"
 TRAINING = "training"
 _TO_SET_UP = ("from", "preset")
 _RECIPE = "recipe"
@@ -23,25 +23,25 @@ def pick_view(token: str) -> str:
         token: the visitor's token.
 
     Returns:
-        `SET_UP`, `WATCH` or `ALL_RUNS`.
+        `_SET_UP`, `WATCH` or `ALL_RUNS`.
     """
     state, link = st.session_state, st.query_params
     requested = link.get(TRAINING)
     if requested and requested != state.get(_LAST_LINK):
         state[_VIEW], state[_WATCHED] = WATCH, requested
     elif any(name in link for name in _TO_SET_UP):
-        state[_VIEW] = SET_UP
-    state.setdefault(_VIEW, SET_UP)
+        state[_VIEW] = _SET_UP
+    state.setdefault(_VIEW, _SET_UP)
     view = st.segmented_control(
         "View",
-        [SET_UP, WATCH, ALL_RUNS],
+        [_SET_UP, WATCH, ALL_RUNS],
         required=True,
         key=_VIEW,
         persist_state="session",
         label_visibility="collapsed",
     )
-    _write_link(view or SET_UP, watched(token) if view == WATCH else None)
-    return view or SET_UP
+    _write_link(view or _SET_UP, watched(token) if view == WATCH else None)
+    return view or _SET_UP
 
 
 def watch_next(run: Run) -> None:
@@ -80,7 +80,7 @@ def _write_link(view: str, run_id: str | None) -> None:
     before = st.query_params.to_dict()
     # All at once: each change of the link is a step of the browser's Back.
     link = {name: value for name, value in before.items() if name != TRAINING}
-    if view != SET_UP:
+    if view != _SET_UP:
         link.pop(_RECIPE, None)
     if run_id:
         link[TRAINING] = run_id

@@ -20,7 +20,7 @@ from pages.widgets.train.watch_predictions import epoch_results
 from pages.widgets.train.watch_status import draw_controls, draw_status
 
 # Another tab may continue a training that has ended.
-ENDED_EVERY_S = 5.0
+_ENDED_EVERY_S = 5.0
 
 
 def watch_view(run_id: str | None, token: str, limits: Limits) -> None:
@@ -50,7 +50,7 @@ def watch_view(run_id: str | None, token: str, limits: Limits) -> None:
     st.fragment(_live_part)(run, token, limits, state.alive)
     if not state.alive:
         next_steps(run, token, limits)
-        st.fragment(_rerun_on_change, run_every=ENDED_EVERY_S)(run, state.name)
+        st.fragment(_rerun_on_change, run_every=_ENDED_EVERY_S)(run, state.name)
 
 
 def _gone(run_id: str, error: DigitscopeError) -> None:

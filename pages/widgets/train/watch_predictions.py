@@ -18,9 +18,9 @@ from core.runs.permissions import read_card
 from core.runs.run import Run, epoch_file
 from core.utils.errors import DigitscopeError
 
-KERNEL_COLUMNS = 8
-UNIT_COLUMNS = 5
-LARGE_KERNEL = 8
+_KERNEL_COLUMNS = 8
+_UNIT_COLUMNS = 5
+_LARGE_KERNEL = 8
 
 
 def epoch_results(run: Run, *, live: bool) -> None:
@@ -60,10 +60,10 @@ def _kernels(run: Run, kept: list[int]) -> None:
     end = color_limit(*kernels)
     theme: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
     for epoch, layer in zip(shown, kernels, strict=True):
-        large = layer.shape[0] > LARGE_KERNEL
+        large = layer.shape[0] > _LARGE_KERNEL
         picture = kernel_grid(
             layer,
-            UNIT_COLUMNS if large else KERNEL_COLUMNS,
+            _UNIT_COLUMNS if large else _KERNEL_COLUMNS,
             end=end,
             zoom=2 if large else 10,
             theme=theme,

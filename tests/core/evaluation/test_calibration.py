@@ -28,11 +28,11 @@ from tests.helpers.made_answers import network
 
 def sure(confidence: list[float], right: list[bool], run: str = "tiny") -> Predictions:
     """Digits 0 that are read as 0 or, wrongly, as 1, each with its confidence."""
-    found = np.array(confidence, np.float32)
-    probabilities = np.repeat(((1 - found) / 9)[:, None], 10, axis=1)
-    probabilities[np.arange(len(found)), np.where(right, 0, 1)] = found
-    images = np.zeros((len(found), 28, 28), np.uint8)
-    labels = np.zeros(len(found), np.uint8)
+    confidences = np.array(confidence, np.float32)
+    probabilities = np.repeat(((1 - confidences) / 9)[:, None], 10, axis=1)
+    probabilities[np.arange(len(confidences)), np.where(right, 0, 1)] = confidences
+    images = np.zeros((len(confidences), 28, 28), np.uint8)
+    labels = np.zeros(len(confidences), np.uint8)
     return Predictions(network(run), "made-up", images, labels, probabilities, held_out=True)
 
 
@@ -72,30 +72,34 @@ def test_bins_are_scikit_learns(purawr: Predictions) -> None:
 
 def test_ece_by_hand() -> None:
     # Two answers at 0.95, one right: a gap of 0.45. Two at 0.55, both right: a gap of 0.45 too.
-    this = sure([0.95, 0.95, 0.55, 0.55], [True, False, True, True])
-    assert calibration_error(reliability(this)) == pytest.approx(0.45)
+    answers = sure([0.95, 0.95, 0.55, 0.55], [True, False, True, True])
+    assert calibration_error(reliability(answers)) == pytest.approx(0.45)
     # In one bin the gaps cancel out: mean confidence 0.75, accuracy 0.75.
-    assert calibration_error(reliability(this, 1)) == pytest.approx(0, abs=1e-6)
+    assert calibration_error(reliability(answers, 1)) == pytest.approx(0, abs=1e-6)
 
 
 def test_an_edge_belongs_to_the_bin_below() -> None:
-    found = reliability(sure([0.9, 0.3, 1.0, 0.91], [True] * 4))
-    counts = {round(each.high, 1): each.count for each in found if each.count}
+    bins = reliability(sure([0.9, 0.3, 1.0, 0.91], [True] * 4))
+    counts = {
+        round(confidence_bin.high, 1): confidence_bin.count
+        for confidence_bin in bins
+        if confidence_bin.count
+    }
     assert counts == {0.9: 1, 0.3: 1, 1.0: 2}
 
 
 def test_the_interval_of_a_bin_is_wilsons() -> None:
-    (found,) = reliability(sure([0.8] * 20, [True] * 13 + [False] * 7), 1)
+    (only,) = reliability(sure([0.8] * 20, [True] * 13 + [False] * 7), 1)
     expected = binomtest(13, 20).proportion_ci(method="wilson")
-    assert (found.lower, found.upper) == pytest.approx((expected.low, expected.high), abs=1e-6)
+    assert (only.lower, only.upper) == pytest.approx((expected.low, expected.high), abs=1e-6)
 
 
 def test_a_bin_in_words() -> None:
-    found = reliability(sure([0.95] * 250 + [0.65], [True] * 249 + [False, True]))
-    assert found[-1].sentence() == (
+    bins = reliability(sure([0.95] * 250 + [0.65], [True] * 249 + [False, True]))
+    assert bins[-1].sentence() == (
         "Answers with a confidence of 90 to 100 % are right in 99.6 % of cases (249 of 250)."
     )
-    assert found[0].sentence() == "No answer has a confidence of 0 to 10 %."
+    assert bins[0].sentence() == "No answer has a confidence of 0 to 10 %."
 
 
 @pytest.mark.parametrize(
@@ -115,21 +119,21 @@ def test_too_sure_or_not_sure_enough(confidence: float, right: int, verdict: str
 
 
 def test_every_answer_is_in_the_histogram_once(purawr: Predictions) -> None:
-    found = confidence_histogram(purawr)
-    assert found.right.sum() == purawr.correct.sum()
-    assert found.wrong.sum() == (~purawr.correct).sum()
+    histogram = confidence_histogram(purawr)
+    assert histogram.right.sum() == purawr.correct.sum()
+    assert histogram.wrong.sum() == (~purawr.correct).sum()
     by_hand = ((purawr.confidence > 0.9) & (purawr.confidence <= 0.95) & ~purawr.correct).sum()
-    assert found.wrong[18] == by_hand
+    assert histogram.wrong[18] == by_hand
 
 
 def test_the_reject_curve_at_any_threshold_is_a_plain_count(purawr: Predictions) -> None:
     curve = coverage_curve(purawr)
     exactly = [float(value) for value in purawr.confidence[:50]]
     for threshold in [0, 0.5, 0.9, 0.99, 0.9999, *exactly]:
-        found = curve.at(threshold)
+        point = curve.at(threshold)
         asked = purawr.confidence >= np.float32(threshold)
-        assert found.answered == asked.sum()
-        assert found.wrong == (asked & ~purawr.correct).sum()
+        assert point.answered == asked.sum()
+        assert point.wrong == (asked & ~purawr.correct).sum()
     assert curve.at(0).coverage == 1
     assert curve.at(0).error == pytest.approx(np.mean(~purawr.correct))
     assert (np.diff(curve.thresholds) > 0).all()
@@ -142,16 +146,16 @@ def test_an_answer_exactly_as_sure_as_the_threshold_counts() -> None:
 
 
 def test_what_refusing_means_in_words() -> None:
-    this = sure([0.95, 0.95, 0.92, 0.6, 0.5], [True, True, False, False, True])
-    assert coverage_sentence(this, 0.9) == (
+    answers = sure([0.95, 0.95, 0.92, 0.6, 0.5], [True, True, False, False, True])
+    assert coverage_sentence(answers, 0.9) == (
         "If tiny answers only when it is at least 90 % sure, it answers 3 of 5 digits (60.0 %) and "
         "is wrong on 1 of them (33.33 %). People would have to look at 2 digits, among which are "
         "1 of its 2 mistakes."
     )
-    assert "Nothing is left for people to look at" in coverage_sentence(this, 0.1)
-    assert "answers nothing: people would have to look at all 5" in coverage_sentence(this, 0.99)
-    assert "look at 1 digit, " in coverage_sentence(this, 0.55)
-    assert coverage_curve(this).at(0.99).error == 0
+    assert "Nothing is left for people to look at" in coverage_sentence(answers, 0.1)
+    assert "answers nothing: people would have to look at all 5" in coverage_sentence(answers, 0.99)
+    assert "look at 1 digit, " in coverage_sentence(answers, 0.55)
+    assert coverage_curve(answers).at(0.99).error == 0
 
 
 def test_top_k_is_scikit_learns(purawr: Predictions) -> None:
@@ -159,7 +163,7 @@ def test_top_k_is_scikit_learns(purawr: Predictions) -> None:
     # It takes the larger digit of equals first, the answers here the smaller one.
     clear = (np.diff(ranked, axis=1) > 0).all(axis=1)
     assert clear.sum() > 900
-    this = Predictions(
+    answers = Predictions(
         purawr.network,
         "mnist-sample",
         purawr.images[clear],
@@ -169,23 +173,23 @@ def test_top_k_is_scikit_learns(purawr: Predictions) -> None:
     )
     for k in range(1, 10):
         expected = top_k_accuracy_score(
-            this.labels, this.probabilities, k=k, labels=range(10), normalize=False
+            answers.labels, answers.probabilities, k=k, labels=range(10), normalize=False
         )
-        assert top_k_accuracy(this, k) == expected
-    assert top_k_accuracy(this, 10) == len(this)
+        assert top_k_accuracy(answers, k) == expected
+    assert top_k_accuracy(answers, 10) == len(answers)
 
 
 def test_of_equal_probabilities_the_smaller_digit_comes_first() -> None:
     probabilities = np.full((10, 10), 0.1, np.float32)
     images = np.zeros((10, 28, 28), np.uint8)
     labels = np.arange(10, dtype=np.uint8)
-    this = Predictions(network("tiny"), "made-up", images, labels, probabilities, held_out=True)
-    assert [top_k_accuracy(this, k) for k in range(1, 11)] == list(range(1, 11))
+    answers = Predictions(network("tiny"), "made-up", images, labels, probabilities, held_out=True)
+    assert [top_k_accuracy(answers, k) for k in range(1, 11)] == list(range(1, 11))
 
 
 def test_top_1_is_the_answer() -> None:
-    this = made([1, 2, 3, 4], [1, 2, 3, 5])
-    assert top_k_accuracy(this, 1) == this.correct.sum() == 3
+    answers = made([1, 2, 3, 4], [1, 2, 3, 5])
+    assert top_k_accuracy(answers, 1) == answers.correct.sum() == 3
 
 
 def test_shared_results_cannot_be_changed(purawr: Predictions) -> None:
@@ -197,8 +201,8 @@ def test_shared_results_cannot_be_changed(purawr: Predictions) -> None:
 
 
 def test_the_diagram_has_a_diagonal_and_a_point_for_each_bin_with_answers() -> None:
-    this = sure([0.95, 0.95, 0.55], [True, False, True])
-    figure = reliability_diagram({"a": reliability(this)})
+    answers = sure([0.95, 0.95, 0.55], [True, False, True])
+    figure = reliability_diagram({"a": reliability(answers)})
     diagonal, gaps, points = figure.data
     assert list(diagonal.x) == list(diagonal.y) == [0, 100]
     assert list(points.x) == pytest.approx([55, 95])
@@ -214,15 +218,17 @@ def test_the_diagram_has_a_diagonal_and_a_point_for_each_bin_with_answers() -> N
 def test_two_runs_differ_by_more_than_color() -> None:
     first, second = sure([0.9], [True]), sure([0.8], [False])
     figure = reliability_diagram({"a": reliability(first), "b": reliability(second)})
-    looks = [(one.marker.symbol, one.line.dash) for one in figure.data if one.name in ("a", "b")]
+    looks = [
+        (trace.marker.symbol, trace.line.dash) for trace in figure.data if trace.name in ("a", "b")
+    ]
     assert len(set(looks)) == 2
     with pytest.raises(ValueError, match="at least 1 and at most 2"):
         reliability_diagram({})
 
 
 def test_right_and_wrong_bars_differ_by_pattern_and_an_empty_one_is_not_drawn() -> None:
-    found = confidence_histogram(sure([0.97, 0.97, 0.97, 0.52], [True, True, False, False]))
-    figure = confidence_chart({"a": found})
+    histogram = confidence_histogram(sure([0.97, 0.97, 0.97, 0.52], [True, True, False, False]))
+    figure = confidence_chart({"a": histogram})
     right, wrong = figure.data
     assert (right.marker.pattern.shape, wrong.marker.pattern.shape) == ("", "/")
     assert figure.layout.yaxis.type == "log"
@@ -232,8 +238,8 @@ def test_right_and_wrong_bars_differ_by_pattern_and_an_empty_one_is_not_drawn() 
 
 
 def test_two_histograms_stand_under_their_names() -> None:
-    found = confidence_histogram(sure([0.97], [True]))
-    figure = confidence_chart({"<b>": found, "x" * 80: found})
+    histogram = confidence_histogram(sure([0.97], [True]))
+    figure = confidence_chart({"<b>": histogram, "x" * 80: histogram})
     assert [note.text for note in figure.layout.annotations] == ["&lt;b&gt;", "x" * 27 + "…"]
 
 
@@ -248,8 +254,8 @@ def test_the_chosen_threshold_is_marked_on_the_curve(purawr: Predictions) -> Non
 
 
 def test_what_is_chosen_is_in_sight_and_one_that_answers_nothing_has_no_mark() -> None:
-    this = sure([0.99] * 99 + [0.5], [True] * 99 + [False])
-    curve = coverage_curve(this)
+    answers = sure([0.99] * 99 + [0.5], [True] * 99 + [False])
+    curve = coverage_curve(answers)
     near = coverage_chart({"a": (curve, curve.at(0.5))})
     assert 90 < near.layout.xaxis.range[0] < 99
     far = coverage_chart({"a": (curve, curve.at(1))})
@@ -259,8 +265,8 @@ def test_what_is_chosen_is_in_sight_and_one_that_answers_nothing_has_no_mark() -
 
 def test_a_figure_of_ten_thousand_answers_is_a_small_one() -> None:
     rng = np.random.default_rng(1)
-    this = sure(rng.uniform(0.2, 1, 10_000).tolist(), (rng.random(10_000) < 0.9).tolist())
-    curve = coverage_curve(this)
+    answers = sure(rng.uniform(0.2, 1, 10_000).tolist(), (rng.random(10_000) < 0.9).tolist())
+    curve = coverage_curve(answers)
     assert len(curve.thresholds) > 5000
     assert len(json.dumps(coverage_chart({"a": (curve, curve.at(0.9))}).to_plotly_json())) < 60_000
 

@@ -46,22 +46,24 @@ def test_layers_are_laid_side_by_side_by_their_place() -> None:
     head = (Flatten(), Dense(units=10, activation="softmax"))
     plain = Architecture(layers=(Conv(filters=8), Pool(), *head))
     longer = Architecture(layers=(Conv(filters=8, padding="same"), Pool(), Dropout(), *head))
-    found = rows(conv_recipe(architecture=plain), conv_recipe(architecture=longer))
+    differing = rows(conv_recipe(architecture=plain), conv_recipe(architecture=longer))
     # 3·3·8 + 8 in the convolution; 13·13·8 or 14·14·8 inputs to ten units, and ten biases.
-    assert found["Parameters"] == (f"{80 + 13520 + 10:,}", f"{80 + 15680 + 10:,}")
-    assert found["Layer 1"] == (
+    assert differing["Parameters"] == (f"{80 + 13520 + 10:,}", f"{80 + 15680 + 10:,}")
+    assert differing["Layer 1"] == (
         "Conv2D 8 kernels 3×3, relu",
         "Conv2D 8 kernels 3×3, relu, padded to the same size",
     )
-    assert "Layer 2" not in found
-    assert found["Layer 3"] == ("Flatten", "Dropout 0.2")
-    assert found["Layer 5"] == ("–", "Dense 10, softmax")
+    assert "Layer 2" not in differing
+    assert differing["Layer 3"] == ("Flatten", "Dropout 0.2")
+    assert differing["Layer 5"] == ("–", "Dense 10, softmax")
 
 
 def test_a_setting_without_effect_is_no_difference() -> None:
-    one = dense_recipe(optimizer=Optimizer(kind="sgd", beta_2=0.9), schedule=Schedule(warmup=0.1))
-    two = dense_recipe(optimizer=Optimizer(kind="sgd", beta_2=0.99), schedule=Schedule(warmup=0.2))
-    assert rows(one, two) == {}
+    first = dense_recipe(optimizer=Optimizer(kind="sgd", beta_2=0.9), schedule=Schedule(warmup=0.1))
+    second = dense_recipe(
+        optimizer=Optimizer(kind="sgd", beta_2=0.99), schedule=Schedule(warmup=0.2)
+    )
+    assert rows(first, second) == {}
 
 
 def everything_on(kind: str) -> Recipe:
@@ -164,9 +166,9 @@ def test_runs_are_compared_on_the_largest_test_that_all_have(tmp_path: Any) -> N
 
 def test_intervals_are_wilsons(tmp_path: Any) -> None:
     run = made_run(tmp_path, mnist_sample=counted(1000, 24))
-    (found,) = accuracy_intervals([run], "mnist-sample")
+    (interval,) = accuracy_intervals([run], "mnist-sample")
     judge = binomtest(976, 1000).proportion_ci(method="wilson")
-    assert (found.low, found.high) == pytest.approx((judge.low, judge.high), abs=1e-6)
+    assert (interval.low, interval.high) == pytest.approx((judge.low, judge.high), abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -192,11 +194,11 @@ def answers(right: list[bool], labels: list[int] | None = None) -> StoredPredict
 def test_only_digits_on_which_two_runs_differ_speak() -> None:
     first = answers([True] * 90 + [True] * 9 + [False])
     second = answers([True] * 90 + [False] * 9 + [True])
-    (found,) = accuracy_differences([first, second])
-    assert (found.only_first, found.only_second) == (9, 1)
-    assert found.probability == pytest.approx(22 / 1024)  # 2 · (1 + 10) / 2¹⁰
-    assert found.more_than_chance
-    assert found.sentence(["A", "B"]) == (
+    (difference,) = accuracy_differences([first, second])
+    assert (difference.only_first, difference.only_second) == (9, 1)
+    assert difference.probability == pytest.approx(22 / 1024)  # 2 · (1 + 10) / 2¹⁰
+    assert difference.more_than_chance
+    assert difference.sentence(["A", "B"]) == (
         "9 of the digits are read rightly by A alone, 1 by B alone. Were both equally good, chance "
         "would split them so unevenly in 2.1 % of cases: the difference is more than chance."
     )
@@ -205,12 +207,12 @@ def test_only_digits_on_which_two_runs_differ_speak() -> None:
 def test_the_more_pairs_the_stricter() -> None:
     first = answers([True] * 90 + [True] * 9 + [False])
     second = answers([True] * 90 + [False] * 9 + [True])
-    found = accuracy_differences([first, second, second])
-    assert [(pair.first, pair.second) for pair in found] == [(0, 1), (0, 2), (1, 2)]
-    assert found[0].level == CONFIDENCE_LEVEL / 3
-    assert not found[0].more_than_chance  # 2.1 % is not below 1.67 %
-    assert "perhaps only chance" in found[0].sentence("ABC")
-    assert found[2].sentence("ABC") == "B and C are wrong on the very same digits."
+    differences = accuracy_differences([first, second, second])
+    assert [(pair.first, pair.second) for pair in differences] == [(0, 1), (0, 2), (1, 2)]
+    assert differences[0].level == CONFIDENCE_LEVEL / 3
+    assert not differences[0].more_than_chance  # 2.1 % is not below 1.67 %
+    assert "perhaps only chance" in differences[0].sentence("ABC")
+    assert differences[2].sentence("ABC") == "B and C are wrong on the very same digits."
 
 
 def test_answers_to_other_digits_are_not_compared() -> None:

@@ -35,14 +35,14 @@ def sure_of(labels: list[int], read: list[int], sure: list[float], run: str) -> 
 def test_fixed_broken_and_both_wrong() -> None:
     first = sure_of(LABELS, FIRST, [0.9, 0.5, 0.8, 0.9, 0.9, 0.9, 0.9, 0.9], "first")
     second = sure_of(LABELS, SECOND, [0.9, 0.9, 0.9, 0.4, 0.9, 0.7, 0.9, 0.9], "second")
-    found = compare_paired(first, second)
-    assert found.fixed.tolist() == [2, 1]  # the first was surer of its mistake on 2
-    assert found.broken.tolist() == [5, 3]  # the second is surer of its mistake on 5
-    assert found.same_mistake.tolist() == [4]
-    assert found.other_mistake.tolist() == [6]
-    assert (found.disagree, found.n) == (4, 8)
+    comparison = compare_paired(first, second)
+    assert comparison.fixed.tolist() == [2, 1]  # the first was surer of its mistake on 2
+    assert comparison.broken.tolist() == [5, 3]  # the second is surer of its mistake on 5
+    assert comparison.same_mistake.tolist() == [4]
+    assert comparison.other_mistake.tolist() == [6]
+    assert (comparison.disagree, comparison.n) == (4, 8)
     with pytest.raises(ValueError, match="read-only"):
-        found.fixed[0] = 0
+        comparison.fixed[0] = 0
 
 
 def test_the_other_way_round_fixed_is_broken() -> None:
@@ -58,13 +58,13 @@ def test_of_shipped_runs_every_digit_is_told_once_and_the_test_is_scipys() -> No
         predictions.load_predictions(registry.find_run(run), "mnist-sample")
         for run in ("purawr", "best")
     )
-    found = compare_paired(first, second)
+    comparison = compare_paired(first, second)
     both = (first.correct & second.correct).sum()
-    lists = (found.fixed, found.broken, found.same_mistake, found.other_mistake)
+    lists = (comparison.fixed, comparison.broken, comparison.same_mistake, comparison.other_mistake)
     told = np.concatenate(lists)
     assert len(set(told.tolist())) == len(told) == len(first) - both
-    expected = binomtest(len(found.fixed), found.disagree).pvalue
-    assert found.difference.probability == pytest.approx(expected)
+    expected = binomtest(len(comparison.fixed), comparison.disagree).pvalue
+    assert comparison.difference.probability == pytest.approx(expected)
 
 
 def test_the_sentence_counts_both_sides_and_explains_the_coin() -> None:
@@ -113,10 +113,10 @@ def test_known_values_and_thousands_of_digits() -> None:
     assert smallest_detectable_difference(5) is None
     assert smallest_detectable_difference(6) == 6
     assert smallest_detectable_difference(30) == 12
-    found = smallest_detectable_difference(10_000)
-    assert found is not None
-    assert binomtest(5000 + found // 2, 10_000).pvalue < 0.05
-    assert binomtest(5000 + found // 2 - 1, 10_000).pvalue >= 0.05
+    smallest = smallest_detectable_difference(10_000)
+    assert smallest is not None
+    assert binomtest(5000 + smallest // 2, 10_000).pvalue < 0.05
+    assert binomtest(5000 + smallest // 2 - 1, 10_000).pvalue >= 0.05
 
 
 def test_what_is_needed_in_words() -> None:

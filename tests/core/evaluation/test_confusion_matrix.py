@@ -31,13 +31,18 @@ LABELS = [9, 4, 9, 7, 9, 4, 9, 7, 9, 4]
 READ = [4, 4, 9, 7, 4, 9, 7, 7, 9, 4]
 
 
-def with_confidence(this: Predictions, sure: list[float]) -> Predictions:
+def with_confidence(answers: Predictions, sure: list[float]) -> Predictions:
     """The same answers, each with its own confidence."""
-    probabilities = np.zeros((len(this), 10), np.float32)
+    probabilities = np.zeros((len(answers), 10), np.float32)
     probabilities += ((1 - np.array(sure, np.float32)) / 9)[:, None]
-    probabilities[np.arange(len(this)), this.predicted] = sure
+    probabilities[np.arange(len(answers)), answers.predicted] = sure
     return Predictions(
-        this.network, this.dataset, this.images, this.labels, probabilities, held_out=True
+        answers.network,
+        answers.dataset,
+        answers.images,
+        answers.labels,
+        probabilities,
+        held_out=True,
     )
 
 
@@ -49,12 +54,12 @@ def few() -> Predictions:
 @given(st.lists(st.tuples(DIGIT, DIGIT), max_size=200))
 def test_counts_are_scikit_learns(pairs: list[tuple[int, int]]) -> None:
     labels, read = np.array(pairs, np.uint8).reshape(-1, 2).T
-    found = confusion_counts(labels, read)
+    counts = confusion_counts(labels, read)
     if pairs:
-        assert (found == confusion_matrix(labels, read, labels=range(10))).all()
+        assert (counts == confusion_matrix(labels, read, labels=range(10))).all()
     else:
-        assert found.shape == (10, 10)
-        assert not found.any()
+        assert counts.shape == (10, 10)
+        assert not counts.any()
 
 
 @pytest.mark.parametrize(("label", "read"), [(10, 0), (0, 10), (-1, 9), (1, -1)])
@@ -64,17 +69,17 @@ def test_what_is_no_digit_is_not_counted_elsewhere(label: int, read: int) -> Non
 
 
 def test_rows_are_labels_and_columns_answers(few: Predictions) -> None:
-    found = count_confusions(few)
-    assert (found[9, 4], found[4, 9], found[9, 7], found[9, 9]) == (2, 1, 1, 2)
-    assert found[9].sum() == 5
+    counts = count_confusions(few)
+    assert (counts[9, 4], counts[4, 9], counts[9, 7], counts[9, 9]) == (2, 1, 1, 2)
+    assert counts[9].sum() == 5
     with pytest.raises(ValueError, match="read-only"):
-        found[0, 0] = 1
+        counts[0, 0] = 1
 
 
 def test_shares_are_of_the_row_or_of_the_column(few: Predictions) -> None:
-    found = count_confusions(few)
-    assert normalized_shares(found, "row")[9, 4] == pytest.approx(2 / 5)
-    assert normalized_shares(found, "column")[9, 4] == pytest.approx(2 / 4)
+    counts = count_confusions(few)
+    assert normalized_shares(counts, "row")[9, 4] == pytest.approx(2 / 5)
+    assert normalized_shares(counts, "column")[9, 4] == pytest.approx(2 / 4)
 
 
 @pytest.mark.filterwarnings("error")
@@ -91,11 +96,11 @@ def test_a_chain_of_confusions_is_laid_out_as_that_chain(
 ) -> None:
     # Each digit is confused with its neighbors in the chain alone: no other order has as many
     # confusions side by side.
-    found = np.diag([1000] * 10)
+    counts = np.diag([1000] * 10)
     for (a, b), n in zip(pairwise(chain), often, strict=True):
-        found[a, b] += n
-        found[b, a] += n
-    order = list(similarity_order(found))
+        counts[a, b] += n
+        counts[b, a] += n
+    order = list(similarity_order(counts))
     # Rows differ a little in their sums, which cannot break the chain.
     assert order in (chain, chain[::-1])
     assert order[0] < order[-1]
@@ -107,11 +112,11 @@ def test_without_a_mistake_the_digits_stay_in_order() -> None:
 
 
 def test_a_shipped_runs_order_puts_its_confusions_nearer_than_counting_up_does() -> None:
-    found = count_confusions(
+    counts = count_confusions(
         predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
     )
-    parts = normalized_shares(found, "row") + normalized_shares(found, "row").T
-    order = similarity_order(found)
+    parts = normalized_shares(counts, "row") + normalized_shares(counts, "row").T
+    order = similarity_order(counts)
     assert sorted(order) == list(range(10))
 
     def beside(digits: tuple[int, ...]) -> float:
@@ -127,9 +132,9 @@ def test_a_cells_digits_are_the_surest_first(few: Predictions) -> None:
 
 
 def test_equally_sure_digits_stay_in_their_order() -> None:
-    this = made([3, 3, 3], [5, 5, 5])
-    assert cell_indices(this, 3, 5).tolist() == [0, 1, 2]
-    assert most_confident_first(this, np.array([2, 0])).tolist() == [2, 0]
+    answers = made([3, 3, 3], [5, 5, 5])
+    assert cell_indices(answers, 3, 5).tolist() == [0, 1, 2]
+    assert most_confident_first(answers, np.array([2, 0])).tolist() == [2, 0]
 
 
 def test_only_the_wrong_ones_leaves_the_diagonal_out(few: Predictions) -> None:
@@ -152,36 +157,36 @@ def test_an_ordinary_digit_is_read_rightly_and_like_the_others(digits: NDArray[n
     # Digits 0 to 5 of the fixture are zeros, 6 to 11 ones; a one among the zeros is no
     # ordinary zero, and neither is one that was misread.
     images = np.concatenate([digits[:6], digits[6:7]])
-    this = made([0] * 7, [0, 0, 0, 0, 0, 6, 0], images=images)
-    assert class_prototype(this, 0) in range(5)
-    assert class_prototype(this, 3) is None
+    answers = made([0] * 7, [0, 0, 0, 0, 0, 6, 0], images=images)
+    assert class_prototype(answers, 0) in range(5)
+    assert class_prototype(answers, 3) is None
     assert class_prototype(made([3], [5]), 3) is None
     assert class_prototype(made([3], [3]), 3) == 0  # a blank picture
 
 
 def test_an_ordinary_digit_is_the_nearest_to_the_mean_by_the_angle() -> None:
     test = mnist.load("mnist-sample").test
-    this = predictions.load_predictions(registry.find_run("fast"), "mnist-sample")
+    answers = predictions.load_predictions(registry.find_run("fast"), "mnist-sample")
     of_class = test.images[test.labels == 7].reshape(-1, 784).astype(float)
     mean = of_class.mean(axis=0)
     angles = {
         int(k): float(np.dot(p, mean) / np.linalg.norm(p))
         for k, p in zip(np.flatnonzero(test.labels == 7), of_class, strict=True)
-        if this.correct[k]
+        if answers.correct[k]
     }
-    assert class_prototype(this, 7) == max(angles, key=lambda k: angles[k])
+    assert class_prototype(answers, 7) == max(angles, key=lambda k: angles[k])
 
 
 def test_a_cell_in_words() -> None:
-    found = np.zeros((10, 10), np.intp)
-    found[9, [9, 4, 1, 8]] = 994, 12, 1, 2
-    found[0, 8] = 1
-    found[3, 5] = 7
-    assert cell_sentence(found, 9, 4) == "Of 1,009 nines, 12 were read as fours."
-    assert cell_sentence(found, 9, 1) == "Of 1,009 nines, 1 was read as a one."
-    assert cell_sentence(found, 9, 6) == "None of the 1,009 nines was read as a six."
-    assert cell_sentence(found, 9, 9) == "Of 1,009 nines, 994 were read as nines."
-    assert cell_sentence(found, 3, 5) == "All 7 threes were read as fives."
-    assert cell_sentence(found, 0, 8) == "The only zero was read as an eight."
-    assert cell_sentence(found, 0, 0) == "The only zero was not read as a zero."
-    assert cell_sentence(found, 2, 7) == "There are no twos among these digits."
+    counts = np.zeros((10, 10), np.intp)
+    counts[9, [9, 4, 1, 8]] = 994, 12, 1, 2
+    counts[0, 8] = 1
+    counts[3, 5] = 7
+    assert cell_sentence(counts, 9, 4) == "Of 1,009 nines, 12 were read as fours."
+    assert cell_sentence(counts, 9, 1) == "Of 1,009 nines, 1 was read as a one."
+    assert cell_sentence(counts, 9, 6) == "None of the 1,009 nines was read as a six."
+    assert cell_sentence(counts, 9, 9) == "Of 1,009 nines, 994 were read as nines."
+    assert cell_sentence(counts, 3, 5) == "All 7 threes were read as fives."
+    assert cell_sentence(counts, 0, 8) == "The only zero was read as an eight."
+    assert cell_sentence(counts, 0, 0) == "The only zero was not read as a zero."
+    assert cell_sentence(counts, 2, 7) == "There are no twos among these digits."

@@ -22,21 +22,21 @@ from tests.helpers.made_answers import answered as made
 DIGIT = st.integers(0, 9)
 
 
-def as_dict(one: ClassScores) -> dict[str, float]:
+def as_dict(scores: ClassScores) -> dict[str, float]:
     names = ("precision", "recall", "f1-score", "support")
-    return dict(zip(names, dataclasses.astuple(one), strict=True))
+    return dict(zip(names, dataclasses.astuple(scores), strict=True))
 
 
-def agrees_with_scikit_learn(found: ClassReport, labels: object, read: object) -> None:
+def agrees_with_scikit_learn(report: ClassReport, labels: object, read: object) -> None:
     expected = classification_report(labels, read, output_dict=True, zero_division=0)
-    for digit, one in enumerate(found.classes):
+    for digit, scores in enumerate(report.classes):
         if str(digit) in expected:
-            assert as_dict(one) == expected[str(digit)]
+            assert as_dict(scores) == expected[str(digit)]
         else:
-            assert one == ClassScores(0, 0, 0, 0)
-    assert as_dict(found.macro) == expected["macro avg"]
-    assert as_dict(found.weighted) == expected["weighted avg"]
-    assert found.accuracy == pytest.approx(accuracy_score(labels, read))
+            assert scores == ClassScores(0, 0, 0, 0)
+    assert as_dict(report.macro) == expected["macro avg"]
+    assert as_dict(report.weighted) == expected["weighted avg"]
+    assert report.accuracy == pytest.approx(accuracy_score(labels, read))
 
 
 @settings(max_examples=40)
@@ -47,51 +47,51 @@ def test_all_numbers_are_those_of_its_classification_report(pairs: list[tuple[in
 
 
 def test_so_are_those_of_a_shipped_run() -> None:
-    this = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
-    agrees_with_scikit_learn(per_class_report(this), this.labels, this.predicted)
+    answers = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
+    agrees_with_scikit_learn(per_class_report(answers), answers.labels, answers.predicted)
 
 
 def test_by_hand() -> None:
     # Four nines, of which three are read as nines; one four is read as a nine too.
-    found = per_class_report(made([9, 9, 9, 9, 4, 4], [9, 9, 9, 4, 9, 4]))
-    nine, four = found.classes[9], found.classes[4]
+    report = per_class_report(made([9, 9, 9, 9, 4, 4], [9, 9, 9, 4, 9, 4]))
+    nine, four = report.classes[9], report.classes[4]
     assert (nine.precision, nine.recall, nine.support) == (0.75, 0.75, 4)
     assert (four.precision, four.recall, four.f1) == (0.5, 0.5, 0.5)
-    assert found.macro.f1 == pytest.approx((0.75 + 0.5) / 2)
-    assert found.weighted.f1 == pytest.approx((4 * 0.75 + 2 * 0.5) / 6)
-    assert found.accuracy == pytest.approx(4 / 6)
+    assert report.macro.f1 == pytest.approx((0.75 + 0.5) / 2)
+    assert report.weighted.f1 == pytest.approx((4 * 0.75 + 2 * 0.5) / 6)
+    assert report.accuracy == pytest.approx(4 / 6)
 
 
 def test_it_is_worked_out_once() -> None:
-    this = made([1, 2], [1, 1])
-    assert per_class_report(this) is per_class_report(this)
+    answers = made([1, 2], [1, 1])
+    assert per_class_report(answers) is per_class_report(answers)
 
 
 def test_the_two_sentences_of_a_digit() -> None:
     labels = [9] * 1009 + [4] * 8
     read = [9] * 997 + [4] * 12 + [9] * 8
-    found = count_confusions(made(labels, read))
-    assert class_report_sentence(found, 9) == (
+    counts = count_confusions(made(labels, read))
+    assert class_report_sentence(counts, 9) == (
         "Of 1,009 nines, 997 were read as nines (recall 98.8 %). "
         "Of the 1,005 answers “nine”, 997 were right (precision 99.2 %)."
     )
-    assert class_report_sentence(found, 4) == (
+    assert class_report_sentence(counts, 4) == (
         "None of the 8 fours was read as a four (recall 0.0 %). "
         "Of the 12 answers “four”, 0 were right (precision 0.0 %)."
     )
 
 
 def test_an_empty_class_is_told_as_such() -> None:
-    found = count_confusions(made([0, 8, 8], [0, 8, 0]))
-    assert class_report_sentence(found, 5) == (
+    counts = count_confusions(made([0, 8, 8], [0, 8, 0]))
+    assert class_report_sentence(counts, 5) == (
         "There are no fives among these digits, so there is no recall. "
         "The answer “five” was never given, so there is no precision."
     )
-    assert class_report_sentence(found, 0) == (
+    assert class_report_sentence(counts, 0) == (
         "The only zero was read as a zero (recall 100.0 %). "
         "Of the 2 answers “zero”, 1 was right (precision 50.0 %)."
     )
-    assert class_report_sentence(found, 8) == (
+    assert class_report_sentence(counts, 8) == (
         "Of 2 eights, 1 was read as an eight (recall 50.0 %). "
         "The only answer “eight” was right (precision 100.0 %)."
     )

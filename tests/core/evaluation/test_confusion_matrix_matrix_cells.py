@@ -16,15 +16,15 @@ from core.evaluation.confusion_matrix import (
 
 def some_counts() -> NDArray[np.intp]:
     """100 of each digit, right but for 4 nines read as fours, 1 seven as a one; no eights."""
-    found = np.diag(np.full(10, 100)).astype(np.intp)
-    found[9, 9], found[9, 4] = 96, 4
-    found[7, 7], found[7, 1] = 99, 1
-    found[8, 8] = 0
-    return found
+    counts = np.diag(np.full(10, 100)).astype(np.intp)
+    counts[9, 9], counts[9, 4] = 96, 4
+    counts[7, 7], counts[7, 1] = 99, 1
+    counts[8, 8] = 0
+    return counts
 
 
 def at(cells: list[list[MatrixCell]], true: int, read: int) -> MatrixCell:
-    return next(one for row in cells for one in row if (one.true, one.read) == (true, read))
+    return next(cell for row in cells for cell in row if (cell.true, cell.read) == (true, read))
 
 
 def test_counts_stand_in_the_cells_and_nothing_for_zero() -> None:
@@ -34,7 +34,7 @@ def test_counts_stand_in_the_cells_and_nothing_for_zero() -> None:
     assert at(cells, 4, 9).text == ""
     assert "4 of 100 nines read as fours" in at(cells, 9, 4).sentence
     assert [row[0].true for row in cells] == list(range(10))
-    assert [one.read for one in cells[0]] == list(range(10))
+    assert [cell.read for cell in cells[0]] == list(range(10))
 
 
 def test_percent_of_labels_and_of_answers() -> None:
@@ -47,9 +47,9 @@ def test_percent_of_labels_and_of_answers() -> None:
 
 
 def test_a_share_too_small_to_write_is_not_written_as_nothing() -> None:
-    found = some_counts()
-    found[0, 0], found[0, 6] = 5000, 2
-    assert at(matrix_cells(found, CellStyle("row")), 0, 6).text == "<.1"
+    counts = some_counts()
+    counts[0, 0], counts[0, 6] = 5000, 2
+    assert at(matrix_cells(counts, CellStyle("row")), 0, 6).text == "<.1"
 
 
 def test_without_the_diagonal_the_colors_are_the_mistakes() -> None:
@@ -92,7 +92,7 @@ def test_a_difference_has_signs_and_says_what_is_better() -> None:
 
 def test_no_digits_at_all_give_an_empty_matrix() -> None:
     cells = matrix_cells(np.zeros((10, 10), np.intp), CellStyle())
-    assert {(one.text, one.heat) for row in cells for one in row} == {("", 0.0)}
+    assert {(cell.text, cell.heat) for row in cells for cell in row} == {("", 0.0)}
 
 
 def test_the_confused_stand_side_by_side_and_totals_follow_the_order() -> None:

@@ -73,16 +73,16 @@ def test_flips_count_every_change_between_right_and_wrong() -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_run_has_its_answers_on_the_sample(name: str) -> None:
     run = registry.find_run(name)
-    over = all_epoch_predictions(run, SAMPLE)
-    assert [one.epoch for one in over] == run.epochs()
-    for one in over:
-        assert one.probabilities.dtype == np.float32
-        assert one.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
-        assert not one.probabilities.flags.writeable
-        assert (one.labels == mnist.load(SAMPLE).test.labels).all()
-    assert load_epoch_predictions(Network(run, run.epochs()[0]), SAMPLE) is over[0]
+    every_epoch = all_epoch_predictions(run, SAMPLE)
+    assert [answers.epoch for answers in every_epoch] == run.epochs()
+    for answers in every_epoch:
+        assert answers.probabilities.dtype == np.float32
+        assert answers.probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
+        assert not answers.probabilities.flags.writeable
+        assert (answers.labels == mnist.load(SAMPLE).test.labels).all()
+    assert load_epoch_predictions(Network(run, run.epochs()[0]), SAMPLE) is every_epoch[0]
     # Every one of these trainings knows more in the end than after its first epoch.
-    assert over[-1].correct.sum() > over[0].correct.sum()
+    assert every_epoch[-1].correct.sum() > every_epoch[0].correct.sum()
 
 
 def test_they_are_the_answers_of_that_epochs_weights() -> None:
@@ -92,9 +92,9 @@ def test_they_are_the_answers_of_that_epochs_weights() -> None:
         model.set_weights([archive[f"w{k}"] for k in range(len(archive.files))])
     digits = mnist.load(SAMPLE).test
     expected = model.predict(scale(digits.images, run.info.recipe.scaling), verbose=0)
-    found = load_epoch_predictions(Network(registry.find_run("fast"), 1), SAMPLE)
-    assert (found.predicted == expected.argmax(axis=1)).all()
-    assert np.abs(found.probabilities - expected).max() < 1e-3
+    answers = load_epoch_predictions(Network(registry.find_run("fast"), 1), SAMPLE)
+    assert (answers.predicted == expected.argmax(axis=1)).all()
+    assert np.abs(answers.probabilities - expected).max() < 1e-3
 
 
 def test_an_epoch_that_is_not_kept_gets_a_sentence() -> None:
@@ -104,7 +104,8 @@ def test_an_epoch_that_is_not_kept_gets_a_sentence() -> None:
 
 def test_what_is_not_stored_is_worked_out_and_told_on_the_way(copy: Run) -> None:
     shipped = [
-        one.probabilities for one in all_epoch_predictions(registry.find_run("mine"), SAMPLE)
+        answers.probabilities
+        for answers in all_epoch_predictions(registry.find_run("mine"), SAMPLE)
     ]
     (copy.folder / FILE).unlink()
     with pytest.raises(NotComputedError, match="not worked out yet"):
@@ -113,9 +114,12 @@ def test_what_is_not_stored_is_worked_out_and_told_on_the_way(copy: Run) -> None
     compute_epoch_predictions(copy, SAMPLE, lambda done, total: told.append((done, total)))
     assert told == sorted(told)
     assert told[-1] == (2000, 2000)
-    again = [one.probabilities for one in all_epoch_predictions(registry.find_run("mine"), SAMPLE)]
-    for one, other in zip(shipped, again, strict=True):
-        assert one == pytest.approx(other, abs=2e-3)
+    again = [
+        answers.probabilities
+        for answers in all_epoch_predictions(registry.find_run("mine"), SAMPLE)
+    ]
+    for stored, computed in zip(shipped, again, strict=True):
+        assert stored == pytest.approx(computed, abs=2e-3)
 
 
 @pytest.mark.parametrize("damage", ["cut off", "no archive", "another network", "other digits"])
@@ -166,7 +170,9 @@ def test_an_epoch_of_weights_that_are_not_finite_is_left_out(copy: Run) -> None:
     np.savez_compressed(file, **broken)
     (copy.folder / FILE).unlink()
     compute_epoch_predictions(copy, SAMPLE, lambda done, total: None)
-    assert [one.epoch for one in all_epoch_predictions(registry.find_run("mine"), SAMPLE)] == [1]
+    assert [
+        answers.epoch for answers in all_epoch_predictions(registry.find_run("mine"), SAMPLE)
+    ] == [1]
     with pytest.raises(RunError, match=r"After epoch 2 .* Choose another epoch"):
         load_epoch_predictions(Network(registry.find_run("mine"), 2), SAMPLE)
 

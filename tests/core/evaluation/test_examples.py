@@ -98,13 +98,13 @@ def test_on_the_sample_they_are_the_digits_that_the_mean_of_all_runs_misreads() 
                     mean[digit] += row[digit] / len(files)
     gaps = [max(mean) - mean[label] for mean, label in zip(means, labels, strict=True)]
     expected = sorted((k for k in range(1000) if gaps[k] > 0), key=lambda k: -gaps[k])
-    found = find_label_issues("mnist-sample")
-    assert [one.index for one in found] == expected
+    issues = find_label_issues("mnist-sample")
+    assert [issue.index for issue in issues] == expected
     assert len(expected) > 0
-    assert {one.runs for one in found} == {len(files)}
-    assert all(one.confident <= one.agreeing <= one.runs for one in found)
-    assert all(one.label == labels[one.index] != one.predicted for one in found)
-    assert find_label_issues("mnist-sample") is found  # worked out once for all visitors
+    assert {issue.runs for issue in issues} == {len(files)}
+    assert all(issue.confident <= issue.agreeing <= issue.runs for issue in issues)
+    assert all(issue.label == labels[issue.index] != issue.predicted for issue in issues)
+    assert find_label_issues("mnist-sample") is issues  # worked out once for all visitors
 
 
 def copied(name: str, to: Path) -> Path:
@@ -124,7 +124,7 @@ def test_a_run_that_has_learned_from_the_test_digits_is_not_asked(run_folders: R
     with pytest.raises(RunError, match="No shipped run has answers"):
         find_label_issues("mnist-sample")
     copied("yalcin", run_folders[0])
-    assert {one.runs for one in find_label_issues("mnist-sample")} == {1}
+    assert {issue.runs for issue in find_label_issues("mnist-sample")} == {1}
 
 
 def test_answers_to_other_digits_do_not_count(run_folders: RunFolders) -> None:

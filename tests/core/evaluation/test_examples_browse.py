@@ -32,35 +32,35 @@ def test_without_a_filter_all_digits_come_by_their_index() -> None:
 
 
 def test_by_label() -> None:
-    found = find_digits(replace(TEST, labels=(3, 7)))
-    assert len(found) == 200
-    assert set(SAMPLE.labels[found].tolist()) == {3, 7}
+    indices = find_digits(replace(TEST, labels=(3, 7)))
+    assert len(indices) == 200
+    assert set(SAMPLE.labels[indices].tolist()) == {3, 7}
 
 
 def test_by_ink() -> None:
-    found = find_digits(replace(TEST, least_ink=10, most_ink=12))
-    assert found.tolist() == [k for k in range(1000) if 10 <= INK[k] <= 12]
-    assert 0 < len(found) < 1000
+    indices = find_digits(replace(TEST, least_ink=10, most_ink=12))
+    assert indices.tolist() == [k for k in range(1000) if 10 <= INK[k] <= 12]
+    assert 0 < len(indices) < 1000
 
 
 @pytest.mark.parametrize("descending", [False, True])
 def test_ordered_by_ink(descending: bool) -> None:
-    found = find_digits(replace(TEST, order="ink", descending=descending))
-    steps = np.diff(INK[found])
+    indices = find_digits(replace(TEST, order="ink", descending=descending))
+    steps = np.diff(INK[indices])
     assert (steps <= 1e-5).all() if descending else (steps >= -1e-5).all()
-    assert sorted(found.tolist()) == list(range(1000))
+    assert sorted(indices.tolist()) == list(range(1000))
 
 
 def test_ordered_by_likeness_the_oddest_come_first() -> None:
-    found = find_digits(replace(TEST, order="likeness", labels=(4,)))
+    indices = find_digits(replace(TEST, order="likeness", labels=(4,)))
     mean = SAMPLE.images[SAMPLE.labels == 4].mean(axis=0).ravel()
 
     def cosine(k: int) -> float:
         image = SAMPLE.images[k].astype(float).ravel()
         return float(image @ mean / np.linalg.norm(image) / np.linalg.norm(mean))
 
-    assert cosine(found[0]) == pytest.approx(min(map(cosine, found)))
-    assert cosine(found[-1]) == pytest.approx(max(map(cosine, found)))
+    assert cosine(indices[0]) == pytest.approx(min(map(cosine, indices)))
+    assert cosine(indices[-1]) == pytest.approx(max(map(cosine, indices)))
 
 
 def test_by_a_runs_answer() -> None:
@@ -77,17 +77,17 @@ def test_by_a_runs_answer() -> None:
 
 
 def test_ordered_by_confidence() -> None:
-    found = find_digits(replace(TEST, network=YALCIN, order="confidence"))
-    assert SURE[found[0]] == SURE.min()
-    assert (np.diff(SURE[found]) >= 0).all()
+    indices = find_digits(replace(TEST, network=YALCIN, order="confidence"))
+    assert SURE[indices[0]] == SURE.min()
+    assert (np.diff(SURE[indices]) >= 0).all()
 
 
 def test_among_equals_the_lower_index_comes_first_both_ways() -> None:
     for descending in (False, True):
-        found = find_digits(
+        indices = find_digits(
             replace(TEST, network=YALCIN, order="confidence", descending=descending)
         )
-        same = [int(k) for k in found if SURE[k] == SURE[found].max()]
+        same = [int(k) for k in indices if SURE[k] == SURE[indices].max()]
         assert len(same) > 1
         assert same == sorted(same)
 
@@ -115,5 +115,5 @@ def test_the_full_test_set_has_answers_too() -> None:
 
 
 def test_the_page_of_an_index() -> None:
-    found = np.array([5, 3, 9, 1])
-    assert [page_of_digit(found, k, 2) for k in (5, 3, 9, 1, 7)] == [1, 1, 2, 2, None]
+    indices = np.array([5, 3, 9, 1])
+    assert [page_of_digit(indices, k, 2) for k in (5, 3, 9, 1, 7)] == [1, 1, 2, 2, None]

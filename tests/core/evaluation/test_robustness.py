@@ -112,7 +112,7 @@ def test_a_gray_square_covers_a_place_of_its_own(side: int) -> None:
     covered = corrupt(white, Corruption(occlude=side)) == GRAY
     assert (covered.sum(axis=(1, 2)) == side**2).all()
     assert (covered.any(axis=1).sum(axis=1) == side).all()
-    assert len({one.tobytes() for one in covered}) > 10 or side == 28
+    assert len({mask.tobytes() for mask in covered}) > 10 or side == 28
     # A digit's place does not depend on how many others there are.
     assert (
         corrupt(white[:3], Corruption(occlude=side)) == corrupt(white, Corruption(occlude=side))[:3]
@@ -143,11 +143,11 @@ def test_the_words_name_what_is_done() -> None:
 
 
 def test_without_stress_a_run_answers_as_it_is_stored() -> None:
-    found = corrupted_predictions(PURAWR, NO_CORRUPTION)
+    answers = corrupted_predictions(PURAWR, NO_CORRUPTION)
     kept = load_predictions(registry.find_run("purawr"), "mnist-sample")
-    assert (found.labels == kept.labels).all()
-    assert np.abs(found.probabilities - kept.probabilities).max() < 1e-3
-    assert found.held_out
+    assert (answers.labels == kept.labels).all()
+    assert np.abs(answers.probabilities - kept.probabilities).max() < 1e-3
+    assert answers.held_out
 
 
 def test_under_stress_it_reads_the_changed_pictures() -> None:
@@ -167,7 +167,7 @@ def test_a_visitors_own_digits_are_changed_too() -> None:
     sample = mnist.load("mnist-sample").test
     none = np.empty((0, 10), np.float32)
     own = Predictions(PURAWR, "mine", sample.images[:5], sample.labels[:5], none, True)
-    found = corrupted_digits(own, single_corruption("right", 4))
-    assert (found.images[:, :, 4:] == own.images[:, :, :-4]).all()
-    assert found.probabilities.shape == (5, 10)
-    assert found.dataset == "mine"
+    answers = corrupted_digits(own, single_corruption("right", 4))
+    assert (answers.images[:, :, 4:] == own.images[:, :, :-4]).all()
+    assert answers.probabilities.shape == (5, 10)
+    assert answers.dataset == "mine"

@@ -36,10 +36,10 @@ def copy(tmp_path: Path) -> Run:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_run_has_its_curves_and_they_meet_its_test_score(name: str) -> None:
     run = registry.find_run(name)
-    found = load_robustness_curves(run)
-    assert found
+    curves = load_robustness_curves(run)
+    assert curves
     for kind in CORRUPTIONS:
-        curve = found.kinds[kind.name]
+        curve = curves.kinds[kind.name]
         assert curve.values == kind.values
         unchanged = curve.wrong[curve.values.index(kind.neutral)]
         assert unchanged == run.info.metrics["mnist-sample"].wrong
@@ -53,11 +53,11 @@ def test_a_stored_count_is_what_keras_itself_counts() -> None:
     digits = mnist.load("mnist-sample").test
     turned = np.rot90(digits.images, k=-1, axes=(1, 2))
     answers = model.predict(scale(turned, run.info.recipe.scaling), verbose=0).argmax(axis=1)
-    found = load_robustness_curves(run)
-    assert found
-    assert found.kinds["rotation"].wrong[-1] == (answers != digits.labels).sum()
+    curves = load_robustness_curves(run)
+    assert curves
+    assert curves.kinds["rotation"].wrong[-1] == (answers != digits.labels).sum()
     negative = model.predict(scale(255 - digits.images, run.info.recipe.scaling), verbose=0)
-    assert found.kinds["invert"].wrong[-1] == (negative.argmax(axis=1) != digits.labels).sum()
+    assert curves.kinds["invert"].wrong[-1] == (negative.argmax(axis=1) != digits.labels).sum()
 
 
 def test_measured_again_it_is_the_same_and_is_kept(
@@ -72,11 +72,11 @@ def test_measured_again_it_is_the_same_and_is_kept(
         "core.evaluation.robustness.CORRUPTIONS", [CORRUPTION_BY_NAME[name] for name in two]
     )
     told: list[tuple[int, int]] = []
-    found = measure_robustness(copy, lambda done, total: told.append((done, total)))
-    assert found.kinds == {name: shipped.kinds[name] for name in two}
+    curves = measure_robustness(copy, lambda done, total: told.append((done, total)))
+    assert curves.kinds == {name: shipped.kinds[name] for name in two}
     assert told[-1] == (20, 21)  # twice 11 values; no change at all is read once
-    write_robustness_curves(copy, found)
-    assert load_robustness_curves(copy) == found
+    write_robustness_curves(copy, curves)
+    assert load_robustness_curves(copy) == curves
 
 
 def test_it_can_be_stopped(copy: Run) -> None:
@@ -121,14 +121,14 @@ def test_a_file_that_is_cut_off_counts_as_none(copy: Run) -> None:
 
 
 def test_a_run_that_was_deleted_or_trained_on_meanwhile_is_told(copy: Run) -> None:
-    found = load_robustness_curves(copy)
-    assert found
+    curves = load_robustness_curves(copy)
+    assert curves
     write_info(copy.folder, copy.info.model_copy(update={"model_sha256": "1" * 64}))
     with pytest.raises(RunError, match="was trained on meanwhile"):
-        write_robustness_curves(copy, found)
+        write_robustness_curves(copy, curves)
     shutil.rmtree(copy.folder)
     with pytest.raises(RunError, match="There is no run 'mine'"):
-        write_robustness_curves(copy, found)
+        write_robustness_curves(copy, curves)
 
 
 def test_curves_of_another_run_are_not_kept(copy: Run) -> None:
@@ -139,9 +139,9 @@ def test_curves_of_another_run_are_not_kept(copy: Run) -> None:
 
 
 def test_the_figure_shows_accuracies_and_the_sliders_place() -> None:
-    found = {name: load_robustness_curves(registry.find_run(name)) for name in ("purawr", "fast")}
+    by_run = {name: load_robustness_curves(registry.find_run(name)) for name in ("purawr", "fast")}
     figure = robustness_chart(
-        CORRUPTION_BY_NAME["noise"], {k: v for k, v in found.items() if v}, 30, "#123456"
+        CORRUPTION_BY_NAME["noise"], {k: v for k, v in by_run.items() if v}, 30, "#123456"
     )
     first = figure.data[0]
     wrong = json.loads((registry.SHIPPED_FOLDER / "purawr/stress.json").read_text())["kinds"][

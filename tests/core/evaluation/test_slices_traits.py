@@ -34,17 +34,19 @@ def bar(width: float, height: float = 20, lean: float = 0, turn: float = 0) -> N
 
 def measured(*images: NDArray[np.uint8], labels: list[int] | None = None) -> dict[str, list[float]]:
     pictures = np.stack(images)
-    this = answered(labels or [1] * len(images), [1] * len(images), images=pictures, dataset="mine")
-    return {key: found.tolist() for key, found in morphometry(this).items()}
+    answers = answered(
+        labels or [1] * len(images), [1] * len(images), images=pictures, dataset="mine"
+    )
+    return {key: values.tolist() for key, values in morphometry(answers).items()}
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 6, 8])
 def test_the_thickness_of_a_bar_is_its_width_up_to_its_ends(width: int) -> None:
     # The distance from the rim is a hip roof over the bar, whose mean is width/4 - width²/(12·20).
     expected = width - width**2 / (3 * 20)
-    found = stroke_thickness(np.stack([bar(width, turn=turn) for turn in (0, 30, 45, 90)]))
-    assert found[[0, 3]] == pytest.approx(expected, abs=0.03)
-    assert found == pytest.approx(expected, abs=0.3)  # stairs have a longer rim
+    thickness = stroke_thickness(np.stack([bar(width, turn=turn) for turn in (0, 30, 45, 90)]))
+    assert thickness[[0, 3]] == pytest.approx(expected, abs=0.03)
+    assert thickness == pytest.approx(expected, abs=0.3)  # stairs have a longer rim
 
 
 @pytest.mark.parametrize("width", [1.5, 2.25, 3.5, 4.75])
@@ -66,31 +68,33 @@ def test_the_slant_is_the_angle_of_the_shear_and_right_is_positive(lean: float) 
 
 
 def test_the_slant_is_that_of_opencvs_moments_on_real_digits() -> None:
-    found = morphometry(load_predictions(registry.find_run("best"), "mnist-sample"))["slant"]
+    slant = morphometry(load_predictions(registry.find_run("best"), "mnist-sample"))["slant"]
     for index in range(0, 1000, 97):
         moments = cv2.moments(SAMPLE.images[index])
         expected = -math.degrees(math.atan(moments["mu11"] / moments["mu02"]))
-        assert found[index] == pytest.approx(expected, abs=1e-3)
+        assert slant[index] == pytest.approx(expected, abs=1e-3)
 
 
 def test_width_is_that_of_the_box_and_size_the_mean_distance_from_the_middle() -> None:
-    found = measured(bar(4), bar(10))
-    assert found["width"] == pytest.approx([0.2, 0.5])
+    measures = measured(bar(4), bar(10))
+    assert measures["width"] == pytest.approx([0.2, 0.5])
     # Of a rectangle: the square root of (width² + height²) / 12.
     expected = [math.sqrt((side**2 + 20**2) / 12) for side in (4, 10)]
-    assert found["size"] == pytest.approx(expected, rel=0.01)
+    assert measures["size"] == pytest.approx(expected, rel=0.01)
 
 
 def test_ink_and_rarity_are_those_of_the_dataset_page() -> None:
-    found = morphometry(load_predictions(registry.find_run("best"), "mnist-sample"))
-    assert found["ink"] == pytest.approx(ink_share("mnist-sample", "test"), rel=1e-5)
-    assert found["rarity"] == pytest.approx(1 - class_similarity("mnist-sample", "test"), abs=1e-6)
+    measures = morphometry(load_predictions(registry.find_run("best"), "mnist-sample"))
+    assert measures["ink"] == pytest.approx(ink_share("mnist-sample", "test"), rel=1e-5)
+    assert measures["rarity"] == pytest.approx(
+        1 - class_similarity("mnist-sample", "test"), abs=1e-6
+    )
 
 
 def test_a_visitors_digit_is_compared_with_the_samples_mean_of_its_label() -> None:
-    one = SAMPLE.images[SAMPLE.labels == 1].mean(axis=0)
+    mean = SAMPLE.images[SAMPLE.labels == 1].mean(axis=0)
     picture = bar(3)
-    cosine = (one * picture).sum() / np.linalg.norm(one) / np.linalg.norm(picture.astype(float))
+    cosine = (mean * picture).sum() / np.linalg.norm(mean) / np.linalg.norm(picture.astype(float))
     as_one, as_zero = measured(picture, picture, labels=[1, 0])["rarity"]
     assert as_one == pytest.approx(1 - cosine, abs=1e-5)
     assert as_zero > as_one + 0.2
@@ -99,17 +103,17 @@ def test_a_visitors_digit_is_compared_with_the_samples_mean_of_its_label() -> No
 def test_an_empty_picture_and_a_line_have_finite_measures() -> None:
     line = np.zeros((28, 28), np.uint8)
     line[14, 4:24] = 255
-    found = measured(np.zeros((28, 28), np.uint8), line)
-    assert all(np.isfinite(values).all() for values in found.values())
-    assert found["thickness"][0] == 0
-    assert found["slant"] == [0, 0]
-    assert found["width"] == [1, 20]
+    measures = measured(np.zeros((28, 28), np.uint8), line)
+    assert all(np.isfinite(values).all() for values in measures.values())
+    assert measures["thickness"][0] == 0
+    assert measures["slant"] == [0, 0]
+    assert measures["width"] == [1, 20]
 
 
 def test_every_trait_is_measured_and_read_only() -> None:
-    found = morphometry(load_predictions(registry.find_run("best"), "mnist-sample"))
-    assert set(found) == set(MEASURES)
-    for values in found.values():
+    measures = morphometry(load_predictions(registry.find_run("best"), "mnist-sample"))
+    assert set(measures) == set(MEASURES)
+    for values in measures.values():
         assert (values.dtype, values.shape) == (np.float32, (1000,))
         assert not values.flags.writeable
 

@@ -33,10 +33,10 @@ def labeled(count: int) -> UserDigits:
 
 def test_a_digit_is_kept_with_its_label_and_the_same_picture_replaces_it() -> None:
     digits = add_digit(add_digit(add_digit((), ONE, 3), TWO, 5), ONE, 8)
-    assert [one.label for one in digits] == [5, 8]
+    assert [digit.label for digit in digits] == [5, 8]
     assert (find_label(digits, ONE), find_label(digits, TWO)) == (8, 5)
     assert find_label(digits, SAMPLE.images[2]) is None
-    assert [one.label for one in without_digit(digits, ONE)] == [5]
+    assert [digit.label for digit in without_digit(digits, ONE)] == [5]
     assert without_digit((), ONE) == ()
 
 
@@ -77,13 +77,13 @@ def test_nonsense_is_refused(pixels: NDArray[np.uint8], label: int) -> None:
 def test_a_run_answers_on_them_as_on_its_test_digits() -> None:
     from core.runs.predictions import load_predictions
 
-    this = user_predictions(labeled(40), Network(registry.find_run("best")))
+    predictions = user_predictions(labeled(40), Network(registry.find_run("best")))
     known = load_predictions(registry.find_run("best"), "mnist-sample")
-    assert (this.name, this.dataset, this.held_out) == ("best", "mine", True)
-    assert np.array_equal(this.images, SAMPLE.images[:40])
-    assert np.array_equal(this.labels, SAMPLE.labels[:40])
-    assert this.probabilities == pytest.approx(known.probabilities[:40], abs=1e-4)
-    assert not this.probabilities.flags.writeable
+    assert (predictions.name, predictions.dataset, predictions.held_out) == ("best", "mine", True)
+    assert np.array_equal(predictions.images, SAMPLE.images[:40])
+    assert np.array_equal(predictions.labels, SAMPLE.labels[:40])
+    assert predictions.probabilities == pytest.approx(known.probabilities[:40], abs=1e-4)
+    assert not predictions.probabilities.flags.writeable
 
 
 def test_a_run_after_an_epoch_answers_otherwise() -> None:
@@ -117,28 +117,28 @@ def asking(monkeypatch: pytest.MonkeyPatch) -> AppTest:
     return AppTest.from_function(page, default_timeout=60).run()
 
 
-def another(view: AppTest, which: int) -> AppTest:
+def another(view: AppTest, index: int) -> AppTest:
     """The same page with another picture."""
-    view.session_state["which"] = which
+    view.session_state["which"] = index
     return view.run()
 
 
 def asked(view: AppTest) -> Any:
     """The ten numbers."""
     assert not view.exception
-    (control,) = [one for one in view.button_group if one.label == "What did you mean?"]
+    (control,) = [group for group in view.button_group if group.label == "What did you mean?"]
     return control
 
 
 def kept(view: AppTest) -> list[int]:
     assert not view.exception
     digits = view.session_state.get("my-digits", ())
-    assert all(one.pixels.shape == (28, 28) for one in digits)
-    told = [one.value for one in view.caption if "labelled in this visit" in one.value]
+    assert all(digit.pixels.shape == (28, 28) for digit in digits)
+    told = [caption.value for caption in view.caption if "labelled in this visit" in caption.value]
     assert [words.split(" labelled")[0] for words in told] == (
         [f"{len(digits)} digit{'s' if len(digits) > 1 else ''}"] if digits else []
     )
-    return [one.label for one in digits]
+    return [digit.label for digit in digits]
 
 
 def test_a_click_keeps_another_corrects_and_the_same_again_takes_back(asking: AppTest) -> None:
@@ -166,18 +166,18 @@ def test_each_picture_has_its_own_label_and_all_are_forgotten_together(asking: A
 
 def pressed(view: AppTest) -> list[str]:
     """Which of "Right" and "Wrong: a 4" stands out, as what was said."""
-    right = [one.label for one in view.button if one.proto.type == "primary"]
-    wrong = [one for one in view.get("popover") if one.proto.popover.type == "primary"]
-    return right + [one.proto.popover.label for one in wrong]
+    right = [button.label for button in view.button if button.proto.type == "primary"]
+    wrong = [popover for popover in view.get("popover") if popover.proto.popover.type == "primary"]
+    return right + [popover.proto.popover.label for popover in wrong]
 
 
 def right_button(view: AppTest) -> Any:
-    (button,) = [one for one in view.button if one.label == "Right"]
+    (button,) = [button for button in view.button if button.label == "Right"]
     return button
 
 
 def known(view: AppTest) -> list[tuple[int, int | None, str]]:
-    return [(one.label, one.answer, one.run) for one in view.session_state["my-digits"]]
+    return [(digit.label, digit.answer, digit.run) for digit in view.session_state["my-digits"]]
 
 
 def test_one_click_says_that_the_answer_is_right_or_what_was_meant(asking: AppTest) -> None:
@@ -197,9 +197,11 @@ def test_one_click_says_that_the_answer_is_right_or_what_was_meant(asking: AppTe
 
 def test_what_was_answered_is_remembered_through_a_change_of_the_label() -> None:
     digits = add_digit(add_digit((), ONE, 3, 8, "best (epoch 2)"), ONE, 5)
-    assert [(one.label, one.answer, one.run) for one in digits] == [(5, 8, "best (epoch 2)")]
+    assert [(digit.label, digit.answer, digit.run) for digit in digits] == [
+        (5, 8, "best (epoch 2)")
+    ]
     newer = add_digit(digits, ONE, 5, 3, "fast")
-    assert [(one.answer, one.run) for one in newer] == [(3, "fast")]
+    assert [(digit.answer, digit.run) for digit in newer] == [(3, "fast")]
 
 
 def several() -> None:
@@ -207,19 +209,19 @@ def several() -> None:
     from pages.widgets.shared.user_digits import remember
 
     sample = mnist.load("mnist-sample").test
-    for place, which in enumerate((0, 1, 0)):
-        remember(sample.images[which], key=str(place), answer=3)
+    for place, index in enumerate((0, 1, 0)):
+        remember(sample.images[index], key=str(place), answer=3)
 
 
 def test_many_can_be_asked_about_on_one_page_the_same_picture_twice_too() -> None:
     view = AppTest.from_function(several, default_timeout=60).run()
     assert not view.exception
-    places = [one for one in view.button_group if one.label == "What did you mean?"]
+    places = [group for group in view.button_group if group.label == "What did you mean?"]
     assert len(places) == 3
     places[0].set_value(8).run()
-    again = [one for one in view.button_group if one.label == "What did you mean?"]
-    assert [one.value for one in again] == [8, None, 8]
-    assert not any("labelled in this visit" in one.value for one in view.caption)
+    again = [group for group in view.button_group if group.label == "What did you mean?"]
+    assert [group.value for group in again] == [8, None, 8]
+    assert not any("labelled in this visit" in caption.value for caption in view.caption)
 
 
 def test_counts_of_each_label() -> None:
@@ -232,7 +234,7 @@ def test_others_are_taken_in_and_theirs_is_the_last_word() -> None:
     mine = add_digit(add_digit((), ONE, 3), TWO, 5)
     others = add_digit(add_digit((), SAMPLE.images[2], 1), ONE, 8)
     together = add_digits(mine, others)
-    assert [one.label for one in together] == [5, 1, 8]
+    assert [digit.label for digit in together] == [5, 1, 8]
     assert len(add_digits(labeled(MAX_DIGITS), others)) == MAX_DIGITS
 
 

@@ -38,9 +38,9 @@ def some(count: int = 12) -> UserDigits:
     )
 
 
-def same(found: UserDigits, wanted: UserDigits) -> bool:
-    return [(one.pixels.tobytes(), one.label) for one in found] == [
-        (one.pixels.tobytes(), one.label) for one in wanted
+def same(digits: UserDigits, wanted: UserDigits) -> bool:
+    return [(digit.pixels.tobytes(), digit.label) for digit in digits] == [
+        (digit.pixels.tobytes(), digit.label) for digit in wanted
     ]
 
 
@@ -50,8 +50,8 @@ def test_the_zip_holds_pictures_that_other_programs_read() -> None:
         assert archive.testzip() is None
         rows = list(csv.DictReader(io.StringIO(archive.read("labels.csv").decode())))
         assert len(archive.namelist()) == len(digits) + 1
-        for number, (row, one) in enumerate(zip(rows, digits, strict=True)):
-            assert row["file"] == f"{number:03d}_{one.label}.png"
+        for number, (row, digit) in enumerate(zip(rows, digits, strict=True)):
+            assert row["file"] == f"{number:03d}_{digit.label}.png"
             picture = Image.open(io.BytesIO(archive.read(row["file"])))
             assert (picture.format, picture.mode) == ("PNG", "L")
             assert np.array_equal(np.array(picture), SAMPLE.images[number])
@@ -112,16 +112,16 @@ def test_a_zip_that_another_program_packed_comes_back() -> None:
         archive.mkdir("mine")
         archive.writestr("__MACOSX/mine/._000_7.png", b"whatever")
         archive.writestr("mine/.DS_Store", b"whatever")
-        for k, one in enumerate(digits):
+        for k, digit in enumerate(digits):
             picture = io.BytesIO()
-            Image.fromarray(one.pixels).convert("RGB").save(picture, "PNG")
-            archive.writestr(f"mine/{k}_{one.label}.png", picture.getvalue())
+            Image.fromarray(digit.pixels).convert("RGB").save(picture, "PNG")
+            archive.writestr(f"mine/{k}_{digit.label}.png", picture.getvalue())
     assert same(read_digit_file(target.getvalue()), digits)
 
 
-def zipped(entries: dict[str, bytes], how: int = zipfile.ZIP_DEFLATED) -> bytes:
+def zipped(entries: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> bytes:
     target = io.BytesIO()
-    with zipfile.ZipFile(target, "w", how) as archive:
+    with zipfile.ZipFile(target, "w", compression) as archive:
         for name, content in entries.items():
             archive.writestr(name, content)
     return target.getvalue()

@@ -192,14 +192,14 @@ def test_throws_are_what_a_training_sees(digits: Digits) -> None:
 
 
 def test_starts_are_the_presets_settings() -> None:
-    found = {start.name: start.change for start in augmentation_presets()}
-    assert found["katariya"] == AugmentationDraw(8, 0.08, 0.08, 0.3, 0.08, 0.08)
-    assert found["best"] == AugmentationDraw(12, 0.08, 0.08, 12, 0.12, 0.12)
-    assert found["Upside down"].rotation == 180
-    assert (found["Rubber"].warp, found["Rubber"].smoothness) == (34, 4)
-    assert set(found) == {"Nothing", "katariya", "best", "Upside down", "Rubber"}
+    changes = {start.name: start.change for start in augmentation_presets()}
+    assert changes["katariya"] == AugmentationDraw(8, 0.08, 0.08, 0.3, 0.08, 0.08)
+    assert changes["best"] == AugmentationDraw(12, 0.08, 0.08, 12, 0.12, 0.12)
+    assert changes["Upside down"].rotation == 180
+    assert (changes["Rubber"].warp, changes["Rubber"].smoothness) == (34, 4)
+    assert set(changes) == {"Nothing", "katariya", "best", "Upside down", "Rubber"}
     assert "Yash Katariya" in next(
-        one.source for one in augmentation_presets() if one.name == "katariya"
+        start.source for start in augmentation_presets() if start.name == "katariya"
     )
 
 

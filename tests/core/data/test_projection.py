@@ -54,18 +54,18 @@ def test_pca_is_the_one_of_the_covariances_eigenvectors() -> None:
 
 
 def test_each_digit_is_one_dot_of_its_label() -> None:
-    found = points_by_label("mnist-sample", "pca")
-    assert [(some.split, some.label) for some in found] == [
+    map_points = points_by_label("mnist-sample", "pca")
+    assert [(points.split, points.label) for points in map_points] == [
         (split, label) for split in ("train", "test") for label in range(10)
     ]
     for split, digits, start in (("train", SAMPLE.train, 0), ("test", SAMPLE.test, 4000)):
-        mine = [some for some in found if some.split == split]
-        indices = np.concatenate([some.indices for some in mine])
+        mine = [points for points in map_points if points.split == split]
+        indices = np.concatenate([points.indices for points in mine])
         assert sorted(indices.tolist()) == list(range(len(digits)))
-        for some in mine:
-            assert (digits.labels[some.indices] == some.label).all()
+        for points in mine:
+            assert (digits.labels[points.indices] == points.label).all()
             np.testing.assert_array_equal(
-                some.positions, point_positions("mnist-sample", "pca")[start + some.indices]
+                points.positions, point_positions("mnist-sample", "pca")[start + points.indices]
             )
 
 
@@ -84,25 +84,28 @@ def test_positions_go_through_the_training_digits_first() -> None:
 @pytest.mark.parametrize("way", METHODS)
 @pytest.mark.parametrize("position", [5, 4321])
 def test_a_digit_of_the_map_is_placed_where_it_lies(way: Method, position: int) -> None:
-    found = place_digit(IMAGES[position], "mnist-sample", way)
-    assert found.position == pytest.approx(point_positions("mnist-sample", way)[position], abs=1e-3)
-    assert found.nearest[0] == digit_at("mnist-sample", position)
+    placed = place_digit(IMAGES[position], "mnist-sample", way)
+    assert placed.position == pytest.approx(
+        point_positions("mnist-sample", way)[position], abs=1e-3
+    )
+    assert placed.nearest[0] == digit_at("mnist-sample", position)
 
 
 def test_a_drawing_lies_between_the_five_digits_most_alike_it() -> None:
     # Moved by a pixel, a digit is a new one: no distance is 0.
     image = np.roll(SAMPLE.test.images[7], 1, axis=1)
     judge = NearestNeighbors(n_neighbors=5).fit(IMAGES.reshape(-1, 784).astype(float))
-    distances, found = (part[0] for part in judge.kneighbors(image.reshape(1, -1).astype(float)))
+    distances, nearest = (part[0] for part in judge.kneighbors(image.reshape(1, -1).astype(float)))
     weights = (1 / distances) / (1 / distances).sum()
     expected = sum(
-        w * point_positions("mnist-sample", "tsne")[k] for w, k in zip(weights, found, strict=True)
+        w * point_positions("mnist-sample", "tsne")[k]
+        for w, k in zip(weights, nearest, strict=True)
     )
     placed = place_digit(image, "mnist-sample", "tsne")
     assert placed.position == pytest.approx(expected, rel=1e-4)
-    assert [one.label for one in placed.nearest] == LABELS[found].tolist()
-    assert [position_of("mnist-sample", one.split, one.index) for one in placed.nearest] == (
-        found.tolist()
+    assert [point.label for point in placed.nearest] == LABELS[nearest].tolist()
+    assert [position_of("mnist-sample", point.split, point.index) for point in placed.nearest] == (
+        nearest.tolist()
     )
 
 
@@ -130,7 +133,7 @@ def test_the_stored_map_keeps_like_with_like_far_better_than_pca() -> None:
 def test_the_stored_file_is_small_and_says_of_which_digits_it_is() -> None:
     assert STORED_MAP.stat().st_size < 300_000
     with np.load(STORED_MAP, allow_pickle=False) as archive:
-        names = {f"{name}_{what}" for name in mnist.DATASETS for what in ("places", "digits")}
+        names = {f"{name}_{part}" for name in mnist.DATASETS for part in ("places", "digits")}
         assert set(archive.files) == names
         assert archive["mnist-sample_places"].shape == (5000, 2)  # no pixels
         assert archive["mnist_places"].shape == (10_000, 2)
@@ -144,8 +147,8 @@ def test_of_the_full_mnist_the_test_digits_are_on_the_map() -> None:
     assert projection.map_digits("mnist").images is test.images  # shared, no copy
     assert digit_at("mnist", 7777) == Point("test", 7777, int(test.labels[7777]))
     assert position_of("mnist", "train", 0) is None
-    found = points_by_label("mnist", "tsne")
-    assert len(found) == 10
+    map_points = points_by_label("mnist", "tsne")
+    assert len(map_points) == 10
     score = cross_val_score(
         KNeighborsClassifier(1), point_positions("mnist", "tsne"), test.labels, cv=5
     )

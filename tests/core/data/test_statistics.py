@@ -40,11 +40,11 @@ def test_the_full_set_has_the_published_mean_and_deviation() -> None:
 
 
 def test_mean_and_variance_of_each_digit() -> None:
-    found = class_statistics("mnist-sample", "test")
+    statistics = class_statistics("mnist-sample", "test")
     for digit in (0, 7):
         its = SAMPLE.test.images[SAMPLE.test.labels == digit].astype(float)
-        np.testing.assert_allclose(found.means[digit], its.mean(axis=0))
-        np.testing.assert_allclose(found.variances[digit], its.var(axis=0), atol=1e-6)
+        np.testing.assert_allclose(statistics.means[digit], its.mean(axis=0))
+        np.testing.assert_allclose(statistics.variances[digit], its.var(axis=0), atol=1e-6)
 
 
 def test_every_pixel_is_counted_once() -> None:
@@ -54,19 +54,19 @@ def test_every_pixel_is_counted_once() -> None:
 
 
 def test_ink_is_the_mean_of_the_picture() -> None:
-    found = ink_share("mnist-sample", "test")
-    assert found[3] == pytest.approx(100 * SAMPLE.test.images[3].mean() / 255, rel=1e-5)
-    ones, zeros = (found[SAMPLE.test.labels == digit].mean() for digit in (1, 0))
+    ink = ink_share("mnist-sample", "test")
+    assert ink[3] == pytest.approx(100 * SAMPLE.test.images[3].mean() / 255, rel=1e-5)
+    ones, zeros = (ink[SAMPLE.test.labels == digit].mean() for digit in (1, 0))
     assert ones < zeros
 
 
 def test_likeness_is_the_cosine_with_the_mean_of_the_own_label() -> None:
-    found = class_similarity("mnist-sample", "test")
+    similarity = class_similarity("mnist-sample", "test")
     image, label = SAMPLE.test.images[11].astype(float).ravel(), SAMPLE.test.labels[11]
     mean = SAMPLE.test.images[SAMPLE.test.labels == label].mean(axis=0).ravel()
     cosine = image @ mean / np.linalg.norm(image) / np.linalg.norm(mean)
-    assert found[11] == pytest.approx(cosine, rel=1e-5)
-    assert 0 < found.min() < found.max() < 1
+    assert similarity[11] == pytest.approx(cosine, rel=1e-5)
+    assert 0 < similarity.min() < similarity.max() < 1
 
 
 @pytest.mark.parametrize("table", [class_counts, gray_values, ink_share, class_similarity])

@@ -14,18 +14,22 @@ SAMPLE = mnist.load("mnist-sample")
 def test_they_are_scikit_learns(index: int) -> None:
     judge = NearestNeighbors(n_neighbors=10).fit(SAMPLE.train.images.reshape(-1, 784).astype(float))
     image = SAMPLE.test.images[index]
-    distances, found = judge.kneighbors(image.reshape(1, -1).astype(float))
+    distances, indices = judge.kneighbors(image.reshape(1, -1).astype(float))
     ours = nearest_neighbors(image, "mnist-sample")
-    assert [one.index for one in ours] == found[0].tolist()
-    assert [one.label for one in ours] == SAMPLE.train.labels[found[0]].tolist()
-    np.testing.assert_allclose([one.distance for one in ours], distances[0] / 28, rtol=1e-3)
+    assert [neighbor.index for neighbor in ours] == indices[0].tolist()
+    assert [neighbor.label for neighbor in ours] == SAMPLE.train.labels[indices[0]].tolist()
+    np.testing.assert_allclose(
+        [neighbor.distance for neighbor in ours], distances[0] / 28, rtol=1e-3
+    )
 
 
 def test_a_training_digit_is_its_own_nearest_unless_it_is_left_out() -> None:
     image = SAMPLE.train.images[17]
     first = nearest_neighbors(image, "mnist-sample", 3)[0]
     assert (first.index, first.distance) == (17, pytest.approx(0, abs=0.5))
-    assert 17 not in [one.index for one in nearest_neighbors(image, "mnist-sample", 3, skip=17)]
+    assert 17 not in [
+        neighbor.index for neighbor in nearest_neighbors(image, "mnist-sample", 3, skip=17)
+    ]
 
 
 def test_an_empty_picture_and_a_full_one_have_neighbors_too() -> None:
@@ -42,6 +46,8 @@ def test_an_empty_picture_and_a_full_one_have_neighbors_too() -> None:
 
 
 def test_all_of_them_can_be_asked_for() -> None:
-    found = nearest_neighbors(SAMPLE.test.images[0], "mnist-sample", 4000)
-    assert len({one.index for one in found}) == 4000
-    assert [one.distance for one in found] == sorted(one.distance for one in found)
+    neighbors = nearest_neighbors(SAMPLE.test.images[0], "mnist-sample", 4000)
+    assert len({neighbor.index for neighbor in neighbors}) == 4000
+    assert [neighbor.distance for neighbor in neighbors] == sorted(
+        neighbor.distance for neighbor in neighbors
+    )

@@ -44,10 +44,10 @@ def sheets(block: str) -> list[tuple[float, float]]:
 
 
 def test_a_block_says_what_it_does_what_comes_out_and_what_it_holds() -> None:
-    found = blocks(network_html(PRESETS["kundathil"].recipe.architecture))
-    parts = Words(found[1]).parts
+    drawn = blocks(network_html(PRESETS["kundathil"].recipe.architecture))
+    parts = Words(drawn[1]).parts
     assert parts == ["→ conv_1", "25×25×32", "Conv2D 32 kernels 4×4, relu", "544 parameters"]
-    assert "28×28×1" in Words(found[0]).parts
+    assert "28×28×1" in Words(drawn[0]).parts
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -57,7 +57,7 @@ def test_every_layer_and_every_parameter_is_in_the_drawing(name: str) -> None:
     for layer in architecture.layers:
         assert str(layer) in parts
     held = [re.fullmatch(r"([\d,]+) parameters", part) for part in parts]
-    assert sum(int(one[1].replace(",", "")) for one in held if one) == architecture.parameters
+    assert sum(int(match[1].replace(",", "")) for match in held if match) == architecture.parameters
 
 
 def test_layers_that_keep_the_shape_stand_in_the_block_before_them() -> None:
@@ -66,8 +66,8 @@ def test_layers_that_keep_the_shape_stand_in_the_block_before_them() -> None:
 
 
 def test_a_network_may_begin_with_a_layer_that_keeps_the_shape() -> None:
-    found = blocks(network_html(Architecture(layers=(BatchNorm(), Flatten(), END))))
-    assert Words(found[1]).parts[1] == "28×28×1"
+    drawn = blocks(network_html(Architecture(layers=(BatchNorm(), Flatten(), END))))
+    assert Words(drawn[1]).parts[1] == "28×28×1"
 
 
 def test_larger_maps_are_larger_and_more_of_them_are_more() -> None:
@@ -85,9 +85,9 @@ def test_nothing_is_drawn_outside_its_place(filters: int) -> None:
     layers = (Conv(filters=filters, padding="same"), Flatten(), Dense(units=10), END)
     html = network_html(Architecture(layers=layers))
     pattern = r"left:([\d.-]+)px;top:([\d.-]+)px;width:([\d.]+)px;height:([\d.]+)px"
-    found = [[float(value) for value in place] for place in re.findall(pattern, html)]
-    assert found
-    for left, top, width, height in found:
+    places = [[float(value) for value in place] for place in re.findall(pattern, html)]
+    assert places
+    for left, top, width, height in places:
         assert left >= 0
         assert left + width <= 108  # the narrowest block, less its padding
         assert top >= 0
@@ -96,18 +96,18 @@ def test_nothing_is_drawn_outside_its_place(filters: int) -> None:
 
 def test_a_network_is_drawn_up_to_the_layer_that_fails_which_says_so_in_words() -> None:
     pools = (Pool(size=4), Pool(size=4), Pool(size=4))  # 28 to 7 to 1 to nothing
-    found = blocks(partial_network_html((Conv(filters=8, padding="same"), *pools, Flatten(), END)))
-    assert ["×".join(re.findall(r"\d+", one.parts[1])) for one in map(Words, found[:-1])] == [
+    drawn = blocks(partial_network_html((Conv(filters=8, padding="same"), *pools, Flatten(), END)))
+    assert ["×".join(re.findall(r"\d+", words.parts[1])) for words in map(Words, drawn[:-1])] == [
         "28×28×1",
         "28×28×8",
         "7×7×8",
         "1×1×8",
     ]
-    parts = Words(found[-1]).parts
+    parts = Words(drawn[-1]).parts
     for part in ("→ layer 4", "Cannot be built", "Max pooling 4×4", "It gets 1×1×8"):
         assert part in parts
     assert "2 more layers behind it, not drawn" in parts
-    marked = [ERROR_COLOR in one for one in found]
+    marked = [ERROR_COLOR in block for block in drawn]
     assert marked == [False] * 4 + [True]
 
 

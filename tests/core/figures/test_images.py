@@ -35,9 +35,9 @@ def test_each_map_stands_in_its_tile_with_colors_of_its_own(zoom: int) -> None:
     sheet = feature_map_sheet(maps(), columns=2, scale="each", theme="light", zoom=zoom)
     assert sheet.shape == (3 * (2 * zoom + 2), 2 * (3 * zoom + 2), 3)
     for k in range(5):
-        found = tile(sheet, k, 2, zoom)
-        assert found[0, 0].tolist() == rgb(style.DIVERGING_SCALES["light"][0])
-        assert found[1, 2].tolist() == rgb(style.DIVERGING_SCALES["light"][-1])
+        pixels = tile(sheet, k, 2, zoom)
+        assert pixels[0, 0].tolist() == rgb(style.DIVERGING_SCALES["light"][0])
+        assert pixels[1, 2].tolist() == rgb(style.DIVERGING_SCALES["light"][-1])
     # All five are the same picture then; what is left of the last row is gray, as the borders.
     assert (tile(sheet, 0, 2, zoom) == tile(sheet, 4, 2, zoom)).all()
     assert (sheet[-1] == rgb(style.OTHER_COLOR)).all()
@@ -103,26 +103,26 @@ def test_a_sheet_without_room_is_refused() -> None:
 
 def test_a_png_holds_the_picture() -> None:
     picture = feature_map_sheet(maps(), columns=3, scale="each", theme="light")
-    found = cv2.imdecode(np.frombuffer(png_bytes(picture), np.uint8), cv2.IMREAD_COLOR_RGB)
-    np.testing.assert_array_equal(found, picture)
+    decoded = cv2.imdecode(np.frombuffer(png_bytes(picture), np.uint8), cv2.IMREAD_COLOR_RGB)
+    np.testing.assert_array_equal(decoded, picture)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_layer_has_its_place_among_the_steps(preset: str) -> None:
     rows = list(PRESETS[preset].recipe.architecture.rows())
-    before, found = network_steps(rows)
+    before, steps = network_steps(rows)
     told = [*before]
-    for step in found:
+    for step in steps:
         told += [step.row, *step.in_place]
         assert np.prod(step.output_row.shape) == np.prod(step.row.shape)
         assert len(step.output_row.shape) == len(step.row.shape)
     assert told == rows
-    assert found[-1].row is rows[-1]
+    assert steps[-1].row is rows[-1]
 
 
 def test_a_step_is_seen_as_it_goes_on_but_not_flattened() -> None:
-    _, found = network_steps(PRESETS["fast"].recipe.architecture.rows())
-    leaves = {step.row.name: step.output_row.name for step in found}
+    _, steps = network_steps(PRESETS["fast"].recipe.architecture.rows())
+    leaves = {step.row.name: step.output_row.name for step in steps}
     # After conv_3 come batch_norm_3, activation_3, flatten_1, dropout_1.
     assert (leaves["conv_1"], leaves["conv_3"]) == ("activation_1", "activation_3")
     assert leaves["pool_1"] == "pool_1"
@@ -137,7 +137,7 @@ def test_only_a_network_without_maps_reads_the_digit_as_numbers() -> None:
 
 
 def test_of_maps_the_strongest_are_shown_of_numbers_all() -> None:
-    found = shown_layer(maps(), "light", 2)
-    assert (found.channels, found.columns, found.single_numbers) == ((4, 3), 2, False)
+    shown = shown_layer(maps(), "light", 2)
+    assert (shown.channels, shown.columns, shown.single_numbers) == ((4, 3), 2, False)
     numbers = shown_layer(np.arange(40, dtype=np.float32), "light", 2)
     assert (len(numbers.channels), numbers.columns, numbers.single_numbers) == (40, 20, True)

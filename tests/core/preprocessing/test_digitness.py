@@ -86,9 +86,9 @@ def test_what_is_no_digit_is_none(name: str) -> None:
 
 def test_a_thousand_digits_pass() -> None:
     """The sample's test digits: neither the gate nor `best` was trained on them."""
-    found = digitness(mnist.load("mnist-sample").test.images)
-    assert (found < 0.12).mean() <= 0.01
-    assert (found > 0.4).mean() >= 0.98
+    scores = digitness(mnist.load("mnist-sample").test.images)
+    assert (scores < 0.12).mean() <= 0.01
+    assert (scores > 0.4).mean() >= 0.98
 
 
 def test_its_arithmetic_is_that_of_keras() -> None:

@@ -28,8 +28,8 @@ def test_big_pictures_are_shrunk_and_boxes_lead_back(kind: str) -> None:
     assert max(picture.pixels.shape) <= image_files.MAX_SIDE
     rows, columns = np.nonzero(picture.pixels[..., 0] < 128)
     box = (columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1)
-    found = picture.to_original(tuple(int(value) for value in box))  # type: ignore[arg-type]
-    assert np.abs(np.subtract(found, (1000, 3000, 2000, 600))).max() <= 8
+    original = picture.to_original(tuple(int(value) for value in box))  # type: ignore[arg-type]
+    assert np.abs(np.subtract(original, (1000, 3000, 2000, 600))).max() <= 8
     height, width = picture.pixels.shape[:2]
     assert picture.to_original((0, 0, width, height)) == (0, 0, 4000, 6000)
 

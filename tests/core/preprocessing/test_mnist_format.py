@@ -19,11 +19,11 @@ from tests.helpers.made_pictures import Image, bar, difference, on_page
 def test_a_bar_comes_out_where_it_was_worked_out_by_hand() -> None:
     # 40 high becomes 20, 10 wide becomes 5. Its middle is row 9.5 and column 2: to be as near to
     # 14 as whole pixels allow it starts at row 4 (14 - 9.5 = 4.5, to even) and column 12.
-    found = find_digit(bar(30, 20, 10, 40))
+    digit = find_digit(bar(30, 20, 10, 40))
     expected = np.zeros((28, 28), np.uint8)
     expected[4:24, 12:17] = 255
-    assert found.box == (30, 20, 10, 40)
-    np.testing.assert_array_equal(found.pixels, expected)
+    assert digit.box == (30, 20, 10, 40)
+    np.testing.assert_array_equal(digit.pixels, expected)
 
 
 def test_a_lopsided_shape_is_placed_by_its_mass_not_by_its_box() -> None:
@@ -52,8 +52,8 @@ def test_real_digits_are_centerd_and_fill_20_pixels(digits: Image) -> None:
 def test_mnist_digits_come_back_as_they_were(digits: Image) -> None:
     # Plain area averaging of a box that starts at 10 % ink was measured at 7.9.
     for way in (cv2.INTER_CUBIC, cv2.INTER_LINEAR, cv2.INTER_NEAREST):
-        found = [find_digit(on_page(d, 173, 11, 97, way)).pixels for d in digits]
-        assert np.mean([difference(a, b) for a, b in zip(found, digits, strict=True)]) < 4.0
+        prepared = [find_digit(on_page(d, 173, 11, 97, way)).pixels for d in digits]
+        assert np.mean([difference(a, b) for a, b in zip(prepared, digits, strict=True)]) < 4.0
     unscaled = [difference(find_digit(d).pixels, d) for d in digits]
     assert np.median(unscaled) == 0
     assert np.mean(unscaled) < 0.5
@@ -61,11 +61,11 @@ def test_mnist_digits_come_back_as_they_were(digits: Image) -> None:
 
 def test_place_and_size_on_the_page_do_not_matter(digits: Image) -> None:
     for digit in digits[::4]:
-        here = find_digit(on_page(digit, 140, 0, 0)).pixels
-        there = find_digit(on_page(digit, 140, 133, 71)).pixels
+        corner = find_digit(on_page(digit, 140, 0, 0)).pixels
+        shifted = find_digit(on_page(digit, 140, 133, 71)).pixels
         larger = find_digit(on_page(digit, 224, 20, 50)).pixels
-        assert np.abs(here.astype(int) - there).max() <= 2  # OpenCV rounds places to 1/32 px
-        assert difference(here, larger) < 6.0
+        assert np.abs(corner.astype(int) - shifted).max() <= 2  # OpenCV rounds places to 1/32 px
+        assert difference(corner, larger) < 6.0
 
 
 @pytest.mark.parametrize("thickness", [5, 30])
@@ -117,18 +117,18 @@ def test_uneven_light_and_grain_are_removed(digits: Image, invert: bool) -> None
         clean = on_page(digit, 160, 60, 70)
         lit = (70 + clean * (150 / 255)) * slope + rng.normal(0, 4, clean.shape)
         photo = np.clip(lit, 0, 255).astype(np.uint8)
-        found = find_digit(255 - photo if invert else photo)
-        assert difference(found.pixels, find_digit(clean).pixels) < 20
-        assert np.abs(np.subtract(found.box, find_digit(clean).box)).max() <= 10
+        prepared = find_digit(255 - photo if invert else photo)
+        assert difference(prepared.pixels, find_digit(clean).pixels) < 20
+        assert np.abs(np.subtract(prepared.box, find_digit(clean).box)).max() <= 10
 
 
 def test_soft_8_x_8_digits_come_out_with_strokes_as_wide_as_mnists() -> None:
     datasets = pytest.importorskip("sklearn.datasets")
     images = np.rint(datasets.load_digits().images[:200] * (255 / 16)).astype(np.uint8)
-    found = [find_digit(on_page(image, 160, 30, 30)).pixels for image in images]
+    prepared = [find_digit(on_page(image, 160, 30, 30)).pixels for image in images]
     # MNIST's mean tone is 33; without the cut of the halo these have 40.
-    assert 30 < np.mean(found) < 37
-    assert all(pixels.max() == 255 for pixels in found)
+    assert 30 < np.mean(prepared) < 37
+    assert all(pixels.max() == 255 for pixels in prepared)
     assert all(find_digit(image).pixels.max() == 255 for image in images[:20])  # 8 x 8 as it is
 
 
@@ -156,16 +156,16 @@ def test_transparent_drawings_are_read_whatever_their_ink() -> None:
 
 
 def test_the_steps_tell_the_way_and_end_with_the_digit() -> None:
-    found = find_digit(bar(30, 20, 10, 40))
+    digit = find_digit(bar(30, 20, 10, 40))
     names = ["grey", "polarity", "background", "ink", "crop", "fit", "centre"]
-    assert [step.name for step in found.steps] == names
-    assert all(step.image.dtype == np.uint8 and step.note.endswith(".") for step in found.steps)
-    by_name = {step.name: step.image for step in found.steps}
+    assert [step.name for step in digit.steps] == names
+    assert all(step.image.dtype == np.uint8 and step.note.endswith(".") for step in digit.steps)
+    by_name = {step.name: step.image for step in digit.steps}
     assert by_name["grey"][30, 35] == 0
     assert by_name["polarity"][30, 35] == 255
     assert by_name["crop"].shape == (40, 10)
     assert by_name["fit"].shape == (20, 5)
-    assert by_name["centre"] is found.pixels
+    assert by_name["centre"] is digit.pixels
 
 
 def test_other_types_and_tones_are_a_programmers_fault() -> None:
@@ -178,8 +178,8 @@ def test_other_types_and_tones_are_a_programmers_fault() -> None:
 def test_the_box_in_a_photo_of_24_megapixels_is_in_its_own_pixels() -> None:
     photo = np.full((4000, 6000, 3), 255, np.uint8)
     photo[1200:3000, 2400:2700] = 0
-    found = find_digit(photo)
-    assert np.abs(np.subtract(found.box, (2400, 1200, 300, 1800))).max() <= 12
+    digit = find_digit(photo)
+    assert np.abs(np.subtract(digit.box, (2400, 1200, 300, 1800))).max() <= 12
 
 
 def test_naive_resize_keeps_the_place() -> None:
@@ -206,13 +206,13 @@ def test_any_array_gives_a_digit_or_a_sentence(
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
-            found = find_digit(picture, ink=ink)
+            digit = find_digit(picture, ink=ink)
         except PictureError:
             return
-    assert isinstance(found, PreparedDigit)
-    assert found.pixels.shape == (28, 28)
-    assert found.pixels.dtype == np.uint8
-    assert found.pixels.max() == 255
-    x, y, width, height = found.box
+    assert isinstance(digit, PreparedDigit)
+    assert digit.pixels.shape == (28, 28)
+    assert digit.pixels.dtype == np.uint8
+    assert digit.pixels.max() == 255
+    x, y, width, height = digit.box
     assert 0 <= x < x + width <= picture.shape[1]
     assert 0 <= y < y + height <= picture.shape[0]

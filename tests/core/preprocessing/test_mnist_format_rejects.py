@@ -45,8 +45,8 @@ def test_one_touch_of_any_pen_is_a_dot(pen: int) -> None:
 
 def test_small_digits_are_no_dots() -> None:
     for width, height in ((4, 16), (9, 40), (18, 36)):
-        found = find_digit(bar(130, 130, width, height, side=280))
-        assert found.box == (130, 130, width, height)
+        prepared = find_digit(bar(130, 130, width, height, side=280))
+        assert prepared.box == (130, 130, width, height)
     for digit in mnist_data()[0].reshape(-1, 28, 28).astype(np.uint8)[::100]:
         find_digit(digit)
         for side in (40, 60):
@@ -65,10 +65,10 @@ def test_a_scribble_to_the_edge_of_a_canvas_covers_nearly_everything(step: int, 
 
 def test_a_square_along_the_edge_of_a_canvas_is_drawn() -> None:
     page = drawn([(9, 9), (271, 9), (271, 271), (9, 271), (9, 9)], 18)
-    found = find_digit(page, ink="dark", paper=255)
-    assert found.box == (0, 0, 280, 280)
-    assert found.pixels[14, [5, 24]].min() > 200  # its sides, and nothing between them
-    assert found.pixels[9:20, 9:20].max() == 0
+    digit = find_digit(page, ink="dark", paper=255)
+    assert digit.box == (0, 0, 280, 280)
+    assert digit.pixels[14, [5, 24]].min() > 200  # its sides, and nothing between them
+    assert digit.pixels[9:20, 9:20].max() == 0
     with pytest.raises(PictureError, match="looks like ink on a ground"):
         find_digit(page, ink="dark")  # true of ink up to the border, and of no ink as well
     with pytest.raises(PictureError, match="reaches the border"):

@@ -20,9 +20,9 @@ def test_our_own_presets_get_no_caution_on_mnist(name: str):
 
 def test_what_a_newcomer_reads_is_advice_that_silences_it() -> None:
     start = find_preset("fast").recipe.changed(dataset="mnist-sample")
-    (found,) = cautions(start, 3800).values()
-    assert found.mild
-    assert "7 epochs" in found.sentence
+    (caution,) = cautions(start, 3800).values()
+    assert caution.mild
+    assert "7 epochs" in caution.sentence
     assert cautions(start.changed(epochs=6), 3800)
     assert cautions(start.changed(epochs=7), 3800) == {}
 
@@ -43,10 +43,10 @@ def test_tutorials_get_those_that_they_deserve(name: str, about: set[str]):
 
 def test_many_parameters_are_counted_by_the_digit():
     layers = find_preset("kundathil").recipe.architecture.layers
-    found = cautions(recipe(*layers, validation_split=0.1), 4000)
-    sentence = found["architecture"].sentence
+    warnings = cautions(recipe(*layers, validation_split=0.1), 4000)
+    sentence = warnings["architecture"].sentence
     assert "591,786 parameters for 4,000 digits: 148 a digit" in sentence
-    assert not found["architecture"].mild
+    assert not warnings["architecture"].mild
     assert cautions(recipe(*layers), 59_000) == {}
 
 
@@ -68,17 +68,17 @@ def test_dropout_or_augmentation_makes_it_milder():
     ],
 )
 def test_few_steps(changes: dict[str, object], n_train: int, word: str):
-    found = cautions(recipe(Pool(size=4), *SMALL, **changes), n_train)
-    assert set(found) == ({"batch_size"} if word else set())
-    assert not word or word in found["batch_size"].sentence
+    warnings = cautions(recipe(Pool(size=4), *SMALL, **changes), n_train)
+    assert set(warnings) == ({"batch_size"} if word else set())
+    assert not word or word in warnings["batch_size"].sentence
 
 
 def test_batch_norm_needs_more_steps_than_others():
     # 3,600 digits in batches of 64 are 57 steps an epoch.
-    found = cautions(recipe(*NORMED, epochs=3))["batch_size"]
-    assert "some 200 steps, and this training has 171" in found.sentence
-    assert "4 epochs, or smaller batches" in found.sentence
-    assert found.mild
+    caution = cautions(recipe(*NORMED, epochs=3))["batch_size"]
+    assert "some 200 steps, and this training has 171" in caution.sentence
+    assert "4 epochs, or smaller batches" in caution.sentence
+    assert caution.mild
     assert cautions(recipe(*NORMED, epochs=4)) == {}
     assert cautions(recipe(epochs=3)) == {}
 
@@ -99,14 +99,14 @@ def test_batch_norm_needs_more_steps_than_others():
     ],
 )
 def test_augmentation_that_goes_too_far(changes: dict[str, float], about: str):
-    found = cautions(recipe(augmentation=Augmentation.model_validate(changes)))
-    assert set(found) == ({f"augmentation.{about}"} if about else set())
+    warnings = cautions(recipe(augmentation=Augmentation.model_validate(changes)))
+    assert set(warnings) == ({f"augmentation.{about}"} if about else set())
 
 
 def test_without_validation_nothing_shows_memorizing():
-    found = cautions(recipe(validation_split=0))
-    assert set(found) == {"validation_split"}
-    assert found["validation_split"].mild
+    warnings = cautions(recipe(validation_split=0))
+    assert set(warnings) == {"validation_split"}
+    assert warnings["validation_split"].mild
 
 
 def test_choosing_by_the_test_digits_is_told_and_graver_if_the_run_does_it_itself():
@@ -128,5 +128,5 @@ def test_early_stopping_that_cannot_or_should_not_act():
 
 def test_the_grave_ones_come_first():
     needless_bias = (Conv(filters=4, activation="linear"), *NORMED[1:])
-    found = advice.recipe_warnings(recipe(*needless_bias, **rated("adam", 1.0)), 4000)
-    assert [caution.about for caution in found] == ["optimizer.learning_rate", "layer 1"]
+    warnings = advice.recipe_warnings(recipe(*needless_bias, **rated("adam", 1.0)), 4000)
+    assert [caution.about for caution in warnings] == ["optimizer.learning_rate", "layer 1"]

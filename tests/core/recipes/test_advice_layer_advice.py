@@ -37,9 +37,9 @@ def test_a_shape_that_cannot_be_is_refused_with_its_layer(layers: list[Layer], s
 
 
 def test_a_sigmoid_output_is_told_why_not():
-    found = cautions(recipe(Flatten(), Dense(units=16), Dense(units=10, activation="sigmoid")))
-    assert set(found) == {"layer 3"}
-    assert "nor do they add up to 1" in found["layer 3"].sentence
+    warnings = cautions(recipe(Flatten(), Dense(units=16), Dense(units=10, activation="sigmoid")))
+    assert set(warnings) == {"layer 3"}
+    assert "nor do they add up to 1" in warnings["layer 3"].sentence
 
 
 @pytest.mark.parametrize(
@@ -52,9 +52,9 @@ def test_a_sigmoid_output_is_told_why_not():
     ],
 )
 def test_two_linear_layers_in_a_row_are_one(layers: tuple[Layer, ...]):
-    found = cautions(recipe(*layers, Flatten(), OUT, epochs=10))
-    assert set(found) == {"layer 1"}
-    assert f"Layers 1 and {len(layers)} (" in found["layer 1"].sentence
+    warnings = cautions(recipe(*layers, Flatten(), OUT, epochs=10))
+    assert set(warnings) == {"layer 1"}
+    assert f"Layers 1 and {len(layers)} (" in warnings["layer 1"].sentence
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,9 @@ def test_anything_that_bends_between_them_is_enough(between: Layer):
     ],
 )
 def test_a_network_without_any_bend_is_told_once(layers: tuple[Layer, ...], sentence: str):
-    found = cautions(recipe(*layers))
-    assert set(found) == {"architecture"}
-    assert sentence in found["architecture"].sentence
+    warnings = cautions(recipe(*layers))
+    assert set(warnings) == {"architecture"}
+    assert sentence in warnings["architecture"].sentence
 
 
 @pytest.mark.parametrize(
@@ -83,9 +83,9 @@ def test_a_network_without_any_bend_is_told_once(layers: tuple[Layer, ...], sent
 )
 def test_an_output_activation_in_a_hidden_layer(activation: str, why: str):
     for hidden in (Dense(units=16, activation=activation), Activation(activation=activation)):
-        found = cautions(recipe(Flatten(), Dense(units=16), hidden, OUT))
-        assert set(found) == {"layer 3"}
-        assert why in found["layer 3"].sentence
+        warnings = cautions(recipe(Flatten(), Dense(units=16), hidden, OUT))
+        assert set(warnings) == {"layer 3"}
+        assert why in warnings["layer 3"].sentence
 
 
 @pytest.mark.parametrize(
@@ -102,15 +102,15 @@ def test_too_much_dropout(layers: tuple[Layer, ...], about: set[str]):
 
 
 def test_a_bias_before_batch_norm_is_needless():
-    def found(*layers: Layer) -> dict[str, Caution]:
+    def warned(*layers: Layer) -> dict[str, Caution]:
         return cautions(recipe(*layers, Flatten(), OUT, epochs=10))
 
     biased = Conv(filters=4, activation="linear")
-    one = found(biased, BatchNorm(), Activation())
-    assert set(one) == {"layer 1"}
-    assert one["layer 1"].mild
-    two = found(biased, BatchNorm(), Activation(), biased, BatchNorm(), Activation())
-    assert "The bias of layers 1 and 4 does nothing" in two["layer 1"].sentence
-    assert found(conv(), BatchNorm(), Activation()) == {}
+    single = warned(biased, BatchNorm(), Activation())
+    assert set(single) == {"layer 1"}
+    assert single["layer 1"].mild
+    double = warned(biased, BatchNorm(), Activation(), biased, BatchNorm(), Activation())
+    assert "The bias of layers 1 and 4 does nothing" in double["layer 1"].sentence
+    assert warned(conv(), BatchNorm(), Activation()) == {}
     # Behind a ReLU the bias decides where it bends.
-    assert found(Conv(filters=4), BatchNorm()) == {}
+    assert warned(Conv(filters=4), BatchNorm()) == {}

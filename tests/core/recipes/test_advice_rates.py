@@ -54,10 +54,10 @@ def test_digits_fitted_of_the_sample_are_those_that_are_there():
     ],
 )
 def test_learning_rates(changes: dict[str, object], word: str):
-    found = cautions(recipe(**changes))
-    assert set(found) == ({"optimizer.learning_rate"} if word else set())
+    warnings = cautions(recipe(**changes))
+    assert set(warnings) == ({"optimizer.learning_rate"} if word else set())
     if word:
-        assert word in found["optimizer.learning_rate"].sentence
+        assert word in warnings["optimizer.learning_rate"].sentence
 
 
 def test_batch_norm_steadies_what_is_only_risky():
@@ -94,7 +94,7 @@ NETWORKS = {
 
 def measured() -> list[tuple[Recipe, float, float]]:
     """Every training that the benchmark did: its recipe, its accuracy, the best at a lower rate."""
-    found = []
+    trainings = []
     for row in json.loads(MEASURED.read_text(encoding="utf-8"))["figures"]:
         kind, *momentum = row["optimizer"].split(", momentum ")
         below = 0.0
@@ -108,9 +108,9 @@ def measured() -> list[tuple[Recipe, float, float]]:
                 validation_split=0,
             )
             accuracy = reached or 0.0
-            found.append((trained, accuracy, below))
+            trainings.append((trained, accuracy, below))
             below = max(below, accuracy)
-    return found
+    return trainings
 
 
 def test_what_is_said_of_learning_rates_agrees_with_what_was_measured():

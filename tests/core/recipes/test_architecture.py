@@ -103,8 +103,8 @@ def test_tutorials_have_their_published_shapes_and_counts(name: str) -> None:
 
 
 def test_totals_by_hand() -> None:
-    found = {name: preset.recipe.architecture.parameters for name, preset in PRESETS.items()}
-    assert found == TOTALS
+    totals = {name: preset.recipe.architecture.parameters for name, preset in PRESETS.items()}
+    assert totals == TOTALS
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -138,21 +138,21 @@ def test_convolution_is_the_sum_written_out(padding: Any, picture: Any) -> None:
     kernels, bias = generator.normal(size=(4, 4, 1, 4)), generator.normal(size=4)
     layer = Conv(filters=4, kernel_size=4, padding=padding, activation="relu")
     expected = np.maximum(oracles.convolve(picture, kernels, bias, padding), 0)
-    found = first_layer_output(layer, picture, [kernels, bias])
-    assert found == pytest.approx(expected, abs=1e-4)
+    output = first_layer_output(layer, picture, [kernels, bias])
+    assert output == pytest.approx(expected, abs=1e-4)
 
 
 @pytest.mark.parametrize("mode", ["max", "average"])
 def test_pooling_is_the_loop_written_out(mode: Any, picture: Any) -> None:
     # 28 is 9 · 3 + 1: the last row and column are dropped.
-    found = first_layer_output(Pool(mode=mode, size=3), picture, [])
-    assert found == pytest.approx(oracles.pool(picture, 3, mode), abs=1e-6)
+    output = first_layer_output(Pool(mode=mode, size=3), picture, [])
+    assert output == pytest.approx(oracles.pool(picture, 3, mode), abs=1e-6)
 
 
 def test_batch_norm_is_the_formula_written_out(picture: Any) -> None:
     weights = [np.array([value]) for value in (1.5, -0.25, 0.4, 2.0)]
-    found = first_layer_output(BatchNorm(), picture, weights)
-    assert found == pytest.approx(oracles.batch_norm(picture, *weights), abs=1e-5)
+    output = first_layer_output(BatchNorm(), picture, weights)
+    assert output == pytest.approx(oracles.batch_norm(picture, *weights), abs=1e-5)
 
 
 def test_convolution_larger_than_its_map_is_refused_by_number_and_name() -> None:

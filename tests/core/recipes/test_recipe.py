@@ -223,7 +223,7 @@ PUBLISHED: dict[str, tuple[object, ...]] = {
 @pytest.mark.parametrize("name", TUTORIALS)
 def test_tutorials_are_trained_as_published(name: str) -> None:
     recipe = PRESETS[name].recipe
-    found = (
+    settings = (
         recipe.scaling,
         recipe.loss,
         recipe.optimizer.kind,
@@ -232,7 +232,7 @@ def test_tutorials_are_trained_as_published(name: str) -> None:
         recipe.validation_split,
         recipe.validate_on_test,
     )
-    assert found == PUBLISHED[name]
+    assert settings == PUBLISHED[name]
     # None of the five sets a learning rate, a schedule or smooths labels: Keras's defaults hold.
     assert recipe.optimizer.learning_rate == 0.001
     assert recipe.schedule.kind == "constant"
@@ -242,8 +242,8 @@ def test_tutorials_are_trained_as_published(name: str) -> None:
 def test_only_katariya_augments_among_the_tutorials() -> None:
     active = [name for name in TUTORIALS if PRESETS[name].recipe.augmentation.active]
     assert active == ["katariya"]
-    found = PRESETS["katariya"].recipe.augmentation.model_dump()
-    assert found == {
+    augmentation = PRESETS["katariya"].recipe.augmentation.model_dump()
+    assert augmentation == {
         "rotation": 8,
         "width_shift": 0.08,
         "height_shift": 0.08,

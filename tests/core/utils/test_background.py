@@ -62,36 +62,36 @@ def test_five_visitors_start_it_once() -> None:
 
 
 def test_one_computes_and_the_next_says_that_it_waits() -> None:
-    first, second = Slow(), Slow()
-    one, two = BackgroundTask(first), BackgroundTask(second)
-    one.start()
-    assert first.begun.wait(10)
-    two.start()
-    assert not second.begun.wait(0.3)
-    assert two.state.status == "waiting"
-    first.let_go.set()
-    assert second.begun.wait(10)
-    assert wait(one).status == "done"
-    second.let_go.set()
-    assert wait(two).status == "done"
+    first_work, second_work = Slow(), Slow()
+    first_task, second_task = BackgroundTask(first_work), BackgroundTask(second_work)
+    first_task.start()
+    assert first_work.begun.wait(10)
+    second_task.start()
+    assert not second_work.begun.wait(0.3)
+    assert second_task.state.status == "waiting"
+    first_work.let_go.set()
+    assert second_work.begun.wait(10)
+    assert wait(first_task).status == "done"
+    second_work.let_go.set()
+    assert wait(second_task).status == "done"
 
 
 def test_who_waits_can_be_cancelled_and_a_light_one_does_not_wait() -> None:
-    first = Slow()
-    one, two = BackgroundTask(first), BackgroundTask(Slow())
-    one.start()
-    assert first.begun.wait(10)
-    two.start()
-    two.cancel()
-    assert wait(two).status == "cancelled"
+    work = Slow()
+    running, waiting = BackgroundTask(work), BackgroundTask(Slow())
+    running.start()
+    assert work.begun.wait(10)
+    waiting.start()
+    waiting.cancel()
+    assert wait(waiting).status == "cancelled"
     light = Slow()
     light.let_go.set()
     beside = BackgroundTask(light, heavy=False)
     beside.start()
     assert wait(beside).status == "done"
-    assert one.state.status == "running"
-    first.let_go.set()
-    wait(one)
+    assert running.state.status == "running"
+    work.let_go.set()
+    wait(running)
 
 
 def test_an_expected_fault_is_told_in_its_own_words_and_another_one_in_ours() -> None:
@@ -166,15 +166,15 @@ def test_a_page_shows_its_progress_and_cancels_it() -> None:
 
 
 def test_a_page_says_that_a_chore_waits_and_why_one_failed() -> None:
-    first = Slow()
-    one = BackgroundTask(first)
-    one.start()
-    assert first.begun.wait(10)
+    work = Slow()
+    running = BackgroundTask(work)
+    running.start()
+    assert work.begun.wait(10)
     view = AppTest.from_function(page, default_timeout=20).run()
     view.button(key="count-start").click().run()
     view.run()
     assert "waiting until the server has finished" in view.get("progress")[0].proto.text
-    first.let_go.set()
+    work.let_go.set()
     view.session_state["slow"].let_go.set()
     assert wait(view.session_state["chore"]).status == "done"
 

@@ -32,11 +32,11 @@ def test_dark_squares_whose_soft_rims_cover_most_of_the_page_hide_no_digit(
     seen = cv2.GaussianBlur(tones, (0, 0), soft) + np.random.default_rng(2).normal(
         0, 1.5, page.shape
     )
-    found = find_digits(np.clip(seen, 0, 255).astype(np.uint8))
-    assert len(found) == 4
-    for each, box in zip(found, sorted(map(tuple, ink)), strict=True):
+    detections = find_digits(np.clip(seen, 0, 255).astype(np.uint8))
+    assert len(detections) == 4
+    for detection, box in zip(detections, sorted(map(tuple, ink)), strict=True):
         # A rest of a rule, less than a square long, may stay on a stroke.
-        assert np.abs(np.subtract(each.digit.box, box)).max() <= 20
+        assert np.abs(np.subtract(detection.digit.box, box)).max() <= 20
 
 
 def test_the_dots_where_rules_cross_go_and_a_stroke_stays() -> None:

@@ -30,26 +30,26 @@ def drawn(page: Image) -> tuple[FoundDigit, ...]:
     return find_digits(page, ink="dark", paper=255)
 
 
-def lefts(found: tuple[FoundDigit, ...]) -> list[int]:
-    return [each.digit.box[0] for each in found]
+def lefts(detections: tuple[FoundDigit, ...]) -> list[int]:
+    return [detection.digit.box[0] for detection in detections]
 
 
 def test_a_single_digit_is_what_find_digit_makes_of_it(digits: Image) -> None:
     for digit in digits[::4]:
         page = on_page(digit, 150, 70, 40)
-        (found,) = drawn(page)
+        (detection,) = drawn(page)
         alone = find_digit(page, ink="dark", paper=255)
-        np.testing.assert_array_equal(found.digit.pixels, alone.pixels)
-        assert found.digit.box == alone.box
+        np.testing.assert_array_equal(detection.digit.pixels, alone.pixels)
+        assert detection.digit.box == alone.box
 
 
 def test_digits_side_by_side_are_each_as_if_alone(digits: Image) -> None:
     left, right = on_page(digits[3], 140, 60, 60), on_page(digits[7], 180, 60, 40)
-    found = drawn(np.hstack([left, right]))
-    assert len(found) == 2
-    for each, page in zip(found, (left, right), strict=True):
-        assert difference(each.digit.pixels, find_digit(page).pixels) < 1
-        assert [step.name for step in each.digit.steps][-1] == "centre"
+    detections = drawn(np.hstack([left, right]))
+    assert len(detections) == 2
+    for detection, page in zip(detections, (left, right), strict=True):
+        assert difference(detection.digit.pixels, find_digit(page).pixels) < 1
+        assert [step.name for step in detection.digit.steps][-1] == "centre"
 
 
 def test_two_slanted_lines_are_read_one_after_the_other() -> None:
@@ -58,10 +58,10 @@ def test_two_slanted_lines_are_read_one_after_the_other() -> None:
         for column in range(6):
             x = 60 + 130 * column
             write(page, str(column), x, 180 + 200 * row + int(0.22 * x))  # about 12 degrees
-    found = drawn(page)
-    assert [each.line for each in found] == [0] * 6 + [1] * 6
-    assert lefts(found[:6]) == sorted(lefts(found[:6]))
-    assert lefts(found[6:]) == sorted(lefts(found[6:]))
+    detections = drawn(page)
+    assert [detection.line for detection in detections] == [0] * 6 + [1] * 6
+    assert lefts(detections[:6]) == sorted(lefts(detections[:6]))
+    assert lefts(detections[6:]) == sorted(lefts(detections[6:]))
 
 
 def test_digits_that_stand_together_are_a_number() -> None:
@@ -69,7 +69,7 @@ def test_digits_that_stand_together_are_a_number() -> None:
     write(page, "27", 40, 180)
     write(page, "5", 350, 180)
     write(page, "801", 600, 180)
-    assert [each.number for each in drawn(page)] == [0, 0, 1, 2, 2, 2]
+    assert [detection.number for detection in drawn(page)] == [0, 0, 1, 2, 2, 2]
 
 
 @pytest.mark.parametrize(("apart", "numbers"), [(60, [0, 0]), (79, [0, 0]), (180, [0, 1])])
@@ -77,7 +77,7 @@ def test_two_thin_1s_are_11_unless_they_stand_far_apart(apart: int, numbers: lis
     page = sheet()
     for x in (80, 80 + apart):
         cv2.line(page, (x, 90), (x, 190), 0, 12)
-    assert [each.number for each in drawn(page)] == numbers
+    assert [detection.number for detection in drawn(page)] == numbers
 
 
 def test_the_loose_bar_of_a_5_is_part_of_it() -> None:
@@ -85,9 +85,9 @@ def test_the_loose_bar_of_a_5_is_part_of_it() -> None:
     cv2.ellipse(page, (90, 150), (35, 35), 0, -100, 140, 0, 10)
     page[90:100, 85:130] = 0
     write(page, "1", 250, 190)
-    found = drawn(page)
-    assert len(found) == 2
-    assert found[0].digit.box[1] == 90
+    detections = drawn(page)
+    assert len(detections) == 2
+    assert detections[0].digit.box[1] == 90
 
 
 def test_the_strokes_of_an_open_4_are_one_digit() -> None:
@@ -103,22 +103,24 @@ def test_touching_zeros_are_cut_apart() -> None:
     page = sheet()
     for x in (150, 241):
         cv2.ellipse(page, (x, 140), (40, 60), 0, 0, 360, 0, 12)
-    found = drawn(page)
-    assert len(found) == 2
-    for each, x in zip(found, (150, 241), strict=True):
-        left, _, width, _ = each.digit.box
+    detections = drawn(page)
+    assert len(detections) == 2
+    for detection, x in zip(detections, (150, 241), strict=True):
+        left, _, width, _ = detection.digit.box
         assert abs(left + width / 2 - x) < 8
-        assert each.digit.pixels[14, 14] == 0  # each still has its hole
+        assert detection.digit.pixels[14, 14] == 0  # each still has its hole
 
 
 def test_zeros_that_share_a_long_edge_are_cut_between_their_holes() -> None:
     page = sheet()
     for x in (100, 188):
         cv2.rectangle(page, (x, 80), (x + 76, 200), 0, 12)
-    found = drawn(page)
-    assert len(found) == 2
+    detections = drawn(page)
+    assert len(detections) == 2
     # One wall of 24 pixels, halved.
-    edges = [each.digit.box[0] for each in found] + [sum(found[1].digit.box[::2])]
+    edges = [detection.digit.box[0] for detection in detections] + [
+        sum(detections[1].digit.box[::2])
+    ]
     np.testing.assert_allclose(edges, [94, 182, 271], atol=6)
 
 
@@ -161,15 +163,15 @@ def test_rules_are_dropped_and_strokes_across_them_stay_whole(squared: bool) -> 
     if squared:
         for x in range(10, 900, 46):
             cv2.line(page, (x, 0), (x - 30, 600), 150, 2, cv2.LINE_AA)
-    found = find_digits(photo(page))
-    assert [each.line for each in found] == [0, 0, 0, 1, 1]
-    for ruled, clean in zip(found, bare, strict=True):
+    detections = find_digits(photo(page))
+    assert [detection.line for detection in detections] == [0, 0, 0, 1, 1]
+    for ruled, clean in zip(detections, bare, strict=True):
         assert np.abs(np.subtract(ruled.digit.box, clean.digit.box)).max() <= 8
         # A box that differs by a pixel may move the center of mass by one, too.
         moved = [
             np.roll(ruled.digit.pixels, (dy, dx), (0, 1)) for dy in (-1, 0, 1) for dx in (-1, 0, 1)
         ]
-        assert min(difference(one, clean.digit.pixels) for one in moved) < 15
+        assert min(difference(pixels, clean.digit.pixels) for pixels in moved) < 15
 
 
 def test_chalk_on_a_board_is_read_like_ink_on_paper() -> None:
@@ -177,8 +179,8 @@ def test_chalk_on_a_board_is_read_like_ink_on_paper() -> None:
     write(page, "4096", 120, 250, 4, 12)
     ink, chalk = find_digits(photo(page)), find_digits(255 - photo(page))
     assert len(ink) == len(chalk) == 4
-    for one, other in zip(ink, chalk, strict=True):
-        assert difference(one.digit.pixels, other.digit.pixels) < 6
+    for inked, chalked in zip(ink, chalk, strict=True):
+        assert difference(inked.digit.pixels, chalked.digit.pixels) < 6
 
 
 def test_a_table_around_the_sheet_is_no_ink() -> None:
@@ -204,8 +206,8 @@ def test_a_shadow_that_ends_on_a_digit_is_no_ink(text: str, soft: float) -> None
     page = sheet(700, 500)
     write(page, text, 310, 300, 5, 16)
     (alone,) = find_digits(photo(page))
-    (found,) = find_digits(shadowed(page, 0.4, soft))
-    assert np.abs(np.subtract(found.digit.box, alone.digit.box)).max() <= 10
+    (detection,) = find_digits(shadowed(page, 0.4, soft))
+    assert np.abs(np.subtract(detection.digit.box, alone.digit.box)).max() <= 10
 
 
 def test_the_known_tone_of_the_paper_must_be_a_tone() -> None:
@@ -236,7 +238,7 @@ def test_boxes_are_in_the_pixels_of_the_given_picture() -> None:
     page = sheet(3200, 1600)
     page[400:1200, 800:960] = 0
     page[400:1200, 1600:1760] = 0
-    boxes = [each.digit.box for each in drawn(page)]
+    boxes = [detection.digit.box for detection in drawn(page)]
     np.testing.assert_allclose(boxes, [(800, 400, 160, 800), (1600, 400, 160, 800)], atol=4)
 
 
@@ -285,13 +287,13 @@ def test_any_array_gives_digits_or_a_sentence(
     picture: Image, paper: int | None, judged: bool
 ) -> None:
     try:
-        found = find_digits(picture, paper=paper, predict=unsure if judged else None)
+        detections = find_digits(picture, paper=paper, predict=unsure if judged else None)
     except PictureError:
         return
-    assert found
-    for each in found:
-        x, y, width, height = each.digit.box
-        assert each.digit.pixels.shape == (28, 28)
-        assert each.digit.pixels.max() > 0
+    assert detections
+    for detection in detections:
+        x, y, width, height = detection.digit.box
+        assert detection.digit.pixels.shape == (28, 28)
+        assert detection.digit.pixels.max() > 0
         assert 0 <= x < x + width <= picture.shape[1]
         assert 0 <= y < y + height <= picture.shape[0]

@@ -43,7 +43,7 @@ def says(probability: float) -> Any:
 
 def chosen(first: list[PreparedDigit], *looks: Any, sure: float = 0.5) -> list[PreparedDigit]:
     ways: list[Callable[[], list[PreparedDigit]]] = [lambda look=look: [look] for look in looks]
-    return list(clearest_reading(first, ways, lambda one: one, SIDE, says(sure)))
+    return list(clearest_reading(first, ways, lambda digit: digit, SIDE, says(sure)))
 
 
 def test_a_digit_that_only_another_look_shows_is_taken(
@@ -59,7 +59,7 @@ def test_nothing_else_is_tried_where_something_looks_like_a_digit(
     def never() -> list[PreparedDigit]:
         raise AssertionError
 
-    assert clearest_reading([noise, clear], [never], lambda one: one, SIDE, says(0.5)) == [
+    assert clearest_reading([noise, clear], [never], lambda digit: digit, SIDE, says(0.5)) == [
         noise,
         clear,
     ]
@@ -67,9 +67,9 @@ def test_nothing_else_is_tried_where_something_looks_like_a_digit(
     monkeypatch.setattr(
         "core.preprocessing.page.detection.digitness", lambda pixels: np.full(len(pixels), 0.2)
     )
-    assert clearest_reading([noise], [never], lambda one: one, SIDE, says(0.95)) == [noise]
+    assert clearest_reading([noise], [never], lambda digit: digit, SIDE, says(0.95)) == [noise]
     with pytest.raises(AssertionError):
-        clearest_reading([noise], [never], lambda one: one, SIDE, says(0.5))
+        clearest_reading([noise], [never], lambda digit: digit, SIDE, says(0.5))
 
 
 def test_where_no_look_shows_a_digit_the_first_one_stays(noise: PreparedDigit) -> None:
@@ -79,7 +79,7 @@ def test_where_no_look_shows_a_digit_the_first_one_stays(noise: PreparedDigit) -
     def empty() -> list[PreparedDigit]:
         raise PictureError("Nothing is drawn.")
 
-    assert clearest_reading([noise], [empty], lambda one: one, SIDE, says(0.5)) == [noise]
+    assert clearest_reading([noise], [empty], lambda digit: digit, SIDE, says(0.5)) == [noise]
 
 
 def test_what_is_tiny_in_the_picture_is_not_believed(
@@ -108,5 +108,5 @@ def test_a_digit_in_the_point_of_a_dark_shadow_is_found(
 ) -> None:
     page = drawn((700, 650), text, at, size, pen)
     judge = load_predictor(network_of("fast")).probabilities
-    (found,) = find_digits(lit(page, corners, depth, soft), predict=judge)
-    assert np.abs(np.subtract(found.digit.box, around(page))).max() <= 8
+    (detection,) = find_digits(lit(page, corners, depth, soft), predict=judge)
+    assert np.abs(np.subtract(detection.digit.box, around(page))).max() <= 8

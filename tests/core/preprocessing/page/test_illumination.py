@@ -33,14 +33,14 @@ def around(page: Image) -> tuple[int, ...]:
 def test_the_point_of_a_shadow_on_a_digit_is_no_ink(soft: float) -> None:
     page = drawn((500, 360), "2", (80, 240), 3, 7)
     corners = [(60, 90), (230, 230), (360, 100), (360, 500), (190, 500)]
-    (found,) = find_digits(lit(page, corners, 0.35, soft))
-    assert np.abs(np.subtract(found.digit.box, around(page))).max() <= 8
+    (detection,) = find_digits(lit(page, corners, 0.35, soft))
+    assert np.abs(np.subtract(detection.digit.box, around(page))).max() <= 8
 
 
 def test_a_bold_digit_that_is_half_in_the_shadow_stays_whole() -> None:
     page = drawn((700, 700), "8", (210, 500), 12, 70)
-    (found,) = find_digits(lit(page, [(0, 150), (330, 100), (300, 700), (0, 700)], 0.4, 12))
-    assert np.abs(np.subtract(found.digit.box, around(page))).max() <= 18
+    (detection,) = find_digits(lit(page, [(0, 150), (330, 100), (300, 700), (0, 700)], 0.4, 12))
+    assert np.abs(np.subtract(detection.digit.box, around(page))).max() <= 18
 
 
 @pytest.mark.parametrize("text", ["2", "6", "9"])
@@ -49,8 +49,8 @@ def test_grainy_strokes_are_one_piece_and_not_their_grain(text: str) -> None:
     bumps = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, page.shape), (0, 0), 1.2)
     covered = (255 - page.astype(np.float64)) * np.clip(0.6 + bumps, 0.3, 1)
     picture = lit((255 - covered).astype(np.uint8), [(500, 0), (800, 0), (800, 900)], 0.35, 20)
-    (found,) = find_digits(picture)
-    assert np.abs(np.subtract(found.digit.box, around(page))).max() <= 18
+    (detection,) = find_digits(picture)
+    assert np.abs(np.subtract(detection.digit.box, around(page))).max() <= 18
 
 
 def test_shadows_crossing_each_other_do_not_turn_ink_and_paper_over() -> None:
@@ -59,8 +59,8 @@ def test_shadows_crossing_each_other_do_not_turn_ink_and_paper_over() -> None:
     darker = lit(np.full_like(page, 255), [(0, 200), (650, 40), (650, 250), (60, 340)], 0.4, 7)
     both = np.clip(picture * (darker / 210.0), 0, 255).astype(np.uint8)
     assert has_dark_ink(both)
-    (found,) = find_digits(both)
-    assert np.abs(np.subtract(found.digit.box, around(page))).max() <= 10
+    (detection,) = find_digits(both)
+    assert np.abs(np.subtract(detection.digit.box, around(page))).max() <= 10
 
 
 def test_only_the_parts_with_sharp_edges_are_left_of_a_piece() -> None:
@@ -84,13 +84,13 @@ def test_a_table_without_grain_around_a_photographed_sheet_is_no_drawing() -> No
         (640, 600),
         borderValue=40,
     )
-    (found,) = find_digits(np.asarray(seen, np.uint8))
-    assert 80 < found.digit.box[2] < 140
-    assert 120 < found.digit.box[3] < 220
+    (detection,) = find_digits(np.asarray(seen, np.uint8))
+    assert 80 < detection.digit.box[2] < 140
+    assert 120 < detection.digit.box[3] < 220
 
 
 def test_a_shadow_that_comes_in_from_the_border_takes_no_digit_with_it() -> None:
     page = drawn((600, 500), "1", (220, 330), 4, 9)
     corners = [(200, 200), (330, 180), (499, 150), (499, 430), (260, 320)]
-    (found,) = find_digits(lit(page, corners, 0.5, 6))
-    assert np.abs(np.subtract(found.digit.box, around(page))).max() <= 8
+    (detection,) = find_digits(lit(page, corners, 0.5, 6))
+    assert np.abs(np.subtract(detection.digit.box, around(page))).max() <= 8

@@ -46,8 +46,8 @@ def put(ink: Picture, digit: Picture, x: int, y: int) -> tuple[int, int, int, in
     return x + left, y + top, width, height
 
 
-def near(found: FoundDigit, box: tuple[int, int, int, int]) -> bool:
-    return bool(np.all(np.abs(np.subtract(found.digit.box, box)) <= 12))
+def near(detection: FoundDigit, box: tuple[int, int, int, int]) -> bool:
+    return bool(np.all(np.abs(np.subtract(detection.digit.box, box)) <= 12))
 
 
 @pytest.mark.parametrize(("k", "gaps"), [(3, (60, 92)), (2, (60, 100)), (0, (80,)), (9, (80,))])
@@ -59,8 +59,8 @@ def test_a_digit_in_fragments_is_one(
     for y in gaps:  # where the pen did not touch the paper
         broken[y : y + 6] = 0
     box = put(ink, broken, 90, 80)
-    (found,) = find_digits(photo(ink))
-    assert near(found, box)
+    (detection,) = find_digits(photo(ink))
+    assert near(detection, box)
 
 
 def test_dirt_beside_a_digit_is_dropped(digits: dict[int, Picture]) -> None:
@@ -68,8 +68,8 @@ def test_dirt_beside_a_digit_is_dropped(digits: dict[int, Picture]) -> None:
     box = put(ink, digits[3], 60, 40)
     cv2.line(ink, (330, 350), (470, 362), 255, 12)
     cv2.rectangle(ink, (390, 120), (510, 150), 255, -1)
-    (found,) = find_digits(photo(ink))
-    assert near(found, box)
+    (detection,) = find_digits(photo(ink))
+    assert near(detection, box)
 
 
 def test_what_stands_in_a_line_of_digits_stays(digits: dict[int, Picture]) -> None:

@@ -173,9 +173,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Trained
     with FileLock(place / "trained.lock"):
         if not kept.exists():
             kept.write_bytes(pickle.dumps(_trained(place / "trained")))
-    found = pickle.loads(kept.read_bytes())
-    assert isinstance(found, Trained)
-    return found
+    training = pickle.loads(kept.read_bytes())
+    assert isinstance(training, Trained)
+    return training
 
 
 def _trained(folder: Path) -> Trained:

@@ -62,10 +62,10 @@ def test_links_lead_to_files_and_headings_that_are_there(name: str) -> None:
         if target.startswith("http"):
             continue
         path, _, heading = target.partition("#")
-        found = source.parent / path if path else source
-        assert found.exists(), f"{source.name} links to {target}"
+        linked = source.parent / path if path else source
+        assert linked.exists(), f"{source.name} links to {target}"
         if heading:
-            assert heading in _anchors(found), f"{source.name} links to {target}"
+            assert heading in _anchors(linked), f"{source.name} links to {target}"
 
 
 def test_git_holds_only_pictures_that_are_shown_and_few_and_light_ones() -> None:

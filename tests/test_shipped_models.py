@@ -93,9 +93,9 @@ def test_its_figures_are_those_of_its_stored_answers(name: str) -> None:
         labels, probabilities = stored(name, dataset)
         assert (labels.shape, probabilities.shape) == ((n,), (n, 10))
         assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-4)
-        found = metrics[dataset]
-        assert (found["n"], found["wrong"]) == (n, count_wrong(name, dataset))
-        assert found["held_out"] is True
+        figures = metrics[dataset]
+        assert (figures["n"], figures["wrong"]) == (n, count_wrong(name, dataset))
+        assert figures["held_out"] is True
 
 
 @every_run
@@ -137,9 +137,9 @@ def test_its_last_kept_epoch_is_its_network(name: str) -> None:
     assert len(kept) >= 2
     assert kept[-1] == run.info.epochs_planned == len(run.history())
     expected, _ = weights_and_answers(name)
-    found = run.epoch_weights(kept[-1])
-    assert len(found) == len(expected)
-    for half, whole in zip(found, expected, strict=True):
+    weights = run.epoch_weights(kept[-1])
+    assert len(weights) == len(expected)
+    for half, whole in zip(weights, expected, strict=True):
         assert half.dtype == np.float16
         np.testing.assert_array_equal(half, whole.astype(np.float16))
 
@@ -149,9 +149,9 @@ def test_its_last_kept_epoch_is_its_network(name: str) -> None:
 
 def ours(name: str) -> tuple[float, float, float]:
     """Our accuracy in per cent, and the ends of its 95 % interval."""
-    found = shipped(name).info.metrics["mnist"]
-    low, high = wilson_interval(found.n - found.wrong, found.n)
-    return 100 * (found.n - found.wrong) / found.n, 100 * low, 100 * high
+    metrics = shipped(name).info.metrics["mnist"]
+    low, high = wilson_interval(metrics.n - metrics.wrong, metrics.n)
+    return 100 * (metrics.n - metrics.wrong) / metrics.n, 100 * low, 100 * high
 
 
 def remark(name: str) -> str:
@@ -164,9 +164,9 @@ def authors(name: str) -> float | None:
     """The author's percentage, if there is one."""
     tutorial = PRESETS[name].tutorial
     assert tutorial is not None
-    found = re.findall(r"(\d+(?:\.\d+)?) %", tutorial.figure)
-    assert len(found) <= 1
-    return float(found[0]) if found else None
+    percentages = re.findall(r"(\d+(?:\.\d+)?) %", tutorial.figure)
+    assert len(percentages) <= 1
+    return float(percentages[0]) if percentages else None
 
 
 def test_every_tutorial_has_its_verdict_checked() -> None:

@@ -94,7 +94,7 @@ def test_batches_are_moved_a_little_and_alike_for_a_same_seed(digits: Split) -> 
     kept = made.reshape(64, -1).sum(axis=1)
     assert np.abs(kept / ink - 1).max() < 0.3  # sizes from 0.92² to 1.08², and nothing lost
     y, x = np.mgrid[0:28, 0:28]
-    for one, other in zip(batch / 255, made[..., 0], strict=True):
-        before = np.array([(y * one).sum(), (x * one).sum()]) / one.sum()
-        after = np.array([(y * other).sum(), (x * other).sum()]) / other.sum()
+    for original, changed in zip(batch / 255, made[..., 0], strict=True):
+        before = np.array([(y * original).sum(), (x * original).sum()]) / original.sum()
+        after = np.array([(y * changed).sum(), (x * changed).sum()]) / changed.sum()
         assert np.abs(before - after).max() < 4

@@ -46,7 +46,7 @@ def longer(trained: Trained, tmp_path: Path) -> Run:
         ended | figures | {"time": 9e9 + 50_002, "epoch": 2, "steps": steps},
         {"event": "Ended", "time": 9e9 + 50_003, "status": "finished", "seconds": 4.0},
     ]
-    (folder / "events.jsonl").write_text("".join(json.dumps(one) + "\n" for one in told))
+    (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in told))
     return registry.read_run(folder)
 
 
@@ -65,8 +65,8 @@ def test_its_epochs_are_counted_on(joined: Run, trained: Trained) -> None:
     assert joined.history()["loss"].tolist()[2:] == [0.5, 0.25]
     assert joined.epochs() == [1, 2, 4]  # and not 3: the recipe's last one stays
     network = trained.run.epoch_weights(2)
-    for found, expected in zip(joined.epoch_weights(4), network, strict=True):
-        np.testing.assert_array_equal(found, expected)
+    for array, expected in zip(joined.epoch_weights(4), network, strict=True):
+        np.testing.assert_array_equal(array, expected)
     assert joined.info.recipe == trained.run.info.recipe
     assert (joined.info.epochs_planned, joined.info.epochs_done) == (4, 4)
     assert joined.check_model() == trained.run.check_model()

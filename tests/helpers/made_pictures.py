@@ -43,5 +43,5 @@ def drawn(points: list[tuple[float, float]], pen: int) -> Image:
     return cv2.polylines(page, [places], False, 0, pen, cv2.LINE_AA, 4)
 
 
-def difference(one: Image, other: Image) -> float:
-    return float(np.abs(one.astype(float) - other).mean())
+def difference(first: Image, second: Image) -> float:
+    return float(np.abs(first.astype(float) - second).mean())

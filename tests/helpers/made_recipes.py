@@ -26,9 +26,9 @@ def recipe(*layers: Layer, **changes: object) -> Recipe:
 
 
 def cautions(wanted: Recipe, n_train: int | None = None) -> dict[str, Caution]:
-    found = advice.recipe_warnings(wanted, n_train or training_digit_count(wanted))
-    assert len({caution.about for caution in found}) == len(found)
-    return {caution.about: caution for caution in found}
+    warnings = advice.recipe_warnings(wanted, n_train or training_digit_count(wanted))
+    assert len({caution.about for caution in warnings}) == len(warnings)
+    return {caution.about: caution for caution in warnings}
 
 
 def conv(activation: str = "linear") -> Conv:

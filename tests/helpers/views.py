@@ -6,4 +6,4 @@ from streamlit.testing.v1 import AppTest
 def said(view: AppTest) -> str:
     """All sentences that are no warning and no error, in one line; nothing may have been raised."""
     assert not view.exception
-    return " ".join(one.value for one in [*view.markdown, *view.caption, *view.info])
+    return " ".join(element.value for element in [*view.markdown, *view.caption, *view.info])

@@ -48,8 +48,8 @@ def only_shipped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def calibrated_by_hand(name: str, probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
     """Probabilities to the power 1 / T, made to sum to 1 again; T is the run's temperature."""
-    found = probabilities.astype(np.float64) ** (1 / run_temperature(registry.find_run(name)))
-    return np.asarray(found / found.sum())
+    powers = probabilities.astype(np.float64) ** (1 / run_temperature(registry.find_run(name)))
+    return np.asarray(powers / powers.sum())
 
 
 def own(folder: Path, trained: Trained, name: str, year: int, **changes: object) -> None:
@@ -57,8 +57,8 @@ def own(folder: Path, trained: Trained, name: str, year: int, **changes: object)
     shutil.copytree(trained.run.folder, folder / name)
     info = trained.run.info
     created = info.created.replace(year=year)
-    found = info.model_copy(update={"id": name, "created": created, **changes})
-    (folder / name / "run.json").write_text(found.model_dump_json(), encoding="utf-8")
+    changed = info.model_copy(update={"id": name, "created": created, **changes})
+    (folder / name / "run.json").write_text(changed.model_dump_json(), encoding="utf-8")
 
 
 def test_all_other_runs_with_a_network_are_asked_shipped_first_then_the_newest(
@@ -68,20 +68,20 @@ def test_all_other_runs_with_a_network_are_asked_shipped_first_then_the_newest(
     own(only_shipped, trained, "newer", 2024)
     own(only_shipped, trained, "untrained", 2025, model_sha256="")
     (only_shipped / "broken").mkdir()
-    found, left_out = other_runs(registry.find_run("best"))
+    others, left_out = other_runs(registry.find_run("best"))
     shipped = [run.id for run in registry.list_shipped() if run.id != "best"]
-    assert [run.id for run in found] == [*shipped, "newer", "older"]
+    assert [run.id for run in others] == [*shipped, "newer", "older"]
     assert left_out == 0
 
 
 def test_no_more_than_so_many_are_asked(only_shipped: Path, trained: Trained) -> None:
     for k in range(MAX_RUNS):
         own(only_shipped, trained, f"mine-{k:02}", 2001 + k)
-    found, left_out = other_runs(registry.find_run("best"))
+    others, left_out = other_runs(registry.find_run("best"))
     shipped = len(registry.list_shipped()) - 1
-    assert len(found) == MAX_RUNS
+    assert len(others) == MAX_RUNS
     assert left_out == shipped
-    assert found[-1].id == f"mine-{shipped:02}"
+    assert others[-1].id == f"mine-{shipped:02}"
 
 
 @pytest.mark.usefixtures("nothing_open")
@@ -93,15 +93,15 @@ def test_they_answer_as_they_would_in_use() -> None:
     assert is_loaded(asked)
     assert told == [(0, 2), (1, 2), (2, 2)]
     for image in SAMPLE.images[:5]:
-        for one in run_predictions(asked, image):
-            expected = load_predictor(network_of(one.run)).probabilities(image[None])[0]
-            assert one.answer == expected.argmax()
-            assert one.confidence == pytest.approx(
-                calibrated_by_hand(one.run, expected)[one.answer]
+        for prediction in run_predictions(asked, image):
+            expected = load_predictor(network_of(prediction.run)).probabilities(image[None])[0]
+            assert prediction.answer == expected.argmax()
+            assert prediction.confidence == pytest.approx(
+                calibrated_by_hand(prediction.run, expected)[prediction.answer]
             )
-            assert not one.problem
+            assert not prediction.problem
     wrong = registry.find_run("fast").info.metrics["mnist"].wrong
-    assert one.name == "soorya"
+    assert prediction.name == "soorya"
     assert run_predictions(asked, image)[0].mistakes == f"{wrong} of 10,000"
 
 
@@ -148,13 +148,15 @@ def test_the_answers_over_the_epochs_are_those_that_are_stored(name: str) -> Non
     run = registry.find_run(name)
     stored = stored_over_epochs(run, "mnist-sample")
     for index in (0, 57):
-        found = epoch_predictions(run, SAMPLE.images[index])
-        assert found.epochs == (*run.epochs(), None)
-        expected = [calibrated_by_hand(name, one.probabilities[index]) for one in stored]
-        assert found.probabilities[:-1] == pytest.approx(np.stack(expected), abs=2e-3)
+        answers = epoch_predictions(run, SAMPLE.images[index])
+        assert answers.epochs == (*run.epochs(), None)
+        expected = [
+            calibrated_by_hand(name, predictions.probabilities[index]) for predictions in stored
+        ]
+        assert answers.probabilities[:-1] == pytest.approx(np.stack(expected), abs=2e-3)
         finished = load_predictor(network_of(name)).probabilities(SAMPLE.images[index][None])[0]
         by_hand = calibrated_by_hand(name, finished)
-        assert found.probabilities[-1] == pytest.approx(by_hand, abs=1e-5)
+        assert answers.probabilities[-1] == pytest.approx(by_hand, abs=1e-5)
         assert calibrated_probabilities(network_of(name))(SAMPLE.images[index][None])[
             0
         ] == pytest.approx(by_hand, abs=1e-6)
@@ -181,8 +183,8 @@ def test_answers_are_told_as_long_as_they_lasted() -> None:
         rows = [np.full(10, np.nan) if k is None else np.eye(10)[k] for k in digits]
         return np.array(rows, np.float32)
 
-    found = EpochPredictions((1, 2, 3, 5, 8, None), sure_of(7, 7, None, 9, 9, 4))
-    assert found.answer_periods() == [(7, 1), (9, 5), (4, None)]
+    answers = EpochPredictions((1, 2, 3, 5, 8, None), sure_of(7, 7, None, 9, 9, 4))
+    assert answers.answer_periods() == [(7, 1), (9, 5), (4, None)]
     assert EpochPredictions((1, None), sure_of(None, None)).answer_periods() == []
 
 

@@ -46,15 +46,15 @@ def own_run(trained: Trained, run_folders: tuple[Path, Path]) -> Run:
 @pytest.mark.parametrize("n", [1, 7, 64, 65, 600])
 def test_answers_are_those_of_keras_predict(n: int, predictor: Predictor) -> None:
     expected = predictor.model.predict(scale(IMAGES[:n], "divide-255"), verbose=0)
-    found = predictor.probabilities(IMAGES[:n])
-    assert (found.shape, found.dtype) == ((n, 10), np.float32)
-    assert np.abs(found - expected).max() < 1e-5
-    assert found.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    probabilities = predictor.probabilities(IMAGES[:n])
+    assert (probabilities.shape, probabilities.dtype) == ((n, 10), np.float32)
+    assert np.abs(probabilities - expected).max() < 1e-5
+    assert probabilities.sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
 def test_no_digits_no_answers(predictor: Predictor) -> None:
-    found = predictor.probabilities(IMAGES[:0])
-    assert (found.shape, found.dtype) == ((0, 10), np.float32)
+    probabilities = predictor.probabilities(IMAGES[:0])
+    assert (probabilities.shape, probabilities.dtype) == ((0, 10), np.float32)
 
 
 def test_blank_and_full_pictures_are_answered_too(predictor: Predictor) -> None:
@@ -107,23 +107,23 @@ def test_eight_threads_get_the_answers_of_one(predictor: Predictor) -> None:
     alone = [predictor.probabilities(piece) for piece in pieces]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(predictor.probabilities, pieces * 5))
-    for found, expected in zip(together, alone * 5, strict=True):
-        assert found == pytest.approx(expected, abs=1e-6)
+    for probabilities, expected in zip(together, alone * 5, strict=True):
+        assert probabilities == pytest.approx(expected, abs=1e-6)
 
 
 @pytest.mark.usefixtures("own_run")
 def test_network_is_loaded_once_also_by_eight_threads() -> None:
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(load_predictor, [network_of("mine")] * 8))
-    assert len({id(one) for one in found}) == 1
-    assert load_predictor(network_of("mine")) is found[0]
+        loaded = list(pool.map(load_predictor, [network_of("mine")] * 8))
+    assert len({id(network) for network in loaded}) == 1
+    assert load_predictor(network_of("mine")) is loaded[0]
 
 
 def test_loaded_run_answers_as_it_did_when_it_was_trained(own_run: Run, trained: Trained) -> None:
     answer = trained.run.predictions("mnist-sample")
     assert answer is not None
-    found = load_predictor(network_of(own_run.id)).probabilities(IMAGES)
-    assert found == pytest.approx(answer.probabilities, abs=1e-5)
+    probabilities = load_predictor(network_of(own_run.id)).probabilities(IMAGES)
+    assert probabilities == pytest.approx(answer.probabilities, abs=1e-5)
 
 
 def test_run_deleted_meanwhile_is_a_sentence(own_run: Run) -> None:
@@ -204,8 +204,8 @@ def test_description_inside_the_file_is_never_looked_at(own_run: Run, tmp_path: 
     with zipfile.ZipFile(own_run.model_file) as old, zipfile.ZipFile(target, "w") as new:
         for name in old.namelist():
             new.writestr(name, b"{evil" if name == "config.json" else old.read(name))
-    found = load_model(store(own_run, target.read_bytes())).get_weights()
-    for array, wanted in zip(found, expected, strict=True):
+    weights = load_model(store(own_run, target.read_bytes())).get_weights()
+    for array, wanted in zip(weights, expected, strict=True):
         assert np.array_equal(array, wanted)
 
 

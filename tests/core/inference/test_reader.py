@@ -28,9 +28,9 @@ def reading(digit: int, line: int, number: int, kind: AnswerKind = "sure") -> Di
     return DigitReading(found_at((0, 0, 1, 1), line, number), np.zeros(10, np.float32), verdict)
 
 
-def places(found: tuple[FoundDigit, ...]) -> list[tuple[int, int, int]]:
+def places(detections: tuple[FoundDigit, ...]) -> list[tuple[int, int, int]]:
     """Left end, line and number of each digit."""
-    return [(one.digit.box[0], one.line, one.number) for one in found]
+    return [(detection.digit.box[0], detection.line, detection.number) for detection in detections]
 
 
 def bars(*lefts: int, tops: tuple[int, ...] = (20,)) -> NDArray[np.uint8]:
@@ -62,12 +62,12 @@ def test_all_digits_are_asked_for_in_one_batch_and_each_gets_its_own_answer() ->
         rows = pixels.sum(axis=2).argmax(axis=1) // 2
         return np.eye(10, dtype=np.float32)[rows]
 
-    found = []
+    detections = []
     for k in (3, 5):
         pixels = np.zeros((28, 28), np.uint8)
         pixels[2 * k] = 255
-        found.append(FoundDigit(PreparedDigit(pixels, (), (0, 0, 1, 1)), 0, 0))
-    assert [one.verdict.digit for one in read_digits(found, ask)] == [3, 5]
+        detections.append(FoundDigit(PreparedDigit(pixels, (), (0, 0, 1, 1)), 0, 0))
+    assert [digit.verdict.digit for digit in read_digits(detections, ask)] == [3, 5]
     assert batches == [(2, 28, 28)]
     assert read_digits([], ask) == ()
 
@@ -87,7 +87,9 @@ def test_a_moved_box_is_read_anew_and_kept_as_it_was_drawn() -> None:
     assert index == 1
     assert after[1].digit.box == (110, 15, 30, 35)
     assert after[0] is before[0] or after[0].digit is before[0].digit
-    widths = [int((one.digit.pixels.max(axis=0) > 127).sum()) for one in (before[1], after[1])]
+    widths = [
+        int((detection.digit.pixels.max(axis=0) > 127).sum()) for detection in (before[1], after[1])
+    ]
     assert widths[1] > widths[0]
 
 
@@ -111,15 +113,18 @@ def test_a_new_box_below_gets_a_line_of_its_own() -> None:
     ground = PreparedPage(bars(40, tops=(20, 120)))
     above = (found_at((40, 20, 8, 60)),)
     after, index = add_box(ground, above, (35, 115, 20, 70))
-    assert (index, [one.line for one in after]) == (1, [0, 1])
+    assert (index, [detection.line for detection in after]) == (1, [0, 1])
     below = (found_at((40, 120, 8, 60)),)
     after, index = add_box(ground, below, (35, 15, 20, 70))
-    assert (index, [one.line for one in after]) == (0, [0, 1])
+    assert (index, [detection.line for detection in after]) == (0, [0, 1])
 
 
 def test_removing_a_whole_line_counts_the_others_anew() -> None:
     page = tuple(found_at((40, y, 8, 8), line=k, number=k) for k, y in enumerate((0, 20, 40)))
-    assert [(one.line, one.number) for one in remove_box(page, 1)] == [(0, 0), (1, 1)]
+    assert [(detection.line, detection.number) for detection in remove_box(page, 1)] == [
+        (0, 0),
+        (1, 1),
+    ]
     with pytest.raises(IndexError):
         remove_box(page, 3)
 

@@ -57,12 +57,12 @@ def test_digit_second_and_confidence_of_each() -> None:
     seven = drawn([(80, 60), (200, 60), (130, 220)], [(110, 140), (200, 140)])
     cross = drawn([(60, 60), (220, 220)], [(220, 60), (60, 220)])
     pixels = np.stack([seven, seven, cross])
-    found = classify_answer(pixels, answers({7: 0.9}, {7: 0.5, 1: 0.4}, {4: 0.95}))
-    assert [one.kind for one in found] == ["sure", "unsure", "not a digit"]
-    assert [(one.digit, one.second) for one in found[:2]] == [(7, 0), (7, 1)]
-    assert found[0].confidence == pytest.approx(0.9, abs=1e-6)
-    assert found[2].digit == 4
-    assert found[2].digitness < DIGITNESS_THRESHOLD < found[0].digitness
+    verdicts = classify_answer(pixels, answers({7: 0.9}, {7: 0.5, 1: 0.4}, {4: 0.95}))
+    assert [verdict.kind for verdict in verdicts] == ["sure", "unsure", "not a digit"]
+    assert [(verdict.digit, verdict.second) for verdict in verdicts[:2]] == [(7, 0), (7, 1)]
+    assert verdicts[0].confidence == pytest.approx(0.9, abs=1e-6)
+    assert verdicts[2].digit == 4
+    assert verdicts[2].digitness < DIGITNESS_THRESHOLD < verdicts[0].digitness
 
 
 def test_temperature_makes_surer_but_does_not_change_the_answer() -> None:
@@ -92,14 +92,14 @@ def test_any_run_reads_its_test_digits_without_refusing_them(run_id: str) -> Non
     stored = run.predictions("mnist-sample")
     assert stored is not None
     images = mnist.load("mnist-sample").test.images
-    found = classify_answer(images, stored.probabilities, run_temperature(run))
-    kinds = [one.kind for one in found]
+    verdicts = classify_answer(images, stored.probabilities, run_temperature(run))
+    kinds = [verdict.kind for verdict in verdicts]
     assert kinds.count("not a digit") <= 10  # 1 %
     assert kinds.count("sure") >= 960
     sure = [
-        one.digit == label
-        for one, label in zip(found, stored.labels, strict=True)
-        if one.kind == "sure"
+        verdict.digit == label
+        for verdict, label in zip(verdicts, stored.labels, strict=True)
+        if verdict.kind == "sure"
     ]
     assert np.mean(sure) > 0.985
-    assert isinstance(found[0], AnswerVerdict)
+    assert isinstance(verdicts[0], AnswerVerdict)

@@ -99,9 +99,9 @@ def test_label_smoothing_made_best_too_unsure_and_this_mends_it() -> None:
 
 
 def test_each_shipped_run_has_its_own() -> None:
-    found = {run: run_temperature(registry.find_run(run)) for run in ("best", "purawr")}
-    assert found["best"] < 0.8
-    assert found["purawr"] > 1.2
+    temperatures = {run: run_temperature(registry.find_run(run)) for run in ("best", "purawr")}
+    assert temperatures["best"] < 0.8
+    assert temperatures["purawr"] > 1.2
     sample = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
     before = calibration_error(reliability(sample))
     after = Predictions(
@@ -109,7 +109,7 @@ def test_each_shipped_run_has_its_own() -> None:
         "mnist-sample",
         sample.images,
         sample.labels,
-        apply_temperature(sample.probabilities, found["purawr"]),
+        apply_temperature(sample.probabilities, temperatures["purawr"]),
         True,
     )
     # These 1,000 digits were not what it was fitted on.

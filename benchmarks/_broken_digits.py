@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks._pen_variants import CANVAS, Chance, drawn, found, slanted
+from benchmarks._pen_variants import CANVAS, Chance, drawn, prepared, slanted
 from benchmarks._pens import Lines, Picture, center_lines
 
 Make = Callable[[Chance], Picture | None]
@@ -106,15 +106,15 @@ def overlaid_by_pen(digits: Picture, labels: NDArray[Any]) -> Make:
         first, second = (int(k) for k in chance.integers(0, len(digits), 2))
         if labels[first] == labels[second]:
             return None
-        one, other = center_lines(digits[first]), center_lines(digits[second])
-        if min(len(one.points), len(other.points)) < 8:
+        lower, upper = center_lines(digits[first]), center_lines(digits[second])
+        if min(len(lower.points), len(upper.points)) < 8:
             return None
         scale = np.exp(chance.uniform(-0.2, 0.2))
         shift = chance.uniform(-1, 1, 2) * [9, 5] + 14 * (1 - scale)
-        other = other.moved(np.eye(2) * scale, shift)
+        upper = upper.moved(np.eye(2) * scale, shift)
         both = Lines(
-            np.concatenate([one.points, other.points]),
-            np.concatenate([one.edges, other.edges + len(one.points)]),
+            np.concatenate([lower.points, upper.points]),
+            np.concatenate([lower.edges, upper.edges + len(lower.points)]),
         )
         return drawn(slanted(both, chance), chance)
 
@@ -197,4 +197,4 @@ def anywhere(ink: Picture, chance: Chance) -> Picture | None:
     shift = middle - matrix @ (np.array([wide, tall]) / 2)
     whole = np.column_stack([matrix, shift])
     page = cv2.warpAffine(ink, whole, (CANVAS, CANVAS), flags=cv2.INTER_LINEAR)
-    return found(255 - np.asarray(page, np.uint8))
+    return prepared(255 - np.asarray(page, np.uint8))

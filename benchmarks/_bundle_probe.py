@@ -40,13 +40,13 @@ def answers(folder: Path) -> dict[str, Any]:
     digits = pixels.reshape(-1, 28, 28).astype(np.uint8)
     model = names["build_network"]()
     model.load_weights(folder / "model.keras")
-    found = names["probabilities"](model, digits)
+    probabilities = names["probabilities"](model, digits)
     prepared = [
         names["find_digit"](_picture(digit)).pixels for digit in digits[:: 5000 // PICTURES]
     ]
     return {
-        "wrong": int((found.argmax(axis=1) != labels).sum()),
-        "answers_sha256": _sha256(found),
+        "wrong": int((probabilities.argmax(axis=1) != labels).sum()),
+        "answers_sha256": _sha256(probabilities),
         "prepared_sha256": _sha256(np.stack(prepared)),
     }
 

@@ -56,23 +56,23 @@ def _write_events(before: Run, after: Run, first: int, folder: Path) -> None:
     """What both told, in order, as if they had been one training from the beginning."""
     earlier, later = _events(before), _events(after)
     steps = earlier[0]["steps"]
-    longer = next(one["steps"] for one in later if one["event"] == "Started")
-    lines = [one for one in earlier if one["event"] != "Ended"]
+    longer = next(event["steps"] for event in later if event["event"] == "Started")
+    lines = [event for event in earlier if event["event"] != "Ended"]
     lines[0] = lines[0] | {"epochs": first + after.info.recipe.epochs}
     gap = 0.0
-    for one in later:
-        if one["event"] == "Started":
+    for event in later:
+        if event["event"] == "Started":
             # If it went on from a checkpoint, that part comes again, and nobody waited meanwhile.
-            done = one.get("first_step", 0) / longer
+            done = event.get("first_step", 0) / longer
             lines = [old for old in lines if _place(old, steps) <= first + done]
-            gap = one["time"] - lines[-1]["time"]
-        elif one["event"] in ("Progress", "EpochEnded"):
+            gap = event["time"] - lines[-1]["time"]
+        elif event["event"] in ("Progress", "EpochEnded"):
             # Charts count the batches of the first training. The second has more of them in an
             # epoch: their places are given as the same parts of one.
-            place = {"epoch": one["epoch"] + first, "time": one["time"] - gap}
-            if one["event"] == "Progress":
-                place["step"] = max(1, round(one["step"] * steps / longer))
-            lines.append({key: value for key, value in (one | place).items() if key != "steps"})
+            place = {"epoch": event["epoch"] + first, "time": event["time"] - gap}
+            if event["event"] == "Progress":
+                place["step"] = max(1, round(event["step"] * steps / longer))
+            lines.append({key: value for key, value in (event | place).items() if key != "steps"})
     seconds = before.info.seconds + after.info.seconds
     lines.append(later[-1] | {"seconds": seconds, "time": later[-1]["time"] - gap})
     text = "".join(json.dumps(line) + "\n" for line in lines)

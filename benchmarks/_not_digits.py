@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from benchmarks._broken_digits import anywhere, halves, overlaid
 from benchmarks._glyphs import HELD_OUT_FONTS, RUBIK, glyph, glyph_lines
-from benchmarks._pen_variants import CANVAS, Chance, drawn, found, slanted, warped
+from benchmarks._pen_variants import CANVAS, Chance, drawn, prepared, slanted, warped
 from benchmarks._pens import Picture, joined
 from benchmarks._shapes import OTHER_SHAPES, Ways
 
@@ -154,7 +154,7 @@ def _in_a_patch(ink: NDArray[np.bool_], chance: Chance) -> Picture | None:
     else:
         middle, axes = (x + wide // 2, y + tall // 2), (wide // 2, tall // 2)
         cv2.ellipse(window, middle, axes, 0, 0, 360, 1, -1)
-    return found(np.where(ink & (window > 0), 0, 255).astype(np.uint8))
+    return prepared(np.where(ink & (window > 0), 0, 255).astype(np.uint8))
 
 
 def shape(shapes: tuple[Ways, ...], *, filled: float = 0.25) -> Make:

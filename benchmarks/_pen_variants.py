@@ -90,10 +90,12 @@ def drawn(lines: Lines, chance: Chance, *, pens_high: float = 2.4) -> Picture | 
     scale = chance.uniform(min(most, max(44.0, pens_high * width)), most) / tall
     left = np.maximum(0, CANVAS - 2 - width - np.array([wide, tall]) * scale)
     corner = width / 2 + 1 + chance.uniform(0, 1, 2) * left
-    return found(draw(lines.moved(np.eye(2) * scale, corner - low * scale), width, CANVAS, CANVAS))
+    return prepared(
+        draw(lines.moved(np.eye(2) * scale, corner - low * scale), width, CANVAS, CANVAS)
+    )
 
 
-def found(canvas: Picture) -> Picture | None:
+def prepared(canvas: Picture) -> Picture | None:
     """What `find_digit` makes of a canvas, uint8 (28, 28); None where it finds nothing."""
     try:
         return find_digit(canvas, ink="dark", paper=255).pixels
@@ -113,7 +115,7 @@ def coarse(digit: Picture, chance: Chance) -> Picture | None:
     page[:, x : x + wide] = ink
     counts = np.rint(page.reshape(8, 4, 8, 4).sum((1, 3)) * 255 / 16).astype(np.uint8)
     side = int(chance.integers(60, 261))
-    return _found_at(cv2.resize(counts, (side, side), interpolation=cv2.INTER_CUBIC), chance)
+    return _prepared_at(cv2.resize(counts, (side, side), interpolation=cv2.INTER_CUBIC), chance)
 
 
 def wider_or_thinner(digit: Picture, chance: Chance) -> Picture | None:
@@ -128,7 +130,7 @@ def wider_or_thinner(digit: Picture, chance: Chance) -> Picture | None:
         big = thinner if thinner.max() > 100 else big
     if chance.random() < 0.3:
         big = _cut_off(big, chance)
-    return _found_at(big, chance)
+    return _prepared_at(big, chance)
 
 
 def _brush(side: int) -> Picture:
@@ -146,12 +148,12 @@ def _cut_off(big: Picture, chance: Chance) -> Picture:
     return kept
 
 
-def _found_at(big: NDArray[np.uint8], chance: Chance) -> Picture | None:
+def _prepared_at(big: NDArray[np.uint8], chance: Chance) -> Picture | None:
     """Light ink put anywhere on the canvas as dark ink, and found there."""
     page = np.full((CANVAS, CANVAS), 255, np.uint8)
     x, y = (int(value) for value in chance.integers(0, CANVAS - len(big) + 1, 2))
     page[y : y + len(big), x : x + len(big)] = 255 - big
-    return found(page)
+    return prepared(page)
 
 
 def slanted(lines: Lines, chance: Chance) -> Lines:

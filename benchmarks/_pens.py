@@ -97,9 +97,9 @@ def _removable() -> tuple[Picture, Picture]:
     pieces = sum(
         (~a & (b | c)).astype(int) for a, b, c in ((n, ne, e), (e, se, s), (s, sw, w), (w, nw, n))
     )
-    one = sum((a | b).astype(int) for a, b in ((nw, n), (ne, e), (se, s), (sw, w)))
-    two = sum((a | b).astype(int) for a, b in ((n, ne), (e, se), (s, sw), (w, nw)))
-    fewer = np.minimum(one, two)
+    first = sum((a | b).astype(int) for a, b in ((nw, n), (ne, e), (se, s), (sw, w)))
+    second = sum((a | b).astype(int) for a, b in ((n, ne), (e, se), (s, sw), (w, nw)))
+    fewer = np.minimum(first, second)
     plain = (pieces == 1) & (fewer >= 2) & (fewer <= 3)
     kept = (~(plain & ~((s | sw | ~nw) & w)), ~(plain & ~((n | ne | ~se) & e)))
     return kept[0].astype(np.uint8), kept[1].astype(np.uint8)
@@ -129,18 +129,18 @@ def _graph(skeleton: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.intp]]:
     rows, columns = np.nonzero(skeleton)
     number = np.full(np.add(skeleton.shape, 2), -1)
     number[rows + 1, columns + 1] = np.arange(len(rows))
-    here = np.arange(len(rows))
-    found = []
+    index = np.arange(len(rows))
+    edges = []
     for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        there = number[rows + 1 + down, columns + 1 + right]
-        joined = there >= 0
+        neighbor = number[rows + 1 + down, columns + 1 + right]
+        joined = neighbor >= 0
         if down and right:
             corner = (number[rows + 1 + down, columns + 1] >= 0) | (
                 number[rows + 1, columns + 1 + right] >= 0
             )
             joined &= ~corner
-        found.append(np.stack([here[joined], there[joined]], axis=1))
-    return np.stack([columns, rows], axis=1).astype(np.float64), np.concatenate(found)
+        edges.append(np.stack([index[joined], neighbor[joined]], axis=1))
+    return np.stack([columns, rows], axis=1).astype(np.float64), np.concatenate(edges)
 
 
 def _without_spurs(skeleton: NDArray[np.bool_], ink: NDArray[np.bool_]) -> NDArray[np.bool_]:

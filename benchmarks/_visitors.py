@@ -24,11 +24,15 @@ def memory_mb(looks: Sequence[tuple[str, str]]) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as place, chromium() as browser:
         own_runs = without_measurement(Path(place))
         with running_app(own_runs) as address:
-            (server,) = [one for one in psutil.Process().children() if "streamlit" in one.cmdline()]
-            for visitor, (where, words) in enumerate(looks):
+            (server,) = [
+                process
+                for process in psutil.Process().children()
+                if "streamlit" in process.cmdline()
+            ]
+            for visitor, (path, words) in enumerate(looks):
                 page = browser.new_context().new_page()
                 page.set_default_timeout(SLOW_MS)
-                page.goto(f"{address}{where}")
+                page.goto(f"{address}{path}")
                 page.get_by_text(words).wait_for()
                 settle(page)
                 if visitor in {0, len(looks) - 1}:

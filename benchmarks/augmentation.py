@@ -158,11 +158,11 @@ def main() -> None:
             print(f"    {way:24}{batches:8,} batches/s {digits:10,} digits/s")
     for name in ("fast",) if quick else ("fast", "best"):
         recipe = find_preset(name).recipe
-        found = epochs(recipe, split, 1 if quick else EPOCHS)
-        figures["training_epoch"][name] = found
+        timing = epochs(recipe, split, 1 if quick else EPOCHS)
+        figures["training_epoch"][name] = timing
         print(
-            f"{name}'s network, {len(split):,} digits an epoch: {found['seconds_without']:.2f} s "
-            f"without, {found['seconds_with']:.2f} s with augmentation: × {found['ratio']:g}"
+            f"{name}'s network, {len(split):,} digits an epoch: {timing['seconds_without']:.2f} s "
+            f"without, {timing['seconds_with']:.2f} s with augmentation: × {timing['ratio']:g}"
         )
     write_result(
         "augmentation",

@@ -140,11 +140,11 @@ def strokes(page: Page, address: str, run: str, times: Times, count: int) -> Non
         page.evaluate("() => { window.penUp = window.answered = undefined }")
         stroke(page, STROKES[digit])
         page.wait_for_function("() => window.answered?.painted", timeout=SLOW_MS)
-        found = page.evaluate("() => window.answered")
-        assert found["text"] == digit, f"{run} reads {found['text']}, a {digit} was drawn"
+        answer = page.evaluate("() => window.answered")
+        assert answer["text"] == digit, f"{run} reads {answer['text']}, a {digit} was drawn"
         if number >= 2:
-            times.add(f"d {run}: pen up to answer in the page", found["changed"])
-            times.add(f"d {run}: pen up to answer painted", found["painted"])
+            times.add(f"d {run}: pen up to answer in the page", answer["changed"])
+            times.add(f"d {run}: pen up to answer painted", answer["painted"])
         settle(page)
         page.get_by_role("button", name="Clear").click()
 

@@ -103,8 +103,8 @@ def main() -> None:
         for number in range(1 if options.quick else options.rounds):
             with tempfile.TemporaryDirectory() as folder:
                 figures.append(newcomer(browser, Path(folder), quick=options.quick))
-            for which, took in figures[-1].items():
-                print(f"round {number + 1}, {which}:")
+            for launch, took in figures[-1].items():
+                print(f"round {number + 1}, {launch}:")
                 for name, value in took.items():
                     print(f"    {name:26}{value:8.2f}{'' if name == 'cards' else ' s'}")
     write_result(

@@ -59,7 +59,7 @@ def entered(app: AppTest, run: str, into: list[float]) -> None:
 
 def check(app: AppTest, run: str) -> None:
     """Raise RuntimeError unless the page shows what it should."""
-    said = " ".join(str(one.value) for one in app.markdown)
+    said = " ".join(str(element.value) for element in app.markdown)
     if app.exception or app.error or f"**{run}** misreads" not in said or "of 10,000" not in said:
         raise RuntimeError(f"{run}: the page is not what it should be")
 
@@ -88,7 +88,7 @@ def measured(rounds: int) -> tuple[list[float], list[float], list[float]]:
 
 def views() -> dict[str, tuple[float, float]]:
     """Milliseconds of each view without TensorFlow, the first time in this process and later."""
-    found: dict[str, tuple[float, float]] = {}
+    milliseconds: dict[str, tuple[float, float]] = {}
     with page_on_a_server("pages/confusion.py", **{DIGITS: "mnist", "run": "yalcin"}) as app:
         app.run()
         for view in VIEWS:
@@ -100,8 +100,8 @@ def views() -> dict[str, tuple[float, float]]:
                 with timed(times):
                     app.run()
             check(app, "yalcin")
-            found[view] = (1000 * times[0], 1000 * sorted(times[1:])[2])
-    return found
+            milliseconds[view] = (1000 * times[0], 1000 * sorted(times[1:])[2])
+    return milliseconds
 
 
 def main() -> None:

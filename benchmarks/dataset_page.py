@@ -74,13 +74,13 @@ def main() -> None:
     firsts, later = changes(2 if quick else 6)
     visitors = 3 if quick else 20
     look = "/dataset?view=Browse&data=mnist&split=train&sort=likeness"
-    one, all_of_them = memory_mb([(look, "60,000 of 60,000 digits")] * visitors)
+    first_mb, all_mb = memory_mb([(look, "60,000 of 60,000 digits")] * visitors)
     figures = {
         "a change, milliseconds": median_and_p95([1000 * s for s in later], 0),
         "a the slowest first time, milliseconds": round(1000 * max(firsts)),
-        "b memory with one visitor, MB": round(one),
-        f"b memory with {visitors} visitors, MB": round(all_of_them),
-        "b a visitor more, MB": round((all_of_them - one) / (visitors - 1), 2),
+        "b memory with one visitor, MB": round(first_mb),
+        f"b memory with {visitors} visitors, MB": round(all_mb),
+        "b a visitor more, MB": round((all_mb - first_mb) / (visitors - 1), 2),
     }
     for name, value in figures.items():
         print(f"{name:45}{value}")

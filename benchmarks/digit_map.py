@@ -116,11 +116,11 @@ def main() -> None:
         maps[dataset], figures[dataset] = measure(dataset, FEW if asked.quick else None)
     if asked.store and not asked.quick:
         store(maps)
-    for dataset, found in figures.items():
-        found["placing_ms"] = placing(dataset)
-        print(f"{dataset}, {found['digits']:,} digits; a drawing: {found['placing_ms']} ms")
+    for dataset, row in figures.items():
+        row["placing_ms"] = placing(dataset)
+        print(f"{dataset}, {row['digits']:,} digits; a drawing: {row['placing_ms']} ms")
         for way in projection.METHODS:
-            print(f"    {way:6}{found[way]}")
+            print(f"    {way:6}{row[way]}")
     write_result(
         "digit_map",
         figures,

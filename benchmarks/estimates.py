@@ -68,7 +68,7 @@ def main() -> None:
         figures = {
             name: _compare(find_preset(name).recipe, speed, Path(folder), name) for name in names
         }
-    ratios = [pair["ratio"] for found in figures.values() for pair in found.values()]
+    ratios = [pair["ratio"] for pairs in figures.values() for pair in pairs.values()]
     largest = max(max(ratio, 1 / ratio) for ratio in ratios)
     print(f"the largest factor is {largest:.2f}")
     write_result(
@@ -97,17 +97,17 @@ def _compare(
     epoch_s, total_s = _on_sample(sample, folder / f"{name}-sample")
     guess = estimate_time(sample, speed)
     guessed_full = estimate_time(recipe.changed(dataset="mnist"), speed).epoch
-    found = {
+    pairs = {
         "epoch_mnist": _pair(guessed_full, _epoch_on_mnist(recipe, folder / f"{name}-full")),
         "epoch_sample": _pair(guess.epoch, epoch_s),
         "training_sample": _pair(guess.total, total_s),
     }
     texts = [
-        f"{what} {pair['estimated_s']:.2f} for {pair['real_s']:.2f} s ({pair['ratio']:.2f})"
-        for what, pair in found.items()
+        f"{part} {pair['estimated_s']:.2f} for {pair['real_s']:.2f} s ({pair['ratio']:.2f})"
+        for part, pair in pairs.items()
     ]
     print(f"{name:<10}", "; ".join(texts))
-    return found
+    return pairs
 
 
 def _pair(estimated: float, real: float) -> dict[str, float]:

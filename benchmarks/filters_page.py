@@ -49,7 +49,7 @@ DIGITS, QUICK = 15, 3
 
 def views(run: str, digits: int) -> dict[str, list[float]]:
     """(a) Milliseconds of each view for a digit that was not shown before."""
-    found: dict[str, list[float]] = {}
+    milliseconds: dict[str, list[float]] = {}
     link = {"run": run, "data": "mnist-sample", "split": "test", "index": "0"}
     with page_on_a_server("pages/filters.py", **link) as app:
         app.run()
@@ -66,12 +66,12 @@ def views(run: str, digits: int) -> dict[str, list[float]]:
                     app.run()
                 if app.exception or app.error or f"Test digit {index}" not in _said(app):
                     raise RuntimeError(f"{run}, {view}: the page is not what it should be")
-            found[view] = [1000 * seconds for seconds in times[WARM_UP:]]
-    return found
+            milliseconds[view] = [1000 * seconds for seconds in times[WARM_UP:]]
+    return milliseconds
 
 
 def _said(app: object) -> str:
-    return " ".join(str(one.value) for one in app.markdown)  # type: ignore[attr-defined]
+    return " ".join(str(element.value) for element in app.markdown)  # type: ignore[attr-defined]
 
 
 def dreaming(run: str, rounds: int) -> list[float]:
@@ -103,10 +103,10 @@ def main() -> None:
         (f"/filters?run=best&data=mnist-sample&index={k}", f"Test digit {k}, labelled")
         for k in range(visitors)
     ]
-    one, all_of_them = memory_mb(looks)
-    figures["b memory with one visitor, MB"] = round(one)
-    figures[f"b memory with {visitors} visitors, MB"] = round(all_of_them)
-    figures["b a visitor more, MB"] = round((all_of_them - one) / (visitors - 1), 2)
+    first_mb, all_mb = memory_mb(looks)
+    figures["b memory with one visitor, MB"] = round(first_mb)
+    figures[f"b memory with {visitors} visitors, MB"] = round(all_mb)
+    figures["b a visitor more, MB"] = round((all_mb - first_mb) / (visitors - 1), 2)
     for name, value in figures.items():
         print(f"{name:45}{value}")
     write_result("filters_page", figures, packages=BROWSER_PACKAGES, seed=0, quick=quick)

@@ -214,10 +214,10 @@ def read(data: bytes) -> str:
     except PictureError as error:
         return _kind(str(error))
     try:
-        found = len(find_digits(picture.pixels, predict=_unsure))
+        count = len(find_digits(picture.pixels, predict=_unsure))
     except PictureError:
         return "decoded, no digit"
-    return "decoded, one digit" if found == 1 else "decoded, several digits"
+    return "decoded, one digit" if count == 1 else "decoded, several digits"
 
 
 def _unsure(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -231,7 +231,7 @@ def _kind(sentence: str) -> str:
 
 
 @dataclass
-class Found:
+class Tally:
     """What happened so far."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -240,28 +240,28 @@ class Found:
     memory_mb: list[float] = field(default_factory=list)
 
 
-def run(files: int, seed: int) -> Found:
+def run(files: int, seed: int) -> Tally:
     """Make and read all files, one after the other, in this process."""
     # What Pillow warns of is what it forgives.
     warnings.filterwarnings("ignore", module="PIL")
-    seeds, found, process = seed_files(), Found(), psutil.Process(os.getpid())
+    seeds, tally, process = seed_files(), Tally(), psutil.Process(os.getpid())
     print(f"{len(seeds)} files to begin with")
     for number in range(files):
         data = damaged(seeds, seed, number)
         began = time.perf_counter()
         try:
             with alarm():
-                found.outcomes[read(data)] += 1
+                tally.outcomes[read(data)] += 1
         except TooSlow:
-            found.faults.append(f"{number}: longer than {LIMIT_S} s")
+            tally.faults.append(f"{number}: longer than {LIMIT_S} s")
         except Exception as error:  # noqa: BLE001 - the very thing that is looked for
-            found.faults.append(f"{number}: {type(error).__name__}: {error}")
-        found.slowest_s = max(found.slowest_s, time.perf_counter() - began)
+            tally.faults.append(f"{number}: {type(error).__name__}: {error}")
+        tally.slowest_s = max(tally.slowest_s, time.perf_counter() - began)
         if (number + 1) % max(1, files // 10) == 0:
             _give_back()
-            found.memory_mb.append(round(process.memory_info().rss / 2**20, 1))
-            print(f"{number + 1}: {found.memory_mb[-1]} MB, {len(found.faults)} faults", flush=True)
-    return found
+            tally.memory_mb.append(round(process.memory_info().rss / 2**20, 1))
+            print(f"{number + 1}: {tally.memory_mb[-1]} MB, {len(tally.faults)} faults", flush=True)
+    return tally
 
 
 def _give_back() -> None:
@@ -286,19 +286,19 @@ def main() -> None:
         data = damaged(seed_files(), chosen.seed, chosen.only)
         print(f"{len(data)} bytes, beginning {data[:32]!r}: {read(data)}")
         return
-    found = run(500 if chosen.quick else chosen.files, chosen.seed)
-    grown = found.memory_mb[-1] - found.memory_mb[1]
+    tally = run(500 if chosen.quick else chosen.files, chosen.seed)
+    grown = tally.memory_mb[-1] - tally.memory_mb[1]
     figures = {
-        "files": sum(found.outcomes.values()) + len(found.faults),
-        "faults": found.faults,
-        "slowest_s": round(found.slowest_s, 2),
-        "memory_mb_after_each_tenth": found.memory_mb,
+        "files": sum(tally.outcomes.values()) + len(tally.faults),
+        "faults": tally.faults,
+        "slowest_s": round(tally.slowest_s, 2),
+        "memory_mb_after_each_tenth": tally.memory_mb,
         "grown_mb": round(grown, 1),
-        "outcomes": dict(found.outcomes.most_common()),
+        "outcomes": dict(tally.outcomes.most_common()),
     }
     print(figures)
     write_result("fuzz_pictures", figures, seed=chosen.seed, packages=PACKAGES, quick=chosen.quick)
-    if found.faults or grown > GROWTH_MB:
+    if tally.faults or grown > GROWTH_MB:
         sys.exit("The claim does not hold.")
 
 

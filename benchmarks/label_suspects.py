@@ -45,7 +45,11 @@ def shipped_answers() -> dict[str, NDArray[np.float64]]:
     stored = {
         run.id: run.predictions("mnist") for run in registry.list_shipped() if isinstance(run, Run)
     }
-    return {name: one.probabilities.astype(np.float64) for name, one in stored.items() if one}
+    return {
+        name: predictions.probabilities.astype(np.float64)
+        for name, predictions in stored.items()
+        if predictions
+    }
 
 
 def compare(
@@ -74,7 +78,7 @@ def main() -> None:
     labels = mnist.load("mnist").test.labels.astype(np.intp)
     people = human_labels("mnist", "test")
     validated = {index for index, human in people.items() if human.is_label_issue}
-    listed = [one.index for one in find_label_issues("mnist")]
+    listed = [issue.index for issue in find_label_issues("mnist")]
     first = set(listed[:FIRST])
     answers = shipped_answers()
     together = np.array(list(answers.values()))
@@ -95,7 +99,9 @@ def main() -> None:
             str(index): listed.index(index) + 1 if index in listed else None
             for index in sorted(validated)
         },
-        "ways": {name: compare(labels, found, validated) for name, found in ways.items()},
+        "ways": {
+            name: compare(labels, probabilities, validated) for name, probabilities in ways.items()
+        },
     }
     print(f"{figures['suspects']} suspects; of the {FIRST} that are shown first")
     print(f"    {figures['validated_in_first_50']} of the {len(validated)} validated label errors")

@@ -41,8 +41,8 @@ def main() -> None:
     rounds = 1 if asked.quick else FRESH
     mnist.load("mnist")  # says what to do if it is not there, and warms the disk's cache
     figures = {name: _measure(*way, rounds) for name, way in WAYS.items()}
-    for name, found in figures.items():
-        print(f"{name:<26} imports {found['imports_s']:.3f} s, loading {found['load_s']:.3f} s")
+    for name, row in figures.items():
+        print(f"{name:<26} imports {row['imports_s']:.3f} s, loading {row['load_s']:.3f} s")
     write_result("loading", figures, packages=("numpy", "mlxtend", "pandas"), quick=asked.quick)
 
 

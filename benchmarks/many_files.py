@@ -52,15 +52,15 @@ def fill(folder: Path, files: int, seed: int) -> int:
     return len(range(0, files, DAMAGED_EVERY))
 
 
-def read(folder: Path, files: int, how: str, run: str) -> dict[str, Any]:
+def read(folder: Path, files: int, option: str, run: str) -> dict[str, Any]:
     """Let the command line read the folder, and look at its memory on the way."""
-    command = [sys.executable, "-m", "core", "predict", "--run", run, f"--{how}", str(folder)]
+    command = [sys.executable, "-m", "core", "predict", "--run", run, f"--{option}", str(folder)]
     began, memory, first_s, answers = time.perf_counter(), [], 0.0, 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         watched = psutil.Process(process.pid)
         for line in process.stdout:
-            if how == "csv" and line.startswith("file,"):
+            if option == "csv" and line.startswith("file,"):
                 continue
             answers += 1
             first_s = first_s or time.perf_counter() - began
@@ -87,13 +87,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         damaged = fill(Path(name), files, chosen.seed)
         figures: dict[str, Any] = {
-            how: read(Path(name), files, how, chosen.run) for how in ("json", "csv")
+            option: read(Path(name), files, option, chosen.run) for option in ("json", "csv")
         }
     figures |= {"files": files, "damaged": damaged}
     print(figures)
     write_result("many_files", figures, seed=chosen.seed, packages=PACKAGES, quick=chosen.quick)
     # At least one line a file; status 1, since some of the files are damaged on purpose.
-    ways = [figures[how] for how in ("json", "csv")]
+    ways = [figures[option] for option in ("json", "csv")]
     if any(w["answers"] < files or w["status"] != 1 or w["grown_mb"] > GROWTH_MB for w in ways):
         sys.exit("The claim does not hold.")
 

@@ -33,7 +33,7 @@ import numpy as np
 
 from benchmarks._glyphs import HELD_OUT_FONTS, RUBIK
 from benchmarks._not_digits import LATIN, LIKE_DIGITS, UNSEEN, one_letter, testing
-from benchmarks._pen_variants import found
+from benchmarks._pen_variants import prepared
 from benchmarks._pens import Picture, center_lines
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
 from benchmarks.placed_digits import optdigits, placed_set
@@ -57,7 +57,7 @@ def blank(chance: np.random.Generator) -> Picture | None:
     elif kind == 2:
         x, y = (int(value) for value in chance.integers(20, 260, 2))
         cv2.circle(page, (x, y), int(chance.integers(4, 20)), 0, -1, cv2.LINE_AA)
-    return found(page)
+    return prepared(page)
 
 
 def counted(kinds: list[str]) -> Figures:
@@ -100,9 +100,9 @@ def true_digits(seed: int, count: int) -> dict[str, list[Picture | None]]:
     pixels, _, refused = stroke_set(lines, seed, pens_high=PENS_HIGH)
     drawn = [None if no else digit for digit, no in zip(pixels, refused, strict=True)]
     return {
-        "mnist-test placed": [found(page) for page in placed_set(images, seed)],
+        "mnist-test placed": [prepared(page) for page in placed_set(images, seed)],
         "mnist-test by pens": drawn,
-        "optdigits placed": [found(page) for page in placed_set(optdigits()[0][:count], seed)],
+        "optdigits placed": [prepared(page) for page in placed_set(optdigits()[0][:count], seed)],
     }
 
 
@@ -124,10 +124,10 @@ def main() -> None:
     network, temperature = load_predictor(Network(run)), run_temperature(run)
 
     def ask(made: list[Picture | None]) -> list[str]:
-        there = [picture for picture in made if picture is not None]
-        pixels = np.stack(there) if there else np.zeros((0, 28, 28), np.uint8)
+        pictures = [picture for picture in made if picture is not None]
+        pixels = np.stack(pictures) if pictures else np.zeros((0, 28, 28), np.uint8)
         verdicts = iter(classify_answer(pixels, network.probabilities(pixels), temperature))
-        return ["refused" if one is None else next(verdicts).kind for one in made]
+        return ["refused" if picture is None else next(verdicts).kind for picture in made]
 
     test = mnist.load("mnist").test
     each = 60 if options.quick else options.each
@@ -139,7 +139,7 @@ def main() -> None:
         kinds[name] = ask([way(np.random.default_rng([*seed, k])) for k in range(each)])
         print(f"{name:12}{counted(kinds[name])}", flush=True)
     by_letter, unlike, like = letters(options.seed, ask)
-    figures: Figures = {"no_digits": {name: counted(found) for name, found in kinds.items()}}
+    figures: Figures = {"no_digits": {name: counted(answers) for name, answers in kinds.items()}}
     figures["no_digits"] |= {"letters": unlike, "letters like digits": like}
     figures["refused_by_letter"] = by_letter
     rows = figures["no_digits"].values()

@@ -47,7 +47,7 @@ def one_digit(predictor: Predictor, digits: NDArray[np.uint8], rounds: int) -> d
     """Milliseconds a call for each way, and how many times longer than ours each rival takes."""
     model = predictor.model
     raw = [digits[turn % len(digits)][None] for turn in range(rounds)]
-    scaled = [scale(one, predictor.scaling) for one in raw]
+    scaled = [scale(digit, predictor.scaling) for digit in raw]
     ways: dict[str, Callable[[int], Any]] = {
         "ours": lambda turn: predictor.probabilities(raw[turn]),
         "model.predict": lambda turn: model.predict(scaled[turn], verbose=0),
@@ -92,10 +92,10 @@ def at_once(predictor: Predictor, digits: NDArray[np.uint8], rounds: int) -> dic
 
     def visitor(number: int) -> None:
         for turn in range(rounds):
-            one = digits[(number + turn) % len(digits)][None]
+            digit = digits[(number + turn) % len(digits)][None]
             together.wait()
             with timed(spent[number]):
-                predictor.probabilities(one)
+                predictor.probabilities(digit)
 
     threads = [Thread(target=visitor, args=(number,)) for number in range(THREADS)]
     for thread in threads:
@@ -114,20 +114,20 @@ def main() -> None:
     for name in RUNS:
         run = registry.find_run(name)
         predictor = load_predictor(Network(run))
-        found: dict[str, Any] = {
+        measured: dict[str, Any] = {
             "parameters": run.info.recipe.architecture.parameters,
             "one_digit": one_digit(predictor, digits, rounds),
             "digits_per_second_of_1000": many_digits(predictor, digits, large_rounds),
             "four_threads_at_once_ms": at_once(predictor, digits, rounds),
         }
-        figures[name] = found
-        print(f"{name} ({found['parameters']:,} parameters), one digit, {rounds} calls each:")
-        for way, row in found["one_digit"]["ms"].items():
-            times = found["one_digit"]["times_ours"][way]
+        figures[name] = measured
+        print(f"{name} ({measured['parameters']:,} parameters), one digit, {rounds} calls each:")
+        for way, row in measured["one_digit"]["ms"].items():
+            times = measured["one_digit"]["times_ours"][way]
             print(f"    {way:24}{row['median']:8.2f} ms  95 %: {row['p95']:8.2f} ms  × {times:g}")
-        for way, speed in found["digits_per_second_of_1000"].items():
+        for way, speed in measured["digits_per_second_of_1000"].items():
             print(f"    1,000 digits, {way:30}{speed:8,} digits/s")
-        four = found["four_threads_at_once_ms"]
+        four = measured["four_threads_at_once_ms"]
         print(f"    four threads at once: {four['median']:.2f} ms, 95 %: {four['p95']:.2f} ms")
     write_result("one_digit", figures, quick=quick, calls=rounds, warm_up_calls=WARM_UP)
 

@@ -58,30 +58,30 @@ def measure(
         chosen = rng.choice(len(images), DIGITS, replace=False)
         photo = page_photo(images[chosen], [int(label) for label in labels[chosen]], rng)
         for name, way in ways.items():
-            rows[name].append(_one(photo, way, ask, temperature))
+            rows[name].append(_read(photo, way, ask, temperature))
     return {name: _figures(row) for name, row in rows.items()}
 
 
-def _one(photo: Photo, way: Way, ask: Predict, temperature: float) -> Row:
+def _read(photo: Photo, way: Way, ask: Predict, temperature: float) -> Row:
     """One page: kind, digits, right, found, false, called no digit, whether the order is right."""
     try:
-        found = way(photo.pixels)
+        detections = way(photo.pixels)
     except PictureError:
-        found = ()
+        detections = ()
     verdicts: tuple[AnswerVerdict, ...] = ()
-    if found:
-        pixels = np.stack([each.digit.pixels for each in found])
+    if detections:
+        pixels = np.stack([detection.digit.pixels for detection in detections])
         verdicts = classify_answer(pixels, ask(pixels), temperature)
     places: list[int] = []
     lines: list[tuple[int, int]] = []
     right = refused = 0
     for truth in photo.written:
-        rest = [k for k in range(len(found)) if k not in places]
-        best = max(rest, key=lambda k: overlap(found[k].digit.box, truth.box), default=None)
-        if best is None or overlap(found[best].digit.box, truth.box) < FOUND_FROM:
+        rest = [k for k in range(len(detections)) if k not in places]
+        best = max(rest, key=lambda k: overlap(detections[k].digit.box, truth.box), default=None)
+        if best is None or overlap(detections[best].digit.box, truth.box) < FOUND_FROM:
             continue
         places.append(best)
-        lines.append((truth.line, found[best].line))
+        lines.append((truth.line, detections[best].line))
         if verdicts[best].digit == truth.label:
             right += 1
             refused += verdicts[best].kind == "not a digit"
@@ -91,7 +91,7 @@ def _one(photo: Photo, way: Way, ask: Predict, temperature: float) -> Row:
         "digits": len(photo.written),
         "right": right,
         "found": len(places),
-        "false": len(found) - len(places),
+        "false": len(detections) - len(places),
         "called_no_digit": refused,
         "in_order": bool(places) and places == sorted(places) and same_lines,
     }

@@ -59,11 +59,11 @@ def measure(
     for image, label in zip(images, labels, strict=True):
         photo = single_photo(image, int(label), rng)
         for name, way in ways.items():
-            rows[name].append(_one(photo, way, ask, temperature))
+            rows[name].append(_read(photo, way, ask, temperature))
     return {name: _figures(row) for name, row in rows.items()}
 
 
-def _one(photo: Photo, way: Way, ask: Predict, temperature: float) -> Row:
+def _read(photo: Photo, way: Way, ask: Predict, temperature: float) -> Row:
     """Kind of photo, right, found, digits that are none, refused, called no digit though right."""
     kind = f"{photo.paper}, {photo.pen}"
     try:
@@ -72,12 +72,12 @@ def _one(photo: Photo, way: Way, ask: Predict, temperature: float) -> Row:
         return kind, False, False, 0, True, False
     truth = photo.written[0]
     at = max(range(len(digits)), key=lambda k: overlap(digits[k].box, truth.box))
-    found = overlap(digits[at].box, truth.box) >= FOUND_FROM
+    matched = overlap(digits[at].box, truth.box) >= FOUND_FROM
     pixels = digits[at].pixels[None]
     (verdict,) = classify_answer(pixels, ask(pixels), temperature)
-    right = found and len(digits) == 1 and verdict.digit == truth.label
+    right = matched and len(digits) == 1 and verdict.digit == truth.label
     no_digit = right and verdict.kind == "not a digit"
-    return kind, right, found, len(digits) - found, False, no_digit
+    return kind, right, matched, len(digits) - matched, False, no_digit
 
 
 def _figures(rows: list[Row]) -> dict[str, Any]:
@@ -118,7 +118,9 @@ def main() -> None:
     run = registry.find_run(options.run)
     ask = load_predictor(Network(run)).probabilities
     ways: dict[str, Way] = {
-        "find_digits": lambda picture: [found.digit for found in find_digits(picture, predict=ask)],
+        "find_digits": lambda picture: [
+            detection.digit for detection in find_digits(picture, predict=ask)
+        ],
         "find_digit": lambda picture: [find_digit(picture)],
     }
     digits, labels = test.images[chosen], test.labels[chosen]

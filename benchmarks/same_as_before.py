@@ -334,12 +334,12 @@ def record(
                 archive.extractall(left, filter="data")
         shipped = [row["run"] for row in tree.command("runs", "--json")["printed"]]
         job = Job(tree, pictures and pictures.resolve(), left, shipped)
-        found: dict[str, Any] = {"about": _about(tree)}
+        figures: dict[str, Any] = {"about": _about(tree)}
         for part in parts:
             began = time.perf_counter()
-            found[part] = PARTS[part](job)
+            figures[part] = PARTS[part](job)
             print(f"{part}: {time.perf_counter() - began:.0f} s", flush=True)
-    file.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    file.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"written: {file}")
 
 
@@ -450,7 +450,7 @@ def compare(before: Path, after: Path) -> int:
         now = new["about"]["versions"].get(name)
         if now != value:
             print(f"(another {name}: {value} before, {now} now)")
-    first, second = (dict(_leaves(found)) for found in (old, new))
+    first, second = (dict(_leaves(figures)) for figures in (old, new))
     names = list(dict.fromkeys([*first, *second]))
     different = [name for name in names if first.get(name, _NOTHING) != second.get(name, _NOTHING)]
     for name in different:

@@ -41,14 +41,14 @@ def evaluate(
     test = mnist.load(dataset).test.take(slice(limit))
     fresh = StoredPredictions(test.labels, predictor.probabilities(test.images))
     held_out = run.info.provenance.held_out(dataset)
-    found = score_predictions(fresh, held_out=held_out)
-    low, high = wilson_interval(found.n - found.wrong, found.n)
+    metrics = score_predictions(fresh, held_out=held_out)
+    low, high = wilson_interval(metrics.n - metrics.wrong, metrics.n)
     row: dict[str, Any] = {
-        "wrong": found.wrong,
-        "n": found.n,
-        "accuracy": round(found.accuracy, 6),
+        "wrong": metrics.wrong,
+        "n": metrics.n,
+        "accuracy": round(metrics.accuracy, 6),
         "wilson_95": [round(low, 5), round(high, 5)],
-        "loss": round(found.loss, 5),
+        "loss": round(metrics.loss, 5),
         "held_out": held_out,
     }
     kept = run.predictions(dataset)
@@ -57,9 +57,9 @@ def evaluate(
     stored = StoredPredictions(kept.labels[:limit], kept.probabilities[:limit])
     wrong = score_predictions(stored, held_out=held_out).wrong
     shown = run.info.metrics.get(dataset)
-    same = wrong == found.wrong and bool(np.array_equal(stored.labels, fresh.labels))
+    same = wrong == metrics.wrong and bool(np.array_equal(stored.labels, fresh.labels))
     if limit is None:  # what run.json says, and with it the home page
-        same = same and shown is not None and shown.wrong == found.wrong
+        same = same and shown is not None and shown.wrong == metrics.wrong
     return row | {
         "stored_wrong": wrong,
         "stored_same_count": same,

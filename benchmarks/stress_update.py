@@ -68,8 +68,8 @@ def of_run(name: str, rounds: int) -> dict[str, dict[str, float]]:
         with timed(spent["matrix"]):
             confusion_counts(digits.labels, answers.argmax(axis=1))
         with timed(spent["all"]):
-            found = corrupted_predictions(asked, stress)
-            matrix = confusion_counts(found.labels, found.predicted)
+            predictions = corrupted_predictions(asked, stress)
+            matrix = confusion_counts(predictions.labels, predictions.predicted)
         if matrix.sum() != len(digits):
             raise RuntimeError(f"{stress}: the matrix does not hold every digit")
     return {part: median_and_p95([1000 * s for s in times], 1) for part, times in spent.items()}
@@ -80,8 +80,8 @@ def main() -> None:
     quick: bool = parser(__doc__).parse_args().quick
     figures = {name: of_run(name, QUICK if quick else ROUNDS) for name in RUNS}
     for name, parts in figures.items():
-        for part, found in parts.items():
-            print(f"{name:6}{part:10}{found['median']:7.1f} ms, 95 %: {found['p95']:7.1f} ms")
+        for part, row in parts.items():
+            print(f"{name:6}{part:10}{row['median']:7.1f} ms, 95 %: {row['p95']:7.1f} ms")
     worst = max(parts["all"]["p95"] for parts in figures.values()) / 1000
     print(f"within {GOAL_S:g} s: {worst < GOAL_S}")
     write_result("stress_update", figures, seed=SEED, quick=quick, digits=1000)

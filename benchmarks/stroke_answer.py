@@ -80,10 +80,10 @@ def timed_stroke(page: Page, points: list[tuple[float, float]], text: str) -> di
     page.evaluate("() => { window.penUp = window.answered = undefined }")
     stroke(page, points)
     page.wait_for_function("() => window.answered?.painted", timeout=SLOW_MS)
-    found = page.evaluate("() => window.answered")
-    assert found["text"] == text, f"{found['text']} is on the page, not {text}"
+    answer = page.evaluate("() => window.answered")
+    assert answer["text"] == text, f"{answer['text']} is on the page, not {text}"
     settle(page)
-    return {"in the page": found["changed"], "painted": found["painted"]}
+    return {"in the page": answer["changed"], "painted": answer["painted"]}
 
 
 def clear(page: Page) -> None:

@@ -106,17 +106,17 @@ def by_kind(
     labels: NDArray[np.integer[Any]],
 ) -> Figures:
     """All digits, then by the pen's width, then by label."""
-    found = counted(wrong, refused)
-    found["by_width"] = {
+    figures = counted(wrong, refused)
+    figures["by_width"] = {
         f"{low} to {high} px": counted(
             wrong[(widths >= low) & (widths <= high)], refused[(widths >= low) & (widths <= high)]
         )
         for low, high in BINS
     }
-    found["by_digit"] = {
+    figures["by_digit"] = {
         str(k): counted(wrong[labels == k], refused[labels == k]) for k in range(10)
     }
-    return found
+    return figures
 
 
 def main() -> None:
@@ -162,7 +162,7 @@ def _print(name: str, row: Figures) -> None:
         f"{row['refused']} refused"
     )
     for part in ("by_width", "by_digit"):
-        told = (f"{key}: {one['wrong']} of {one['n']}" for key, one in row[part].items())
+        told = (f"{key}: {group['wrong']} of {group['n']}" for key, group in row[part].items())
         print("  " + "; ".join(told))
 
 

@@ -282,9 +282,9 @@ def _box_of(points: NDArray[np.int32], matrix: NDArray[np.float64], height: int,
     return int(left), int(top), int(right - left), int(bottom - top)
 
 
-def overlap(one: Box, other: Box) -> float:
+def overlap(first: Box, second: Box) -> float:
     """What two boxes share, over what they cover together, 0..1."""
-    across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
-    down = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    across = min(first[0] + first[2], second[0] + second[2]) - max(first[0], second[0])
+    down = min(first[1] + first[3], second[1] + second[3]) - max(first[1], second[1])
     common = max(0, across) * max(0, down)
-    return common / max(1, one[2] * one[3] + other[2] * other[3] - common)
+    return common / max(1, first[2] * first[3] + second[2] * second[3] - common)

@@ -128,12 +128,12 @@ def ways_of_nothing(images: Picture, labels: NDArray[Any]) -> dict[str, _not_dig
 
 def checked(digits: Split, seed: int, cache: Path) -> dict[str, Any]:
     """On pictures it was not trained on: what of each kind lies below some thresholds."""
-    found: dict[str, Any] = {"plain": _below(digitness(np.ascontiguousarray(digits.images)))}
+    figures: dict[str, Any] = {"plain": _below(digitness(np.ascontiguousarray(digits.images)))}
     ways = makers(digits)
     counts = CHECKED | dict.fromkeys(NOTHING, CHECKED_OF_EACH)
     for kind, count in counts.items():
-        found[kind] = _below(digitness(pictures(kind, count, ways[kind], seed + 1000, cache)[0]))
-    return found
+        figures[kind] = _below(digitness(pictures(kind, count, ways[kind], seed + 1000, cache)[0]))
+    return figures
 
 
 def _below(values: NDArray[np.float32]) -> dict[str, float]:

@@ -62,8 +62,13 @@ def test_several_digits_in_a_picture_are_all_told(
     page.save(tmp_path / "page.png")
     done = here("predict", "--json", str(tmp_path / "page.png"))
     digits = json.loads(done.stdout)["digits"]
-    assert [(one["line"], one["number"]) for one in digits] == [(0, 0), (0, 0), (0, 1), (1, 2)]
-    assert [one["box"][0] for one in digits] == pytest.approx([36, 106, 286, 56], abs=4)
+    assert [(digit["line"], digit["number"]) for digit in digits] == [
+        (0, 0),
+        (0, 0),
+        (0, 1),
+        (1, 2),
+    ]
+    assert [digit["box"][0] for digit in digits] == pytest.approx([36, 106, 286, 56], abs=4)
     rows = list(csv.DictReader(io.StringIO(here("predict", "--csv", str(tmp_path)).stdout)))
     assert [(row["line"], row["number"]) for row in rows] == [
         *[("0", "0")] * 2,
@@ -88,8 +93,8 @@ def folder(tmp_path: Path, seven: Path) -> Path:
 
 
 def test_a_folder_gives_its_pictures_and_those_below_in_order(folder: Path) -> None:
-    found = list(picture_files([str(folder)]))
-    assert found == [folder / "a.png", folder / "b.PNG", folder / "below" / "c.jpg"]
+    files = list(picture_files([str(folder)]))
+    assert files == [folder / "a.png", folder / "b.PNG", folder / "below" / "c.jpg"]
 
 
 def test_a_folder_without_pictures_is_told(folder: Path, tmp_path: Path) -> None:

@@ -40,8 +40,10 @@ def test_from_every_layer_the_rest_leads_to_the_same_answer(run: str) -> None:
 def test_a_layer_gives_what_plain_loops_give() -> None:
     image = TEST.images[0]
     kernels, bias = (
-        np.float64(one)
-        for one in activations.load_layer_model(network_of("yalcin")).model.layers[0].get_weights()
+        np.float64(array)
+        for array in activations.load_layer_model(network_of("yalcin"))
+        .model.layers[0]
+        .get_weights()
     )
     expected = np.maximum(convolve(image[..., None] / 255, kernels, bias), 0)
     assert layer_activations(network_of("yalcin"), image)["conv_1"] == pytest.approx(
@@ -61,18 +63,18 @@ def test_what_was_computed_is_shared_and_cannot_be_changed() -> None:
 
 
 def test_what_is_kept_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = sum(
+    size = sum(
         value.nbytes for value in layer_activations(network_of("fast"), TEST.images[0]).values()
     )
     monkeypatch.setattr(
-        activations, "_activations", LRUCache(3 * one, getsizeof=activations._bytes)
+        activations, "_activations", LRUCache(3 * size, getsizeof=activations._bytes)
     )
     for k in range(6):
         layer_activations(network_of("fast"), TEST.images[k])
     kept = sum(
         array.nbytes for outputs in activations._activations.values() for array in outputs.values()
     )
-    assert 2 * one <= kept <= 3 * one
+    assert 2 * size <= kept <= 3 * size
     assert layer_activations(network_of("fast"), TEST.images[5]) is layer_activations(
         network_of("fast"), TEST.images[5]
     )

@@ -29,18 +29,18 @@ def rows_of(run: str) -> list:
     return list(registry.find_run(run).info.recipe.architecture.rows())
 
 
-def changed(run: str, count: int, how: str = "cascading") -> set[str]:
+def changed(run: str, count: int, mode: str = "cascading") -> set[str]:
     """The layers of a randomized copy that hold other weights than the run's network."""
     real, copy = (
         activations.load_layer_model(network_of(run)).model,
-        randomized_model(network_of(run), count, how).model,
+        randomized_model(network_of(run), count, mode).model,
     )
     return {
-        one.name
-        for one, other in zip(real.layers, copy.layers, strict=True)
+        layer.name
+        for layer, random_layer in zip(real.layers, copy.layers, strict=True)
         if any(
             not np.array_equal(a, b)
-            for a, b in zip(one.get_weights(), other.get_weights(), strict=True)
+            for a, b in zip(layer.get_weights(), random_layer.get_weights(), strict=True)
         )
     }
 
@@ -71,13 +71,14 @@ def test_there_are_no_more_layers(count: int) -> None:
 
 def test_the_shared_network_is_never_touched() -> None:
     before = [
-        one.copy() for one in activations.load_layer_model(network_of("purawr")).model.get_weights()
+        array.copy()
+        for array in activations.load_layer_model(network_of("purawr")).model.get_weights()
     ]
     randomized_map(network_of("purawr"), IMAGE, NINE, "occlusion", count=3)
-    for one, other in zip(
+    for array, now in zip(
         before, activations.load_layer_model(network_of("purawr")).model.get_weights(), strict=True
     ):
-        assert np.array_equal(one, other)
+        assert np.array_equal(array, now)
 
 
 def test_the_same_seed_gives_the_same_weights_and_a_layer_its_own() -> None:
@@ -99,12 +100,12 @@ def test_nothing_random_changes_nothing() -> None:
 
 def test_likeness_is_spearmans_rank_correlation() -> None:
     draw = np.random.default_rng(0)
-    one, other = draw.normal(size=(2, 28, 28))
-    expected = np.corrcoef(rankdata(one), rankdata(other))[0, 1]
-    assert map_similarity(one, other) == pytest.approx(expected)
-    assert map_similarity(one, np.exp(one)) == pytest.approx(1)
-    assert map_similarity(one, -one) == pytest.approx(-1)
-    assert map_similarity(one, np.zeros((28, 28))) is None
+    first, second = draw.normal(size=(2, 28, 28))
+    expected = np.corrcoef(rankdata(first), rankdata(second))[0, 1]
+    assert map_similarity(first, second) == pytest.approx(expected)
+    assert map_similarity(first, np.exp(first)) == pytest.approx(1)
+    assert map_similarity(first, -first) == pytest.approx(-1)
+    assert map_similarity(first, np.zeros((28, 28))) is None
 
 
 def test_the_verdict_follows_the_correlation() -> None:
@@ -118,22 +119,25 @@ def test_the_verdict_follows_the_correlation() -> None:
 def test_integrated_gradients_depend_on_every_layer_of_best() -> None:
     for count in (1, 7):
         other = randomized_map(network_of("best"), IMAGE, NINE, "integrated-gradients", count=count)
-        found = map_similarity(
+        similarity = map_similarity(
             explain(network_of("best"), IMAGE, NINE, "integrated-gradients"), other
         )
-        assert abs(found) < attribution.STRONG_CORRELATION
+        assert abs(similarity) < attribution.STRONG_CORRELATION
 
 
 def test_over_all_layers_each_method_gets_a_number_a_layer() -> None:
     told: list[tuple[int, int]] = []
-    found = similarity_over_layers(
+    similarities = similarity_over_layers(
         network_of("purawr"), IMAGE, NINE, None, lambda *far: told.append(far)
     )
-    assert [one.method for one in found] == ["integrated-gradients", "occlusion"]
+    assert [similarity.method for similarity in similarities] == [
+        "integrated-gradients",
+        "occlusion",
+    ]
     assert told == [(k, 6) for k in range(6)]
     real = explain(network_of("purawr"), IMAGE, NINE, "occlusion")
     for count, (name, value) in enumerate(
-        zip(found[1].layers, found[1].correlations, strict=True), start=1
+        zip(similarities[1].layers, similarities[1].correlations, strict=True), start=1
     ):
         assert name == f"dense_{4 - count}"
         other = randomized_map(network_of("purawr"), IMAGE, NINE, "occlusion", count=count)

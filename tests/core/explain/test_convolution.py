@@ -57,10 +57,10 @@ def test_it_is_what_keras_computes(side: int, size: int, stride: int, padding: s
 def test_a_step_is_written_out_number_by_number() -> None:
     picture = [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 11, 12], [13, 14, 15, 16]]
     kernel = [[0, 1, 0], [1, -4, 1], [0, 1, 2]]
-    found = window_step(picture, kernel, (1, 0))
-    assert found.pixels.tolist() == [[5, 6, 7], [9, 10, 11], [13, 14, 15]]
-    assert found.products.tolist() == [[0, 6, 0], [9, -40, 11], [0, 14, 30]]
-    assert found.total == 30
+    step = window_step(picture, kernel, (1, 0))
+    assert step.pixels.tolist() == [[5, 6, 7], [9, 10, 11], [13, 14, 15]]
+    assert step.products.tolist() == [[0, 6, 0], [9, -40, 11], [0, 14, 30]]
+    assert step.total == 30
     assert convolve(picture, kernel)[1, 0] == 30
     turned = window_step(picture, kernel, (1, 0), turned=True)
     # The 2 is laid on the upper left pixel now: 10 + 6 + 9 - 40 + 11 + 14.

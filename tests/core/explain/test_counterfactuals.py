@@ -37,10 +37,10 @@ def ink(line: Digits) -> float:
 
 def answering(read: NDArray[np.bool_] | list[bool]) -> NDArray[np.float32]:
     """Probabilities that say 7 where it is true, and 1 elsewhere."""
-    found = np.zeros((len(read), 10), np.float32)
-    found[:, 7] = np.where(read, 0.8, 0.2)
-    found[:, 1] = 1 - found[:, 7]
-    return found
+    probabilities = np.zeros((len(read), 10), np.float32)
+    probabilities[:, 7] = np.where(read, 0.8, 0.2)
+    probabilities[:, 1] = 1 - probabilities[:, 7]
+    return probabilities
 
 
 def middle_column(images: Digits) -> NDArray[np.float64]:
@@ -170,13 +170,13 @@ def test_a_flip_is_found_to_the_step(flip: float, expected: float) -> None:
         far = (middle_column(images) - 13.5) * np.sign(flip)
         return answering(far >= abs(flip))
 
-    found = smallest_counterfactuals(bar(4), predict, ["right"])["right"].smallest
-    assert found is not None
-    assert found.value == pytest.approx(expected)
-    assert found.answer == 7
-    assert found.probability == pytest.approx(0.8)
-    assert np.array_equal(found.pixels, apply_edit(bar(4), Edit(right=found.value)))
-    nearer = apply_edit(bar(4), Edit(right=round(found.value - 0.1 * np.sign(flip), 6)))
+    smallest = smallest_counterfactuals(bar(4), predict, ["right"])["right"].smallest
+    assert smallest is not None
+    assert smallest.value == pytest.approx(expected)
+    assert smallest.answer == 7
+    assert smallest.probability == pytest.approx(0.8)
+    assert np.array_equal(smallest.pixels, apply_edit(bar(4), Edit(right=smallest.value)))
+    nearer = apply_edit(bar(4), Edit(right=round(smallest.value - 0.1 * np.sign(flip), 6)))
     assert predict(nearer[None])[0].argmax() == 1
 
 
@@ -199,19 +199,19 @@ def test_factors_are_as_far_from_one_as_their_ratio() -> None:
         widths = images[:, 14].sum(axis=1, dtype=np.float64) / 255
         return answering((widths <= 10 * 0.695) | (widths >= 10 * 1.345))
 
-    found = smallest_counterfactuals(bar(10), predict, ["wider"])["wider"]
-    assert found.below
-    assert found.above
-    assert found.below.value == pytest.approx(0.69, abs=0.021)
-    assert found.above.value == pytest.approx(1.35, abs=0.021)
+    flips = smallest_counterfactuals(bar(10), predict, ["wider"])["wider"]
+    assert flips.below
+    assert flips.above
+    assert flips.below.value == pytest.approx(0.69, abs=0.021)
+    assert flips.above.value == pytest.approx(1.35, abs=0.021)
     # 1 / 0.69 = 1.45 is farther than 1.35, though 0.31 is less than 0.35.
-    assert found.smallest is found.above
+    assert flips.smallest is flips.above
 
 
 def test_an_answer_that_never_changes_has_no_flip() -> None:
-    found = smallest_counterfactuals(bar(), lambda images: answering([False] * len(images)))
-    assert set(found) == set(EDIT_BY_NAME)
-    assert all(one.smallest is None for one in found.values())
+    by_name = smallest_counterfactuals(bar(), lambda images: answering([False] * len(images)))
+    assert set(by_name) == set(EDIT_BY_NAME)
+    assert all(flips.smallest is None for flips in by_name.values())
 
 
 def test_a_stroke_that_is_gone_is_no_flip() -> None:
@@ -234,13 +234,13 @@ def test_a_course_goes_over_the_whole_range_in_one_batch(name: EditName) -> None
     kind = EDIT_BY_NAME[name]
     odd = kind.value(7)
     base = Edit(down=1.5, turn=20).with_value(name, odd)
-    found = probability_curve(bar(), name, predict, base)
-    assert [len(one) <= 64 for one in batches] == [True]
-    assert (found.values[0], found.values[-1]) == (kind.low, kind.high)
-    assert (np.diff(found.values) > 0).all()
-    assert {kind.neutral, odd} <= set(found.values.tolist())
+    curve = probability_curve(bar(), name, predict, base)
+    assert [len(batch) <= 64 for batch in batches] == [True]
+    assert (curve.values[0], curve.values[-1]) == (kind.low, kind.high)
+    assert (np.diff(curve.values) > 0).all()
+    assert {kind.neutral, odd} <= set(curve.values.tolist())
     # The rest of what it stands at is kept.
-    place = found.values.tolist().index(odd)
+    place = curve.values.tolist().index(odd)
     assert np.array_equal(batches[0][place], apply_edit(bar(), base))
 
 
@@ -248,32 +248,34 @@ def test_the_digit_as_it_stands_is_among_its_course() -> None:
     def predict(images: Digits) -> NDArray[np.float32]:
         return answering(middle_column(images) > 14.55)
 
-    found = probability_curve(bar(4), "right", predict, Edit(right=1.1))
-    assert found.probabilities_at(1.1).argmax() == 7
-    assert found.probabilities_at(1.0).argmax() == 1
+    curve = probability_curve(bar(4), "right", predict, Edit(right=1.1))
+    assert curve.probabilities_at(1.1).argmax() == 7
+    assert curve.probabilities_at(1.0).argmax() == 1
 
 
 def test_the_chart_shows_which_digit_is_read_where() -> None:
     def predict(images: Digits) -> NDArray[np.float32]:
         return answering(middle_column(images) - 13.5 >= 3.14)
 
-    along = probability_curve(bar(4), "right", predict)
-    (low, start, between), (high, same, end) = answer_intervals(along)
+    curve = probability_curve(bar(4), "right", predict)
+    (low, start, between), (high, same, end) = answer_intervals(curve)
     assert (low, start, high, end) == (1, -14, 7, 14)
     assert between == same == pytest.approx(3.25, abs=0.26)
     flip = smallest_counterfactuals(bar(4), predict, ["right"])["right"].smallest
     assert flip
-    figure = probability_course_chart(along, 1, 2.0, [flip])
+    figure = probability_course_chart(curve, 1, 2.0, [flip])
     assert [trace.name for trace in figure.data] == ["1, its answer", "7"]
     assert figure.data[0].line.width > figure.data[1].line.width
     assert figure.data[0].y[0] == pytest.approx(80)
     lines = {shape.x0 for shape in figure.layout.shapes if shape.x0 == shape.x1}
     assert lines == {3.2, 2.0}
-    assert {"<b>1</b>", "7", "2.0 px"} == {one.text for one in figure.layout.annotations}
+    assert {"<b>1</b>", "7", "2.0 px"} == {
+        annotation.text for annotation in figure.layout.annotations
+    }
 
 
 def test_where_nothing_is_left_there_is_neither_line_nor_band() -> None:
-    along = probability_curve(bar(2), "thicker", lambda images: answering([False] * len(images)))
-    ((_, start, _),) = answer_intervals(along)
+    curve = probability_curve(bar(2), "thicker", lambda images: answering([False] * len(images)))
+    ((_, start, _),) = answer_intervals(curve)
     assert start > -2
-    assert np.isnan(probability_course_chart(along, 1, 0).data[0].y[0])
+    assert np.isnan(probability_course_chart(curve, 1, 0).data[0].y[0])

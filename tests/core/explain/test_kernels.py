@@ -32,60 +32,60 @@ IMAGE = TEST.images[17]
 )
 def test_each_epoch_is_the_network_as_it_was_then(run_id: str, layer: str) -> None:
     run = registry.find_run(run_id)
-    found = kernel_evolution(run, IMAGE, layer)
-    assert found.epochs == (*run.epochs(), None)
+    evolution = kernel_evolution(run, IMAGE, layer)
+    assert evolution.epochs == (*run.epochs(), None)
     for epoch in (run.epochs()[0], None):
-        place = found.index_of(epoch)
+        place = evolution.index_of(epoch)
         expected = activations.layer_activations(network_of(run_id, epoch), IMAGE)[layer]
-        expected = expected.reshape(*found.maps.shape[1:3], -1)[..., list(found.channels)]
-        np.testing.assert_allclose(found.maps[place], expected, atol=1e-4)
+        expected = expected.reshape(*evolution.maps.shape[1:3], -1)[..., list(evolution.channels)]
+        np.testing.assert_allclose(evolution.maps[place], expected, atol=1e-4)
         answer = load_predictor(network_of(run_id, epoch)).probabilities(IMAGE[None])[0]
-        np.testing.assert_allclose(found.probabilities[place], answer, atol=1e-5)
+        np.testing.assert_allclose(evolution.probabilities[place], answer, atol=1e-5)
 
 
 def test_the_first_kernels_are_those_of_the_kept_weights() -> None:
     run = registry.find_run("kundathil")
-    found = kernel_evolution(run, IMAGE, "pool_1")
-    assert found.kernel_layer == "conv_1"
-    assert found.kernels.shape == (3, 4, 4, 32)
+    evolution = kernel_evolution(run, IMAGE, "pool_1")
+    assert evolution.kernel_layer == "conv_1"
+    assert evolution.kernels.shape == (3, 4, 4, 32)
     for place, epoch in enumerate(run.epochs()):
         kept = run.epoch_weights(epoch)[0][:, :, 0].astype(np.float32)
-        np.testing.assert_array_equal(found.kernels[place], kept)
+        np.testing.assert_array_equal(evolution.kernels[place], kept)
 
 
 def test_of_a_dense_network_they_are_pictures_of_the_digit() -> None:
-    found = kernel_evolution(registry.find_run("purawr"), IMAGE, "dense_1")
-    assert found.kernels.shape == (11, 28, 28, 32)
+    evolution = kernel_evolution(registry.find_run("purawr"), IMAGE, "dense_1")
+    assert evolution.kernels.shape == (11, 28, 28, 32)
     kept = registry.find_run("purawr").epoch_weights(4)[0].astype(np.float32)
-    np.testing.assert_array_equal(found.kernels[3].reshape(784, 32), kept[:, :32])
+    np.testing.assert_array_equal(evolution.kernels[3].reshape(784, 32), kept[:, :32])
 
 
 def test_of_many_maps_the_same_strongest_are_shown_at_all_times() -> None:
-    found = kernel_evolution(registry.find_run("best"), IMAGE, "pool_2")
+    evolution = kernel_evolution(registry.find_run("best"), IMAGE, "pool_2")
     at_the_end = activations.layer_activations(network_of("best"), IMAGE)["pool_2"]
     means = np.abs(at_the_end).mean(axis=(0, 1))
-    left_out = [channel for channel in range(64) if channel not in found.channels]
-    assert len(found.channels) == 32
-    assert means[list(found.channels)].min() >= means[left_out].max()
+    left_out = [channel for channel in range(64) if channel not in evolution.channels]
+    assert len(evolution.channels) == 32
+    assert means[list(evolution.channels)].min() >= means[left_out].max()
 
 
 def test_one_scale_of_colors_holds_for_all_epochs() -> None:
-    found = kernel_evolution(registry.find_run("fast"), IMAGE, "conv_1")
-    end = float(np.percentile(np.abs(found.kernels), 99))
-    assert found.kernel_color_limit == pytest.approx(end)
-    for place in range(len(found.epochs)):
-        sheet = evolution_kernel_sheet(found, place, "dark")
+    evolution = kernel_evolution(registry.find_run("fast"), IMAGE, "conv_1")
+    end = float(np.percentile(np.abs(evolution.kernels), 99))
+    assert evolution.kernel_color_limit == pytest.approx(end)
+    for place in range(len(evolution.epochs)):
+        sheet = evolution_kernel_sheet(evolution, place, "dark")
         corner = sheet[4, 4]  # inside the first kernel's first weight
-        expected = colorize(found.kernels[place, :1, 0, 0], end, "dark")[0]
+        expected = colorize(evolution.kernels[place, :1, 0, 0], end, "dark")[0]
         assert corner.tolist() == expected.tolist()
 
 
 def test_it_is_worked_out_once_and_cannot_be_changed() -> None:
-    found = kernel_evolution(registry.find_run("fast"), IMAGE, "conv_1")
-    assert kernel_evolution(registry.find_run("fast"), IMAGE.copy(), "conv_1") is found
-    assert kernel_evolution(registry.find_run("fast"), TEST.images[3], "conv_1") is not found
+    evolution = kernel_evolution(registry.find_run("fast"), IMAGE, "conv_1")
+    assert kernel_evolution(registry.find_run("fast"), IMAGE.copy(), "conv_1") is evolution
+    assert kernel_evolution(registry.find_run("fast"), TEST.images[3], "conv_1") is not evolution
     with pytest.raises(ValueError, match="read-only"):
-        found.maps[0] = 0
+        evolution.maps[0] = 0
 
 
 def test_the_networks_of_visitors_stay_loaded() -> None:
@@ -126,12 +126,12 @@ def test_an_epoch_that_gives_no_numbers_has_no_probabilities(
     run = own_copy(tmp_path, monkeypatch)
     weights = run.epoch_weights(1)
     weights[0] = np.full_like(weights[0], np.nan)
-    named: dict[str, Any] = {f"w{k}": one for k, one in enumerate(weights)}
+    named: dict[str, Any] = {f"w{k}": array for k, array in enumerate(weights)}
     np.savez(epoch_file(run.folder, 1), **named)
-    found = kernel_evolution(run, IMAGE, "dense_1")
-    assert np.isnan(found.probabilities[0]).all()
-    assert np.isfinite(found.probabilities[1:]).all()
-    assert np.isfinite([found.kernel_color_limit, found.map_color_limit]).all()
+    evolution = kernel_evolution(run, IMAGE, "dense_1")
+    assert np.isnan(evolution.probabilities[0]).all()
+    assert np.isfinite(evolution.probabilities[1:]).all()
+    assert np.isfinite([evolution.kernel_color_limit, evolution.map_color_limit]).all()
     assert evolution_gif(run, IMAGE, "dense_1").startswith(b"GIF89a")
 
 

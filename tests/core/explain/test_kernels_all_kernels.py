@@ -35,17 +35,17 @@ def test_every_layer_with_weights_has_keras_own(run_id: str) -> None:
     for row in run.info.recipe.architecture.rows():
         if not has_kernels(row):
             continue
-        found, layer = layer_kernels(Network(run), row.name), model.get_layer(row.name)
+        kernels, layer = layer_kernels(Network(run), row.name), model.get_layer(row.name)
         kernel = np.asarray(layer.kernel)
-        known = found.weights[np.isfinite(found.weights)]
+        known = kernels.weights[np.isfinite(kernels.weights)]
         assert known.size == kernel.size
         np.testing.assert_array_equal(known, kernel.ravel())
-        expected = np.sqrt((kernel.astype(float).reshape(-1, found.count) ** 2).sum(axis=0))
-        np.testing.assert_allclose(found.norms(), expected, rtol=1e-6)
+        expected = np.sqrt((kernel.astype(float).reshape(-1, kernels.count) ** 2).sum(axis=0))
+        np.testing.assert_allclose(kernels.norms(), expected, rtol=1e-6)
         if layer.bias is None:
-            assert found.bias is None
+            assert kernels.bias is None
         else:
-            np.testing.assert_array_equal(found.bias, np.asarray(layer.bias))
+            np.testing.assert_array_equal(kernels.bias, np.asarray(layer.bias))
 
 
 @pytest.mark.parametrize(
@@ -59,16 +59,16 @@ def test_every_layer_with_weights_has_keras_own(run_id: str) -> None:
 def test_behind_a_flatten_weights_lie_on_the_maps(
     run_id: str, before: str, layer: str, shape: tuple[int, ...]
 ) -> None:
-    found = layer_kernels(network_of(run_id), layer)
-    assert found.weights.shape == shape
-    assert found.spatial
+    kernels = layer_kernels(network_of(run_id), layer)
+    assert kernels.weights.shape == shape
+    assert kernels.spatial
     # Laid over the maps, they sum to what the units are fed.
     opened = activations.load_layer_model(network_of(run_id))
     maps = opened.layer_outputs(TEST.images[:1])[before][0]
-    assert found.bias is not None
-    fed = np.einsum("hwc,hwcn->n", maps.astype(float), found.weights.astype(float)) + found.bias
+    assert kernels.bias is not None
+    fed = np.einsum("hwc,hwcn->n", maps.astype(float), kernels.weights.astype(float)) + kernels.bias
     given = activations.layer_activations(network_of(run_id), TEST.images[0])[layer]
-    if found.count == 10:
+    if kernels.count == 10:
         fed = np.exp(fed - fed.max())
         np.testing.assert_allclose(fed / fed.sum(), given, atol=1e-4)
     else:
@@ -76,9 +76,9 @@ def test_behind_a_flatten_weights_lie_on_the_maps(
 
 
 def test_of_a_run_without_convolutions_the_weights_are_pictures_of_the_digit() -> None:
-    found = layer_kernels(network_of("purawr"), "dense_1")
-    assert found.weights.shape == (28, 28, 1, 50)
-    assert (found.dense, found.spatial) == (True, True)
+    kernels = layer_kernels(network_of("purawr"), "dense_1")
+    assert kernels.weights.shape == (28, 28, 1, 50)
+    assert (kernels.dense, kernels.spatial) == (True, True)
     second = layer_kernels(network_of("purawr"), "dense_2")
     assert second.weights.shape == (7, 8, 1, 50)  # of 50 inputs; the last six places are empty
     assert not second.spatial
@@ -87,19 +87,19 @@ def test_of_a_run_without_convolutions_the_weights_are_pictures_of_the_digit() -
 
 def test_after_an_epoch_the_kernels_are_those_kept() -> None:
     run = registry.find_run("best")
-    found = layer_kernels(Network(run, 2), "conv_2")
-    kept = next(one for one in run.epoch_weights(2) if one.shape == (3, 3, 32, 32))
-    np.testing.assert_array_equal(found.weights, kept.astype(np.float32))
-    assert not np.array_equal(found.weights, layer_kernels(Network(run), "conv_2").weights)
+    kernels = layer_kernels(Network(run, 2), "conv_2")
+    kept = next(array for array in run.epoch_weights(2) if array.shape == (3, 3, 32, 32))
+    np.testing.assert_array_equal(kernels.weights, kept.astype(np.float32))
+    assert not np.array_equal(kernels.weights, layer_kernels(Network(run), "conv_2").weights)
     with pytest.raises(RunError, match="epochs kept are"):
         layer_kernels(Network(run, 3), "conv_2")
 
 
 def test_they_are_shared_and_cannot_be_changed() -> None:
-    found = layer_kernels(network_of("fast"), "conv_1")
-    assert layer_kernels(network_of("fast"), "conv_1") is found
+    kernels = layer_kernels(network_of("fast"), "conv_1")
+    assert layer_kernels(network_of("fast"), "conv_1") is kernels
     with pytest.raises(ValueError, match="read-only"):
-        found.weights[0, 0, 0, 0] = 1
+        kernels.weights[0, 0, 0, 0] = 1
 
 
 @pytest.mark.parametrize("name", ["pool_1", "conv_9", ""])
@@ -140,17 +140,21 @@ def _kernel(layer: object) -> bool:
 
 
 def test_order_pictures_and_scale() -> None:
-    found = layer_kernels(network_of("best"), "conv_3")
-    norms = [float(np.linalg.norm(found.weights[..., k])) for k in range(found.count)]
-    assert found.order("number") == list(range(64))
-    assert found.order("norm") == sorted(range(64), key=lambda k: -norms[k])
-    np.testing.assert_array_equal(found.images(5), found.weights[:, :, 5])
+    kernels = layer_kernels(network_of("best"), "conv_3")
+    norms = [float(np.linalg.norm(kernels.weights[..., k])) for k in range(kernels.count)]
+    assert kernels.order("number") == list(range(64))
+    assert kernels.order("norm") == sorted(range(64), key=lambda k: -norms[k])
+    np.testing.assert_array_equal(kernels.images(5), kernels.weights[:, :, 5])
     np.testing.assert_allclose(
-        found.images(None), sum(found.weights[:, :, c] for c in range(32)) / 32, atol=1e-6
+        kernels.images(None), sum(kernels.weights[:, :, c] for c in range(32)) / 32, atol=1e-6
     )
     # One scale for every channel, another for the smaller means.
-    assert found.color_limit(0) == found.color_limit(31) == np.percentile(np.abs(found.weights), 99)
-    assert found.color_limit(None) < found.color_limit(0)
+    assert (
+        kernels.color_limit(0)
+        == kernels.color_limit(31)
+        == np.percentile(np.abs(kernels.weights), 99)
+    )
+    assert kernels.color_limit(None) < kernels.color_limit(0)
 
 
 def test_a_small_kernel_has_its_numbers_written_in_a_large_one_not() -> None:

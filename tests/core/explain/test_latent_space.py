@@ -32,12 +32,12 @@ def test_from_the_embedding_the_last_layer_reads_the_answer(run: str) -> None:
 
 @pytest.mark.parametrize("run", ["fast", "purawr"])
 def test_the_map_by_pca_keeps_the_most_variance(run: str) -> None:
-    found = load_latent_space(network_of(run))
-    centerd = np.float64(found.values) - np.float64(found.values).mean(axis=0)
+    space = load_latent_space(network_of(run))
+    centerd = np.float64(space.values) - np.float64(space.values).mean(axis=0)
     # By the digits' products with each other: another way than the one through scikit-learn.
     squares, left = np.linalg.eigh(centerd @ centerd.T)
     sizes, left = np.sqrt(np.maximum(squares[::-1], 0)), left[:, ::-1]
-    assert found.shares == pytest.approx(sizes[:2] ** 2 / (sizes**2).sum(), rel=1e-3)
+    assert space.shares == pytest.approx(sizes[:2] ** 2 / (sizes**2).sum(), rel=1e-3)
     places = np.empty((1000, 2))
     for some in pca_points(network_of(run)):
         places[some.indices] = some.positions
@@ -64,7 +64,7 @@ def test_a_drawing_lies_among_its_five_nearest() -> None:
     own = np.float64(
         latent_space.embed(activations.load_layer_model(network_of("yalcin")), drawing[None])[0]
     )
-    distances = np.array([np.sqrt(((one - own) ** 2).sum()) for one in values])
+    distances = np.array([np.sqrt(((embedding - own) ** 2).sum()) for embedding in values])
     nearest = sorted(range(1000), key=lambda k: distances[k])[:5]
     tsne = np.random.default_rng(0).normal(size=(1000, 2)).astype(np.float32)
     weights = np.array([1 / distances[k] for k in nearest])
@@ -76,7 +76,7 @@ def test_a_drawing_lies_among_its_five_nearest() -> None:
 
 def test_neighbors_are_the_nearest_without_the_digit_itself() -> None:
     values = np.float64(load_latent_space(network_of("purawr")).values)
-    distances = [float(np.sqrt(((one - values[42]) ** 2).sum())) for one in values]
+    distances = [float(np.sqrt(((embedding - values[42]) ** 2).sum())) for embedding in values]
     expected = sorted((k for k in range(1000) if k != 42), key=lambda k: distances[k])[:10]
     near = nearest_in_latent_space(network_of("purawr"), DIGITS.images[42])
     assert near.indices.tolist() == expected
@@ -88,7 +88,7 @@ def test_neighbors_are_the_nearest_without_the_digit_itself() -> None:
 
 def test_neighbors_by_pixels_are_of_the_same_digits() -> None:
     pixels = np.float64(DIGITS.images.reshape(1000, -1))
-    distances = np.array([np.sqrt(((one - pixels[42]) ** 2).sum()) for one in pixels])
+    distances = np.array([np.sqrt(((picture - pixels[42]) ** 2).sum()) for picture in pixels])
     expected = [k for k in np.argsort(distances, kind="stable") if k != 42][:10]
     assert nearest_by_pixels(DIGITS.images[42]).indices.tolist() == expected
 
@@ -108,15 +108,15 @@ def test_a_network_that_reads_well_has_neighbors_of_one_kind() -> None:
 
 def test_t_sne_keeps_neighbors_together_and_is_the_same_each_time() -> None:
     told: list[tuple[int, int]] = []
-    found = tsne_positions(network_of("purawr"), lambda *far: told.append(far))
-    assert found.shape == (1000, 2)
+    positions = tsne_positions(network_of("purawr"), lambda *far: told.append(far))
+    assert positions.shape == (1000, 2)
     assert told == [(0, 0), (1000, 1000)]
-    apart = ((found[:, None] - found[None]) ** 2).sum(axis=-1)
+    apart = ((positions[:, None] - positions[None]) ** 2).sum(axis=-1)
     np.fill_diagonal(apart, np.inf)
     assert (DIGITS.labels[apart.argmin(axis=1)] == DIGITS.labels).mean() > 0.9
-    assert sum(len(some.indices) for some in latent_points(found)) == 1000
+    assert sum(len(points.indices) for points in latent_points(positions)) == 1000
     with pytest.raises(ValueError, match="read-only"):
-        found[0, 0] = 1
+        positions[0, 0] = 1
 
 
 def test_what_was_worked_out_is_shared_and_cannot_be_changed() -> None:

@@ -53,33 +53,33 @@ def table(content: bytes) -> pd.DataFrame:
 
 
 def test_the_report_holds_scikit_learns_numbers(best: Predictions) -> None:
-    found = table(report_csv(best)).set_index("class")
+    frame = table(report_csv(best)).set_index("class")
     expected = classification_report(best.labels, best.predicted, output_dict=True)
     columns = ["precision", "recall", "f1-score", "support"]
     for digit in range(10):
-        row = found.loc[str(digit), ["precision", "recall", "f1", "support"]].astype(float)
+        row = frame.loc[str(digit), ["precision", "recall", "f1", "support"]].astype(float)
         assert row.tolist() == pytest.approx([expected[str(digit)][name] for name in columns])
     for name, theirs in (("macro average", "macro avg"), ("weighted average", "weighted avg")):
-        row = found.loc[name, ["precision", "recall", "f1", "support"]].astype(float)
+        row = frame.loc[name, ["precision", "recall", "f1", "support"]].astype(float)
         assert row.tolist() == pytest.approx([expected[theirs][key] for key in columns])
-    assert found.loc["accuracy", "f1"] == pytest.approx(expected["accuracy"])
-    assert set(found["run"]) == {"best"}
+    assert frame.loc["accuracy", "f1"] == pytest.approx(expected["accuracy"])
+    assert set(frame["run"]) == {"best"}
 
 
 def test_the_predictions_are_the_stored_ones_to_the_last_bit(best: Predictions) -> None:
-    found = table(predictions_csv(best))
-    assert found["index"].tolist() == list(range(1000))
-    assert (found["label"] == best.labels).all()
-    assert (found["predicted"] == best.predicted).all()
-    assert found["right"].sum() == best.correct.sum()
-    probabilities = found[[f"p{digit}" for digit in range(10)]].to_numpy(np.float32)
+    frame = table(predictions_csv(best))
+    assert frame["index"].tolist() == list(range(1000))
+    assert (frame["label"] == best.labels).all()
+    assert (frame["predicted"] == best.predicted).all()
+    assert frame["right"].sum() == best.correct.sum()
+    probabilities = frame[[f"p{digit}" for digit in range(10)]].to_numpy(np.float32)
     assert np.array_equal(probabilities, best.probabilities)
-    assert np.array_equal(found["confidence"].to_numpy(np.float32), best.confidence)
-    suspects = {one.index for one in find_label_issues("mnist-sample")}
+    assert np.array_equal(frame["confidence"].to_numpy(np.float32), best.confidence)
+    suspects = {issue.index for issue in find_label_issues("mnist-sample")}
     assert suspects
-    assert set(found["index"][found["label_suspect"] == 1]) == suspects
-    assert (found["dataset"].unique(), found["run"].unique()) == (["mnist-sample"], ["best"])
-    assert found["epoch"].isna().all()
+    assert set(frame["index"][frame["label_suspect"] == 1]) == suspects
+    assert (frame["dataset"].unique(), frame["run"].unique()) == (["mnist-sample"], ["best"])
+    assert frame["epoch"].isna().all()
 
 
 def test_of_own_digits_nobody_says_that_a_label_is_suspect(few: Predictions) -> None:
@@ -89,9 +89,9 @@ def test_of_own_digits_nobody_says_that_a_label_is_suspect(few: Predictions) -> 
 def test_without_shipped_runs_the_predictions_come_without_marks(
     best: Predictions, run_folders: tuple[Path, Path]
 ) -> None:
-    found = table(predictions_csv(best))
-    assert len(found) == 1000
-    assert found["label_suspect"].isna().all()
+    frame = table(predictions_csv(best))
+    assert len(frame) == 1000
+    assert frame["label_suspect"].isna().all()
 
 
 def test_an_epoch_is_named(few: Predictions) -> None:
@@ -102,15 +102,15 @@ def test_an_epoch_is_named(few: Predictions) -> None:
 
 
 def test_the_matrix_as_a_table_is_scikit_learns(best: Predictions) -> None:
-    found = table(matrix_csv(best))
-    assert found.columns.tolist() == ["label", *(f"read as {digit}" for digit in range(10))]
+    frame = table(matrix_csv(best))
+    assert frame.columns.tolist() == ["label", *(f"read as {digit}" for digit in range(10))]
     expected = confusion_matrix(best.labels, best.predicted, labels=range(10))
-    assert np.array_equal(found.to_numpy()[:, 1:], expected)
+    assert np.array_equal(frame.to_numpy()[:, 1:], expected)
 
 
 def test_no_cell_of_a_table_begins_like_a_formula() -> None:
-    this = answered([1, 2], [1, 7], run=EVIL, dataset="mine")
-    for content in (report_csv(this), predictions_csv(this)):
+    answers = answered([1, 2], [1, 7], run=EVIL, dataset="mine")
+    for content in (report_csv(answers), predictions_csv(answers)):
         rows = list(csv.DictReader(io.StringIO(content.decode())))
         assert {row["run"] for row in rows} == {f"'{EVIL}"}
         cells = [cell for row in rows for cell in row.values()]
@@ -140,12 +140,12 @@ def test_the_wrong_digits_are_pictures_with_their_story_in_the_name(few: Predict
 
 
 def test_the_zip_holds_every_wrong_digit_and_is_the_same_each_time() -> None:
-    this = load_predictions(registry.find_run("soorya"), "mnist-sample")
-    content = wrong_digits_zip(this)
-    assert content == wrong_digits_zip(this)
+    answers = load_predictions(registry.find_run("soorya"), "mnist-sample")
+    content = wrong_digits_zip(answers)
+    assert content == wrong_digits_zip(answers)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         indices = [int(name[:4]) for name in archive.namelist() if name.endswith(".png")]
-    assert indices == np.flatnonzero(this.predicted != this.labels).tolist()
+    assert indices == np.flatnonzero(answers.predicted != answers.labels).tolist()
 
 
 def test_without_mistakes_the_zip_holds_an_empty_list() -> None:
@@ -157,11 +157,11 @@ def test_without_mistakes_the_zip_holds_an_empty_list() -> None:
 
 
 def test_title_and_caption_name_run_digits_and_accuracy() -> None:
-    this = answered(
+    answers = answered(
         [1] * 500, [1] * 490 + [7] * 10, dataset="mnist-sample", epoch=3, held_out=False
     )
-    assert matrix_title(this) == "tiny (epoch 3) on the sample's test digits"
-    words = " ".join(matrix_caption(this, CellStyle(values="row", diagonal=False)))
+    assert matrix_title(answers) == "tiny (epoch 3) on the sample's test digits"
+    words = " ".join(matrix_caption(answers, CellStyle(values="row", diagonal=False)))
     # SciPy's binomtest(490, 500).proportion_ci(method="wilson"): 0.96358, 0.98910
     assert "490 of 500 digits read rightly: 98.00 % (95 % interval 96.36 to 98.91 %)." in words
     assert "Some of these digits were trained on: this is no test score." in words
@@ -226,34 +226,34 @@ class Table(HTMLParser):
 
 def test_the_page_holds_the_numbers_and_needs_nothing_else(best: Predictions) -> None:
     text = matrix_html(best, CellStyle()).decode()
-    found = Table(text)
+    page = Table(text)
     counts = confusion_matrix(best.labels, best.predicted, labels=range(10))
-    expected = [[str(k), *(str(one) if one else "" for one in counts[k])] for k in range(10)]
-    assert found.rows[-10:] == expected
-    assert not found.tags & {"script", "img", "link", "iframe"}
+    expected = [[str(k), *(str(count) if count else "" for count in counts[k])] for k in range(10)]
+    assert page.rows[-10:] == expected
+    assert not page.tags & {"script", "img", "link", "iframe"}
     assert "url(" not in text
-    assert found.titles == ["best on the sample's test digits"] * 2
+    assert page.titles == ["best on the sample's test digits"] * 2
 
 
 def test_hidden_numbers_and_another_order_are_those_of_the_look(few: Predictions) -> None:
-    found = Table(matrix_html(few, CellStyle(diagonal=False, order="similarity")).decode())
-    numbers = [cell for row in found.rows[-10:] for cell in row[1:]]
+    page = Table(matrix_html(few, CellStyle(diagonal=False, order="similarity")).decode())
+    numbers = [cell for row in page.rows[-10:] for cell in row[1:]]
     assert sorted(filter(None, numbers)) == ["1", "1"]
-    heads = [row[0] for row in found.rows[-10:]]
+    heads = [row[0] for row in page.rows[-10:]]
     assert sorted(heads) == [str(k) for k in range(10)]
-    down, across = heads.index("9"), found.rows[-11][1:].index("4")
-    assert found.rows[-10:][down][1 + across] == "1"
+    down, across = heads.index("9"), page.rows[-11][1:].index("4")
+    assert page.rows[-10:][down][1 + across] == "1"
 
 
 def test_no_name_of_a_run_breaks_a_picture() -> None:
-    this = answered([1, 2], [1, 7], run=EVIL, dataset="mine")
-    text = matrix_html(this, CellStyle()).decode()
+    answers = answered([1, 2], [1, 7], run=EVIL, dataset="mine")
+    text = matrix_html(answers, CellStyle()).decode()
     assert "<script" not in text
     assert Table(text).titles[0].startswith(EVIL)
-    svg = matrix_svg(this, CellStyle())
+    svg = matrix_svg(answers, CellStyle())
     assert b"<script" not in svg
     assert ET.fromstring(svg) is not None
-    with Image.open(io.BytesIO(matrix_png(this, CellStyle()))) as picture:
+    with Image.open(io.BytesIO(matrix_png(answers, CellStyle()))) as picture:
         assert picture.size == (1400, 1500)
 
 

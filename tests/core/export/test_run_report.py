@@ -46,12 +46,12 @@ def test_the_report_counts_errors_before_it_rates_them(run: Run) -> None:
 
 
 def test_an_interval_is_wilsons_and_no_test_score_is_called_so(run: Run) -> None:
-    found = run.info.metrics["mnist-sample"].model_copy(update={"n": 1000, "wrong": 24})
+    metrics = run.info.metrics["mnist-sample"].model_copy(update={"n": 1000, "wrong": 24})
     # SciPy's binomtest(976, 1000).proportion_ci(method="wilson"): 0.96452, 0.98383.
-    assert describe_result("mnist-sample", found) == (
+    assert describe_result("mnist-sample", metrics) == (
         "24 wrong of 1,000 (97.60 %) on the sample's test digits, 95 % interval 96.45 to 98.38 %"
     )
-    seen = describe_result("mnist-sample", found.model_copy(update={"held_out": False}))
+    seen = describe_result("mnist-sample", metrics.model_copy(update={"held_out": False}))
     assert "trained on" in seen
     assert "no test score" in seen
 

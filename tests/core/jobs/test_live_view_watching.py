@@ -113,12 +113,12 @@ def asked(address: str) -> tuple[int, dict[str, Any]]:
 
 
 def test_the_address_answers_for_the_run_and_as_the_visitor_wants_it_drawn() -> None:
-    how = ChartOptions(
+    options = ChartOptions(
         log=True,
         zoom_top=True,
         compare=(registry.find_run("katariya"), registry.find_run("purawr")),
     )
-    address = source_of(registry.find_run("fast"), how)
+    address = source_of(registry.find_run("fast"), options)
     assert parse_qs(urlsplit(address).query)["with"] == ["katariya", "purawr"]
     status, news = asked(address)
     assert status == 200

@@ -144,7 +144,9 @@ def test_an_epoch_shows_the_datasets_digits_and_the_own_ones_but_none_held_out(t
     mixture = fine_tuning.training_mixture(run)
     own = fine_tuning.load_user_digits(run)
     shown = fine_tuning.digit_hashes(mixture.images)
-    counts = {one: shown.count(one) for one in fine_tuning.digit_hashes(own.trained_on.images)}
+    counts = {
+        digest: shown.count(digest) for digest in fine_tuning.digit_hashes(own.trained_on.images)
+    }
     assert set(counts.values()) == {MAX_REPEATS}
     assert set(shown).isdisjoint(fine_tuning.digit_hashes(own.held_out_digits.images))
     assert set(shown).isdisjoint(fine_tuning.digit_hashes(mnist.load("mnist-sample").test.images))
@@ -234,7 +236,7 @@ def test_what_cannot_be_fine_tuned_is_refused_and_leaves_nothing_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def files() -> list[Path]:
-        return [one for one in registry.own_folder().iterdir() if not one.name.startswith(".")]
+        return [path for path in registry.own_folder().iterdir() if not path.name.startswith(".")]
 
     with pytest.raises(JobError, match="no digits of yours"):
         asked(mirrored().take(slice(0)))
@@ -278,9 +280,9 @@ def test_a_test_set_that_the_parent_saw_stays_seen(
     source = provenance(dataset=parent[0], excluded_sample_test=parent[1])
     recipe = tiny.info.recipe.changed(dataset=parent[0], exclude_sample_test=parent[1])
     info = tiny.info.model_copy(update={"provenance": source, "recipe": recipe})
-    found = plan_fine_tuning(Run(tiny.folder, info), mirrored(), FineTuneSettings(), Limits())
-    told: Provenance = found.provenance
-    assert found.recipe.dataset == rehearsed
+    plan = plan_fine_tuning(Run(tiny.folder, info), mirrored(), FineTuneSettings(), Limits())
+    told: Provenance = plan.provenance
+    assert plan.recipe.dataset == rehearsed
     assert told.held_out("mnist-sample") == clean
     assert told.held_out("mnist")
     assert told.dataset == parent[0]

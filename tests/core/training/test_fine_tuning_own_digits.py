@@ -108,9 +108,9 @@ def test_they_come_back_as_they_were_and_are_recognized(tmp_path: Path) -> None:
     digits = of_labels(*[3] * 8)
     own = split_user_digits(digits, [b"x" * 32])
     run = kept_in(tmp_path, own)
-    found = fine_tuning.load_user_digits(run)
-    assert found.sha256 == own.sha256
-    assert np.array_equal(found.held_out_digits.images, own.held_out_digits.images)
+    loaded = fine_tuning.load_user_digits(run)
+    assert loaded.sha256 == own.sha256
+    assert np.array_equal(loaded.held_out_digits.images, own.held_out_digits.images)
     assert digits_seen_by(run) == {b"x" * 32, *digit_hashes(own.trained_on.images)}
     assert has_seen_any(run, digits.images)
     assert not has_seen_any(run, own.held_out_digits.images)

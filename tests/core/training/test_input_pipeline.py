@@ -39,19 +39,19 @@ def numbers_seen(chosen: Batches) -> list[int]:
 
 
 def test_every_epoch_holds_every_digit_once_in_a_new_order(marked: Split) -> None:
-    found = batches(marked, epochs=3)
-    assert [len(x) for x, _ in found] == [16, 16, 16, 16, 6] * 3
-    epochs = [numbers_seen(found[start : start + 5]) for start in (0, 5, 10)]
+    pairs = batches(marked, epochs=3)
+    assert [len(x) for x, _ in pairs] == [16, 16, 16, 16, 6] * 3
+    epochs = [numbers_seen(pairs[start : start + 5]) for start in (0, 5, 10)]
     for epoch in epochs:
         assert sorted(epoch) == list(range(N))
         assert epoch != list(range(N))
-    assert all(one != other for one, other in pairwise([*epochs, epochs[0]]))
+    assert all(earlier != later for earlier, later in pairwise([*epochs, epochs[0]]))
 
 
 def test_labels_stay_with_their_digits(marked: Split) -> None:
-    found = batches(marked, epochs=2)
-    labels = np.concatenate([y for _, y in found])
-    assert labels.tolist() == [number % 10 for number in numbers_seen(found)]
+    pairs = batches(marked, epochs=2)
+    labels = np.concatenate([y for _, y in pairs])
+    assert labels.tolist() == [number % 10 for number in numbers_seen(pairs)]
 
 
 def test_last_batch_is_no_shorter_when_the_digits_fill_it(marked: Split) -> None:
@@ -61,21 +61,21 @@ def test_last_batch_is_no_shorter_when_the_digits_fill_it(marked: Split) -> None
 @pytest.mark.parametrize("augmentation", [Augmentation(), Augmentation(rotation=20, zoom=0.2)])
 def test_seed_decides_every_bit(augmentation: Augmentation) -> None:
     split = mnist.load("mnist-sample").test.take(slice(N))
-    one, same, other = (
+    first, same, other = (
         batches(split, epochs=2, augmentation=augmentation, seed=seed) for seed in (5, 5, 6)
     )
-    for (x, y), (x_same, y_same) in zip(one, same, strict=True):
+    for (x, y), (x_same, y_same) in zip(first, same, strict=True):
         assert x.tobytes() == x_same.tobytes()
         assert y.tobytes() == y_same.tobytes()
     assert any(
-        x.tobytes() != x_other.tobytes() for (x, _), (x_other, _) in zip(one, other, strict=True)
+        x.tobytes() != x_other.tobytes() for (x, _), (x_other, _) in zip(first, other, strict=True)
     )
 
 
 def test_no_digit_is_augmented_twice_the_same() -> None:
     digit = mnist.load("mnist-sample").test.take(np.zeros(N, np.intp))  # one digit, 70 times
-    found = batches(digit, epochs=2, augmentation=Augmentation(rotation=20))
-    pictures = {picture.tobytes() for x, _ in found for picture in x}
+    pairs = batches(digit, epochs=2, augmentation=Augmentation(rotation=20))
+    pictures = {picture.tobytes() for x, _ in pairs for picture in x}
     assert len(pictures) == 2 * N
 
 
@@ -109,9 +109,9 @@ def keras_matrix(draw: NDArray[Any], wanted: Augmentation, height: int, width: i
 def test_augment_is_scipys_affine_transform(wanted: Augmentation, height: int) -> None:
     digits = np.random.default_rng(7).uniform(0, 255, (12, height, 28)).astype(np.float32)
     seed = tf.constant([3, 4])
-    found = input_pipeline.augment(tf.constant(digits[..., None]), wanted, seed).numpy()[..., 0]
+    augmented = input_pipeline.augment(tf.constant(digits[..., None]), wanted, seed).numpy()[..., 0]
     draws = tf.random.stateless_uniform([6, 12], seed, -1.0, 1.0).numpy().astype(np.float64)
-    for digit, draw, picture in zip(digits, draws.T, found, strict=True):
+    for digit, draw, picture in zip(digits, draws.T, augmented, strict=True):
         matrix = keras_matrix(draw, wanted, height, 28)
         expected = affine_transform(
             digit, matrix[:2, :2], matrix[:2, 2], order=1, mode="grid-constant", cval=0
@@ -122,15 +122,17 @@ def test_augment_is_scipys_affine_transform(wanted: Augmentation, height: int) -
 
 def test_no_augmentation_is_the_identity() -> None:
     digits = mnist.load("mnist-sample").test.images[:20, ..., None].astype(np.float32)
-    found = input_pipeline.augment(tf.constant(digits), Augmentation(), tf.constant([1, 2])).numpy()
-    assert np.abs(found - digits).max() < 1e-3
+    augmented = input_pipeline.augment(
+        tf.constant(digits), Augmentation(), tf.constant([1, 2])
+    ).numpy()
+    assert np.abs(augmented - digits).max() < 1e-3
 
 
 @pytest.mark.parametrize("scaling", ["divide-255", "l2-axis-1", "standardise"])
 def test_scaling_is_the_one_that_inference_uses(scaling: Any) -> None:
     images = mnist.load("mnist-sample").test.images[:40]
-    found = input_pipeline.scale(tf.constant(images[..., None], tf.float32), scaling).numpy()
-    assert found == pytest.approx(numpy_scaling.scale(images, scaling), abs=1e-6)
+    scaled = input_pipeline.scale(tf.constant(images[..., None], tf.float32), scaling).numpy()
+    assert scaled == pytest.approx(numpy_scaling.scale(images, scaling), abs=1e-6)
 
 
 def test_labels_are_encoded_as_the_loss_wants_them() -> None:
@@ -143,7 +145,7 @@ def test_labels_are_encoded_as_the_loss_wants_them() -> None:
 def test_evaluation_keeps_order_and_pixels() -> None:
     test = mnist.load("mnist-sample").test
     recipe: Recipe = dense_recipe(scaling="standardise", augmentation=Augmentation(rotation=45))
-    found = [(x.numpy(), y.numpy()) for x, y in input_pipeline.evaluation_batches(test, recipe)]
-    assert np.concatenate([y for _, y in found]).tolist() == test.labels.tolist()
+    pairs = [(x.numpy(), y.numpy()) for x, y in input_pipeline.evaluation_batches(test, recipe)]
+    assert np.concatenate([y for _, y in pairs]).tolist() == test.labels.tolist()
     expected = numpy_scaling.scale(test.images, "standardise")
-    assert np.concatenate([x for x, _ in found]) == pytest.approx(expected, abs=1e-5)
+    assert np.concatenate([x for x, _ in pairs]) == pytest.approx(expected, abs=1e-5)

@@ -59,7 +59,7 @@ def test_events_come_in_order(trained: Trained) -> None:
     assert kinds[0] is Started
     assert kinds[-3:] == [EpochEnded, EpochEvaluated, Ended]
     assert set(kinds[1:-3]) == {Progress, EpochEnded, EpochEvaluated}
-    assert all(one.time <= other.time for one, other in pairwise(trained.events))
+    assert all(earlier.time <= later.time for earlier, later in pairwise(trained.events))
     steps = [(event.epoch, event.step) for event in told(trained.events, Progress)]
     assert steps == sorted(set(steps))
     # 3,600 of 4,000 digits in batches of 64: the last step of each epoch is always told.
@@ -97,8 +97,8 @@ def test_stored_answers_and_scores_are_the_networks_own(trained: Trained) -> Non
     pictures = test.images[..., None].astype(np.float32) / 255
     expected = load_model(trained.run).predict(pictures, verbose=0)
     assert answer.probabilities == pytest.approx(expected, abs=1e-5)
-    found = accuracy_score(test.labels, expected.argmax(axis=1))
-    assert metrics.accuracy == pytest.approx(found)
+    accuracy = accuracy_score(test.labels, expected.argmax(axis=1))
+    assert metrics.accuracy == pytest.approx(accuracy)
     exact = expected.astype(np.float64)
     exact /= exact.sum(axis=1, keepdims=True)
     assert metrics.loss == pytest.approx(log_loss(test.labels, exact), abs=1e-4)
@@ -109,8 +109,8 @@ def test_stored_answers_and_scores_are_the_networks_own(trained: Trained) -> Non
 def test_validation_is_the_last_part_of_the_digits(trained: Trained) -> None:
     last = mnist.load("mnist-sample").train.take(slice(3600, None))
     predictor = Predictor(load_model(trained.run), "divide-255")
-    found = accuracy_score(last.labels, predictor.probabilities(last.images).argmax(axis=1))
-    assert told(trained.events, EpochEnded)[-1].val_accuracy == pytest.approx(found)
+    accuracy = accuracy_score(last.labels, predictor.probabilities(last.images).argmax(axis=1))
+    assert told(trained.events, EpochEnded)[-1].val_accuracy == pytest.approx(accuracy)
 
 
 def test_network_file_holds_no_optimizer(trained: Trained) -> None:

@@ -37,9 +37,9 @@ def view() -> AppTest:
 
 def test_it_says_how_sure_how_often_right_and_the_error(view: AppTest) -> None:
     view.run()
-    this = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
+    answers = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
     words = said(view).replace("\\", "")
-    sure = 100 * this.confidence.mean(dtype=np.float64)
+    sure = 100 * answers.confidence.mean(dtype=np.float64)
     assert f"On average purawr is {sure:.1f} % sure of its answers" in words
     assert "right in 97.6 % of cases" in words
     assert "expected calibration error (ECE) is" in words
@@ -48,9 +48,9 @@ def test_it_says_how_sure_how_often_right_and_the_error(view: AppTest) -> None:
 
 def test_the_second_guess(view: AppTest) -> None:
     view.run()
-    this = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
-    best_two = np.argsort(this.probabilities, axis=1)[:, -2:]
-    second = int((best_two == this.labels[:, None]).any(axis=1).sum())
+    answers = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
+    best_two = np.argsort(answers.probabilities, axis=1)[:, -2:]
+    second = int((best_two == answers.labels[:, None]).any(axis=1).sum())
     assert f"**{second / 10:.2f} %** of cases (top-2 accuracy; the answer alone: 97.60 %)" in said(
         view
     )
@@ -59,11 +59,11 @@ def test_the_second_guess(view: AppTest) -> None:
 
 def test_the_slider_moves_words_curve_and_digits(view: AppTest) -> None:
     view.run()
-    this = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
+    answers = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
     for percent in (50, 95):
         view.select_slider(key="confusion-sure-threshold").set_value(percent).run()
-        asked = this.confidence >= np.float32(percent / 100)
-        wrong = int((asked & ~this.correct).sum())
+        asked = answers.confidence >= np.float32(percent / 100)
+        wrong = int((asked & ~answers.correct).sum())
         words = said(view)
         assert f"answers {asked.sum():,} of 1,000 digits" in words.replace("\\", "")
         assert f"is wrong on {wrong} of them" in words
@@ -71,19 +71,19 @@ def test_the_slider_moves_words_curve_and_digits(view: AppTest) -> None:
         mark = charts(view)[2][-1]
         assert mark["x"] == pytest.approx([asked.sum() / 10])
         shown = digits_shown(view)
-        assert sorted(shown) == np.flatnonzero(asked & ~this.correct).tolist()
-        assert (np.diff(this.confidence[shown]) <= 0).all()
+        assert sorted(shown) == np.flatnonzero(asked & ~answers.correct).tolist()
+        assert (np.diff(answers.confidence[shown]) <= 0).all()
 
 
 def digits_shown(view: AppTest) -> list[int]:
     """The indices of the digits in the grid, in their order."""
-    (grid,) = [one.proto for one in view.get("bidi_component")]
+    (grid,) = [element.proto for element in view.get("bidi_component")]
     return [digit["index"] for digit in json.loads(grid.json)["digits"]]
 
 
 def charts(view: AppTest) -> list[list[dict[str, object]]]:
     """The traces of each chart, as the browser gets them."""
-    return [json.loads(one.proto.spec)["data"] for one in view.get("plotly_chart")]
+    return [json.loads(element.proto.spec)["data"] for element in view.get("plotly_chart")]
 
 
 def test_with_another_run_everything_is_said_and_drawn_of_both(view: AppTest) -> None:

@@ -49,7 +49,7 @@ def handed(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
 def test_there_is_a_button_for_each_file_with_a_line_about_it(view: AppTest) -> None:
     view.run()
     assert not view.exception
-    labels = [one.label for one in view.get("download_button")]
+    labels = [element.label for element in view.get("download_button")]
     assert labels == [
         "Report (CSV)",
         "Predictions (CSV)",

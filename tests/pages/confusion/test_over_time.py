@@ -29,12 +29,15 @@ def page() -> None:
         network = network_in_use()
         assert network
         kept = load_predictions(network.run, "mnist-sample")
-        this = kept if network.epoch is None else load_epoch_predictions(network, "mnist-sample")
+        predictions = (
+            kept if network.epoch is None else load_epoch_predictions(network, "mnist-sample")
+        )
         if st.session_state.get("own"):
-            this = replace(kept, dataset="mine")
+            predictions = replace(kept, dataset="mine")
         other = st.session_state.get("other")
         over_time_view(
-            this, load_predictions(registry.find_run(other), "mnist-sample") if other else None
+            predictions,
+            load_predictions(registry.find_run(other), "mnist-sample") if other else None,
         )
     except DigitscopeError as error:
         st.error(str(error))
@@ -50,12 +53,12 @@ def view(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AppTest:
 
 def wrong_after(epoch: int) -> int:
     """Of `purawr` on the sample: counted from its stored answers."""
-    found = next(
-        one
-        for one in all_epoch_predictions(registry.find_run("purawr"), "mnist-sample")
-        if one.epoch == epoch
+    answers = next(
+        answers
+        for answers in all_epoch_predictions(registry.find_run("purawr"), "mnist-sample")
+        if answers.epoch == epoch
     )
-    return int((found.probabilities.argmax(axis=1) != found.labels).sum())
+    return int((answers.probabilities.argmax(axis=1) != answers.labels).sum())
 
 
 def test_earlier_and_later_move_the_slider_and_the_link(view: AppTest) -> None:

@@ -39,8 +39,8 @@ def opened(app: AppTest, **link: str) -> AppTest:
 
 def component(app: AppTest, name: str, key: str) -> Any:
     """What a component of ours was given to show."""
-    found = [one.proto for one in app.get("bidi_component")]
-    (ours,) = [one for one in found if one.component_name == name and key in one.id]
+    protos = [element.proto for element in app.get("bidi_component")]
+    (ours,) = [proto for proto in protos if proto.component_name == name and key in proto.id]
     return json.loads(ours.json)
 
 
@@ -51,13 +51,13 @@ def matrix(app: AppTest) -> list[list[int]]:
 
 
 def shown(app: AppTest, key: str) -> list[int]:
-    return [one["index"] for one in component(app, "digitscope_digits", key)["digits"]]
+    return [digit["index"] for digit in component(app, "digitscope_digits", key)["digits"]]
 
 
 def answers(run: str) -> StoredPredictions:
-    found = registry.find_run(run).predictions(SAMPLE)
-    assert found
-    return found
+    predictions = registry.find_run(run).predictions(SAMPLE)
+    assert predictions
+    return predictions
 
 
 def read_by(run: str) -> Any:
@@ -78,7 +78,7 @@ def test_the_matrix_is_that_of_scikit_learn(app: AppTest, run: str) -> None:
 
 
 def test_a_link_to_a_cell_shows_its_digits_the_surest_first(app: AppTest) -> None:
-    found, read = answers("purawr"), read_by("purawr")
+    stored, read = answers("purawr"), read_by("purawr")
     truth, answer = next(
         (t, a)
         for t in range(10)
@@ -87,7 +87,7 @@ def test_a_link_to_a_cell_shows_its_digits_the_surest_first(app: AppTest) -> Non
     )
     opened(app, run="purawr", cell=f"{truth}-{answer}")
     inside = np.flatnonzero((TEST.labels == truth) & (read == answer))
-    surest_first = sorted(inside, key=lambda k: -found.probabilities[k].max())
+    surest_first = sorted(inside, key=lambda k: -stored.probabilities[k].max())
     assert shown(app, "confusion-matrix-digits") == surest_first
     assert (
         f"Of 100 {DIGIT_PLURALS[truth]}, {len(inside)} were read as {DIGIT_PLURALS[answer]}."
@@ -214,9 +214,9 @@ def test_a_damaged_file_of_answers_is_offered_to_be_worked_out(app: AppTest, own
 
 def read_by_file() -> Any:
     folder = ROOT / "models" / "purawr"
-    found = registry.read_run(folder).predictions(SAMPLE)
-    assert found
-    return found.probabilities.argmax(axis=1)
+    predictions = registry.read_run(folder).predictions(SAMPLE)
+    assert predictions
+    return predictions.probabilities.argmax(axis=1)
 
 
 def test_a_run_deleted_while_it_is_looked_at_breaks_nothing(app: AppTest, own: Path) -> None:

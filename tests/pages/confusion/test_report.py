@@ -30,9 +30,9 @@ def page() -> None:
         )
 
     try:
-        this = of(st.session_state.get("run", "purawr"))
-        assert this is not None
-        report_view(this, of(st.session_state.get("other")))
+        answers = of(st.session_state.get("run", "purawr"))
+        assert answers is not None
+        report_view(answers, of(st.session_state.get("other")))
     except DigitscopeError as error:
         st.error(str(error))
 
@@ -44,8 +44,8 @@ def view() -> AppTest:
 
 def test_the_table_holds_scikit_learns_numbers(view: AppTest) -> None:
     view.run()
-    this = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
-    expected = classification_report(this.labels, this.predicted, output_dict=True)
+    answers = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
+    expected = classification_report(answers.labels, answers.predicted, output_dict=True)
     table = view.dataframe[0].value
     names = [*map(str, range(10)), "macro avg", "weighted avg"]
     assert table["digit"].tolist() == names
@@ -58,34 +58,34 @@ def test_the_table_holds_scikit_learns_numbers(view: AppTest) -> None:
 def test_a_chosen_digit_is_told_in_words_and_its_mistakes_can_be_seen(view: AppTest) -> None:
     view.session_state["confusion-report-class"] = 8
     view.run()
-    this = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
-    matrix = confusion_matrix(this.labels, this.predicted)
-    right, answers = matrix[8, 8], matrix[:, 8].sum()
+    answers = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
+    matrix = confusion_matrix(answers.labels, answers.predicted)
+    right, count = matrix[8, 8], matrix[:, 8].sum()
     assert f"Of 100 eights, {right} were read as eights (recall {right}.0 %)" in said(view)
-    assert f"Of the {answers} answers “eight”, {right} were right" in said(view)
-    titles = [one.label for one in view.expander]
+    assert f"Of the {count} answers “eight”, {right} were right" in said(view)
+    titles = [expander.label for expander in view.expander]
     assert titles == [
         f"Eights read as something else ({100 - right})",
-        f"Others read as an eight ({answers - right})",
+        f"Others read as an eight ({count - right})",
     ]
 
 
 def test_the_top_confusions_are_the_largest_cells(view: AppTest) -> None:
     view.run()
-    this = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
-    matrix = confusion_matrix(this.labels, this.predicted)
+    answers = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
+    matrix = confusion_matrix(answers.labels, answers.predicted)
     off = sorted((int(matrix[t, r]) for t in range(10) for r in range(10) if t != r), reverse=True)
-    shown = [one.value for one in view.markdown if "→" in one.value]
+    shown = [element.value for element in view.markdown if "→" in element.value]
     assert len(shown) == 5
     for words, often in zip(shown, off, strict=False):
         true, read = (int(words.replace("*", "")[k]) for k in (0, 4))
         assert matrix[true, read] == often
         assert f", {often} time" in words
     # The surest example of each: a number that really is in that cell.
-    captions = [one.value for one in view.caption if "The surest of them" in one.value]
+    captions = [element.value for element in view.caption if "The surest of them" in element.value]
     for words, caption in zip(shown, captions, strict=True):
         index = int(caption.split("number ")[1].split(", ")[0].replace(",", ""))
-        assert f"**{this.labels[index]} → {this.predicted[index]}**" in words
+        assert f"**{answers.labels[index]} → {answers.predicted[index]}**" in words
 
 
 def test_alone_it_says_what_a_difference_would_take(view: AppTest) -> None:
@@ -96,7 +96,7 @@ def test_alone_it_says_what_a_difference_would_take(view: AppTest) -> None:
 def test_with_another_run_its_numbers_and_the_test_stand_beside(view: AppTest) -> None:
     view.session_state["other"] = "best"
     view.run()
-    this, other = (
+    answers, other = (
         predictions.load_predictions(registry.find_run(run), "mnist-sample")
         for run in ("purawr", "best")
     )
@@ -105,10 +105,10 @@ def test_with_another_run_its_numbers_and_the_test_stand_beside(view: AppTest) -
     assert table["other F1"][3] == expected["3"]["f1-score"]
     assert table["other recall"][10] == expected["macro avg"]["recall"]
     words = said(view)
-    pair = compare_paired(other, this)
+    pair = compare_paired(other, answers)
     assert f"{len(pair.fixed)} by purawr alone" in words
     assert f"On {pair.disagree} digits only one of the two is right" in words
-    assert f"Both are wrong on {int((~this.correct & ~other.correct).sum())} digits" in words
+    assert f"Both are wrong on {int((~answers.correct & ~other.correct).sum())} digits" in words
 
 
 def test_a_run_without_mistakes_has_no_confusions(view: AppTest) -> None:

@@ -23,12 +23,12 @@ def page() -> None:
     from pages.widgets.confusion.robustness import robustness_view
 
     state = st.session_state
-    this = load_predictions(registry.find_run(state.get("this", "purawr")), "mnist-sample")
+    predictions = load_predictions(registry.find_run(state.get("this", "purawr")), "mnist-sample")
     if state.get("own"):
-        few = (this.images[:3], this.labels[:3], np.full((3, 10), 0.1, np.float32))
-        this = state.setdefault("mine", Predictions(this.network, "mine", *few, True))
+        few = (predictions.images[:3], predictions.labels[:3], np.full((3, 10), 0.1, np.float32))
+        predictions = state.setdefault("mine", Predictions(predictions.network, "mine", *few, True))
     robustness_view(
-        this,
+        predictions,
         load_predictions(registry.find_run(state["other"]), "mnist-sample")
         if "other" in state
         else None,
@@ -42,7 +42,7 @@ def view() -> AppTest:
 
 def test_every_kind_has_a_slider_that_begins_where_nothing_is_changed(view: AppTest) -> None:
     view.run()
-    assert [one.value for one in view.slider] == [kind.neutral for kind in CORRUPTIONS]
+    assert [slider.value for slider in view.slider] == [kind.neutral for kind in CORRUPTIONS]
     assert "24 wrong of 1,000 (97.6 %, 95 % interval 96.5 to 98.4 %)" in said(view)  # run.json's
 
 
@@ -62,7 +62,7 @@ def test_a_slider_tells_the_errors_and_brings_its_curve_and_reset_takes_it_back(
     view.slider(key="confusion-stress-noise").set_value(30).run()
     assert view.selectbox(key="confusion-stress-curve").value == "noise"
     view.button(key="confusion-stress-reset").click().run()
-    assert [one.value for one in view.slider] == [kind.neutral for kind in CORRUPTIONS]
+    assert [slider.value for slider in view.slider] == [kind.neutral for kind in CORRUPTIONS]
     assert "24 wrong of 1,000" in said(view)
 
 
@@ -115,9 +115,11 @@ def test_a_run_that_is_deleted_meanwhile_gets_a_sentence(
         from core.runs.run import Network, Run
         from pages.widgets.confusion.robustness import robustness_view
 
-        this = load_predictions(registry.find_run("purawr"), "mnist-sample")
-        gone = Run(registry.own_folder() / "mine", this.run.info.model_copy(update={"id": "mine"}))
-        robustness_view(replace(this, network=Network(gone)), None)
+        predictions = load_predictions(registry.find_run("purawr"), "mnist-sample")
+        gone = Run(
+            registry.own_folder() / "mine", predictions.run.info.model_copy(update={"id": "mine"})
+        )
+        robustness_view(replace(predictions, network=Network(gone)), None)
 
     gone = AppTest.from_function(still_looked_at, default_timeout=60).run()
     assert not gone.exception

@@ -31,16 +31,16 @@ def page() -> None:
     from tests.helpers.made_answers import answered
 
     state = st.session_state
-    this = load_predictions(registry.find_run(state.get("run", "soorya")), "mnist-sample")
+    predictions = load_predictions(registry.find_run(state.get("run", "soorya")), "mnist-sample")
     if "first" in state:
-        this = answered(
-            this.labels[: state["first"]],
-            this.labels[: state["first"]],
+        predictions = answered(
+            predictions.labels[: state["first"]],
+            predictions.labels[: state["first"]],
             dataset="mine",
-            images=np.ascontiguousarray(this.images[: state["first"]]),
+            images=np.ascontiguousarray(predictions.images[: state["first"]]),
         )
     slices_view(
-        this,
+        predictions,
         load_predictions(registry.find_run("fast"), "mnist-sample") if state.get("two") else None,
     )
 
@@ -54,8 +54,8 @@ def grids(view: AppTest, monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[int
     """Run the view and give the lists of digits that it shows: their indices and key."""
     shown: list[tuple[list[int], str]] = []
 
-    def note(this: Any, which: Any, *, key: str, **_: Any) -> None:
-        shown.append((which.tolist(), key))
+    def note(predictions: Any, indices: Any, *, key: str, **_: Any) -> None:
+        shown.append((indices.tolist(), key))
 
     monkeypatch.setattr("pages.widgets.confusion.slices.show_digits", note)
     view.run()
@@ -68,12 +68,12 @@ def test_the_worst_slices_stand_in_a_table_with_their_numbers(view: AppTest) -> 
     said(view)
     search = worst_slices(load_predictions(registry.find_run("soorya"), "mnist-sample"))
     (table,) = view.dataframe
-    assert table.value["Slice"].tolist() == [one.name for one in search.slices]
-    for row, one in zip(table.value.to_dict("records"), search.slices, strict=True):
+    assert table.value["Slice"].tolist() == [weak_slice.name for weak_slice in search.slices]
+    for row, weak_slice in zip(table.value.to_dict("records"), search.slices, strict=True):
         wrong, n = (int(part) for part in row["Wrong"].split(" of "))
-        assert (wrong, n) == (one.wrong, one.n)
+        assert (wrong, n) == (weak_slice.wrong, weak_slice.n)
         assert row["Error rate"] == f"{100 * wrong / n:.1f} %"
-        for key, _ in one.thirds:
+        for key, _ in weak_slice.thirds:
             assert MEASURES[key].name.lower() in row["Measured"]
         assert any(row["Slice"].endswith(word) for word in (*DIGIT_PLURALS, "digits"))
 
@@ -90,18 +90,18 @@ def test_it_is_said_how_many_slices_were_searched_and_what_chance_does(view: App
 
 
 def test_another_measure_shows_its_own_bins(view: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
-    this = load_predictions(registry.find_run("soorya"), "mnist-sample")
+    predictions = load_predictions(registry.find_run("soorya"), "mnist-sample")
     assert grids(view, monkeypatch) == []
     view.button_group(key="confusion-slices-trait").set_value("slant").run()
     assert MEASURES["slant"].about in said(view)
     pills = view.button_group(key="confusion-slices-bin-slant-5")
-    found = error_rate_bins(this, "slant")
-    assert [int(one.content.split("(")[1].split()[0]) for one in pills.proto.options] == [
-        one.wrong for one in found
+    value_bins = error_rate_bins(predictions, "slant")
+    assert [int(option.content.split("(")[1].split()[0]) for option in pills.proto.options] == [
+        value_bin.wrong for value_bin in value_bins
     ]
     pills.set_value(4)
     ((shown, _),) = grids(view, monkeypatch)
-    assert shown == bin_members(this, "slant", 4).tolist()
+    assert shown == bin_members(predictions, "slant", 4).tolist()
 
 
 def test_two_runs_share_the_chart_and_one_does_not(view: AppTest) -> None:

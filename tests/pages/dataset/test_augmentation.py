@@ -27,9 +27,9 @@ def page() -> None:
 
 @pytest.fixture
 def view() -> AppTest:
-    found = AppTest.from_function(page, default_timeout=100)
-    found.session_state["run"] = "fast"
-    return found
+    app = AppTest.from_function(page, default_timeout=100)
+    app.session_state["run"] = "fast"
+    return app
 
 
 def on_six(view: AppTest) -> AppTest:
@@ -47,7 +47,9 @@ def press(view: AppTest, key: str) -> AppTest:
 def said(view: AppTest) -> str:
     """All sentences, without the backslashes that keep Markdown from reading a run's name."""
     assert not view.exception
-    words = [one.value for one in [*view.markdown, *view.caption, *view.info, *view.warning]]
+    words = [
+        element.value for element in [*view.markdown, *view.caption, *view.info, *view.warning]
+    ]
     return " ".join(words).replace("\\", "")
 
 
@@ -96,9 +98,9 @@ def test_a_six_upside_down_is_another_digit(view: AppTest) -> None:
 
 def test_the_grid_can_be_of_this_digit_and_is_thrown_again(view: AppTest) -> None:
     def score() -> str:
-        found = re.search(r"fast reads .* as their labels say\.[^.]*\.?", said(view))
-        assert found
-        return found[0]
+        sentence = re.search(r"fast reads .* as their labels say\.[^.]*\.?", said(view))
+        assert sentence
+        return sentence[0]
 
     on_six(view).run()
     view.segmented_control(key="augment-grid-of").set_value("This digit only").run()

@@ -32,11 +32,11 @@ def view() -> AppTest:
 def test_every_line_says_digit_label_and_what_the_runs_read(view: AppTest) -> None:
     view.run()
     (table,) = view.dataframe
-    found = find_label_issues("mnist-sample")
-    assert table.value["Index"].tolist() == [one.index for one in found]
+    issues = find_label_issues("mnist-sample")
+    assert table.value["Index"].tolist() == [issue.index for issue in issues]
     labels = mnist.load("mnist-sample").test.labels
     assert table.value["Label"].tolist() == [labels[k] for k in table.value["Index"]]
-    first = found[0]
+    first = issues[0]
     expected = f"{first.agreeing} of 7 read {first.predicted} ({first.confident} confident)"
     assert table.value["The runs"][0] == expected
     assert table.value["Digit"].str.startswith("data:image/png;base64,").all()

@@ -31,8 +31,10 @@ def grid(app: AppTest, key: str = "dataset-grid") -> Any:
     """What the grid of digits was given to show."""
     import json
 
-    found = [one.proto for one in app.get("bidi_component")]
-    (ours,) = [one for one in found if one.component_name == "digitscope_digits" and key in one.id]
+    protos = [element.proto for element in app.get("bidi_component")]
+    (ours,) = [
+        proto for proto in protos if proto.component_name == "digitscope_digits" and key in proto.id
+    ]
     return json.loads(ours.json)
 
 
@@ -56,10 +58,10 @@ def test_the_grid_shows_the_split_by_its_index(app: AppTest) -> None:
 
 def test_a_link_holds_the_filters(app: AppTest) -> None:
     opened(app, view="Browse", label="3", sort="ink", descending="true")
-    found = indices(app)
-    assert len(found) == 100
-    assert set(TEST.labels[found].tolist()) == {3}
-    amounts = TEST.images[found].mean(axis=(1, 2))
+    shown = indices(app)
+    assert len(shown) == 100
+    assert set(TEST.labels[shown].tolist()) == {3}
+    amounts = TEST.images[shown].mean(axis=(1, 2))
     assert (np.diff(amounts) <= 0).all()
 
 
@@ -95,12 +97,12 @@ def test_a_jump_from_the_grid_opens_the_digit(app: AppTest) -> None:
     assert app.number_input(key="index").value == 123
     assert f"`sparse_categorical_crossentropy`: `{TEST.labels[123]}`" in said(app)
     # The tutorials' digits are offered where both are: 7777 is none of the sample's.
-    assert not [one for one in app.button if str(one.key).startswith("dataset-to-")]
+    assert not [button for button in app.button if str(button.key).startswith("dataset-to-")]
 
 
 def test_another_filter_begins_at_its_first_page(app: AppTest) -> None:
     opened(app, view="Browse")
-    page = next(one for one in app.get("pagination"))
+    page = next(element for element in app.get("pagination"))
     assert page.proto.num_pages == 9
     app.session_state["dataset_turned"] = (1, 9)
     app.run()
@@ -239,7 +241,7 @@ def test_no_answer_is_taken_for_markdown(app: AppTest) -> None:
 
 def test_back_leads_to_the_page_of_the_grid_with_that_digit(app: AppTest) -> None:
     opened(app, view="One digit", index="777")
-    next(one for one in app.button if one.label == "Back to the grid").click().run()
+    next(button for button in app.button if button.label == "Back to the grid").click().run()
     assert 777 in indices(app)
     assert grid(app)["chosen"] == 777
 

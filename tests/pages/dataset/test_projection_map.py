@@ -50,7 +50,9 @@ def drawn_one() -> bytes:
 
 
 def said(page: AppTest) -> str:
-    return "\n".join(str(one.value) for one in [*page.markdown, *page.caption, *page.warning])
+    return "\n".join(
+        str(element.value) for element in [*page.markdown, *page.caption, *page.warning]
+    )
 
 
 # ------------------------------------------------------------------------------------ the figure
@@ -90,14 +92,16 @@ def test_a_mark_comes_last_and_says_what_it_is() -> None:
     figure = projection_chart(few_dots(), [MapMark("your drawing", (1.5, 2.5))])
     assert (figure.data[-1].x[0], figure.data[-1].y[0]) == (1.5, 2.5)
     assert len(figure.data) == 21
-    (note,) = [one for one in figure.layout.annotations if one.text == "your drawing"]
+    (note,) = [
+        annotation for annotation in figure.layout.annotations if annotation.text == "your drawing"
+    ]
     assert (note.x, note.y, note.showarrow) == (1.5, 2.5, None)  # an arrow is Plotly's default
 
 
 def test_two_marks_on_one_place_can_both_be_read() -> None:
     marks = [MapMark("test digit 7", (1.5, 2.5)), MapMark("your drawing", (1.5, 2.5))]
     notes = projection_chart(few_dots(), marks).layout.annotations
-    first, second = (one for one in notes if one.text in {mark.name for mark in marks})
+    first, second = (note for note in notes if note.text in {mark.name for mark in marks})
     assert abs(first.ay - second.ay) > 40  # pixels
 
 
@@ -108,11 +112,11 @@ def test_only_axes_that_mean_something_are_named() -> None:
 
 
 def test_a_click_is_understood_as_the_digit_that_lies_there() -> None:
-    some = few_dots()
-    assert digit_at_point(some, [{"curve_number": 3, "point_index": 2}]) == ("train", 302)
-    assert digit_at_point(some, [{"curve_number": 13, "point_index": 0}]) == ("test", 300)
-    assert digit_at_point(some, [{"curve_number": 20, "point_index": 0}]) is None  # the drawing
-    assert digit_at_point(some, []) is None  # a double click takes the choice back
+    dots = few_dots()
+    assert digit_at_point(dots, [{"curve_number": 3, "point_index": 2}]) == ("train", 302)
+    assert digit_at_point(dots, [{"curve_number": 13, "point_index": 0}]) == ("test", 300)
+    assert digit_at_point(dots, [{"curve_number": 20, "point_index": 0}]) is None  # the drawing
+    assert digit_at_point(dots, []) is None  # a double click takes the choice back
 
 
 # -------------------------------------------------------------------------------------- the page
@@ -165,8 +169,10 @@ def test_a_drawn_stroke_stands_among_the_ones(page: AppTest) -> None:
 def drawing_and_ones(page: AppTest) -> tuple[np.ndarray, np.ndarray]:
     """Where the page draws the drawing, (2,), and where the digits labeled 1 lie, (n, 2)."""
     figure = json.loads(page.get("plotly_chart")[0].proto.spec)
-    (trace,) = [one for one in figure["data"] if one["name"] == "your drawing"]
-    ones = [some.positions for some in points_by_label("mnist-sample", "tsne") if some.label == 1]
+    (trace,) = [trace for trace in figure["data"] if trace["name"] == "your drawing"]
+    ones = [
+        points.positions for points in points_by_label("mnist-sample", "tsne") if points.label == 1
+    ]
     return np.array([trace["x"][0], trace["y"][0]]), np.concatenate(ones)
 
 

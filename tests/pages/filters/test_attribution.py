@@ -36,7 +36,7 @@ def opened(**state: object) -> AppTest:
 
 
 def said(page: AppTest) -> str:
-    return "\n".join(str(one.value) for one in [*page.markdown, *page.caption, *page.info])
+    return "\n".join(str(element.value) for element in [*page.markdown, *page.caption, *page.info])
 
 
 def maps(page: AppTest) -> int:
@@ -81,7 +81,9 @@ def test_the_sum_stands_beside_what_it_should_be() -> None:
     numbers = re.search(
         r"sum to \*\*(.*?)\*\*.*digit, (.*?), less.*picture, (.*?): \*\*(.*?)\*\*", said(opened())
     )
-    total, digit, blank, difference = (float(one.replace("−", "-")) for one in numbers.groups())
+    total, digit, blank, difference = (
+        float(number.replace("−", "-")) for number in numbers.groups()
+    )
     assert difference == pytest.approx(digit - blank, abs=0.002)
     assert total == pytest.approx(difference, rel=0.05)
 

@@ -47,7 +47,7 @@ def view(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AppTest:
 def said(view: AppTest) -> str:
     assert not view.exception
     kinds = (view.markdown, view.caption, view.info, view.error)
-    return " ".join(str(one.value) for kind in kinds for one in kind)
+    return " ".join(str(element.value) for kind in kinds for element in kind)
 
 
 def answer(epoch: int | None) -> int:

@@ -55,14 +55,14 @@ def opened(view: AppTest, layer: str, number: int = 0, run: str = "fast") -> App
 
 
 def headings(view: AppTest) -> list[str]:
-    return [one.value for one in view.subheader]
+    return [element.value for element in view.subheader]
 
 
 def component(view: AppTest, key: str) -> dict:
     """What a component of the view was given."""
-    for one in view.get("bidi_component"):
-        if key in one.proto.id:
-            return json.loads(one.proto.json)
+    for element in view.get("bidi_component"):
+        if key in element.proto.id:
+            return json.loads(element.proto.json)
     raise AssertionError(f"no component {key}")
 
 
@@ -79,14 +79,14 @@ def values_of(layer: str, run: str = "fast") -> np.ndarray:
 
 def test_all_maps_and_one_of_them_at_its_largest(view: AppTest) -> None:
     opened(view, "conv_2", 5)
-    one = values_of("conv_2")[..., 5]
-    row, column = np.unravel_index(one.argmax(), one.shape)
+    values = values_of("conv_2")[..., 5]
+    row, column = np.unravel_index(values.argmax(), values.shape)
     words = said(view)
     assert headings(view)[0] == "Map 5 of conv_2"
     assert numbers(view, "conv_2") == list(range(32))
     shown = component(view, PIXELS)
     assert (shown["rows"], shown["columns"], shown["chosen"]) == (12, 12, [row, column])
-    assert f"At row {row}, column {column} its value is **{one.max():.5g}**" in words
+    assert f"At row {row}, column {column} its value is **{values.max():.5g}**" in words
     # A 3×3 kernel, with zeros around, on a 2×2 pool on a 5×5 kernel: 3 · 2 + 4 pixels a side.
     first, last = 2 * (row - 1), 2 * (row + 1) + 5
     assert f"rows {max(first, 0)} to {min(last, 27)}" in words
@@ -96,12 +96,12 @@ def test_the_large_maps_colors(view: AppTest) -> None:
     opened(view, "activation_1", 3)
     picture = component(view, PIXELS)["picture"].removeprefix("data:image/png;base64,")
     colors = cv2.imdecode(np.frombuffer(base64.b64decode(picture), np.uint8), cv2.IMREAD_COLOR)
-    one = values_of("activation_1")[..., 3]
+    values = values_of("activation_1")[..., 3]
     assert colors.shape == (24, 24, 3)
     # ReLU's zeros have one color, what is larger is bluer: less red in it.
-    assert len(np.unique(colors[one == 0], axis=0)) == 1
-    order = np.argsort(one[one > 0])
-    red = colors[one > 0][:, 2][order].astype(int)
+    assert len(np.unique(colors[values == 0], axis=0)) == 1
+    order = np.argsort(values[values > 0])
+    red = colors[values > 0][:, 2][order].astype(int)
     assert (np.diff(red) <= 0).all()
 
 
@@ -141,7 +141,9 @@ def test_the_arithmetic_can_be_followed(view: AppTest) -> None:
         assert (int(own_row), int(own_column)) == (row, column)
         own = values[name][row, column, 2]
         assert float(result.replace("−", "-")) == pytest.approx(own, rel=1e-4, abs=1e-4)
-    table = next(one.proto.body for one in view.get("html") if "their products" in one.proto.body)
+    table = next(
+        element.proto.body for element in view.get("html") if "their products" in element.proto.body
+    )
     cells = [float(k.replace("−", "-")) for k in re.findall(r">\(?(−?[\d.]+)\)?</td>", table)]
     patch, kernel, products = np.array(cells).reshape(3, 25)
     assert products == pytest.approx(patch * kernel, abs=2e-3)
@@ -150,23 +152,23 @@ def test_the_arithmetic_can_be_followed(view: AppTest) -> None:
 
 def test_another_input_map_is_written_out(view: AppTest) -> None:
     opened(view, "conv_3", 1, "fast")
-    chooser = next(one for one in view.selectbox if one.label.startswith("Written out"))
+    chooser = next(element for element in view.selectbox if element.label.startswith("Written out"))
     assert len(chooser.options) == 32
-    sums = [float(one.split(": ")[1].replace("−", "-")) for one in chooser.options]
+    sums = [float(option.split(": ")[1].replace("−", "-")) for option in chooser.options]
     assert np.abs(sums).tolist() == sorted(np.abs(sums), reverse=True)
     chooser.select_index(3).run()
-    line = next(one.value for one in view.code if "these 9 products" in one.value)
+    line = next(element.value for element in view.code if "these 9 products" in element.value)
     written = float(line.split("\n")[0].split("= ")[1].replace("−", "-"))
     assert written == pytest.approx(sums[3], abs=1e-3)
 
 
 def test_what_excites_it_and_a_network_that_takes_long(view: AppTest) -> None:
     opened(view, "pool_1", 4)
-    found = stored_top_activations(network_of("fast"), "pool_1")
-    assert isinstance(found, TopActivations)
-    best = found.for_map(4)[0]
+    top = stored_top_activations(network_of("fast"), "pool_1")
+    assert isinstance(top, TopActivations)
+    best = top.for_map(4)[0]
     split = "training" if best.split == "train" else "test"
-    captions = [one.caption for one in view.get("image")[-1].proto.imgs]
+    captions = [image.caption for image in view.get("image")[-1].proto.imgs]
     assert len(captions) == 9
     assert captions[0].startswith(f"{best.value:.3g}: ")
     assert captions[0].endswith(f"({split} {best.index})")
@@ -178,12 +180,12 @@ def test_what_excites_it_and_a_network_that_takes_long(view: AppTest) -> None:
 def test_its_share(view: AppTest, way: str) -> None:
     opened(view, "conv_1", 7, "yalcin")
     view.segmented_control(key="filters-maps-way").set_value(way).run()
-    found = ablate_maps(network_of("yalcin"), IMAGES[DIGIT], "conv_1", way, 7)
+    ablation = ablate_maps(network_of("yalcin"), IMAGES[DIGIT], "conv_1", way, 7)
     bars = json.loads(view.get("plotly_chart")[-1].proto.spec)["data"]
     assert [bar["name"] for bar in bars] == ["with it", "without it"]
-    assert as_numbers(bars[0]["x"]) == pytest.approx(found.baseline.tolist())
-    assert as_numbers(bars[1]["x"]) == pytest.approx(found.ablated[0].tolist())
-    assert f"the network reads **{found.baseline.argmax()}**" in said(view)
+    assert as_numbers(bars[0]["x"]) == pytest.approx(ablation.baseline.tolist())
+    assert as_numbers(bars[1]["x"]) == pytest.approx(ablation.ablated[0].tolist())
+    assert f"the network reads **{ablation.baseline.argmax()}**" in said(view)
 
 
 def as_numbers(values) -> list[float]:
@@ -248,10 +250,10 @@ def test_an_epoch(view: AppTest) -> None:
     view.session_state["network"] = ("yalcin", 1)
     view.session_state["layer"] = "conv_1"
     view.run()
-    one = activations.load_layer_model(network_of("yalcin", 1)).layer_outputs(
+    values = activations.load_layer_model(network_of("yalcin", 1)).layer_outputs(
         IMAGES[DIGIT : DIGIT + 1]
     )["conv_1"][0, ..., 0]
-    assert f"its value is **{one.max():.5g}**" in said(view)
+    assert f"its value is **{values.max():.5g}**" in said(view)
 
 
 def test_numbers_that_are_not_finite(view: AppTest) -> None:

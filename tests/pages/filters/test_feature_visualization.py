@@ -27,13 +27,16 @@ def opened(**state: object) -> AppTest:
 
 
 def said(page: AppTest) -> str:
-    return "\n".join(str(one.value) for one in [*page.markdown, *page.caption, *page.info])
+    return "\n".join(str(element.value) for element in [*page.markdown, *page.caption, *page.info])
 
 
 def wait(page: AppTest) -> None:
     """Until the chore that was started is done."""
     end = time.monotonic() + 60
-    while any(str(one.key).endswith("-cancel") for one in page.button) and time.monotonic() < end:
+    while (
+        any(str(button.key).endswith("-cancel") for button in page.button)
+        and time.monotonic() < end
+    ):
         time.sleep(0.2)
         page.run()
 
@@ -55,7 +58,7 @@ def test_each_strength_is_a_dream_of_its_own_and_says_what_it_means() -> None:
     assert "the margin of 4 pixels stays white" in said(page)
     page.button_group(key="filters-dreams-strength").set_value("none").run()
     assert "looks like noise" in said(page)
-    assert [one.label for one in page.button] == ["Dream of the ten digits"]
+    assert [button.label for button in page.button] == ["Dream of the ten digits"]
 
 
 def test_a_map_of_the_open_layer_is_dreamt_and_compared_with_digits() -> None:

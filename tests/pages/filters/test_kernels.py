@@ -43,13 +43,13 @@ def drawn(run: str, link: dict[str, str] | None = None, **state: Any) -> AppTest
 
 
 def grid(view: AppTest) -> Any:
-    (ours,) = [one.proto for one in view.get("bidi_component")]
+    (ours,) = [element.proto for element in view.get("bidi_component")]
     assert ours.component_name == "digitscope_digits"
     return json.loads(ours.json)
 
 
 def numbers(view: AppTest) -> list[int]:
-    return [one["index"] for one in grid(view)["digits"]]
+    return [digit["index"] for digit in grid(view)["digits"]]
 
 
 def kernel_of(run: str, layer: str) -> Any:
@@ -58,7 +58,7 @@ def kernel_of(run: str, layer: str) -> Any:
 
 def said(view: AppTest) -> str:
     kinds = (view.markdown, view.caption, view.info, view.warning, view.error, view.subheader)
-    return " ".join(str(one.value) for kind in kinds for one in kind)
+    return " ".join(str(element.value) for kind in kinds for element in kind)
 
 
 def test_all_kernels_are_there_and_sorted_by_their_norm() -> None:

@@ -39,7 +39,7 @@ def opened(**state: object) -> AppTest:
 
 
 def said(page: AppTest) -> str:
-    return "\n".join(str(one.value) for one in [*page.markdown, *page.caption, *page.info])
+    return "\n".join(str(element.value) for element in [*page.markdown, *page.caption, *page.info])
 
 
 def marked(page: AppTest) -> tuple[str, float, float]:
@@ -64,7 +64,7 @@ def test_a_digit_that_was_clicked_can_become_the_pages() -> None:
     assert not page.button
     page.session_state["filters_inside_clicked"] = 42
     page.run()
-    assert any("test digit 42" in str(one.proto) for one in page.get("image"))
+    assert any("test digit 42" in str(element.proto) for element in page.get("image"))
     page.button(key="filters-inside-look").click().run()
     assert page.session_state["filters_next_index"] == 42
     assert (page.session_state["data"], page.session_state["split"]) == ("mnist-sample", "test")

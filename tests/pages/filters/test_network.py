@@ -49,25 +49,27 @@ def drawn(run: str, **state: Any) -> AppTest:
 
 
 def stages(view: AppTest) -> list[Any]:
-    (ours,) = [one.proto for one in view.get("bidi_component")]
+    (ours,) = [element.proto for element in view.get("bidi_component")]
     assert ours.component_name == "digitscope_layers"
-    found: list[Any] = json.loads(ours.json)["stages"]
-    return found
+    shown: list[Any] = json.loads(ours.json)["stages"]
+    return shown
 
 
 @pytest.mark.parametrize("run", RUNS)
 def test_every_layer_of_the_network_can_be_opened(run: str) -> None:
-    found = stages(drawn(run))
-    told = [name for one in found for name in (one["name"], *(name for name, _ in one["then"]))]
+    shown = stages(drawn(run))
+    told = [
+        name for stage in shown for name in (stage["name"], *(name for name, _ in stage["then"]))
+    ]
     rows = list(registry.find_run(run).info.recipe.architecture.rows())
     assert told == ["", *(row.name for row in rows)]
     by_name = {row.name: row for row in rows}
-    for one in found[1:]:
-        row = by_name[one["name"]]
-        assert str(row.layer) in one["title"]
-        assert all(str(size) in one["facts"] for size in row.shape)
-        assert f"{row.parameters:,}" in one["facts"] or not row.parameters
-    assert all(one["pictures"] for one in found[:-1])
+    for stage in shown[1:]:
+        row = by_name[stage["name"]]
+        assert str(row.layer) in stage["title"]
+        assert all(str(size) in stage["facts"] for size in row.shape)
+        assert f"{row.parameters:,}" in stage["facts"] or not row.parameters
+    assert all(stage["pictures"] for stage in shown[:-1])
 
 
 @pytest.mark.parametrize(("run", "epoch"), [("best", None), ("purawr", 2)])
@@ -79,7 +81,7 @@ def test_it_ends_in_the_ten_probabilities(run: str, epoch: int | None) -> None:
 
 
 def test_a_layer_shows_its_strongest_maps_for_this_digit() -> None:
-    (first,) = [one for one in stages(drawn("best")) if one["name"] == "conv_3"]
+    (first,) = [stage for stage in stages(drawn("best")) if stage["name"] == "conv_3"]
     maps = activations.layer_activations(network_of("best"), TEST.images[17])["activation_3"]
     strongest = np.argsort(-maps.mean(axis=(0, 1)), kind="stable")[:8]
     (picture,) = first["pictures"]
@@ -88,21 +90,21 @@ def test_a_layer_shows_its_strongest_maps_for_this_digit() -> None:
 
 
 def test_a_network_without_maps_shows_its_weights_as_pictures() -> None:
-    (first,) = [one for one in stages(drawn("purawr")) if one["name"] == "dense_1"]
+    (first,) = [stage for stage in stages(drawn("purawr")) if stage["name"] == "dense_1"]
     weights, numbers = first["pictures"]
     assert "pictures of the digit" in weights["words"]
     assert "50 numbers" in numbers["words"]
 
 
 def test_sigmoid_outputs_are_explained() -> None:
-    assert any("sigmoids" in one.value for one in drawn("purawr").caption)
-    assert not any("sigmoids" in one.value for one in drawn("fast").caption)
+    assert any("sigmoids" in caption.value for caption in drawn("purawr").caption)
+    assert not any("sigmoids" in caption.value for caption in drawn("fast").caption)
 
 
 def test_a_blank_digit_is_drawn_too() -> None:
-    found = stages(drawn("fast", ink=0))
-    assert len(found) == 1 + 3 + 2 + 1  # digit, convolutions, pools, dense
-    assert sum(bar["part"] for bar in found[-1]["bars"]) == pytest.approx(1, abs=1e-5)
+    shown = stages(drawn("fast", ink=0))
+    assert len(shown) == 1 + 3 + 2 + 1  # digit, convolutions, pools, dense
+    assert sum(bar["part"] for bar in shown[-1]["bars"]) == pytest.approx(1, abs=1e-5)
 
 
 def test_an_epoch_that_is_not_kept_is_told() -> None:

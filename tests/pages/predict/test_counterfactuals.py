@@ -34,14 +34,14 @@ def page() -> AppTest:
 
 
 def reads(page: AppTest) -> str:
-    (found,) = [one.value for one in page.markdown if one.value.startswith("Reads ")]
-    return found
+    (sentence,) = [element.value for element in page.markdown if element.value.startswith("Reads ")]
+    return sentence
 
 
 def test_it_begins_with_the_digit_as_it_is(page: AppTest) -> None:
     assert "Reads **9**" in reads(page)
     assert "unchanged" in said(page)
-    assert {one.value for one in page.slider} == {0.0, 1.0}
+    assert {slider.value for slider in page.slider} == {0.0, 1.0}
     assert page.button(key="predict-flips-back").disabled
     assert "not centred anew" in said(page)
 
@@ -62,24 +62,26 @@ def test_a_slider_changes_the_digit_and_what_is_read_and_the_button_takes_it_bac
     assert "The other sliders stay as they stand" in said(page)
     page.button(key="predict-flips-back").click().run()
     assert "Reads **9**" in reads(page)
-    assert {one.value for one in page.slider} == {0.0, 1.0}
+    assert {slider.value for slider in page.slider} == {0.0, 1.0}
 
 
 def test_each_flip_sets_its_slider_and_is_read_as_it_says(page: AppTest) -> None:
-    found = smallest_counterfactuals(DIGIT, load_predictor(network_of("fast")).probabilities)
-    shown = [one.key for one in page.button if str(one.key).startswith("predict-flips-show-")]
-    expected = [name for name, one in found.items() if one.smallest]
+    by_name = smallest_counterfactuals(DIGIT, load_predictor(network_of("fast")).probabilities)
+    shown = [
+        button.key for button in page.button if str(button.key).startswith("predict-flips-show-")
+    ]
+    expected = [name for name, flips in by_name.items() if flips.smallest]
     assert shown == [f"predict-flips-show-{name}" for name in expected]
     assert "turn" in expected
     for name in expected:
-        flip = found[name].smallest
+        flip = by_name[name].smallest
         assert flip
         page.button(key=f"predict-flips-show-{name}").click().run()
         assert page.slider(key=f"predict-flips-{name}").value == flip.value
         assert page.selectbox(key="predict-flips-along").value == name
         assert f"Reads **{flip.answer}**" in reads(page)
         assert EDIT_BY_NAME[name].describe(flip.value) in said(page)
-        moved = [one.key for one in page.slider if one.value not in {0.0, 1.0}]
+        moved = [slider.key for slider in page.slider if slider.value not in {0.0, 1.0}]
         assert moved == [f"predict-flips-{name}"]
 
 

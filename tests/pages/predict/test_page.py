@@ -56,7 +56,7 @@ def uploaded(app: AppTest) -> Callable[..., AppTest]:
 
 def told(app: AppTest) -> str:
     kinds = (app.markdown, app.caption, app.error, app.warning, app.info)
-    return "\n".join(str(one.value) for kind in kinds for one in kind)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, *rows: list[float]) -> None:
@@ -78,7 +78,7 @@ def test_digits_side_by_side_are_read_as_a_number(uploaded: Callable[..., AppTes
 
 def test_lines_stand_below_one_another(uploaded: Callable[..., AppTest]) -> None:
     app = uploaded(picture("71", "17"))
-    bodies = " ".join(one.proto.body for one in app.get("html"))
+    bodies = " ".join(element.proto.body for element in app.get("html"))
     assert "<div>71</div><div>17</div>" in bodies
     assert "The network reads 4 digits" in told(app)
 
@@ -193,9 +193,11 @@ def test_the_steps_are_a_strip_and_the_naive_way_can_be_compared(
     uploaded: Callable[..., AppTest],
 ) -> None:
     app = uploaded(picture("7"))
-    assert "digit-steps" not in " ".join(one.proto.body for one in app.get("html"))
+    assert "digit-steps" not in " ".join(element.proto.body for element in app.get("html"))
     app.segmented_control(key="predict-view").set_value("How it got there").run()
-    (strip,) = [one.proto.body for one in app.get("html") if "digit-steps" in one.proto.body]
+    (strip,) = [
+        element.proto.body for element in app.get("html") if "digit-steps" in element.proto.body
+    ]
     titles = ["Grey", "Light ink", "Paper removed", "Ink", "Cropped", "Fit into 20×20"]
     places = [strip.index(f"{k}. {title}<") for k, title in enumerate(titles, 1)]
     assert places == sorted(places)

@@ -120,8 +120,8 @@ def test_the_other_runs_are_asked_once_somebody_wants_it() -> None:
     page.session_state["digit"] = _disputed()
     page.run()
     answers = list(page.table[0].value["answer"])
-    assert any(", not " in one for one in answers)
-    assert any(", not " not in one for one in answers)
+    assert any(", not " in answer for answer in answers)
+    assert any(", not " not in answer for answer in answers)
 
 
 def _disputed() -> int:
@@ -157,5 +157,5 @@ def test_a_part_that_fails_leaves_the_others() -> None:
     assert "It read" in said(page)
     unkept = view(at=99)
     assert not unkept.exception
-    assert any("The weights of epoch 99" in one.value for one in unkept.info)
+    assert any("The weights of epoch 99" in element.value for element in unkept.info)
     assert "It read" in said(unkept)

@@ -72,14 +72,14 @@ def clicks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def labels(view: AppTest) -> list[int]:
-    return [one.label for one in view.session_state.get("my-digits", ())]
+    return [digit.label for digit in view.session_state.get("my-digits", ())]
 
 
 def test_without_digits_it_says_how_to_get_some(view: AppTest) -> None:
     view.run()
     assert "You have labelled no digits in this visit" in said(view)
     assert not view.get("download_button")
-    assert not [one for one in view.button if one.key == "fine-tune"]
+    assert not [button for button in view.button if button.key == "fine-tune"]
     assert len(view.get("file_uploader")) == 1
 
 
@@ -113,11 +113,11 @@ def test_one_is_relabeled_or_removed_and_all_are_forgotten(
     before = labels(view)
     assert not view.get("imgs")
 
-    def opened(which: int) -> Any:
-        view.session_state["my-digits-open"] = view.session_state["my-digits"][which].pixels
+    def opened(index: int) -> Any:
+        view.session_state["my-digits-open"] = view.session_state["my-digits"][index].pixels
         view.run()
         assert not view.exception
-        return next(one for one in view.button_group if one.label == "What did you mean?")
+        return next(group for group in view.button_group if group.label == "What did you mean?")
 
     control = opened(1)
     assert control.value == before[1]
@@ -160,7 +160,7 @@ def test_digits_are_brought_back_once(view: AppTest, name: str, write: Any) -> N
     view.run()
     uploader = view.file_uploader(key="my-digits-back")
     uploader.set_value((name, write(some()), "application/octet-stream")).run()
-    assert labels(view) == [one.label for one in some()]
+    assert labels(view) == [digit.label for digit in some()]
     assert "8 digits of the file are among yours now." in said(view)
     view.button(key="my-digits-forget-all").click().run()
     assert labels(view) == []  # the file that still lies in the field brings nothing back
@@ -188,8 +188,8 @@ def own(run_folders: tuple[Path, Path], trained: Trained) -> Path:
 
 
 def tuned() -> list[Run]:
-    found = [one for one in registry.list_runs() if isinstance(one, Run)]
-    return [one for one in found if one.info.provenance.fine_tuned]
+    runs = [run for run in registry.list_runs() if isinstance(run, Run)]
+    return [run for run in runs if run.info.provenance.fine_tuned]
 
 
 @pytest.mark.usefixtures("no_engine", "only_sample")

@@ -47,7 +47,7 @@ def tuned(waits: Run) -> Run:
 def test_its_end_is_shown_with_before_and_after(app: AppTest, tuned: Run) -> None:
     opened(app, training=tuned.id)
     assert "tiny + my digits" in app.subheader[0].value
-    tables = [one.value for one in app.dataframe if "Wrong before" in one.value.columns]
+    tables = [table.value for table in app.dataframe if "Wrong before" in table.value.columns]
     assert [row[0] for row in tables[0].to_numpy()] == [
         "the sample's test digits",
         "your digits, trained on",
@@ -79,6 +79,6 @@ def test_who_waits_for_it_waits_for_what_it_shows(
 ) -> None:
     monkeypatch.setattr(live_view, "load_speed", lambda: speed)
     whole = estimate_time(waits.info.recipe, speed).total
-    found = live_view.queue_seconds(registry.find_run(waits.id))
-    assert found is not None
-    assert found > whole  # 4,000 digits of the sample, and 300 times one of six
+    seconds = live_view.queue_seconds(registry.find_run(waits.id))
+    assert seconds is not None
+    assert seconds > whole  # 4,000 digits of the sample, and 300 times one of six

@@ -62,9 +62,9 @@ def shown_live(app: AppTest) -> list[dict[str, Any]]:
     """What the component that follows a training was given to show."""
     components = [element.proto for element in app.get("bidi_component")]
     return [
-        json.loads(one.json)["seen"]
-        for one in components
-        if one.component_name == "digitscope_live"
+        json.loads(component.json)["seen"]
+        for component in components
+        if component.component_name == "digitscope_live"
     ]
 
 

@@ -85,9 +85,9 @@ def chromium_path() -> str:
     """The browser that $CHROMIUM names (`make` sets it), else the first that is installed."""
     named = os.environ.get("CHROMIUM")
     names = (named,) if named else BROWSERS
-    found = next(filter(None, map(shutil.which, names)), None)
-    if found:
-        return found
+    program = next(filter(None, map(shutil.which, names)), None)
+    if program:
+        return program
     if named:
         raise RuntimeError(
             f"CHROMIUM names {named}, which is no program on this machine: correct it, or unset it."
@@ -122,7 +122,7 @@ def settle(page: Page) -> None:
 
 def too_wide(phone: Page, views: Sequence[str]) -> list[str]:
     """The views of a page, one opened after the other, that are wider than a phone's 390 pixels."""
-    main, found = phone.get_by_test_id("stMain"), []
+    main, wide = phone.get_by_test_id("stMain"), []
     for view in views:
         choice = main.get_by_role("radio", name=view, exact=True)
         choice.click()
@@ -130,8 +130,8 @@ def too_wide(phone: Page, views: Sequence[str]) -> list[str]:
         phone.wait_for_timeout(300)  # until its script runs
         settle(phone)
         if main.evaluate("node => node.scrollWidth") > 390:
-            found.append(view)
-    return found
+            wide.append(view)
+    return wide
 
 
 def drawing_area(page: Page) -> Locator:

@@ -91,8 +91,8 @@ def png_of_a_page() -> bytes:
         for k, name in enumerate(text):
             if name == " ":
                 continue
-            which = int(np.flatnonzero(test.labels == int(name))[7 + k])
-            ink = Image.fromarray(test.images[which]).resize((100, 100), Image.Resampling.BICUBIC)
+            index = int(np.flatnonzero(test.labels == int(name))[7 + k])
+            ink = Image.fromarray(test.images[index]).resize((100, 100), Image.Resampling.BICUBIC)
             picture.paste(INK, (20 + 72 * k, y), ink)
     return _in_uneven_light(picture)
 

@@ -35,8 +35,8 @@ def address(own_runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     log = tmp_path_factory.mktemp("server") / "log.txt"
     with running_app(own_runs, log) as url:
         yield url
-    _, found, rest = log.read_text(encoding="utf-8", errors="replace").partition("Traceback")
-    assert not found, f"the server's log has a traceback:\n{found}{rest[:4000]}"
+    _, traceback, rest = log.read_text(encoding="utf-8", errors="replace").partition("Traceback")
+    assert not traceback, f"the server's log has a traceback:\n{traceback}{rest[:4000]}"
 
 
 @pytest.fixture(scope="session")
@@ -60,8 +60,8 @@ def profile(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(profile: BrowserContext) -> Iterator[Page]:
     """A new visitor's page; at the end of the test, no exception may stand on it."""
-    for other in profile.pages:
-        other.close()
+    for tab in profile.pages:
+        tab.close()
     profile.clear_cookies()
     opened = profile.new_page()
     yield opened
@@ -69,8 +69,8 @@ def page(profile: BrowserContext) -> Iterator[Page]:
     profile.set_offline(False)
     if opened.url.startswith("http"):
         opened.evaluate("localStorage.clear()")
-    for one in profile.pages:
-        one.close()
+    for tab in profile.pages:
+        tab.close()
     profile.clear_cookies()
     profile.clear_permissions()
     assert shown == []
@@ -95,6 +95,6 @@ def fingers_profile(browser: Browser) -> Iterator[BrowserContext]:
 def finger(fingers_profile: BrowserContext) -> Iterator[BrowserContext]:
     """A phone that knows fingers, on which nobody has been."""
     yield fingers_profile
-    for one in fingers_profile.pages:
-        one.close()
+    for tab in fingers_profile.pages:
+        tab.close()
     fingers_profile.clear_cookies()

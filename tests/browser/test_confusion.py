@@ -28,9 +28,9 @@ def open_page(page: Page, address: str, query: str) -> None:
 
 
 def read_by(run: str) -> np.ndarray:
-    found = registry.find_run(run).predictions(SAMPLE)
-    assert found
-    return found.probabilities.argmax(axis=1)
+    predictions = registry.find_run(run).predictions(SAMPLE)
+    assert predictions
+    return predictions.probabilities.argmax(axis=1)
 
 
 def test_rows_columns_arrow_keys_and_a_click_on_a_number_show_the_digits_behind(

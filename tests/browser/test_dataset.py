@@ -77,11 +77,11 @@ def test_the_kernel_slides_by_the_arrow_keys(page: Page, address: str) -> None:
     expect(picture).not_to_have_attribute("src", before)
 
 
-def appears(what: Locator) -> bool:
+def appears(locator: Locator) -> bool:
     """Whether something that may come, or may not, is there within a while."""
     with suppress(NotInTime):
-        what.wait_for(timeout=5000)
-    return what.is_visible()
+        locator.wait_for(timeout=5000)
+    return locator.is_visible()
 
 
 def test_the_map_shows_the_digit_below_the_pointer_and_a_click_opens_it(
@@ -106,11 +106,11 @@ def test_the_map_shows_the_digit_below_the_pointer_and_a_click_opens_it(
         page.mouse.up()
         if appears(opens):
             break
-    found = re.search(r"digit/mnist-sample/(train|test)/(\d+)\.png", shown)
-    assert found
+    match = re.search(r"digit/mnist-sample/(train|test)/(\d+)\.png", shown)
+    assert match
     opens.click(timeout=SLOW_MS)
-    kind = {"train": "training", "test": "test"}[found[1]]
-    expect(page.get_by_text(f"Number {int(found[2]):,} of the {kind} digits")).to_be_visible()
+    kind = {"train": "training", "test": "test"}[match[1]]
+    expect(page.get_by_text(f"Number {int(match[2]):,} of the {kind} digits")).to_be_visible()
     expect(picture).to_have_count(0)
 
 

@@ -183,10 +183,10 @@ def workers(own_runs: Path) -> list[psutil.Process]:
     ]
 
 
-def wait_for(reached: Callable[[], object], what: str) -> None:
+def wait_for(reached: Callable[[], object], goal: str) -> None:
     deadline = time.monotonic() + SLOW_MS / 1000
     while not reached():
-        assert time.monotonic() < deadline, f"not in time: {what}"
+        assert time.monotonic() < deadline, f"not in time: {goal}"
         time.sleep(0.1)
 
 

@@ -53,7 +53,7 @@ def fingerprint(page: Page) -> str:
 
 def cookie(context: BrowserContext) -> dict[str, Any] | None:
     """The token's cookie, if the browser has it."""
-    return next((dict(one) for one in context.cookies() if one["name"] == COOKIE), None)
+    return next((dict(entry) for entry in context.cookies() if entry["name"] == COOKIE), None)
 
 
 def opened(context: BrowserContext, address: str) -> Page:

@@ -46,6 +46,10 @@ def test_digits_fitted_of_the_sample_are_those_that_are_there():
         (rated("adam", 0.3) | CYCLE, "diverge"),
         (rated("sgd", 1.0) | CYCLE, "likely to make it diverge"),
         (rated("sgd", 0.5) | CYCLE, ""),
+        (rated("sgd", 0.15, 0.9) | CYCLE, ""),  # 1.5 with what momentum adds
+        (rated("sgd", 0.21, 0.9) | CYCLE, "diverge"),
+        (rated("rmsprop", 1e-6), "little will be learnt"),
+        (rated("rmsprop", 6e-5), ""),
         (rated("adam", 1e-6), "little will be learnt"),
         (rated("adam", 6e-5), ""),
         (rated("adam", 6e-5) | CYCLE, "little will be learnt"),  # half as fast on average
@@ -75,6 +79,7 @@ def test_more_epochs_make_a_low_rate_worth_while():
     ("changes", "good"),
     [
         (rated("adam", 1.0), "0.001 is a good start"),
+        (rated("rmsprop", 1.0), "0.001 is a good start"),
         (rated("sgd", 1.0), "0.1 is a good start"),
         (rated("sgd", 1.0, 0.9), "a momentum of 0.9 will make .*0.01 is a good start"),
     ],

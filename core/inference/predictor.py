@@ -21,9 +21,9 @@ from core.runs.run import Network, Run
 from core.utils.errors import RunError
 from core.utils.validation import check_digits
 
-_BATCH_SIZES = (1, 8, 64, 512)
-"""The batch sizes that functions are traced for, rising."""
-_MAX_LOADED = 8
+BATCH_SIZES = (1, 8, 64, 512)
+"""The batch sizes that functions are traced for, rising; each when it is first needed."""
+MAX_LOADED = 8
 """Networks that stay loaded."""
 
 
@@ -39,7 +39,13 @@ class Predictor:
         self.model = model
         self.scaling: Scaling = scaling
         self._before_last = keras.Model(model.inputs, model.layers[-1].input)
-        self._functions = {size: self._traced_function(size) for size in _BATCH_SIZES}
+        self._functions: dict[int, Any] = {}
+        self._tracing = Lock()
+
+    def trace(self) -> None:
+        """Trace the functions of all batch sizes, so that no later answer waits for that."""
+        for size in BATCH_SIZES:
+            self._function(size)
 
     def probabilities(
         self, images: NDArray[np.uint8], report: Callable[[int], None] | None = None
@@ -77,10 +83,18 @@ class Predictor:
         size = next(size for size in _BATCH_SIZES if size >= len(images))
         batch = np.zeros((size, 28, 28), np.uint8)
         batch[: len(images)] = images
-        probabilities: NDArray[np.float32] = self._functions[size](
+        probabilities: NDArray[np.float32] = self._function(size)(
             tf.constant(scale(batch, self.scaling))
         ).numpy()
         return probabilities[: len(images)]
+
+    def _function(self, size: int) -> Any:
+        """The function that answers so many digits; traced at its first use, by one thread."""
+        if size not in self._functions:
+            with self._tracing:
+                if size not in self._functions:
+                    self._functions[size] = self._traced_function(size)
+        return self._functions[size]
 
     def _traced_function(self, size: int) -> Any:
         last = self.model.layers[-1]

@@ -40,11 +40,9 @@ def build_model(architecture: Architecture) -> keras.Sequential:
         A model that is not compiled. Its layers carry the names that `Architecture.rows` gives; it
         takes float32 (n, 28, 28, 1) and gives float32 (n, 10).
     """
-    model = keras.Sequential(name="digitscope")
-    model.add(keras.Input(INPUT_SHAPE))
-    for row in architecture.rows():
-        model.add(_keras_layer(row.layer, row.name))
-    return model
+    # All at once: for each layer that is added later, Keras connects all of them anew.
+    layers = [_keras_layer(row.layer, row.name) for row in architecture.rows()]
+    return keras.Sequential([keras.Input(INPUT_SHAPE), *layers], name="digitscope")
 
 
 def compiled_model(recipe: Recipe) -> keras.Sequential:

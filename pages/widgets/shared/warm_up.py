@@ -47,7 +47,7 @@ def warm_up() -> threading.Timer:
 
 def _load_default() -> None:
     try:
-        predictor(Network(registry.find_run(DEFAULT_RUN)))
+        predictor(Network(registry.find_run(DEFAULT_RUN))).trace()
     except DigitscopeError as error:
         # Visitors who choose this run see it on the page; the log is for the server's operator.
         logging.getLogger(__name__).warning("warm-up: %s", error)

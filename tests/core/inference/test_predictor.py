@@ -111,6 +111,28 @@ def test_eight_threads_get_the_answers_of_one(predictor: Predictor) -> None:
         assert probabilities == pytest.approx(expected, abs=1e-6)
 
 
+def test_a_batch_size_is_traced_once_when_it_is_needed_or_beforehand(
+    trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traced: list[int] = []
+    trace = Predictor._traced_function
+
+    def traced_function(self: Predictor, size: int) -> object:
+        traced.append(size)
+        return trace(self, size)
+
+    monkeypatch.setattr(Predictor, "_traced_function", traced_function)
+    predictor = Predictor(load_model(trained.run), "divide-255")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(predictor.probabilities, [IMAGES[:3]] * 8))
+    assert traced == [8]
+    predictor.trace()
+    assert sorted(traced) == [1, 8, 64, 512]
+    for count in (1, 8, 60, 600):
+        predictor.probabilities(IMAGES[:count])
+    assert len(traced) == 4
+
+
 @pytest.mark.usefixtures("own_run")
 def test_network_is_loaded_once_also_by_eight_threads() -> None:
     with ThreadPoolExecutor(8) as pool:

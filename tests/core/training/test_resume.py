@@ -16,6 +16,7 @@ from core import ROOT
 from core.inference.predictor import load_model
 from core.recipes.recipe import Optimizer, Recipe
 from core.runs import messages, registry
+from core.runs import writer as writer_module
 from core.runs.messages import (
     Ended,
     EpochEnded,
@@ -227,7 +228,10 @@ def test_finished_run_can_be_trained_for_more_epochs(trainings: Trainings, tmp_p
     assert run.info.epochs_done == 3
 
 
-def test_one_process_at_a_time_trains_a_run(tmp_path: Path) -> None:
+def test_one_process_at_a_time_trains_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "LOCK_WAIT_S", 0.1)
     writer = RunWriter(tmp_path / "run", dense_recipe(), provenance())
     with pytest.raises(RunError, match="another process"):
         ResumedWriter(registry.read_run(tmp_path / "run"))

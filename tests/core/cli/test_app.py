@@ -229,7 +229,8 @@ def test_json_has_null_for_what_is_not_finite(
     assert read["probabilities"] == [None] * 10
 
 
-# Each process pays for TensorFlow's import: what a command does in one of its own, `train` shows.
+# Each process pays for TensorFlow's import: what a command does in one of its own is shown by
+# `test_answers_come_while_the_list_still_grows`.
 IN_A_ROW = """
 import contextlib, io, json, sys
 from core.__main__ import main
@@ -248,58 +249,83 @@ print(json.dumps(said))
 class Trained:
     """What was said when a run `mine` was trained, continued, asked; and other commands with it."""
 
-    runs: Path
-    train: subprocess.CompletedProcess[str]
+    folder: Path
+    train: Said
     more: Said
     predict: Said
     evaluate: Said
     unwritable: Said
+    pictures: Said
+
+    @property
+    def runs(self) -> Path:
+        return self.folder / "runs"
 
 
 @pytest.fixture(scope="module")
 def mine(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = tmp_path_factory.mktemp("commands")
-    own = {"DIGITSCOPE_RUNS": str(folder / "runs")}
     recipe = folder / "recipe.json"
     recipe.write_text(find_preset("purawr").recipe.to_json())
-    done = core(
-        "train", "--recipe", str(recipe), *OPTIONS, "--out", str(folder / "runs" / "mine"), **own
-    )
+    seven = str(draw_seven(folder))
     # Root may write anywhere, but nobody can make a folder inside a file.
     (folder / "file").write_text("in the way")
+    (folder / "notes.png").write_text("no picture")
+    pictures = [str(folder / "notes.png"), seven, str(folder / "gone.png")]
     commands = [
+        ["train", "--recipe", str(recipe), *OPTIONS, "--out", str(folder / "runs" / "mine")],
         ["continue", "mine", "--epochs", "2"],
-        ["predict", "--run", "mine", str(draw_seven(folder))],
+        ["predict", "--run", "mine", seven],
         ["evaluate", "fast", "--dataset", "mnist-sample", "--json"],
         ["train", "--preset", "purawr", *OPTIONS, "--out", str(folder / "file" / "run")],
+        ["predict", "--run", "fast", "--json", *pictures],
     ]
     row = subprocess.run(
         [sys.executable, "-c", IN_A_ROW, json.dumps(commands)],
         cwd=ROOT,
-        env=settings(**own),
+        env=settings(DIGITSCOPE_RUNS=str(folder / "runs")),
         stdout=subprocess.PIPE,
         text=True,
         timeout=280,
         check=True,
     )
-    return Trained(folder / "runs", done, *(Said(*said) for said in json.loads(row.stdout)))
+    return Trained(folder, *(Said(*said) for said in json.loads(row.stdout)))
 
 
 def test_an_unwritable_output_folder_is_a_sentence(mine: Trained) -> None:
     assert mine.unwritable.returncode == 1
-    assert str(mine.runs.parent / "file" / "run") in mine.unwritable.stderr
+    assert str(mine.folder / "file" / "run") in mine.unwritable.stderr
     assert "Traceback" not in mine.unwritable.stderr
 
 
 def test_evaluate_counts_like_the_stored_answers(mine: Trained) -> None:
     assert mine.evaluate.returncode == 0
-    found = json.loads(mine.evaluate.stdout)
+    told = json.loads(mine.evaluate.stdout)
     stored = json.loads((ROOT / "models" / "fast" / "run.json").read_text())
     wrong = stored["metrics"]["mnist-sample"]["wrong"]
-    assert found["run"] == "fast"
-    assert found["n"] == 1000
-    assert found["accuracy"] == pytest.approx(1 - wrong / 1000)
-    assert found["held_out"] is True
+    assert told["run"] == "fast"
+    assert told["n"] == 1000
+    assert told["accuracy"] == pytest.approx(1 - wrong / 1000)
+    assert told["held_out"] is True
+
+
+def test_predict_answers_what_it_can_and_says_what_it_cannot(mine: Trained) -> None:
+    assert mine.pictures.returncode == 1
+    notes, read, gone = (json.loads(line) for line in mine.pictures.stdout.splitlines())
+    files = [mine.folder / name for name in ("notes.png", "seven.png", "gone.png")]
+    assert [row["file"] for row in (notes, read, gone)] == list(map(str, files))
+    assert notes["digits"] == gone["digits"] == []
+    assert "notes.png" in notes["error"]
+    assert "gone.png" in gone["error"]
+    assert read["error"] is None
+    (digit,) = read["digits"]
+    assert digit["digit"] == 7
+    assert digit["confidence"] == max(digit["probabilities"])
+    assert sum(digit["probabilities"]) == pytest.approx(1, abs=1e-4)
+    # The stroke is 12 wide around (70..130, 30..140); its box may gain a pixel of anti-aliasing.
+    x, y, width, height = digit["box"]
+    assert (x, y) == pytest.approx((64, 24), abs=8)
+    assert (x + width, y + height) == pytest.approx((136, 146), abs=8)
 
 
 def test_train_makes_a_run_that_the_other_commands_can_use(

@@ -16,30 +16,9 @@ from core.preprocessing.image_files import picture_files
 from core.runs.run import Run
 from core.utils.errors import PictureError
 from tests.core.cli import test_app
-from tests.core.cli.test_app import ROOT, Here, core, is_one_sentence, settings
+from tests.core.cli.test_app import ROOT, Here, is_one_sentence, settings
 
 here, loaded, seven = test_app.here, test_app.loaded, test_app.seven
-
-
-def test_predict_answers_what_it_can_and_says_what_it_cannot(seven: Path, tmp_path: Path) -> None:
-    (tmp_path / "notes.png").write_text("no picture")
-    files = [str(tmp_path / "notes.png"), str(seven), str(tmp_path / "gone.png")]
-    done = core("predict", "--run", "fast", "--json", *files)
-    assert done.returncode == 1
-    notes, read, gone = (json.loads(line) for line in done.stdout.splitlines())
-    assert [row["file"] for row in (notes, read, gone)] == files
-    assert notes["digits"] == gone["digits"] == []
-    assert "notes.png" in notes["error"]
-    assert "gone.png" in gone["error"]
-    assert read["error"] is None
-    (digit,) = read["digits"]
-    assert digit["digit"] == 7
-    assert digit["confidence"] == max(digit["probabilities"])
-    assert sum(digit["probabilities"]) == pytest.approx(1, abs=1e-4)
-    # The stroke is 12 wide around (70..130, 30..140); its box may gain a pixel of anti-aliasing.
-    x, y, width, height = digit["box"]
-    assert (x, y) == pytest.approx((64, 24), abs=8)
-    assert (x + width, y + height) == pytest.approx((136, 146), abs=8)
 
 
 def digit(value: int, number: int, line: int = 0, verdict: str = "sure") -> ReadDigit:

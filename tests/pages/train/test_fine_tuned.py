@@ -1,5 +1,6 @@
 """A fine-tuned run elsewhere: watched, trained again, reported, exported, waited for."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -38,10 +39,21 @@ def waits(own: Path, trained: Trained) -> Run:
     )
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the files of the finished fine-tuning are kept, once there are any."""
+    return tmp_path_factory.mktemp("finished") / "run"
+
+
 @pytest.fixture
-def tuned(waits: Run) -> Run:
-    """The same, finished."""
-    return resume_training(ResumedWriter(waits))
+def tuned(waits: Run, finished: Path) -> Run:
+    """The same, finished; trained once."""
+    if finished.exists():
+        shutil.copytree(finished, waits.folder, dirs_exist_ok=True)
+        return registry.read_run(waits.folder)
+    run = resume_training(ResumedWriter(waits))
+    shutil.copytree(run.folder, finished)
+    return run
 
 
 def test_its_end_is_shown_with_before_and_after(app: AppTest, tuned: Run) -> None:

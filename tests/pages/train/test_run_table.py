@@ -1,102 +1,18 @@
 """The list of runs as a visitor uses it (sorting and ticking happen in the browser's own table)."""
 
-import io
-import json
 import shutil
-import zipfile
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
-import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from core.export.run_report import run_zip
 from core.runs import registry
-from core.runs.housekeeping import gone_error
-from core.runs.permissions import JobCard, Limits, owner_of, shown_name, write_card
-from core.runs.run import Run
-from pages.widgets.train import run_actions
 from pages.widgets.train.run_table import TABLE
+from tests.helpers import run_list
+from tests.helpers.run_list import MODELS, THEIRS, Copy, names, said, table, tick
 
-pytestmark = pytest.mark.long
-
-MINE = "my-secret-token-of-this-browser"
-THEIRS = "another-visitors-secret-token"
-MODELS = registry.SHIPPED_FOLDER
-
-Copy = Callable[..., Path]
-
-
-@pytest.fixture
-def copy(run_folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> Copy:
-    """Puts a run that really ships into a visitor's folder, with other fields in its run.json."""
-    shipped, own = run_folders
-
-    def put(name: str, source: str = "purawr", owner: str = MINE, title: str = "", **changes: Any):
-        folder = (shipped if owner == "shipped" else own) / name
-        shutil.copytree(MODELS / source, folder)
-        fields = json.loads((folder / "run.json").read_text())
-        (folder / "run.json").write_text(json.dumps({**fields, "id": name, **changes}))
-        if owner != "shipped":
-            write_card(folder, JobCard(owner=owner_of(owner), title=title))
-        return folder
-
-    return put
-
-
-def script(token, allowed):
-    """Run from its source alone: it knows nothing of this file."""
-    from pages.widgets.train.run_table import run_table
-
-    run_table(token, allowed)
-
-
-@pytest.fixture
-def page(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> Callable[..., AppTest]:
-    """The list, drawn for a visitor; pages are there only to be linked to."""
-
-    def linked() -> dict[str, Any]:
-        return {name: st.Page(lambda: None, url_path=name) for name in ("train", "predict")}
-
-    monkeypatch.setattr(run_actions, "pages", linked)
-
-    def drawn(token: str = MINE, allowed: Limits | None = None) -> AppTest:
-        arguments = (token, allowed or Limits())
-        return AppTest.from_function(script, args=arguments, default_timeout=30).run()
-
-    return drawn
-
-
-def table(app: AppTest) -> pd.DataFrame:
-    assert not app.exception
-    return app.dataframe(key=TABLE).value
-
-
-def names(app: AppTest) -> list[str]:
-    return list(table(app)["name"])
-
-
-def tick(app: AppTest, *chosen: str) -> AppTest:
-    """Tick these runs, by name, as a click in the browser's table does."""
-    rows = [names(app).index(name) for name in chosen]
-    app.session_state[TABLE] = {"selection": {"rows": rows, "columns": [], "cells": []}}
-    return app.run()
-
-
-def said(app: AppTest) -> str:
-    """All sentences on the page, as they are read: without the marks that keep Markdown out."""
-    assert not app.exception
-    kinds = (app.subheader, app.markdown, app.caption, app.error, app.warning, app.info)
-    words = [str(element.value) for kind in (*kinds, app.success) for element in kind]
-    return "\n".join(words).replace("\\", "")
-
-
-def button(app: AppTest, label: str) -> Any:
-    (found,) = [each for each in app.button if each.label == label]
-    return found
+copy, page, three = run_list.copy, run_list.page, run_list.three
 
 
 def test_each_run_is_told_in_figures(copy: Copy, page: Any) -> None:
@@ -177,26 +93,9 @@ def test_figures_on_digits_that_were_trained_on_are_marked(copy: Copy, page: Any
     assert table(page()).iloc[0]["errors"].strip() == "2 of 1,000 *"
 
 
-@pytest.fixture
-def three(copy: Copy, page: Any) -> AppTest:
-    """A list of three: mine on the sample, stopped; another's; a shipped one."""
-    recipe = json.loads((MODELS / "purawr" / "run.json").read_text())["recipe"]
-    copy(
-        "mine",
-        title="Blue Monday",
-        status="stopped",
-        ended_by="by hand",
-        recipe={**recipe, "dataset": "mnist-sample"},
-        created="2026-11-21T10:11:12Z",
-    )
-    copy("theirs", "fast", THEIRS, preset="fast", created="2026-11-20T10:11:12Z")
-    copy("best", "best", "shipped", created="2026-11-19T10:11:12Z")
-    return page()
-
-
 def test_the_list_is_filtered_by_name_and_preset(three: AppTest) -> None:
-    for text, found in (("MONDAY", ["Blue Monday"]), ("fast", ["theirs"]), (" best ", ["best"])):
-        assert names(three.text_input(key="runs_text").set_value(text).run()) == found
+    for text, left in (("MONDAY", ["Blue Monday"]), ("fast", ["theirs"]), (" best ", ["best"])):
+        assert names(three.text_input(key="runs_text").set_value(text).run()) == left
 
 
 def test_the_list_is_filtered_by_dataset_status_and_whose(three: AppTest) -> None:
@@ -226,90 +125,6 @@ def test_what_is_ticked_stays_ticked_when_the_list_changes(three: AppTest, copy:
     assert [head.value for head in three.subheader] == ["theirs"]
 
 
-def test_one_run_leads_on(three: AppTest) -> None:
-    tick(three, "Blue Monday")
-    found = [link.proto for link in three.get("page_link")]
-    links = {link.label: (link.page, link.query_string) for link in found}
-    assert links["Watch how it learnt"] == ("train", "training=mine")
-    assert links["Train this again, changed"] == ("train", "from=mine")
-    assert links["Draw with it"] == ("predict", "run=mine")
-    assert "The training was stopped: by hand." in said(three)
-
-
-def test_a_run_without_a_network_cannot_be_drawn_with(copy: Copy, page: Any) -> None:
-    copy("mine", metrics={}, status="failed", error="The disk is full.", model_sha256="")
-    app = tick(page(), "mine")
-    assert "Draw with it" not in [link.proto.label for link in app.get("page_link")]
-    assert "The disk is full." in said(app)
-
-
-def test_a_run_is_renamed(three: AppTest) -> None:
-    tick(three, "Blue Monday")
-    three.text_input(key="title-mine").set_value("New *Order*")
-    button(three, "Save").click().run()
-    assert names(three) == ["New *Order*", "theirs", "best"]
-    assert three.success[0].value == r"Blue Monday is now called New \*Order\*."
-    assert shown_name(registry.find_run("mine")) == "New *Order*"
-
-
-def test_a_deleted_run_comes_back_with_undo(three: AppTest) -> None:
-    tick(three, "Blue Monday")
-    button(three, "Delete").click().run()
-    assert names(three) == ["theirs", "best"]
-    assert "Deleted Blue Monday." in said(three)
-    three.text_input(key="runs_text").set_value("be").run()  # and other reruns
-    assert names(three) == ["best"]
-    three.text_input(key="runs_text").set_value("").run()
-    button(three, "Undo").click().run()
-    assert names(three) == ["Blue Monday", "theirs", "best"]
-    assert "Blue Monday is back." in said(three)
-    assert not [each for each in three.button if each.label == "Undo"]
-
-
-def test_undo_stays_until_something_else_is_done(three: AppTest, copy: Copy) -> None:
-    copy("other", title="Other", created="2026-11-18T10:11:12Z")
-    three.run()
-    tick(three, "Blue Monday")
-    button(three, "Delete").click().run()
-    tick(three, "Other")
-    assert "Deleted Blue Monday." in said(three)
-    button(three, "Delete").click().run()
-    assert "Deleted Other." in said(three)
-    assert "Deleted Blue Monday." not in said(three)
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [("theirs", "Only the browser that started this run"), ("best", "came with Digitscope")],
-)
-def test_what_is_not_mine_is_read_only_and_the_page_says_why(
-    three: AppTest, name: str, reason: str
-) -> None:
-    tick(three, name)
-    delete = button(three, "Delete")
-    assert delete.disabled
-    assert reason in delete.help
-    (rename,) = [each.proto.popover for each in three.get("popover")]
-    assert rename.disabled
-    assert reason in rename.help
-
-
-def test_a_click_is_judged_anew_whatever_the_page_showed(three: AppTest) -> None:
-    tick(three, "Blue Monday")
-    folder = registry.own_folder() / "mine"
-    write_card(folder, JobCard(owner=owner_of(THEIRS), title="Blue Monday"))
-    button(three, "Delete").click().run()
-    assert "Only the browser that started this run" in three.error[0].value
-    assert folder.is_dir()
-
-
-def test_a_run_in_work_is_not_deleted(copy: Copy, page: Any) -> None:
-    copy("mine", status="running")
-    delete = button(tick(page(), "mine"), "Delete")
-    assert delete.disabled
-    assert "stop it first" in delete.help
-
-
 def test_damaged_folders_are_listed_with_a_sentence(copy: Copy, page: Any) -> None:
     truncated = copy("truncated")
     (truncated / "run.json").write_text((truncated / "run.json").read_text()[:200])
@@ -335,40 +150,10 @@ def test_damaged_folders_are_listed_with_a_sentence(copy: Copy, page: Any) -> No
     assert [head.value for head in app.subheader] == ["good"]
 
 
-def test_a_damaged_run_is_deleted_and_brought_back(copy: Copy, page: Any) -> None:
-    (copy("mine") / "run.json").write_text("damaged")
-    copy("good")
-    app = tick(page(), "mine")
-    button(app, "Delete").click().run()
-    assert names(app) == ["good"]
-    assert not (registry.own_folder() / "mine").exists()
-    button(app, "Undo").click().run()
-    assert names(app) == ["good", "mine"]
-    assert (registry.own_folder() / "mine" / "run.json").read_text() == "damaged"
-
-
-def test_anothers_damaged_run_is_read_only(copy: Copy, page: Any) -> None:
-    (copy("theirs", owner=THEIRS) / "run.json").write_text("damaged")
-    app = tick(page(), "theirs")
-    assert button(app, "Delete").disabled
-    assert "Only the browser that started this run" in button(app, "Delete").help
-    app.segmented_control(key="runs_whose").set_value("Mine").run()
-    assert "No run fits this filter" in said(app)
-
-
 def test_the_result_stands_beside_the_name(copy: Copy, page: Any) -> None:
     # What a narrow window shows without scrolling.
     copy("mine")
     assert list(table(page()).columns)[:4] == ["name", "accuracy", "errors", "status"]
-
-
-@pytest.mark.parametrize("act", ["Delete", "Save"])
-def test_a_run_deleted_in_another_tab_gets_a_sentence(three: AppTest, act: str) -> None:
-    tick(three, "Blue Monday")
-    shutil.rmtree(registry.own_folder() / "mine")
-    button(three, act).click().run()
-    assert "'mine' is no longer there: it was deleted, perhaps in another tab" in said(three)
-    assert names(three) == ["theirs", "best"]
 
 
 def test_a_ticked_run_that_goes_is_said_to_be_gone(three: AppTest) -> None:
@@ -431,90 +216,6 @@ def test_five_runs_are_too_many(copy: Copy, page: Any) -> None:
     assert "Side by side" not in said(app)
 
 
-@pytest.fixture
-def handed(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bytes]]:
-    """What the page gives for downloading, one after the other: name and content."""
-    files: list[tuple[str, bytes]] = []
-
-    def note(label: str, *, data: bytes, file_name: str, **_: Any) -> None:
-        files.append((file_name, data))
-
-    monkeypatch.setattr(run_actions.st, "download_button", note)
-    return files
-
-
-def test_the_zip_is_that_of_the_ticked_run(three: AppTest, handed: list[tuple[str, bytes]]) -> None:
-    tick(three, "Blue Monday")
-    name, content = handed[-1]
-    assert name == "mine.zip"
-    assert content == run_zip(registry.find_run("mine"))
-    assert "report.md" in zipfile.ZipFile(io.BytesIO(content)).namelist()
-
-
-def test_the_zip_knows_the_new_name(three: AppTest, handed: list[tuple[str, bytes]]) -> None:
-    tick(three, "Blue Monday")
-    three.text_input(key="title-mine").set_value("Green Tuesday")
-    button(three, "Save").click().run()
-    tick(three, "Green Tuesday")
-    report = zipfile.ZipFile(io.BytesIO(handed[-1][1])).read("report.md").decode()
-    assert report.startswith("# Green Tuesday")
-
-
-def test_a_run_that_cannot_be_zipped_says_why(
-    three: AppTest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def gone(run: Run) -> None:
-        raise gone_error(run)
-
-    monkeypatch.setattr(run_actions, "folder_state", gone)
-    tick(three, "Blue Monday")
-    (file,) = three.get("download_button")
-    assert file.proto.disabled
-    assert "'mine' is no longer there" in file.proto.help
-
-
 def test_without_any_run_the_page_says_how_to_get_one(page: Any) -> None:
     app = page()
     assert "There is no run to use" in said(app)
-
-
-def test_the_words_and_rules_of_whoever_runs_trainings_are_taken(copy: Copy, page: Any) -> None:
-    copy("mine")
-
-    def with_rules(token: str) -> None:
-        from core.runs.permissions import Limits
-        from pages.widgets.train.run_table import run_table
-
-        run_table(token, Limits(), status_text=lambda run: "paused", busy=lambda run: True)
-
-    app = AppTest.from_function(with_rules, args=(MINE,), default_timeout=30).run()
-    assert list(table(app)["status"]) == ["paused"]
-    assert button(tick(app, "mine"), "Delete").disabled
-
-
-def test_a_double_click_on_delete_leaves_the_way_back(
-    copy: Copy, page: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copy("mine")
-    draw = st.button
-
-    def clicked_twice(label: str, **more: Any) -> bool:
-        if label == "Delete":
-            for _ in range(2):
-                more["on_click"](*more["args"])
-            return True
-        return draw(label, **more)
-
-    def actions(token):
-        from core.runs import registry
-        from core.runs.housekeeping import is_busy
-        from core.runs.permissions import Limits
-        from pages.widgets.train.run_actions import run_actions, show_notice
-
-        run_actions(registry.find_run("mine"), token, Limits(), is_busy)
-        show_notice(token)
-
-    monkeypatch.setattr(run_actions.st, "button", clicked_twice)
-    app = AppTest.from_function(actions, args=(MINE,), default_timeout=30).run()
-    assert not app.error
-    assert button(app, "Undo")

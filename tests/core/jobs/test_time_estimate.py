@@ -38,7 +38,7 @@ from core.runs import registry
 from core.runs.run import Run
 from tests.conftest import conv_recipe, dense_recipe
 
-pytestmark = [pytest.mark.offline, pytest.mark.measuring]
+pytestmark = [pytest.mark.offline, pytest.mark.measuring, pytest.mark.long]
 REPOSITORY = ROOT
 
 

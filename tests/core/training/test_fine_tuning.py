@@ -33,7 +33,7 @@ from core.training.trainer import resume_training
 from core.utils.errors import JobError, RunError
 from tests.conftest import Trained, provenance
 
-pytestmark = [pytest.mark.long, pytest.mark.usefixtures("only_sample", "idle")]
+pytestmark = pytest.mark.usefixtures("only_sample", "idle")
 ME = "my-browser"
 TRAIN = mnist.load("mnist-sample").train
 

@@ -32,7 +32,7 @@ from core.training.trainer import train
 from core.utils.errors import RunError
 from tests.conftest import Trained, conv_recipe, dense_recipe, forget_full_mnist
 
-pytestmark = [pytest.mark.offline, pytest.mark.long]
+pytestmark = pytest.mark.offline
 
 
 @pytest.fixture(autouse=True)

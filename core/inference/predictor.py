@@ -21,9 +21,9 @@ from core.runs.run import Network, Run
 from core.utils.errors import RunError
 from core.utils.validation import check_digits
 
-BATCH_SIZES = (1, 8, 64, 512)
+_BATCH_SIZES = (1, 8, 64, 512)
 """The batch sizes that functions are traced for, rising; each when it is first needed."""
-MAX_LOADED = 8
+_MAX_LOADED = 8
 """Networks that stay loaded."""
 
 
@@ -44,7 +44,7 @@ class Predictor:
 
     def trace(self) -> None:
         """Trace the functions of all batch sizes, so that no later answer waits for that."""
-        for size in BATCH_SIZES:
+        for size in _BATCH_SIZES:
             self._function(size)
 
     def probabilities(

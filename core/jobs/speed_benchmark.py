@@ -53,12 +53,12 @@ from core.runs.messages import EpochEnded, Event
 from core.training.input_pipeline import evaluation_batches, training_batches
 from core.training.trainer import train
 
-ROUNDS: Final = 3
-STEPS: Final = 40
-MIN_MEASURED_S: Final = 0.15
-MIN_STEPS: Final = 5
-EPOCHS: Final = 5
-FEW_DIGITS, MANY_DIGITS = 500, 2000
+_ROUNDS: Final = 3
+_STEPS: Final = 40
+_MIN_MEASURED_S: Final = 0.15
+_MIN_STEPS: Final = 5
+_EPOCHS: Final = 5
+_FEW_DIGITS, _MANY_DIGITS = 500, 2000
 
 
 def _network(*layers: Layer, **changes: Any) -> Recipe:
@@ -94,7 +94,7 @@ _PROBES: Final = (
     ),
 )
 # Both validate, as nearly all recipes do: starting that takes as long as reading many digits.
-SMALL: Final = _network(Flatten(), batch_size=512, validation_split=0.1)
+_SMALL: Final = _network(Flatten(), batch_size=512, validation_split=0.1)
 # Many layers and weights, little arithmetic: the rest of its epochs is the time for saving them.
 _DEEP: Final = _network(
     *(Flatten(), Dense(units=512), BatchNorm(), Activation(), Dropout()),
@@ -156,10 +156,10 @@ class _Probe:
 
 
 def measure_speed(
-    probes: Sequence[Recipe] = PROBES,
-    rounds: int = ROUNDS,
-    steps: int = STEPS,
-    epochs: int = EPOCHS,
+    probes: Sequence[Recipe] = _PROBES,
+    rounds: int = _ROUNDS,
+    steps: int = _STEPS,
+    epochs: int = _EPOCHS,
 ) -> MachineSpeed:
     """Measure this machine; nothing is saved.
 
@@ -257,9 +257,9 @@ def _time_training(recipe: Recipe, epochs: int) -> _Times:
 
 def _with_whole_trainings(speed: MachineSpeed, epochs: int) -> MachineSpeed:
     """Add the time of a training besides steps and answers, from a small and a deep network."""
-    small, deep = _time_training(SMALL, epochs), _time_training(DEEP, epochs)
-    layers = [len(recipe.architecture.layers) for recipe in (SMALL, DEEP)]
-    weights = [recipe.architecture.parameters for recipe in (SMALL, DEEP)]
+    small, deep = _time_training(_SMALL, epochs), _time_training(_DEEP, epochs)
+    layers = [len(recipe.architecture.layers) for recipe in (_SMALL, _DEEP)]
+    weights = [recipe.architecture.parameters for recipe in (_SMALL, _DEEP)]
     tested = sum(len(mnist.load(name).test) for name in mnist.available())
     # The speed knows only steps and answers yet, so its epochs consist of these.
     extra = [
@@ -291,7 +291,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure this machine's training speed.")
     parser.add_argument("--quick", action="store_true", help="rougher, in a few seconds")
     if parser.parse_args().quick:
-        speed = measure_speed(PROBES[::3], rounds=1, steps=MIN_STEPS + 2, epochs=2)
+        speed = measure_speed(_PROBES[::3], rounds=1, steps=_MIN_STEPS + 2, epochs=2)
     else:
         speed = measure_speed()
     saved = load_speed()

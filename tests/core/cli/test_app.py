@@ -193,10 +193,10 @@ def test_missing_mnist_is_fetched_where_it_is_needed(
 def test_evaluate_without_a_dataset_takes_what_is_at_hand(here: Here, loaded: list[Run]) -> None:
     done = here("evaluate", "fast", "--json")
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    scores = json.loads(done.stdout)
     # A hundred of the sample's thousand test digits are sevens.
-    assert (found["dataset"], found["n"]) == ("mnist-sample", 1000)
-    assert found["accuracy"] == pytest.approx(0.1)
+    assert (scores["dataset"], scores["n"]) == ("mnist-sample", 1000)
+    assert scores["accuracy"] == pytest.approx(0.1)
 
 
 def test_a_run_is_also_called_by_the_path_of_its_folder(

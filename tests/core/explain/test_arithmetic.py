@@ -111,7 +111,7 @@ def test_layers_of_every_kind(kind: str) -> None:
     pixels = chance.normal(size=(28, 28, 1)).astype(np.float32)
     outputs = keras.Model(model.inputs[0], [layer.output for layer in model.layers])(pixels[None])
     names = [layer.name for layer in model.layers]
-    values = {name: np.asarray(one)[0] for name, one in zip(names, outputs, strict=True)}
+    values = {name: np.asarray(output)[0] for name, output in zip(names, outputs, strict=True)}
     check(
         LayerActivations(
             architecture,
@@ -164,15 +164,15 @@ def test_a_convolution_batch_norm_activation_and_pool_by_hand() -> None:
 
 
 def test_the_zeros_of_the_padding_are_told_from_the_pictures() -> None:
-    found = explain_number(
+    step = explain_number(
         activations_with_inputs(network_of("best"), IMAGES[0]), "conv_1", (0, 27, 3)
     )[0]
-    assert isinstance(found, ConvolutionStep)
-    assert found.corner == (-1, 26)
-    assert found.inside_input.tolist() == [[False] * 3, [True, True, False], [True, True, False]]
-    assert not found.patch[~found.inside_input].any()
+    assert isinstance(step, ConvolutionStep)
+    assert step.corner == (-1, 26)
+    assert step.inside_input.tolist() == [[False] * 3, [True, True, False], [True, True, False]]
+    assert not step.patch[~step.inside_input].any()
     # Standardized, an empty pixel is (0 - 0.1307) / 0.3081.
-    assert found.patch[1, 0, 0] == pytest.approx(-0.1307 / 0.3081)
+    assert step.patch[1, 0, 0] == pytest.approx(-0.1307 / 0.3081)
 
 
 def test_where_a_units_inputs_come_from() -> None:

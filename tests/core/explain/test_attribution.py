@@ -57,7 +57,8 @@ def rows_of(run: str) -> list:
 
 def weights_of(run: str) -> list[Array]:
     return [
-        np.float64(one) for one in activations.load_layer_model(network_of(run)).model.get_weights()
+        np.float64(array)
+        for array in activations.load_layer_model(network_of(run)).model.get_weights()
     ]
 
 
@@ -73,8 +74,8 @@ def test_grad_cam_of_a_tiny_network_is_what_the_paper_says(
     head = HEAD[:, question.digit] - (0 if question.other is None else HEAD[:, question.other])
     # The logit is a mean of each map times its weight: so is the gradient, everywhere.
     expected = np.maximum((maps * head / 784).sum(axis=-1), 0)
-    found = grad_cam(tiny, list(TINY.rows()), TEST.images[3], question)
-    assert found == pytest.approx(expected, abs=1e-6)
+    attributions = grad_cam(tiny, list(TINY.rows()), TEST.images[3], question)
+    assert attributions == pytest.approx(expected, abs=1e-6)
     assert expected.any()
 
 
@@ -88,10 +89,10 @@ def test_grad_cam_through_pooling_and_dense_layers_is_backpropagation_by_hand() 
     # Max pooling hands each gradient on to one place of its square, so the sums stay.
     weights = back.reshape(13, 13, -1).sum(axis=(0, 1)) / 26**2
     expected = np.maximum(maps @ weights, 0)
-    found = explain(network_of("yalcin"), image, Question(digit), "grad-cam")
+    attributions = explain(network_of("yalcin"), image, Question(digit), "grad-cam")
     # A 3×3 kernel without padding: what it gives belongs to the pixel in its middle.
-    assert found[1:27, 1:27] == pytest.approx(expected, abs=1e-5)
-    assert found[0] == pytest.approx(found[1])
+    assert attributions[1:27, 1:27] == pytest.approx(expected, abs=1e-5)
+    assert attributions[0] == pytest.approx(attributions[1])
 
 
 def test_coarse_maps_are_laid_where_they_look() -> None:
@@ -99,9 +100,9 @@ def test_coarse_maps_are_laid_where_they_look() -> None:
     head = weights_of("best")[-2]
     coarse = np.maximum(opened.layer_outputs(image[None])["activation_6"][0] @ head[:, 9] / 49, 0)
     expected = cv2.resize(coarse.astype(np.float32), (28, 28), interpolation=cv2.INTER_LINEAR)
-    found = explain(network_of("best"), image, Question(9), "grad-cam")
-    assert found == pytest.approx(expected, abs=1e-4)
-    assert found.max() > 0
+    attributions = explain(network_of("best"), image, Question(9), "grad-cam")
+    assert attributions == pytest.approx(expected, abs=1e-4)
+    assert attributions.max() > 0
 
 
 def test_a_convolution_has_its_normalization_and_activation() -> None:
@@ -123,8 +124,8 @@ def test_integrated_gradients_of_a_tiny_network_are_exact(tiny: LayerModel) -> N
     # Without biases it is linear for ink, which is never negative.
     expected = TEST.images[3] / 255 * (np.maximum(KERNELS, 0) @ HEAD[:, 4]) / 784
     for steps in (1, 7, 100):
-        found = integrated_gradients(tiny, TEST.images[3], Question(4), steps)
-        assert found == pytest.approx(expected, abs=1e-7)
+        attributions = integrated_gradients(tiny, TEST.images[3], Question(4), steps)
+        assert attributions == pytest.approx(expected, abs=1e-7)
 
 
 @pytest.mark.parametrize(("run", "index"), [*((run, 17) for run in RUNS), ("fast", 300)])
@@ -178,11 +179,11 @@ def test_occlusion_is_what_plain_loops_give() -> None:
     expected = np.array(
         [[np.mean(losses[row, column]) for column in range(28)] for row in range(28)]
     )
-    found = occlusion(
+    attributions = occlusion(
         activations.load_layer_model(network_of("purawr")), image, Question(2, 3), square
     )
-    assert found == pytest.approx(expected, abs=1e-4)
-    assert found.min() < 0 < found.max()
+    assert attributions == pytest.approx(expected, abs=1e-4)
+    assert attributions.min() < 0 < attributions.max()
 
 
 @pytest.mark.parametrize("square", [1, 29])
@@ -200,19 +201,19 @@ def test_a_square_that_is_not_offered_is_refused(square: int) -> None:
 @pytest.mark.parametrize("run", ["fast", "soorya"])
 def test_why_not_another_is_the_difference_of_two_whys(run: str, method: str) -> None:
     image = TEST.images[17]
-    one, other, both = (
+    first, second, both = (
         explain(network_of(run), image, question, method)
         for question in (Question(9), Question(4), Question(9, 4))
     )
-    assert both == pytest.approx(one - other, abs=1e-3 * float(np.abs(both).max()))
+    assert both == pytest.approx(first - second, abs=1e-3 * float(np.abs(both).max()))
 
 
 def test_what_a_method_does_not_know_does_not_make_it_work_again() -> None:
-    one, other = (
+    first, second = (
         explain(network_of("fast"), TEST.images[2], Question(4), "integrated-gradients", settings)
         for settings in (Settings(square=3), Settings(layer="conv_1", square=7))
     )
-    assert one is other
+    assert first is second
     narrow, wide = (
         explain(network_of("fast"), TEST.images[2], Question(4), "occlusion", Settings(square=side))
         for side in (3, 7)

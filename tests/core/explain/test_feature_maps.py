@@ -16,15 +16,15 @@ IMAGES = mnist.load("mnist-sample").test.images
 @pytest.mark.parametrize(("run", "layer"), [("yalcin", "conv_1"), ("purawr", "dense_2")])
 def test_zero_is_a_network_whose_next_weights_of_that_map_are_zero(run: str, layer: str) -> None:
     image = IMAGES[11]
-    found = ablate_maps(network_of(run), image, layer, "zero")
-    assert found.baseline == pytest.approx(
+    ablation = ablate_maps(network_of(run), image, layer, "zero")
+    assert ablation.baseline == pytest.approx(
         load_predictor(network_of(run)).probabilities(image[None])[0], abs=1e-6
     )
     model = load_model(registry.find_run(run))
     place = activations.load_layer_model(network_of(run)).layer_names.index(layer)
     after = next(later for later in model.layers[place + 1 :] if later.get_weights())
     kernel, bias = after.get_weights()
-    maps = found.ablated.shape[0]
+    maps = ablation.ablated.shape[0]
     for number in (0, maps // 2, maps - 1):
         cut = kernel.copy()
         # Flatten lays the channels side by side: those of a map are every `maps`th input.
@@ -32,7 +32,7 @@ def test_zero_is_a_network_whose_next_weights_of_that_map_are_zero(run: str, lay
         after.set_weights([cut, bias])
         logits = cut_logits(model, run, image)
         expected = np.exp(logits - logits.max())
-        assert found.ablated[number] == pytest.approx(expected / expected.sum(), abs=1e-5)
+        assert ablation.ablated[number] == pytest.approx(expected / expected.sum(), abs=1e-5)
 
 
 def cut_logits(model, run: str, image: np.ndarray) -> np.ndarray:
@@ -72,12 +72,12 @@ def test_the_mean_is_of_each_position() -> None:
 
 
 def test_how_much_is_moved() -> None:
-    found = ablate_maps(network_of("katariya", 2), IMAGES[0], "dense_1", "zero")
-    assert found.ablated.shape == (512, 10)
-    assert found.ablated.sum(axis=1) == pytest.approx(np.ones(512), abs=1e-5)
+    ablation = ablate_maps(network_of("katariya", 2), IMAGES[0], "dense_1", "zero")
+    assert ablation.ablated.shape == (512, 10)
+    assert ablation.ablated.sum(axis=1) == pytest.approx(np.ones(512), abs=1e-5)
     # What some digits lose, others win: the total variation is the sum of the gains.
-    gains = np.maximum(found.ablated - found.baseline, 0).sum(axis=1)
-    assert found.total_variation == pytest.approx(gains, abs=1e-6)
+    gains = np.maximum(ablation.ablated - ablation.baseline, 0).sum(axis=1)
+    assert ablation.total_variation == pytest.approx(gains, abs=1e-6)
 
 
 def test_a_map_that_is_zero_already_changes_nothing_but_a_map_of_zeros_has_its_mean() -> None:

@@ -58,9 +58,9 @@ def test_the_nine_largest_and_where_they_are(
             k = activation.index + 1000 * (activation.split == "train")
             assert np.array_equal(split.images[activation.index], IMAGES[k])
             row, column = activation.position
-            there = every[k, row * width + column, number]
-            assert there == pytest.approx(activation.value, rel=1e-5)
-            assert there == pytest.approx(peaks[k], rel=1e-5)
+            value = every[k, row * width + column, number]
+            assert value == pytest.approx(activation.value, rel=1e-5)
+            assert value == pytest.approx(peaks[k], rel=1e-5)
 
 
 def test_a_map_that_is_zero_everywhere_is_excited_by_nothing() -> None:
@@ -69,13 +69,13 @@ def test_a_map_that_is_zero_everywhere_is_excited_by_nothing() -> None:
     kernel, bias = layer.get_weights()
     layer.set_weights([kernel, np.where(np.arange(50) == 7, -1e4, bias)])
     try:
-        found = find_top_activations(network_of("purawr", 3), "dense_1", silent)
+        top = find_top_activations(network_of("purawr", 3), "dense_1", silent)
     finally:
         layer.set_weights([kernel, bias])
-    assert found.for_map(7) == []
-    assert len(found.for_map(8)) == 9
+    assert top.for_map(7) == []
+    assert len(top.for_map(8)) == 9
     with pytest.raises(IndexError):
-        found.for_map(50)
+        top.for_map(50)
 
 
 def test_it_is_searched_once_and_shared() -> None:

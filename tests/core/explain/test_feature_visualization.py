@@ -78,17 +78,17 @@ def test_regularization_makes_them_calmer_and_the_margin_white(run: str) -> None
     ],
 )
 def test_a_map_is_excited_more_than_by_any_digit(aim: VisualizationTarget) -> None:
-    (found,) = visualize_feature(network_of("fast"), [aim], "some", quiet)
+    (dream,) = visualize_feature(network_of("fast"), [aim], "some", quiet)
     values = activations.load_layer_model(network_of("fast")).layer_outputs(
-        np.concatenate([found.image[None], TEST.images[:300]])
+        np.concatenate([dream.image[None], TEST.images[:300]])
     )
     chosen = values[aim.layer][..., aim.number]
     if aim.position:
         chosen = chosen[:, *aim.position]
     elif chosen.ndim > 1:
         chosen = chosen.mean(axis=(1, 2))
-    assert found.value == pytest.approx(chosen[0], rel=1e-3)
-    assert found.value > (1 if aim.position else 2) * chosen[1:].max()
+    assert dream.value == pytest.approx(chosen[0], rel=1e-3)
+    assert dream.value > (1 if aim.position else 2) * chosen[1:].max()
     assert highest_activation(network_of("fast"), aim, TEST.images[:300]) == pytest.approx(
         chosen[1:].max(), rel=1e-3
     )
@@ -106,19 +106,19 @@ def test_the_same_seed_gives_the_same_dream_and_another_another() -> None:
 @pytest.mark.parametrize("scaling", ["divide-255", "standardise", "l2-axis-1"])
 def test_dreams_are_scaled_as_digits_are(scaling: str) -> None:
     images = np.concatenate([TEST.images[:5], np.zeros((1, 28, 28), np.uint8)])
-    found = scaled_image(tf.constant(images / 255, tf.float32), scaling)
-    assert found.numpy() == pytest.approx(scale(images, scaling), abs=1e-5)
+    scaled = scaled_image(tf.constant(images / 255, tf.float32), scaling)
+    assert scaled.numpy() == pytest.approx(scale(images, scaling), abs=1e-5)
 
 
 def test_excitement_is_read_off_the_layers() -> None:
     values = activations.load_layer_model(network_of("fast")).layer_outputs(TEST.images[:2])
-    found = target_activation(
+    excitement = target_activation(
         activations.load_layer_model(network_of("fast")),
         TEST.images[:2],
         [VisualizationTarget(4, "conv_2"), VisualizationTarget(4, "conv_2", (1, 2))],
     )
-    assert found[0] == pytest.approx(values["conv_2"][0, :, :, 4].mean(), rel=1e-4)
-    assert found[1] == pytest.approx(values["conv_2"][1, 1, 2, 4], rel=1e-4)
+    assert excitement[0] == pytest.approx(values["conv_2"][0, :, :, 4].mean(), rel=1e-4)
+    assert excitement[1] == pytest.approx(values["conv_2"][1, 1, 2, 4], rel=1e-4)
 
 
 def test_it_tells_how_far_it_is_and_stops_when_told() -> None:

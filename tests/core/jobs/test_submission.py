@@ -69,10 +69,10 @@ def workers() -> list[psutil.Process]:
     return [process for process in processes if mine in " ".join(process.info["cmdline"] or [])]
 
 
-def wait_for(reached: Callable[[], object], what: str) -> None:
+def wait_for(reached: Callable[[], object], goal: str) -> None:
     deadline = time.monotonic() + SLOW_S
     while not reached():
-        assert time.monotonic() < deadline, f"not within {SLOW_S:.0f} s: {what}"
+        assert time.monotonic() < deadline, f"not within {SLOW_S:.0f} s: {goal}"
         time.sleep(0.05)
 
 

@@ -45,8 +45,8 @@ def test_one_touch_of_any_pen_is_a_dot(pen: int) -> None:
 
 def test_small_digits_are_no_dots() -> None:
     for width, height in ((4, 16), (9, 40), (18, 36)):
-        found = find_digit(bar(130, 130, width, height, side=280))
-        assert found.box == (130, 130, width, height)
+        prepared = find_digit(bar(130, 130, width, height, side=280))
+        assert prepared.box == (130, 130, width, height)
     for digit in sample_digits()[0][::100]:
         find_digit(digit)
         for side in (40, 60):

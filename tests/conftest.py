@@ -52,8 +52,7 @@ gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    """From here on garbage is looked for, though not among what is there already."""
-    gc.freeze()
+    """From here on garbage is looked for."""
     gc.enable()
 
 

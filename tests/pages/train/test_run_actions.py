@@ -170,7 +170,7 @@ def test_a_run_that_cannot_be_zipped_says_why(
     def gone(run: Run) -> None:
         raise gone_error(run)
 
-    monkeypatch.setattr(run_actions, "report_content", gone)
+    monkeypatch.setattr(run_actions, "folder_state", gone)
     tick(three, "Blue Monday")
     (file,) = three.get("download_button")
     assert file.proto.disabled

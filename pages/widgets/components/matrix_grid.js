@@ -51,7 +51,7 @@ function row(cells, total) {
   for (const cell of cells) {
     const box = document.createElement("td");
     box.className = cell.good ? "good" : "bad";
-    const made = button(cell.text, cell.words, [cell.true, cell.read]);
+    const made = button(cell.text, cell.sentence, [cell.true, cell.read]);
     made.style.setProperty("--heat", `${STRONGEST * cell.heat}%`);
     box.append(made);
     line.append(box);

@@ -231,7 +231,7 @@ def test_finished_run_can_be_trained_for_more_epochs(trainings: Trainings, tmp_p
 def test_one_process_at_a_time_trains_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer_module, "LOCK_WAIT_S", 0.1)
+    monkeypatch.setattr(writer_module, "_LOCK_WAIT_S", 0.1)
     writer = RunWriter(tmp_path / "run", dense_recipe(), provenance())
     with pytest.raises(RunError, match="another process"):
         ResumedWriter(registry.read_run(tmp_path / "run"))

@@ -7,7 +7,9 @@ In all functions `predictions` are a network's answers on the test digits of a d
 """
 
 import html
+import importlib
 import io
+import sys
 import zipfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal
@@ -222,6 +224,10 @@ def _drawn(predictions: Predictions, style: CellStyle, kind: Literal["png", "svg
     )
     target = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
+    if "IPython" in sys.modules:
+        # matplotlib asks for its version. Another thread that imports TensorFlow may be half-way
+        # through importing it: this waits for the end of that.
+        importlib.import_module("IPython")
     figure.savefig(target, format=kind, dpi=200, metadata=metadata)
     return target.getvalue()
 

@@ -138,7 +138,8 @@ def drawing_area(page: Page) -> Locator:
     """The canvas that takes the mouse: the topmost of those that lie over one another."""
     area = page.locator("canvas").last
     area.wait_for(timeout=SLOW_MS)
-    area.scroll_into_view_if_needed()
+    # Scrolled to, standing still, under nothing else: as before a click, which is not done.
+    area.hover(trial=True, timeout=SLOW_MS)
     return area
 
 

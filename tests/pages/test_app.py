@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from streamlit.testing.v1 import AppTest
 from core import ROOT
 from core.recipes.presets import PRESETS
 from core.runs import registry
+from core.runs.run import Network
 from core.utils.errors import RunError
 from pages.widgets.home import run_cards
 from pages.widgets.shared import navigation
@@ -230,9 +232,10 @@ def test_the_network_warms_up_once_a_server_and_only_after_the_page(
         time.sleep(1 if not happened else 0)  # longer than the warm-up's head start
         happened.append("page")
 
-    monkeypatch.setattr(
-        warm_up_module, "predictor", lambda network: happened.append(network.run.id)
-    )
+    def predictor(network: Network) -> SimpleNamespace:
+        return SimpleNamespace(trace=lambda: happened.append(network.run.id))
+
+    monkeypatch.setattr(warm_up_module, "predictor", predictor)
     monkeypatch.setattr(run_cards, "run_cards", slow_cards)
     with navigation_remembered():
         for _ in range(2):

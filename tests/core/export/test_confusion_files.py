@@ -1,8 +1,11 @@
 """What is taken away from the confusions page: read back by other programs' readers."""
 
 import csv
+import importlib
 import io
 import re
+import sys
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
@@ -273,3 +276,19 @@ def test_nothing_in_a_file_tells_when_it_was_made(best: Predictions) -> None:
     svg = matrix_svg(best, CellStyle()).decode()
     assert not re.search(r"<dc:date>", svg)
     assert matrix_html(best, CellStyle()) == matrix_html(best, CellStyle())
+
+
+def test_the_matrix_is_drawn_while_another_thread_imports_ipython(
+    best: Predictions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Keras imports IPython, if it is there, and matplotlib asks for its version.
+    (tmp_path / "IPython.py").write_text("import time; time.sleep(1); version_info = (9, 0)")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(sys.modules, "IPython", None)  # so that what was there comes back
+    del sys.modules["IPython"]
+    with ThreadPoolExecutor(1) as pool:
+        imported = pool.submit(importlib.import_module, "IPython")
+        while "IPython" not in sys.modules:
+            time.sleep(0.01)
+        assert matrix_png(best, CellStyle()).startswith(b"\x89PNG")
+        imported.result()

@@ -236,17 +236,17 @@ def test_the_curves_move_without_the_pages_script(watcher: Page, training: Train
     )
     watch(page, training.link)
     assert reruns  # the page itself
-    page.wait_for_timeout(4000)
+    page.wait_for_timeout(2000)
     pictures = set()
     reruns.clear()
     asked.clear()
     deadline = time.monotonic() + SLOW_MS / 1000
-    while len(asked) < 8:
+    while len(asked) < 6:
         pictures.add(chart(page).screenshot())
         assert time.monotonic() < deadline, "the server is not asked for news"
         page.wait_for_timeout(300)
     # Nearly each answer makes another picture, and hardly any comes by a rerun of the script.
-    assert len(pictures) >= 5
+    assert len(pictures) >= 4
     assert len(reruns) <= 3
 
 

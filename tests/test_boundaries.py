@@ -1,4 +1,4 @@
-"""What a page needs for its first paint imports no TensorFlow, which takes seconds.
+"""What a page needs for its first paint imports no TensorFlow, which takes seconds, nor the like.
 
 Who may import whom is import-linter's business (`make lint`); what gets loaded in the end only a
 fresh process can tell.
@@ -27,11 +27,24 @@ WITH_TENSORFLOW = {
 }
 """Modules that import TensorFlow or Keras when they are imported. Every other module must not."""
 
+TENSORFLOW = {"tensorflow", "keras"}
+SLOW_TO_IMPORT = TENSORFLOW | {"scipy", "sklearn", "matplotlib", "requests", "pooch"}
+HOME = [
+    "app",
+    "pages.widgets.shared.navigation",
+    "pages.widgets.shared.run_picker",
+    "pages.widgets.shared.scheduler_thread",
+    "pages.widgets.shared.warm_up",
+    "pages.widgets.home.run_cards",
+]
+"""What the server and the first page that most visitors see import."""
+
 IMPORT_ALL = """
 import importlib, sys
-for name in sys.argv[1:]:
+banned = set(sys.argv[1].split(","))
+for name in sys.argv[2:]:
     importlib.import_module(name)
-    heavy = {"tensorflow", "keras"} & set(sys.modules)
+    heavy = banned & set(sys.modules)
     if heavy:
         sys.exit(f"{name} imports {', '.join(sorted(heavy))}")
 """
@@ -43,9 +56,11 @@ def module_names(folder: str) -> list[str]:
     return [name.removesuffix(".__init__") for name in names]
 
 
-def imported(names: list[str], *folders: Path) -> subprocess.CompletedProcess[str]:
+def imported(
+    names: list[str], *folders: Path, banned: set[str] = TENSORFLOW
+) -> subprocess.CompletedProcess[str]:
     """Import the modules in a new process; of the folders first, if there are any."""
-    command = [sys.executable, "-c", IMPORT_ALL, *names]
+    command = [sys.executable, "-c", IMPORT_ALL, ",".join(banned), *names]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, folders))}
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
@@ -56,6 +71,11 @@ def test_what_paints_first_loads_no_tensorflow() -> None:
     core = [name for name in module_names("core") if not name.endswith("__main__")]
     assert set(core) >= WITH_TENSORFLOW
     told = imported([name for name in core if name not in WITH_TENSORFLOW])
+    assert told.returncode == 0, told.stderr
+
+
+def test_the_server_and_home_load_nothing_that_is_slow_to_import() -> None:
+    told = imported(HOME, banned=SLOW_TO_IMPORT)
     assert told.returncode == 0, told.stderr
 
 

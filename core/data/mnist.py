@@ -22,16 +22,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-import pooch
-import requests
 from numpy.typing import NDArray
 
 from core.utils.background import BackgroundTask
 from core.utils.errors import DatasetError
 from core.utils.validation import read_only
+
+if TYPE_CHECKING:
+    import requests
 
 DatasetName = Literal["mnist", "mnist-sample"]
 DATASETS: tuple[DatasetName, ...] = get_args(DatasetName)
@@ -318,6 +319,10 @@ def download_mnist(
         DatasetError: The folder cannot be written, the server cannot be reached, or what came is
             not the file that was expected.
     """
+    # Here, since every page imports this module, and few download.
+    import pooch
+    import requests
+
     folder = folder or keras_cache_folder()
     target = folder / "mnist.npz"
     if _is_right(target, sha256):  # also in a folder that may only be read
@@ -369,7 +374,9 @@ def _make_writable(folder: Path) -> None:
         ).at(folder) from error
 
 
-def _reason(error: requests.exceptions.RequestException) -> str:
+def _reason(error: "requests.exceptions.RequestException") -> str:
+    import requests
+
     if isinstance(error, requests.exceptions.Timeout):
         return "the server did not answer in time"
     if isinstance(error, requests.exceptions.HTTPError) and error.response is not None:

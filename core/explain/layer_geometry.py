@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from core.recipes.architecture import (
     INPUT_SHAPE,
@@ -72,6 +71,9 @@ def map_over_digit(
     Returns:
         float32 (28, 28).
     """
+    # Here, since SciPy takes a fifth of a second to import, and every page imports this module.
+    from scipy.ndimage import map_coordinates
+
     first_center, stride = _centers(rows, name)
     positions = (np.arange(INPUT_SHAPE[0]) - first_center) / stride
     grid = np.meshgrid(positions, positions, indexing="ij")

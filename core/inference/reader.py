@@ -34,8 +34,6 @@ from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
 
 from core.preprocessing.digitness import DIGITNESS_THRESHOLD, digitness
 from core.preprocessing.page.detection import FoundDigit
@@ -99,6 +97,10 @@ def fit_temperature(answers: StoredPredictions) -> float:
         `_MIN_TEMPERATURE` to `_MAX_TEMPERATURE`; 1.0 if there are fewer than `_MIN_FIT_DIGITS`
         answers or none of them is wrong, because these cannot tell how sure the network may be.
     """
+    # Here, since SciPy takes a fifth of a second to import, and every page imports this module.
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
     labels = answers.labels.astype(np.intp)
     if len(labels) < _MIN_FIT_DIGITS or (answers.probabilities.argmax(axis=1) == labels).all():
         return 1.0
@@ -139,6 +141,8 @@ def apply_temperature(
         raise ValueError(f"a temperature is above 0, not {temperature}")
     if temperature == 1.0:
         return probabilities
+    from scipy.special import softmax
+
     return np.asarray(softmax(_logits(probabilities) / temperature, axis=1), np.float32)
 
 

@@ -18,7 +18,6 @@ from typing import Annotated, Final, Literal, get_args
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from scipy.optimize import nnls
 
 from core.data import mnist
 from core.data.mnist import MNIST_TEST, SAMPLE_TEST
@@ -178,6 +177,9 @@ def fit_costs(works: Sequence[LayerWork], seconds: Sequence[float]) -> dict[Laye
     Raises:
         ValueError: there is no measurement, or not as many times as works.
     """
+    # Here, since SciPy takes a fifth of a second to import, and every page imports this module.
+    from scipy.optimize import nnls
+
     if not works or len(works) != len(seconds):
         raise ValueError("fit_costs wants as many times as works, and at least one")
     typical = np.array([TYPICAL_COSTS[kind] for kind in LAYER_WORK_KINDS])

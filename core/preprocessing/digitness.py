@@ -18,7 +18,6 @@ from typing import Final
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from core import ASSETS
 from core.utils.validation import check_digits
@@ -59,6 +58,9 @@ def digitness(pixels: NDArray[np.uint8]) -> FloatArray:
         >>> bool(digitness(empty)[0] < DIGITNESS_THRESHOLD)
         True
     """
+    # Here, since SciPy takes a fifth of a second to import, which a first paint need not wait for.
+    from scipy.special import softmax
+
     check_digits(pixels)
     digitness_of_batch = [np.zeros(0, np.float32)]
     for start in range(0, len(pixels), BATCH):

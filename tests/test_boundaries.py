@@ -28,7 +28,10 @@ WITH_TENSORFLOW = {
 """Modules that import TensorFlow or Keras when they are imported. Every other module must not."""
 
 TENSORFLOW = {"tensorflow", "keras"}
-SLOW_TO_IMPORT = TENSORFLOW | {"scipy", "sklearn", "matplotlib", "requests", "pooch"}
+SLOW_TO_IMPORT = TENSORFLOW | {
+    *("scipy", "sklearn", "matplotlib", "requests", "pooch"),
+    "core.inference.reader",  # brings all that reads a page of digits
+}
 HOME = [
     "app",
     "pages.widgets.shared.navigation",

@@ -5,14 +5,15 @@ Numbers that are nowhere negative use its blue half alone, so that zero and posi
 same in both. Many digits on one sheet are one small file instead of a hundred.
 """
 
+from __future__ import annotations
+
 import base64
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.explain.layer_geometry import FeatureMaps, ReceptiveField
 from core.figures.style import (
     ANSWER_COLOR,
     DIVERGING_SCALES,
@@ -20,6 +21,9 @@ from core.figures.style import (
     TEXT_COLORS,
     rgb,
 )
+
+if TYPE_CHECKING:
+    from core.explain.layer_geometry import FeatureMaps, ReceptiveField
 
 ColorScale = Literal["each", "common"]
 BORDER_PX: Final = 1

@@ -12,9 +12,6 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from core.inference.reader import (
-    run_temperature,
-)
 from core.runs import registry
 from core.runs.run import Network
 from core.utils.errors import DigitscopeError
@@ -105,6 +102,9 @@ def wake_up(network: Network) -> ReadyNetwork:
     Raises:
         RunError: It cannot be opened, or the weights of that epoch are not kept.
     """
+    # Here, since every page imports this module, and home reads no digit.
+    from core.inference.reader import run_temperature
+
     with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
         ask = predictor(network).probabilities
     return ReadyNetwork(network, ask, run_temperature(network.run))

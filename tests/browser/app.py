@@ -138,7 +138,9 @@ def drawing_area(page: Page) -> Locator:
     """The canvas that takes the mouse: the topmost of those that lie over one another."""
     area = page.locator("canvas").last
     area.wait_for(timeout=SLOW_MS)
-    # Scrolled to, standing still, under nothing else: as before a click, which is not done.
+    # In the middle of the screen: the app's header lies over what is scrolled to the top.
+    area.evaluate("node => node.scrollIntoView({ block: 'center', behavior: 'instant' })")
+    # Standing still, under nothing else: as before a click, which is not done.
     area.hover(trial=True, timeout=SLOW_MS)
     return area
 

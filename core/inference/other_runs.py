@@ -207,19 +207,19 @@ def stored_weights(run: Run) -> Iterator[tuple[int | None, list[NDArray[Any]]]]:
     Raises:
         RunError: no weights can be read.
     """
-    found = False
+    any_epoch = False
     for epoch in run.epochs():
         try:
             weights = run.epoch_weights(epoch)
         except RunError:
             continue
-        found = True
+        any_epoch = True
         yield epoch, weights
     if run.info.model_sha256:
         from core.inference.predictor import load_predictor
 
         yield None, load_predictor(Network(run)).model.get_weights()
-    elif not found:
+    elif not any_epoch:
         raise RunError(f"The run {run.id!r} keeps no weights that can be read. Choose another run.")
 
 

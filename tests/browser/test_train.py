@@ -6,12 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket, expect
 
@@ -21,6 +20,7 @@ from core.runs.messages import send_command
 from core.runs.registry import read_run
 from tests.browser.app import ROOT, SLOW_MS, free_port, settle, wait_until_up, without_measurement
 from tests.browser.conftest import DESKTOP, PHONE
+from tests.helpers.processes import training_processes, wait_for
 
 pytestmark = pytest.mark.timeout(300)
 # Small batches, and much to compute in each: fifty epochs take longer than any test looks.
@@ -96,7 +96,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     yield started
     started.kill()
     stop_all(started.own_runs)
-    wait_for(lambda: not workers(started.own_runs), "no training process is left")
+    wait_for(
+        lambda: not training_processes(started.own_runs),
+        "no training process is left",
+        SLOW_MS / 1000,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -169,25 +173,6 @@ def remember_places(page: Page) -> None:
             note();
         }"""
     )
-
-
-def workers(own_runs: Path) -> list[psutil.Process]:
-    """The processes that train runs of this folder."""
-    processes = [
-        (process, process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])
-    ]
-    return [
-        process
-        for process, command in processes
-        if "core.jobs.worker" in command and str(own_runs) in " ".join(command)
-    ]
-
-
-def wait_for(reached: Callable[[], object], goal: str) -> None:
-    deadline = time.monotonic() + SLOW_MS / 1000
-    while not reached():
-        assert time.monotonic() < deadline, f"not in time: {goal}"
-        time.sleep(0.1)
 
 
 @pytest.mark.offline
@@ -303,7 +288,7 @@ def test_a_training_outlives_its_server_goes_on_after_a_kill_and_is_stopped(
 ) -> None:
     server = training.server
     watch(watcher, training.link)
-    (worker,) = workers(server.own_runs)
+    (worker,) = training_processes(server.own_runs)
     server.kill()
     server.start()
     # Until the app has called st.navigation once, Streamlit takes pages/ for an app of its own:
@@ -318,7 +303,11 @@ def test_a_training_outlives_its_server_goes_on_after_a_kill_and_is_stopped(
     expect(page.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
     stop(watcher)
     expect(page.get_by_text("Stopped by hand").first).to_be_visible(timeout=SLOW_MS)
-    wait_for(lambda: not workers(server.own_runs), "no training process is left")
+    wait_for(
+        lambda: not training_processes(server.own_runs),
+        "no training process is left",
+        SLOW_MS / 1000,
+    )
 
 
 def test_a_reader_points_at_an_epoch_and_is_told_its_figures(page: Page, address: str) -> None:

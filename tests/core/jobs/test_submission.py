@@ -2,7 +2,7 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -18,10 +18,10 @@ from core.runs.permissions import read_card, write_card
 from core.runs.run import Run
 from core.utils.errors import JobError, RecipeError, RunError
 from tests.conftest import dense_recipe
+from tests.helpers.processes import training_processes, wait_for
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("only_sample"), pytest.mark.timeout(240)]
 ME, OTHER = "my-browser", "another-browser"
-SLOW_S = 90.0
 
 
 class NoEngine:
@@ -64,16 +64,7 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> NoEngine:
 
 def workers() -> list[psutil.Process]:
     """The processes that train runs of this test."""
-    processes = psutil.process_iter(["cmdline"])
-    mine = str(registry.own_folder())
-    return [process for process in processes if mine in " ".join(process.info["cmdline"] or [])]
-
-
-def wait_for(reached: Callable[[], object], goal: str) -> None:
-    deadline = time.monotonic() + SLOW_S
-    while not reached():
-        assert time.monotonic() < deadline, f"not within {SLOW_S:.0f} s: {goal}"
-        time.sleep(0.05)
+    return training_processes(registry.own_folder())
 
 
 def none_is_left_to_bury(pids: set[int]) -> bool:

@@ -12,9 +12,12 @@ differ from the logits by a constant for each digit, which the softmax cancels.
 
 The verdict on an answer:
 - "not a digit" where the gate (`core.preprocessing.digitness`) gives less than
-  `DIGITNESS_THRESHOLD`, or less than `MIN_DIGITNESS` while the run itself is not sure;
+  `DIGITNESS_THRESHOLD`, or less than `MIN_DIGITNESS` while the run itself is not sure; but
+  "unsure" where the detector gives the digit `CLEAR_SCORE` or more;
 - else "unsure" where the run's calibrated confidence is below `UNSURE_BELOW`, or the gate gives
   less than `MIN_DIGITNESS`;
+- "unsure", too, where the detector (`core.preprocessing.page.detector`) gives the digit a score
+  below `MIN_SCORE`: networks are sure of blots and fingers;
 - else "sure".
 
 The limits were first chosen on training digits that the gate had not been trained on, plain and
@@ -36,7 +39,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.preprocessing.digitness import DIGITNESS_THRESHOLD, digitness
-from core.preprocessing.page.detection import FoundDigit
+from core.preprocessing.page.detection import FoundDigit, FoundPage, FoundSign
 from core.runs.predictions import check_predictions
 from core.runs.run import Network, Run, StoredPredictions
 from core.utils.errors import RunError
@@ -46,6 +49,10 @@ UNSURE_BELOW = 0.7
 """A confidence under which an answer is shown as unsure."""
 MIN_DIGITNESS: Final = 0.3
 """Below this digitness, something else is clearly more likely than a digit."""
+MIN_SCORE: Final = 0.5
+"""Below this score the detector is not sure that there is a digit."""
+CLEAR_SCORE: Final = 0.7
+"""From this score on the detector's word stands against the gate's: the answer is unsure."""
 _MIN_TEMPERATURE: Final = 0.1
 """Answers with hardly a mistake would be fitted by ever lower temperatures."""
 _MAX_TEMPERATURE: Final = 10.0
@@ -170,7 +177,10 @@ class AnswerVerdict:
 
 
 def classify_answer(
-    pixels: NDArray[np.uint8], probabilities: NDArray[np.float32], temperature: float = 1.0
+    pixels: NDArray[np.uint8],
+    probabilities: NDArray[np.float32],
+    temperature: float = 1.0,
+    scores: Sequence[float] | None = None,
 ) -> tuple[AnswerVerdict, ...]:
     """Judge a run's answers: sure, unsure, or not a digit.
 
@@ -178,6 +188,7 @@ def classify_answer(
         pixels: uint8 (n, 28, 28), what the run read.
         probabilities: float32 (n, 10), what it answered, rows sum to 1.
         temperature: of the run (`run_temperature`).
+        scores: how sure the detector is of each, 0 to 1; None where nobody asked it.
 
     Returns:
         One verdict per picture.
@@ -190,22 +201,24 @@ def classify_answer(
     confidences = apply_temperature(probabilities, temperature)
     # Stable: of equally probable digits the smaller one is first, as with `argmax`.
     order = np.argsort(-probabilities, axis=1, kind="stable")
-    scores = digitness(pixels).tolist()
+    rated = digitness(pixels).tolist()
+    asked: Sequence[float | None] = [None] * len(pixels) if scores is None else scores
     verdicts = []
-    for calibrated, ranked, score in zip(confidences, order, scores, strict=True):
+    for calibrated, ranked, rating, score in zip(confidences, order, rated, asked, strict=True):
         first, second = int(ranked[0]), int(ranked[1])
         confidence = float(calibrated[first])
-        kind = answer_kind(confidence, score)
-        verdicts.append(AnswerVerdict(kind, first, second, confidence, score))
+        kind = answer_kind(confidence, rating, score)
+        verdicts.append(AnswerVerdict(kind, first, second, confidence, rating))
     return tuple(verdicts)
 
 
-def answer_kind(confidence: float, digitness: float) -> AnswerKind:
+def answer_kind(confidence: float, digitness: float, score: float | None = None) -> AnswerKind:
     """The rule at the top of this module.
 
     Args:
         confidence: calibrated, 0 to 1.
         digitness: 0 to 1.
+        score: how sure the detector is that it is a digit, 0 to 1; None: it was not asked.
 
     Example:
         >>> answer_kind(confidence=0.99, digitness=0.9)
@@ -217,8 +230,9 @@ def answer_kind(confidence: float, digitness: float) -> AnswerKind:
     """
     sure = confidence >= UNSURE_BELOW
     if digitness < DIGITNESS_THRESHOLD or (digitness < MIN_DIGITNESS and not sure):
-        return "not a digit"
-    return "sure" if sure and digitness >= MIN_DIGITNESS else "unsure"
+        return "unsure" if score is not None and score >= CLEAR_SCORE else "not a digit"
+    is_clear = digitness >= MIN_DIGITNESS and (score is None or score >= MIN_SCORE)
+    return "sure" if sure and is_clear else "unsure"
 
 
 @dataclass(frozen=True)
@@ -261,14 +275,37 @@ def read_digits(
         return ()
     pixels = np.stack([detection.digit.pixels for detection in detections])
     probabilities = predict(pixels)
-    verdicts = classify_answer(pixels, probabilities, temperature)
+    scores = [detection.score for detection in detections]
+    verdicts = classify_answer(pixels, probabilities, temperature, scores)
     return tuple(map(DigitReading, detections, probabilities, verdicts))
 
 
-def group_lines(readings: Sequence[DigitReading]) -> tuple[str, ...]:
-    """The digits of a picture as text: a string per line, with spaces between its numbers."""
+def is_doubtful(page: FoundPage, readings: Sequence[DigitReading]) -> bool:
+    """Whether another explanation of a picture deserves to be offered.
+
+    Args:
+        page: what was found in it.
+        readings: of its digits.
+
+    Returns:
+        True if any answer is not sure, or if no digit was detected and all ink was taken for one.
+    """
+    is_guess = page.explanation == "single digit" and any(not digit.score for digit in page.digits)
+    return is_guess or any(reading.verdict.kind != "sure" for reading in readings)
+
+
+def group_lines(
+    readings: Sequence[DigitReading], signs: Sequence[FoundSign] = ()
+) -> tuple[str, ...]:
+    """The digits and signs of a picture as text: a string per line, spaces between its numbers."""
+    marks = [
+        (reading.detection.line, reading.detection.digit.box[0], reading.detection.number,
+         reading.text)
+        for reading in readings
+    ]  # fmt: skip
+    marks += [(sign.line, sign.box[0], sign.number, sign.text) for sign in signs]
     return lines_text(
-        (reading.detection.line, reading.detection.number, reading.text) for reading in readings
+        (line, number, text) for line, _, number, text in sorted(marks, key=lambda mark: mark[:2])
     )
 
 

@@ -18,7 +18,7 @@ shifts towards 14.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import cv2
@@ -131,15 +131,18 @@ def find_digit(
     check_picture(picture)
     check_paper(paper)
     gray = to_gray(picture)
+    digit = find_digit_in(gray, ink=ink, paper=paper)
+    return replace(digit, box=to_picture_box(digit.box, gray.shape, picture.shape))
+
+
+def find_digit_in(gray: GrayImage, *, ink: Ink = "auto", paper: int | None = None) -> PreparedDigit:
+    """`find_digit` in a picture that is gray already, uint8 (height, width): its box is in it."""
     light, background, even = normalize_polarity(gray, ink, paper)
     foreground, strongest, floor = subtract_background(light, background, even)
     inked, blur = sharpen_edges(keep_main_components(foreground, strongest, floor))
     inked = dilate_thin_strokes(inked) if blur == 0 else inked
     _refuse_no_digit(inked, ink_bounds(inked), known_paper=paper is not None)
-    prepared = _crop_fit_center(gray, light, foreground, inked, blur)
-    return PreparedDigit(
-        prepared.pixels, prepared.steps, to_picture_box(prepared.box, gray.shape, picture.shape)
-    )
+    return _crop_fit_center(gray, light, foreground, inked, blur)
 
 
 def digit_from_ink(

@@ -1,9 +1,9 @@
-"""Photographed or drawn pages: light, ink, ruled lines, components, digits, reading order.
+"""Drawn or photographed pages: detector, digits and signs, their ink, reading order.
 
 Belongs here: what is needed only because a picture may hold several digits. Does not belong here:
 the preparation of a single digit (`core.preprocessing.mnist_format`).
 
-Public: `detection.find_digits`, and `detection.add_box`, `move_box`, `remove_box` to correct them.
-The steps: `illumination` (light and shadow), `binarization` (ink), `components` (pieces, lines),
-`segmentation` (pieces to digits) with `touching_digits`.
+Public: `detection.find_page`; `box_corrections.add_box`, `move_box` and `remove_box` to correct it.
+The steps: `detector` (a network: ink, centers), `segmentation` (which ink is one digit),
+`digit_ink` (a digit without its paper and its neighbors), `reading_order` (lines, numbers, signs).
 """

@@ -1,51 +1,84 @@
 """All digits of a picture in reading order: a drawing, a scan, a photo of a page.
 
-`find_digits` finds them. A photo in which nothing looks like a digit is looked at again, in other
-ways: how closely the paper is followed is decided by what the whole picture shows, and is wrong now
-and then, because a shadow that ends on a digit makes one piece of both. Whether a piece looks like
-a digit tells (`core.preprocessing.digitness`), and closer papers, or the single digit that
-`find_digit` takes for granted, are then worth their time. Whatever looks most like a digit is the
-answer: a choice among segmentations by a recognizer, as for touching characters (Casey and
-Lecolinet 1996, "A survey of methods and strategies in character segmentation").
-
-`add_box`, `move_box` and `remove_box` correct the result by hand. What a finder of digits gets
-wrong is mostly where a digit ends. A person sees that at once; here the digits are read anew from
-the boxes they drew, and take their place in lines and numbers.
+Two explanations of a picture compete. The detector (`core.preprocessing.page.detector`) explains it
+as digits and signs in their places; `find_digit_in` explains all of its ink as one digit. The gate
+(`core.preprocessing.digitness`) decides where they differ: a choice among segmentations by a
+recognizer (Casey and Lecolinet 1996, "A survey of methods and strategies in character
+segmentation"). The one that lost is kept as the alternative.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from typing import Final, TypeVar
+from typing import Final, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.preprocessing.background import Ink
-from core.preprocessing.digitness import DIGITNESS_THRESHOLD, WEAK_DIGITNESS, digitness
-from core.preprocessing.mnist_format import Box, PreparedDigit, find_digit, to_picture_box
-from core.preprocessing.page.binarization import PageInk, extract_ink
-from core.preprocessing.page.components import MAX_DIGITS, Component, Labels, group_numbers
-from core.preprocessing.page.illumination import CLOSER_STROKE_WIDTHS
-from core.preprocessing.page.segmentation import group_into_digits, prepare_component
+from core.preprocessing.background import GrayImage, Ink, border_pixels, to_gray
+from core.preprocessing.digitness import digitness
+from core.preprocessing.mnist_format import (
+    Box,
+    PreparedDigit,
+    check_paper,
+    check_picture,
+    find_digit_in,
+    to_picture_box,
+)
+from core.preprocessing.page.digit_ink import SegmentDigit, prepare_segment
+from core.preprocessing.page.reading_order import (
+    Sign,
+    classify_sign,
+    find_lines,
+    group_numbers,
+    is_slanted_1,
+    is_slash,
+    line_of_sign,
+    usual_height,
+)
+from core.preprocessing.page.segmentation import (
+    Segment,
+    common_shares,
+    find_segments,
+    label_segments,
+)
 from core.utils.errors import PictureError
-from core.utils.validation import Predict
 
-_CONVINCING_DIGITNESS: Final = 0.7
-"""Digitness, 0 to 1, from which something that a second look shows is believed."""
-_SURE_PROBABILITY: Final = 0.9
-"""A single digit is not doubted if the highest of its probabilities reaches this."""
-_MIN_SECOND_LOOK_SIDE: Final = 0.1
-"""Share of the picture's longer side that a digit of a second look measures at least: the rims of a
-wide stroke, which is hollow above too close a paper, look like small 1s."""
-_MIN_BOX_SIDE: Final = 4
-"""Pixels that a box is at least wide and high."""
-_MAX_BOX_NUMBER_GAP: Final = 0.8
-"""A new digit joins a number if the gap between them is below this share of their height."""
-T = TypeVar("T")
+MAX_DIGITS: Final = 200
+"""Digits of a picture that are read; further ones are left out."""
+_SURE_SCORE: Final = 0.5
+"""A digit that the detector is at least so sure of is not doubted."""
+_MIN_SIGN_SCORE: Final = 0.45
+"""A sign that the detector is less sure of is dropped."""
+_CLEAR_SCORE: Final = 0.7
+"""A digit that the detector is at least so sure of stays whatever the gate says."""
+_CLEARER_DIGITNESS: Final = 0.15
+"""By so much the digitness of more ink must exceed that of a digit to replace it."""
+_SAME_OVERLAP: Final = 0.7
+"""Two boxes with at least this share of what they cover in common hold the same digit."""
+
+_LEFTOVER_DIGITNESS: Final = 0.2
+"""Digitness, 0 to 1, below which a doubtful digit beside clear ones is dropped, ..."""
+_LIKELY_SCORE: Final = 0.6
+"""... unless the detector is at least so sure of it."""
+_MIN_LEFTOVER_SIDE: Final = 0.4
+"""Heights of the clear digits below which a doubtful one is a speck."""
+_MAX_LEFTOVER_HEIGHT: Final = 1.5
+"""Heights of the clear digits above which a doubtful one is the side of a frame."""
+_SURE_DIGITNESS: Final = 0.5
+"""Digitness, 0 to 1, from which what a cropped picture shows with room around it is believed."""
+_MIN_BORDER_INK: Final = 0.12
+"""Share of the border that is of another tone where a picture is cropped into its digit."""
+_ROOM: Final = 0.2
+"""Share of the longer side that is added around such a picture."""
+
+_Scored = tuple[PreparedDigit, float]
+"""A digit, and how sure the detector is of it, 0 to 1."""
+Explanation = Literal["page", "single digit"]
+"""What a picture is taken for: digits in their places, or one digit that all ink belongs to."""
 
 
 @dataclass(frozen=True)
@@ -56,28 +89,63 @@ class FoundDigit:
         digit: as MNIST would have stored it; its box is in pixels of the given picture.
         line: of the page, 0 is the top one.
         number: which number it belongs to (digits that stand together), over the page, from 0.
+        score: how sure the detector is that it is a digit, 0 to 1; 0 where it saw none, 1 where a
+            person drew the box.
     """
 
     digit: PreparedDigit
     line: int
     number: int
+    score: float = 1.0
 
 
-def find_digits(
+@dataclass(frozen=True)
+class FoundSign:
+    """A point, comma, minus or slash of a picture.
+
+    Attributes:
+        text: the sign.
+        box: x, y, width, height in pixels of the given picture.
+        line, number: as for `FoundDigit`.
+    """
+
+    text: Sign
+    box: Box
+    line: int
+    number: int
+
+
+@dataclass(frozen=True)
+class FoundPage:
+    """What a picture holds.
+
+    Attributes:
+        digits: at least one, in reading order.
+        signs: in reading order.
+        explanation: what the picture is taken for.
+        alternative: what else it may be taken for, with another result; None if nothing.
+    """
+
+    digits: tuple[FoundDigit, ...]
+    signs: tuple[FoundSign, ...]
+    explanation: Explanation
+    alternative: Explanation | None = None
+
+
+def find_page(
     picture: NDArray[np.uint8],
     *,
     ink: Ink = "auto",
     paper: int | None = None,
-    predict: Predict | None = None,
-) -> tuple[FoundDigit, ...]:
-    """Find all digits of a picture: lines top to bottom, left to right; at most `MAX_DIGITS`.
+    explanation: Explanation | None = None,
+) -> FoundPage:
+    """Find all digits and signs of a picture, at most `MAX_DIGITS` digits.
 
     Args:
         picture: uint8 (height, width) gray, (height, width, 3) RGB or (height, width, 4) RGBA.
         ink: whether the digits are darker or lighter than their ground; "auto" finds out.
         paper: the gray tone of an even ground, 0..255, where it is known (a drawing canvas).
-        predict: a network that helps to decide where touching digits are cut, and whether a photo
-            is looked at again; without one only their shapes decide, and it is not.
+        explanation: what the picture is to be taken for; None lets the explanations compete.
 
     Raises:
         PictureError: no picture of that shape, too small, nothing drawn, or nothing like a digit.
@@ -87,338 +155,244 @@ def find_digits(
     Example:
         >>> picture = np.zeros((80, 120), np.uint8)
         >>> picture[20:60, 30:36] = picture[20:60, 80:86] = 255
-        >>> [(digit.digit.box, digit.number) for digit in find_digits(picture)]
-        [((30, 20, 6, 40), 0), ((80, 20, 6, 40), 1)]
+        >>> [digit.digit.box for digit in find_page(picture).digits]
+        [(30, 20, 6, 40), (80, 20, 6, 40)]
     """
-    page = extract_ink(picture, ink, paper)
-    single = _SingleDigit(picture, ink, paper)
-    digits = _digits_of_page(page, single, predict)
-    if page.even_ground or predict is None:
-        return digits
-
-    def with_closer_paper(stroke_width: float) -> tuple[FoundDigit, ...]:
-        return _digits_of_page(extract_ink(picture, ink, paper, stroke_width), single, predict)
-
-    def as_single_digit() -> tuple[FoundDigit, ...]:
-        return (FoundDigit(single.digit(), 0, 0),)
-
-    looks: list[Callable[[], tuple[FoundDigit, ...]]]
-    looks = [
-        *(partial(with_closer_paper, width) for width in CLOSER_STROKE_WIDTHS),
-        as_single_digit,
-    ]
-    side = max(picture.shape[:2])
-    return tuple(clearest_reading(digits, looks, lambda digit: digit.digit, side, predict))
-
-
-def clearest_reading(
-    first: Sequence[T],
-    looks: Iterable[Callable[[], Sequence[T]]],
-    to_digit: Callable[[T], PreparedDigit],
-    side: int,
-    predict: Predict,
-) -> Sequence[T]:
-    """Choose what shows a digit most clearly: the first look at a picture, or one of the others.
-
-    The others are taken only if nothing in the first looks like a digit.
-
-    Args:
-        first: what the first look found, at least one digit.
-        looks: other ways to look, in the order in which they are tried; one that raises
-            PictureError shows nothing.
-        to_digit: the digit of something that was found.
-        side: the picture's longer side in pixels.
-        predict: a network; a single digit that it reads for sure is not doubted, unless it hardly
-            looks like one: networks are sure of blots, too.
-    """
-    if not _is_doubtful([to_digit(item) for item in first], predict):
-        return first
-    clearest, highest = first, _CONVINCING_DIGITNESS
-    for look in looks:
-        with suppress(PictureError):
-            items = look()
-            digits = map(to_digit, items)
-            large = (
-                digit for digit in digits if max(digit.box[2:]) >= _MIN_SECOND_LOOK_SIDE * side
-            )
-            value = _highest_digitness(large)
-            if value >= highest:
-                clearest, highest = items, value
-    return clearest
-
-
-def _is_doubtful(digits: Sequence[PreparedDigit], predict: Predict) -> bool:
-    """Whether none of the digits may be one."""
-    highest = _highest_digitness(digits)
-    if highest >= WEAK_DIGITNESS:
-        return False
-    if highest < DIGITNESS_THRESHOLD or len(digits) > 1:
-        return True
-    return float(predict(digits[0].pixels[None]).max()) < _SURE_PROBABILITY
-
-
-def _highest_digitness(digits: Iterable[PreparedDigit]) -> float:
-    pixels = [digit.pixels for digit in digits]
-    return float(digitness(np.stack(pixels)).max()) if pixels else 0.0
-
-
-class _SingleDigit:
-    """What `find_digit` makes of a picture: worked out once, and only when it is needed."""
-
-    def __init__(self, picture: NDArray[np.uint8], ink: Ink, paper: int | None) -> None:
-        self.shape = picture.shape
-        self._find = partial(find_digit, picture, ink=ink, paper=paper)
-
-    def digit(self) -> PreparedDigit:
-        """The digit of the picture. Raises PictureError if there is none."""
-        if isinstance(self._result, PictureError):
-            raise self._result
-        return self._result
-
-    @cached_property
-    def _result(self) -> PreparedDigit | PictureError:
-        try:
-            return self._find()
-        except PictureError as error:
-            return error
-
-
-def _digits_of_page(
-    page: PageInk, single: _SingleDigit, predict: Predict | None
-) -> tuple[FoundDigit, ...]:
-    """The digits of a picture whose ink is known. Raises PictureError if there are none."""
-    labels, lines, height = group_into_digits(page, predict)
-    if sum(map(len, lines)) <= 1:
-        return (_only_digit(page, labels, lines, single),)
-    digits: list[FoundDigit] = []
-    first_number = 0
-    for row, line in enumerate(lines):
-        numbers = group_numbers(line, height)
-        for piece, number in zip(line, numbers, strict=True):
-            digit = _prepare_in_picture(page, labels, piece, single.shape)
-            digits.append(FoundDigit(digit, row, first_number + number))
-        first_number += numbers[-1] + 1
-    return tuple(digits[:MAX_DIGITS])
-
-
-def _only_digit(
-    page: PageInk, labels: Labels, lines: list[list[Component]], single: _SingleDigit
-) -> FoundDigit:
-    """The digit of a picture with one digit: what `find_digit` makes of it, if it finds the same.
-
-    `find_digit` knows that there is one, and keeps the faint ends that a page's ruled lines drop.
-    """
-    if not lines:
-        return FoundDigit(single.digit(), 0, 0)
+    check_picture(picture)
+    check_paper(paper)
+    gray = to_gray(picture)
+    result: _Result | PictureError
     try:
-        alone = single.digit()
-    except PictureError:
-        if page.even_ground:
-            raise
-        alone = None
-    digit = _prepare_in_picture(page, labels, lines[0][0], single.shape)
-    if alone is not None and _are_alike(alone.box, digit.box):
-        return FoundDigit(alone, 0, 0)
-    return FoundDigit(digit, 0, 0)
+        result = _explain(gray, ink, paper, explanation)
+    except PictureError as error:
+        result = error
+    if paper is None and explanation is None:
+        result = _with_room_around(gray, ink, result)
+    if isinstance(result, PictureError):
+        raise result
+    return _in_order(result, gray.shape, picture.shape)
 
 
-def _prepare_in_picture(
-    page: PageInk,
-    labels: Labels,
-    piece: Component,
-    shape: tuple[int, ...],
-    margin: int | None = None,
-) -> PreparedDigit:
-    """`prepare_component`, with the box in pixels of the picture of that shape."""
-    digit = prepare_component(page, labels, piece, margin)
-    return replace(digit, box=to_picture_box(digit.box, page.gray.shape, shape))
-
-
-def _are_alike(first: Box, second: Box) -> bool:
-    """Whether two boxes are nearly the same: at least 0.7 of what they cover is common."""
-    across = min(first[0] + first[2], second[0] + second[2]) - max(first[0], second[0])
-    down = min(first[1] + first[3], second[1] + second[3]) - max(first[1], second[1])
-    common = max(0, across) * max(0, down)
-    return common >= 0.7 * (first[2] * first[3] + second[2] * second[3] - common)
-
-
-def digit_in_box(page: PageInk, shape: tuple[int, ...], box: Box) -> PreparedDigit:
-    """Prepare the one digit in a box that somebody drew or corrected.
-
-    Ink that reaches out of the box is cut off at it.
-
-    Args:
-        page: the ink of the whole picture.
-        shape: of the picture.
-        box: x, y, width, height in pixels of the picture; what lies outside of it is ignored.
-
-    Raises:
-        PictureError: if there is no ink in the box.
-    """
-    scale_x = page.gray.shape[1] / shape[1]
-    scale_y = page.gray.shape[0] / shape[0]
-    left, top = max(0, int(box[0] * scale_x)), max(0, int(box[1] * scale_y))
-    right = min(page.gray.shape[1], int(np.ceil((box[0] + box[2]) * scale_x)))
-    bottom = min(page.gray.shape[0], int(np.ceil((box[1] + box[3]) * scale_y)))
-    inside = page.mask[top : max(top, bottom), left : max(left, right)]
-    if inside.size == 0 or not inside.any():
-        raise PictureError("There is no ink in this box: draw it around a digit.")
-    labels = np.zeros(page.mask.shape, np.int32)
-    labels[top:bottom, left:right] = inside
-    piece = Component((1,), (left, top, right - left, bottom - top), 1)
-    return _prepare_in_picture(page, labels, piece, shape, margin=0)
+def find_digits(
+    picture: NDArray[np.uint8], *, ink: Ink = "auto", paper: int | None = None
+) -> tuple[FoundDigit, ...]:
+    """Find all digits of a picture: `find_page` without its signs."""
+    return find_page(picture, ink=ink, paper=paper).digits
 
 
 @dataclass(frozen=True)
-class PreparedPage:
-    """The picture that boxes are drawn on.
+class _Result:
+    """Digits with their scores, and boxes of signs, in pixels of the gray picture."""
 
-    Attributes:
-        picture, ink, paper: as for `find_digits`.
+    digits: tuple[_Scored, ...]
+    signs: tuple[Box, ...]
+    explanation: Explanation
+    alternative: Explanation | None
+
+    @property
+    def value(self) -> float:
+        """How much the least likely of its digits looks like one, 0 to 1."""
+        return min(_digitness_of([digit for digit, _ in self.digits]))
+
+
+def _explain(
+    gray: GrayImage, ink: Ink, paper: int | None, explanation: Explanation | None
+) -> _Result:
+    """What a picture holds. Raises PictureError if it holds nothing."""
+    digits: list[_Scored] = []
+    signs: list[Box] = []
+    if explanation != "single digit":
+        digits, signs = _detect(gray, ink)
+    if explanation == "page" and not digits:
+        raise PictureError("No digit was found on this page: read it as one digit instead.")
+    is_clear = len(digits) > 1 and max(score for _, score in digits) >= _SURE_SCORE
+    if explanation == "page" or is_clear:
+        return _Result(tuple(digits), tuple(signs), "page", "single digit")
+    return _choose(gray, digits, signs, ink, paper)
+
+
+def _with_room_around(
+    gray: GrayImage, ink: Ink, first: _Result | PictureError
+) -> _Result | PictureError:
+    """A doubtful result, or a better one: where a picture is cropped into its digit.
+
+    Then the border is paper and ink, and does not tell which is which. So the picture is looked at
+    again with room around it, in the tone of either.
     """
-
-    picture: NDArray[np.uint8]
-    ink: Ink = "auto"
-    paper: int | None = None
-
-    @cached_property
-    def _page_ink(self) -> PageInk:
-        # Worked out once for all boxes: of a large photo it takes tenths of a second.
-        return extract_ink(self.picture, self.ink, self.paper)
-
-    def digit_at(self, box: Box, line: int, number: int) -> FoundDigit:
-        """The digit in a box, which stays as it was drawn, clipped to the picture.
-
-        Raises:
-            PictureError: there is nothing in it that could be a digit.
-        """
-        kept = clip_box(box, self.picture.shape[1], self.picture.shape[0])
-        digit = digit_in_box(self._page_ink, self.picture.shape, kept)
-        return FoundDigit(replace(digit, box=kept), line, number)
-
-
-def clip_box(box: Box, width: int, height: int) -> Box:
-    """Clip a box to a picture of that size; it keeps `_MIN_BOX_SIDE` pixels a side, given room.
-
-    Example:
-        >>> clip_box((-5, 10, 20, 20), width=100, height=50)
-        (0, 10, 15, 20)
-    """
-    x, y, box_width, box_height = box
-    left, top = (max(0, min(x, width - _MIN_BOX_SIDE)), max(0, min(y, height - _MIN_BOX_SIDE)))
-    right = min(width, max(x + box_width, left + _MIN_BOX_SIDE))
-    bottom = min(height, max(y + box_height, top + _MIN_BOX_SIDE))
-    return left, top, right - left, bottom - top
-
-
-def move_box(
-    page: PreparedPage, digits: Sequence[FoundDigit], index: int, box: Box
-) -> tuple[tuple[FoundDigit, ...], int]:
-    """Give one of the digits another box.
-
-    A box that overlaps what it was before keeps its line and number; one that was carried elsewhere
-    takes its place there, as a new one would.
-
-    Returns:
-        The digits in reading order, and the index of the one that was moved.
-
-    Raises:
-        PictureError: the new box holds no digit.
-        IndexError: there is no such digit.
-    """
-    rest = [*digits[:index], *digits[index + 1 :]]
-    before = digits[index]
-    if not _do_overlap(before.digit.box, box):
-        return add_box(page, rest, box)
-    return _with(rest, page.digit_at(box, before.line, before.number))
-
-
-def remove_box(digits: Sequence[FoundDigit], index: int) -> tuple[FoundDigit, ...]:
-    """Leave one of the digits out. Raises IndexError if there is no such digit."""
-    if not 0 <= index < len(digits):
-        raise IndexError(f"there is no digit {index} among {len(digits)}")
-    return in_reading_order([*digits[:index], *digits[index + 1 :]])
-
-
-def add_box(
-    page: PreparedPage, digits: Sequence[FoundDigit], box: Box
-) -> tuple[tuple[FoundDigit, ...], int]:
-    """Add the digit in a box.
-
-    It stands on the line that its middle lies on, else on a line of its own; it joins the number
-    whose digit stands nearest to it on that line.
-
-    Returns:
-        The digits in reading order, and the index of the new one.
-
-    Raises:
-        PictureError: the box holds no digit.
-    """
-    y, height = box[1], box[3]
-    line = _line_at(digits, y + height / 2)
-    if line is None:
-        above = [digit.line for digit in digits if _middle_row(digit) < y + height / 2]
-        line = max(above, default=-1) + 1
-        digits = [replace(digit, line=digit.line + (digit.line >= line)) for digit in digits]
-    number = _number_near(digits, line, box)
-    return _with(digits, page.digit_at(box, line, number))
-
-
-def in_reading_order(digits: Sequence[FoundDigit]) -> tuple[FoundDigit, ...]:
-    """Sort digits line by line, left to right; lines and numbers are counted anew from 0."""
-    ordered = sorted(digits, key=lambda digit: (digit.line, digit.digit.box[0]))
-    lines = {line: k for k, line in enumerate(dict.fromkeys(digit.line for digit in ordered))}
-    numbers = {pair: k for k, pair in enumerate(dict.fromkeys(map(_line_and_number, ordered)))}
-    return tuple(
-        replace(digit, line=lines[digit.line], number=numbers[_line_and_number(digit)])
-        for digit in ordered
+    is_clear = isinstance(first, _Result) and (
+        max(score for _, score in first.digits) >= _CLEAR_SCORE or first.value >= _SURE_DIGITNESS
     )
+    border = border_pixels(gray)
+    limit, _ = cv2.threshold(border, 0, 255, cv2.THRESH_OTSU)
+    dark, light = border[border <= limit], border[border > limit]
+    if is_clear or min(len(dark), len(light)) < _MIN_BORDER_INK * len(border):
+        return first
+    best, value = first, _SURE_DIGITNESS
+    room = max(4, round(_ROOM * max(gray.shape)))
+    for tone in (int(np.median(dark)), int(np.median(light))):
+        padded = cv2.copyMakeBorder(gray, *(room,) * 4, cv2.BORDER_CONSTANT, value=tone)
+        with suppress(PictureError):
+            result = _explain(np.asarray(padded, np.uint8), ink, None, None)
+            if len(result.digits) == 1 and result.value > value:
+                best, value = _moved(result, room, gray.shape), result.value
+    return best
 
 
-def _with(digits: Sequence[FoundDigit], new: FoundDigit) -> tuple[tuple[FoundDigit, ...], int]:
-    ordered = in_reading_order([*digits, new])
-    return ordered, next(k for k, digit in enumerate(ordered) if digit.digit is new.digit)
+def _moved(result: _Result, room: int, shape: tuple[int, ...]) -> _Result:
+    """A result for a picture of that shape, from one with room around it."""
+
+    def move(box: Box) -> Box:
+        left, top = max(0, box[0] - room), max(0, box[1] - room)
+        right = min(shape[1], box[0] + box[2] - room)
+        bottom = min(shape[0], box[1] + box[3] - room)
+        return left, top, max(1, right - left), max(1, bottom - top)
+
+    digits = ((replace(digit, box=move(digit.box)), score) for digit, score in result.digits)
+    return replace(result, digits=tuple(digits), signs=tuple(map(move, result.signs)))
 
 
-def _do_overlap(first: Box, second: Box) -> bool:
-    return all(
-        first[axis] < second[axis] + second[axis + 2]
-        and second[axis] < first[axis] + first[axis + 2]
-        for axis in (0, 1)
-    )
+def _detect(gray: GrayImage, ink: Ink) -> tuple[list[_Scored], list[Box]]:
+    """The digits that the detector finds, each with its score, and the boxes of the signs."""
 
+    def rate(rivals: Sequence[Segment]) -> list[float]:
+        """The digitness of each digit; signs are neither likely nor unlikely."""
+        return [_digitness_of_segment(gray, segment, ink) for segment in rivals]
 
-def _line_and_number(digit: FoundDigit) -> tuple[int, int]:
-    return digit.line, digit.number
-
-
-def _middle_row(digit: FoundDigit) -> float:
-    return digit.digit.box[1] + digit.digit.box[3] / 2
-
-
-def _line_at(digits: Sequence[FoundDigit], y: float) -> int | None:
-    """The line at a height: that of the nearest digit which reaches there, None if none does."""
-    reaching = [
-        digit
-        for digit in digits
-        if digit.digit.box[1] <= y <= digit.digit.box[1] + digit.digit.box[3]
+    segments = find_segments(gray, rate)
+    labels = label_segments(segments, gray.shape)
+    boxes = [segment.box for segment in segments if segment.kind == "digit"]
+    height = usual_height(boxes) if boxes else 0.0
+    found: dict[int, SegmentDigit] = {}
+    signs: list[Box] = []
+    for number, segment in enumerate(segments, start=1):
+        if segment.kind == "sign" and not is_slanted_1(segment.box, height):
+            signs += [segment.box] if segment.score >= _MIN_SIGN_SCORE else []
+        elif len(found) < MAX_DIGITS:
+            with suppress(PictureError):  # nothing differs from the paper there
+                found[number] = prepare_segment(gray, labels, segment, number, ink)
+    wholes = _wholes(found)
+    kept = _without_leftovers(wholes, found, [segment.score for segment in segments])
+    height = usual_height([wholes[number].box for number in kept]) if kept else 0.0
+    signs += [
+        digit.box
+        for number, digit in wholes.items()
+        if number not in kept and is_slash(digit.box, height)
     ]
-    nearest = min(reaching, key=lambda digit: abs(_middle_row(digit) - y), default=None)
-    return None if nearest is None else nearest.line
+    return [(wholes[number], segments[number - 1].score) for number in kept], signs
 
 
-def _number_near(digits: Sequence[FoundDigit], line: int, box: Box) -> int:
-    """The number that a new digit on a line belongs to: a neighbor's, or a new one."""
-    x, _, width, height = box
+def _digitness_of_segment(gray: GrayImage, segment: Segment, ink: Ink) -> float:
+    if segment.kind == "sign":
+        return 0.5
+    try:
+        alone = prepare_segment(gray, label_segments([segment], gray.shape), segment, 1, ink)
+    except PictureError:
+        return 0.0
+    return _digitness_of([alone.digit])[0]
 
-    def gap(digit: FoundDigit) -> float:
-        left, _, digit_width, _ = digit.digit.box
-        return max(left - (x + width), x - (left + digit_width))
 
-    on_line = [digit for digit in digits if digit.line == line]
-    nearest = min(on_line, key=gap, default=None)
-    if nearest is not None and gap(nearest) < _MAX_BOX_NUMBER_GAP * max(
-        height, nearest.digit.box[3]
-    ):
-        return nearest.number
-    return 1 + max((digit.number for digit in digits), default=-1)
+def _wholes(parts: dict[int, SegmentDigit]) -> dict[int, PreparedDigit]:
+    """Each digit, or the whole that it is a part of where that looks more like a digit."""
+    digits = {number: part.digit for number, part in parts.items()}
+    wholes = {number: part.whole for number, part in parts.items() if part.whole is not None}
+    if not wholes:
+        return digits
+    rated = _digitness_of([*digits.values(), *wholes.values()])
+    value_of = dict(zip(digits, rated, strict=False))
+    value_of_whole = dict(zip(wholes, rated[len(digits) :], strict=True))
+    for number, whole in wholes.items():
+        absorbed = [other for other in parts[number].absorbed if other in digits]
+        if number in digits and value_of_whole[number] > _CLEARER_DIGITNESS + min(
+            value_of[other] for other in (number, *absorbed)
+        ):
+            for other in absorbed:
+                del digits[other]
+            digits[number] = whole
+    return digits
+
+
+def _digitness_of(digits: Sequence[PreparedDigit]) -> list[float]:
+    return [float(value) for value in digitness(np.stack([digit.pixels for digit in digits]))]
+
+
+def _without_leftovers(
+    digits: dict[int, PreparedDigit], found: dict[int, SegmentDigit], scores: Sequence[float]
+) -> list[int]:
+    """The digits that stay beside clear ones: no frames, nothing that the gate doubts."""
+    clear = [n for n in digits if scores[n - 1] >= _CLEAR_SCORE]
+    # On ruled paper every digit hangs together with a line.
+    are_lines_common = sum(found[n].is_part for n in clear) * 2 > len(clear)
+    if len(digits) < 2 or not clear:
+        return list(digits)
+    values = dict(zip(digits, _digitness_of(list(digits.values())), strict=True))
+    height = usual_height([digits[n].box for n in clear])
+    return [
+        n
+        for n in digits
+        if n in clear
+        or (
+            (values[n] >= _LEFTOVER_DIGITNESS or scores[n - 1] >= _LIKELY_SCORE)
+            and (are_lines_common or not found[n].is_part)
+            and max(digits[n].box[2:]) >= _MIN_LEFTOVER_SIDE * height
+            and digits[n].box[3] <= _MAX_LEFTOVER_HEIGHT * height
+        )
+    ]
+
+
+def _choose(
+    gray: GrayImage,
+    detected: Sequence[_Scored],
+    signs: Sequence[Box],
+    ink: Ink,
+    paper: int | None,
+) -> _Result:
+    """One detected digit, or several doubtful ones, against all ink as one digit.
+
+    Where both are the same, all ink counts: it has the faint ends that the detector may drop.
+    """
+    try:
+        whole = find_digit_in(gray, ink=ink, paper=paper)
+    except PictureError:
+        if not detected or detected[0][1] < _SURE_SCORE:
+            raise
+        return _Result(tuple(detected), tuple(signs), "page", None)
+    if not detected:
+        return _Result(((whole, 0.0),), (), "single digit", None)
+    score = max(score for _, score in detected)
+    page = _Result(tuple(detected), tuple(signs), "page", "single digit")
+    single = _Result(((whole, score),), (), "single digit", "page")
+    gain = single.value - page.value
+    if len(detected) == 1 and common_shares(whole.box, detected[0][0].box)[0] >= _SAME_OVERLAP:
+        same = single if gain > -_CLEARER_DIGITNESS else page
+        return replace(same, signs=tuple(signs), explanation="page", alternative=None)
+    min_gain = _CLEARER_DIGITNESS if score < _SURE_SCORE else _SURE_DIGITNESS
+    return single if gain > min_gain else page
+
+
+def _in_order(result: _Result, work_shape: tuple[int, ...], shape: tuple[int, ...]) -> FoundPage:
+    """Digits and signs in reading order, with boxes in pixels of the picture of that shape."""
+    digits, signs = result.digits, result.signs
+    boxes = [digit.box for digit, _ in digits]
+    height = usual_height(boxes)
+    lines = find_lines(boxes)
+    signs_of = [[box for box in signs if line_of_sign(box, boxes, lines, height) == row]
+                for row in range(len(lines))]  # fmt: skip
+    found: list[FoundDigit] = []
+    found_signs: list[FoundSign] = []
+    first = 0
+    for row, line in enumerate(lines):
+        items = sorted(
+            [(boxes[k], k) for k in line] + [(box, -1) for box in signs_of[row]],
+            key=lambda item: item[0][0],
+        )
+        numbers = group_numbers([box for box, _ in items], height)
+        for (box, k), number in zip(items, numbers, strict=True):
+            outer = to_picture_box(box, work_shape, shape)
+            if k < 0:
+                sign = classify_sign(box, height)
+                found_signs.append(FoundSign(sign, outer, row, first + number))
+            else:
+                digit, score = digits[k]
+                found.append(FoundDigit(replace(digit, box=outer), row, first + number, score))
+        first += numbers[-1] + 1
+    return FoundPage(tuple(found), tuple(found_signs), result.explanation, result.alternative)

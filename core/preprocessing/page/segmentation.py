@@ -1,449 +1,265 @@
-"""From the ink of a page to digits: pieces are joined or cut until each is one digit, in lines.
+"""From the detector's answers at several scales to the digits and signs of a picture.
 
-`group_into_digits` does it all. Shapes alone do not tell half an 8 from a small 0, or a shadow from
-a 1. So `core.preprocessing.digitness`, which decides whether there is a digit at all, rates a
-photo's pieces too, alone and together (`resolve_doubtful`, `undo_poor_split`). A drawing has no
-shadows and no ruled lines: what stands in it was drawn, and stays.
+The constants without another note were chosen on training digits brought as files
+(`python -m benchmarks.brought_pictures --tuning`).
 
-`prepare_component` makes an MNIST digit of a piece: of its own ink, and none of its neighbors'.
+At each scale ink joins the center that its offsets lead to. What is seen at more than one scale is
+kept once, where the detector is surest: non-maximum suppression over an image pyramid (Rowley,
+Baluja and Kanade 1998, "Neural network-based face detection").
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import replace
-from itertools import count, permutations
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.preprocessing.background import GrayImage, upper_percentile
-from core.preprocessing.digitness import DIGITNESS_THRESHOLD, WEAK_DIGITNESS, digitness
-from core.preprocessing.mnist_format import PreparedDigit, digit_from_ink
-from core.preprocessing.page.binarization import PageInk
-from core.preprocessing.page.components import (
-    MAX_DIGITS,
-    MAX_LINE_OFFSET,
-    Component,
-    Labels,
-    box_distance,
-    estimate_tilt,
-    find_components,
-    find_text_lines,
-    horizontal_overlap,
-    join_components,
-    median_height,
-)
-from core.preprocessing.page.touching_digits import split_touching
-from core.utils.errors import PictureError
-from core.utils.validation import Predict
+from core.preprocessing.background import GrayImage, border_pixels, resize
+from core.preprocessing.mnist_format import Box
+from core.preprocessing.page import detector
 
-_MIN_DIGIT_HEIGHT: Final = 0.6
-"""Pieces lower than this share of the usual height may be fragments of their neighbors."""
-_MIN_DIGIT_SIDE: Final = 0.3
-"""Pieces whose longer side is below this share of the usual height are no digits."""
-_FLAT_ASPECT_RATIO: Final = 1.25
-"""Pieces wider than so many of their heights are rarely digits."""
-_MIN_INK_STRENGTH: Final = 0.45
-"""Pieces of a photo that take a smaller share of the light than this share of the strongest one's
-are no ink."""
-_CLEAR_DIGITNESS: Final = 0.5
-"""Digitness, 0 to 1, from which something is taken for a digit."""
-_MAX_JOIN_DISTANCE: Final = 0.3
-"""How far parts of a digit may be apart, as a share of the larger one's longer side."""
-_MAX_JOINED_HEIGHT: Final = 1.7
-"""How high two pieces may be together, in heights of the higher one."""
-_MAX_ASPECT_RATIO: Final = 1.8
-"""No digit is wider than so many of its heights."""
-_MAX_FRAGMENTS: Final = 5
-"""Fragments of one digit, at most."""
-_MAX_WEAK_PIECES: Final = 40
-"""Pieces that are tried with their neighbors, at most."""
-_MIN_COMPANIONS: Final = 2
-"""Clear digits beside a piece from which it stays: what stands among digits was written."""
-_MAX_DILATION_REACH: Final = 16
-"""Pixels from which a distance transform replaces dilation: a brush that large takes long."""
+Kind = Literal["digit", "sign"]
+_KINDS: Final[tuple[Kind, Kind]] = ("digit", "sign")
+
+_LARGEST_COPY: Final = 768
+"""Pixels of the longer side: a digit of 1.5 % of it is still seen, in 60 ms on two cores."""
+_SMALLEST_COPY: Final = 96
+"""Smaller pictures are enlarged to this side: files of 20 to 28 pixels."""
+_LAST_COPY: Final = 32
+"""No copy is smaller: it would show the largest digit below `_MIN_SIDE`."""
+_PAD: Final = detector.SIZE_MULTIPLE
+"""Pixels around a copy, as in the training scenes."""
+_MIN_CENTER: Final = 0.3
+"""Probability from which a place is a center."""
+MIN_INK: Final = 0.4
+"""From this probability on a pixel is ink."""
+_MAX_MISS: Final = 8.0
+"""Pixels by which an offset may miss its center; of ink that is no digit's most miss by more."""
+_MIN_SIDE: Final = 8
+_MAX_SIDE: Final = 66
+"""Longer sides in a copy, in pixels: the trained sizes, 11 to 52, and a quarter more both ways."""
+SAME_SHARE: Final = 0.6
+"""What two boxes have in common from which they hold the same ink, as a share of what both cover,
+or only one of them can be there, as a share of the smaller."""
+_RATING_WEIGHT: Final = 0.5
+"""What a rating of 1 is worth beside a score of 1."""
 
 
-def group_into_digits(
-    page: PageInk, predict: Predict | None
-) -> tuple[Labels, list[list[Component]], float]:
-    """Find the digits of a page.
+@dataclass(frozen=True)
+class Segment:
+    """The ink of a digit or a sign.
+
+    Attributes:
+        kind: "digit" or "sign".
+        score: how sure the detector is of it, 0 to 1.
+        box: x, y, width, height in pixels of the picture.
+        ink: uint8 (height, width) in `box`: the probability that a pixel is its ink, 255 for 1.
+    """
+
+    kind: Kind
+    score: float
+    box: Box
+    ink: GrayImage
+
+
+Rate = Callable[[Sequence[Segment]], Sequence[float]]
+
+
+def find_segments(gray: GrayImage, rate: Rate) -> list[Segment]:
+    """Find the digits and signs of a picture.
 
     Args:
-        page: its ink.
-        predict: a network that helps to decide where touching digits are cut; None goes by shape.
+        gray: uint8 (height, width).
+        rate: how much each of some segments looks like what it is, 0 to 1. It is asked where
+            segments of several scales cover the same place, but not the same ink.
 
     Returns:
-        The labels of all pixels; the digits in lines from top to bottom, each from left to right,
-        at most `MAX_DIGITS` before touching ones are cut; and their usual height in pixels.
+        The segments, the surest first.
     """
-    labels, pieces = find_components(page.mask)
-    pieces = [piece for piece in pieces if not _is_dust(piece, page)]
-    if not pieces:
-        return labels, [], 1.0
-    if not page.even_ground:
-        pieces = _drop_faint(labels, _drop_border_pieces(pieces, page), page)
-    height = median_height(pieces)
-    digits = _join_fragments(pieces, height)
-    if not digits:
-        return labels, [], height
-    height = median_height(digits)
-    digits = [p for p in digits if max(p.width, p.height) >= _MIN_DIGIT_SIDE * height]
-    if not page.even_ground:
-        digits = resolve_doubtful(labels, digits, page)
-    tilt = estimate_tilt(digits, height)
-    rows = find_text_lines(digits, height, tilt)
-    lines = [[digits[k] for k in row] for row in rows]
-    lines = _first_pieces(lines, MAX_DIGITS)
-    fresh_labels = count(int(labels.max()) + 1)
-    is_alone = len(digits) == 1
-    lines = [
-        _split_line(labels, line, page, height, fresh_labels, predict, is_alone) for line in lines
-    ]
-    return labels, lines, height
+    candidates = [segment for side in copy_sides(gray) for segment in _at_scale(gray, side)]
+    candidates.sort(key=lambda segment: -segment.score)
+    distinct: list[Segment] = []
+    for segment in candidates:
+        if not any(common_shares(segment.box, other.box)[0] >= SAME_SHARE for other in distinct):
+            distinct.append(segment)
+    rivals = [k for k, segment in enumerate(distinct) if _has_rival(segment, distinct)]
+    rank = [segment.score for segment in distinct]
+    for k, value in zip(rivals, rate([distinct[k] for k in rivals]), strict=True):
+        rank[k] += _RATING_WEIGHT * value
+    kept: list[int] = []
+    for k in sorted(range(len(distinct)), key=lambda k: -rank[k]):
+        if not any(_are_rivals(distinct[k], distinct[j]) for j in kept):
+            kept.append(k)
+    return [distinct[k] for k in sorted(kept)]
 
 
-def _drop_border_pieces(pieces: list[Component], page: PageInk) -> list[Component]:
-    """Drop what touches a photo's border, unless it is much higher than all else.
-
-    That is a digit that is cut off, or, far more often, the paper's edge or what lies beside it.
-    """
-    rows, columns = page.mask.shape
-    inside = [p for p in pieces if min(p.left, p.top) > 0 and p.right < columns and p.bottom < rows]
-    if not inside:
-        return pieces
-    tallest = max(p.height for p in inside)
-    return inside + [p for p in pieces if p not in inside and p.height > 2.5 * tallest]
+def _has_rival(segment: Segment, segments: Sequence[Segment]) -> bool:
+    return any(_are_rivals(segment, other) for other in segments if other is not segment)
 
 
-def _drop_faint(labels: Labels, pieces: list[Component], page: PageInk) -> list[Component]:
-    """Drop what is much fainter than the rest: one pen wrote it all, shadows did not.
-
-    Ink takes a share of the light that falls on its paper, so shares are compared, not tones.
-    """
-    count = int(labels.max()) + 1
-    inked = np.flatnonzero(labels)
-    label_at = labels.ravel()[inked]
-    foreground = page.foreground.ravel()[inked].astype(np.float64)
-    incoming = (
-        foreground + page.gray.ravel()[inked]
-        if page.light is not page.gray
-        else np.ones_like(foreground)
-    )
-    absorbed = np.bincount(label_at, foreground, count)
-    light = np.bincount(label_at, incoming, count)
-    strength = {p: absorbed[p.labels[0]] / max(1.0, light[p.labels[0]]) for p in pieces}
-    largest = max(p.area for p in pieces)
-    best = max(strength[p] for p in pieces if p.area >= 0.02 * largest)
-    return [p for p in pieces if strength[p] >= _MIN_INK_STRENGTH * best]
+def _are_rivals(first: Segment, second: Segment) -> bool:
+    """Whether only one of two segments can be there: one is mostly within the other."""
+    return common_shares(first.box, second.box)[1] > SAME_SHARE
 
 
-def _first_pieces(lines: list[list[Component]], limit: int) -> list[list[Component]]:
-    """The first `limit` pieces in reading order."""
-    kept, remaining = [], limit
-    for line in lines:
-        if remaining > 0:
-            kept.append(line[:remaining])
-            remaining -= len(line)
-    return kept
+def copy_sides(gray: GrayImage) -> Iterator[int]:
+    """The longer sides of the copies that the detector is shown, in pixels, the longest first."""
+    side = min(_LARGEST_COPY, max(_SMALLEST_COPY, *gray.shape))
+    while side >= _LAST_COPY:
+        yield side
+        side //= 2
 
 
-def _split_line(
-    labels: Labels,
-    line: list[Component],
-    page: PageInk,
-    height: float,
-    fresh_labels: Iterator[int],
-    predict: Predict | None,
-    is_alone: bool,
-) -> list[Component]:
-    """Cut the touching digits of a line apart."""
-    tall_heights = [piece.height for piece in line if piece.height >= 0.5 * height]
-    usual = float(np.median(tall_heights)) if len(tall_heights) > 3 else height
-
-    def to_pixels(labels: Labels, piece: Component) -> NDArray[np.uint8]:
-        return prepare_component(page, labels, piece).pixels
-
-    parts: list[Component] = []
-    for piece in line:
-        split = split_touching(labels, piece, usual, fresh_labels, to_pixels, predict, is_alone)
-        parts += split if page.even_ground else undo_poor_split(labels, split, page)
-    return parts
-
-
-def _is_dust(piece: Component, page: PageInk) -> bool:
-    """Whether a piece is too small to be part of a digit in any picture."""
-    height, width = page.mask.shape
-    longer = max(piece.width, piece.height)
-    if longer < max(3, 0.005 * max(height, width)):
-        return True
-    if page.even_ground:
-        return False
-    # In a photo, what lies along the border is the rest of something that is not on the sheet.
-    along = (piece.left == 0 or piece.right == width) * piece.height
-    along = max(along, (piece.top == 0 or piece.bottom == height) * piece.width)
-    return along >= 0.5 * longer
-
-
-def _join_fragments(pieces: Sequence[Component], height: float) -> list[Component]:
-    """Join fragments to the digits they belong to; drop specks that belong to none."""
-    small = [p for p in pieces if p.height < _MIN_DIGIT_HEIGHT * height]
-    groups = [[p] for p in pieces if p.height >= _MIN_DIGIT_HEIGHT * height]
-    _join_tall(groups, height)
-    for piece in sorted(small, key=lambda p: -p.area):
-        nearest = min(
-            groups, key=lambda group: box_distance(join_components(group), piece), default=None
-        )
-        if nearest is not None and _is_fragment(piece, join_components(nearest), height):
-            nearest.append(piece)
-        elif max(piece.width, piece.height) >= _MIN_DIGIT_SIDE * height:
-            groups.append([piece])
-    return [join_components(group) for group in groups]
-
-
-def _is_fragment(piece: Component, main: Component, height: float) -> bool:
-    """Whether a small piece is a fragment of the digit `main`."""
-    if piece.area < 0.02 * main.area:
-        return False
-    joined = join_components([piece, main])
-    if _are_flat_halves(piece, main, joined):
-        return True
-    size = max(main.height, main.width)
-    # The bar of a 5 is often written last, and too high or too far to the right.
-    is_bar = piece.width >= 1.3 * piece.height and piece.bottom < main.top + 0.5 * main.height
-    max_height = 1.6 if is_bar else 1.35
-    if joined.height > max_height * height and joined.height > max_height * main.height:
-        return False
-    is_above = piece.top + piece.height / 2 < main.top + 0.6 * main.height
-    is_inside = horizontal_overlap(piece, main) >= 0.5
-    is_near = box_distance(piece, main) <= (0.3 if is_inside else 0.15) * size
-    return (
-        is_near
-        and (is_inside or is_above)
-        and joined.width <= (1.5 if is_bar else 1.3) * joined.height
-    )
-
-
-def _are_flat_halves(first: Component, second: Component, joined: Component) -> bool:
-    """Whether two pieces, one above the other, are too flat for digits and together high enough.
-
-    A 2, a 3, a 5 or an 8 whose middle is missing looks like that.
-    """
-    are_flat = min(first.width / first.height, second.width / second.height) >= _FLAT_ASPECT_RATIO
-    is_upright = joined.width <= joined.height <= 2 * joined.width
-    return (
-        are_flat
-        and is_upright
-        and horizontal_overlap(first, second) >= 0.6
-        and box_distance(first, second) <= 0.3 * joined.height
-    )
-
-
-def _join_tall(groups: list[list[Component]], height: float) -> None:
-    """Join tall pieces that lie in one another's columns: the strokes of an open 4."""
-    while pair := _find_tall_pair([join_components(group) for group in groups], height):
-        kept, other = pair
-        groups[kept] += groups[other]
-        del groups[other]
-
-
-def _find_tall_pair(pieces: list[Component], height: float) -> tuple[int, int] | None:
-    """Indices of the first two pieces that are strokes of one digit by their places."""
-    for k, j in permutations(range(len(pieces)), 2):
-        first, second = pieces[k], pieces[j]
-        if horizontal_overlap(first, second) < 0.6:
-            continue
-        joined = join_components([first, second])
-        is_near = joined.height <= 1.3 * height and box_distance(first, second) <= 0.3 * height
-        if is_near or _are_flat_halves(first, second, joined):
-            return k, j
-    return None
-
-
-def resolve_doubtful(labels: Labels, pieces: Sequence[Component], page: PageInk) -> list[Component]:
-    """Join pieces that are a digit only together; drop what is hardly one beside others that are.
-
-    What stands in a line of digits stays, whatever it is: it was written there.
-
-    Args:
-        labels: which piece each pixel belongs to.
-        pieces: the digits of a photo so far.
-        page: the ink of the photo.
-
-    Returns:
-        The pieces that are digits; too few or too many come back as they are.
-    """
-    if not 2 <= len(pieces) <= MAX_DIGITS:  # more is a texture, and takes seconds
-        return list(pieces)
-    digitness_of = dict(zip(pieces, _digitness(labels, pieces, page), strict=True))
-    _join_broken_digit(digitness_of, labels, page)
-    weak = sorted(
-        (p for p, value in digitness_of.items() if value < WEAK_DIGITNESS), key=lambda p: p.area
-    )
-    for piece in weak[:_MAX_WEAK_PIECES]:
-        _join_with_neighbor(piece, digitness_of, labels, page)
-    if max(digitness_of.values()) < _CLEAR_DIGITNESS:
-        return list(digitness_of)
-    return [
-        p
-        for p, value in digitness_of.items()
-        if value >= DIGITNESS_THRESHOLD or _stands_among_digits(p, digitness_of)
-    ]
-
-
-def undo_poor_split(labels: Labels, parts: list[Component], page: PageInk) -> list[Component]:
-    """Join the parts into which a piece was cut if it is rather a digit as a whole."""
-    if len(parts) < 2 or min(_digitness(labels, parts, page)) >= DIGITNESS_THRESHOLD:
-        return parts
-    whole = join_components(parts)
-    (whole_digitness,) = _digitness(labels, [whole], page)
-    return [whole] if whole_digitness >= WEAK_DIGITNESS else parts
-
-
-def _join_broken_digit(digitness_of: dict[Component, float], labels: Labels, page: PageInk) -> None:
-    """Join the few pieces of a photo if they are one digit, and at most one is a digit by itself.
-
-    Of a broken digit, two fragments are often no more of a digit than one is.
-    """
-    parts = list(digitness_of)
-    if (
-        not 3 <= len(parts) <= _MAX_FRAGMENTS
-        or sum(value >= WEAK_DIGITNESS for value in digitness_of.values()) > 1
+def _at_scale(gray: GrayImage, side: int) -> list[Segment]:
+    """What the detector finds in a copy whose longer side is `side`."""
+    canvas, (width, height) = padded_copy(gray, side)
+    ink, centers, offsets = detector.detect(canvas)
+    offsets = np.asarray(cv2.resize(offsets, canvas.shape[::-1], interpolation=cv2.INTER_LINEAR))
+    # A place has one center, whatever its kind; so has its ink: a thick, slanted 1 is half a slash.
+    peaks = find_peaks(centers.max(axis=-1))
+    if not peaks:
+        return []
+    either = np.minimum(1, ink.sum(axis=-1))
+    owner = _owners(either, offsets, [place for place, _ in peaks])
+    segments = []
+    for (place, score), window, number in zip(
+        peaks, _windows(owner, len(peaks)), range(1, len(peaks) + 1), strict=True
     ):
-        return
-    whole = join_components(parts)
-    is_close = all(
-        any(_are_near(part, other) for other in parts if other is not part) for part in parts
-    )
-    if not is_close or whole.width > _MAX_ASPECT_RATIO * whole.height:
-        return
-    (value,) = _digitness(labels, [whole], page)
-    if value >= _min_joined_digitness(max(digitness_of.values())):
-        digitness_of.clear()
-        digitness_of[whole] = value
+        if window is not None:
+            probability = np.where(owner[window] == number, either[window], 0).astype(np.float32)
+            corner = window[1].start, window[0].start
+            kind = _KINDS[int(centers[place].argmax())]
+            segments.append(_segment(probability, corner, gray, (width, height), kind, score))
+    return [segment for segment in segments if segment is not None]
 
 
-def _join_with_neighbor(
-    piece: Component, digitness_of: dict[Component, float], labels: Labels, page: PageInk
-) -> None:
-    """Join a weak piece to the neighbor with which it is most clearly a digit."""
-    if piece not in digitness_of:  # it was joined to another one already
-        return
-    pairs = [
-        (neighbor, join_components([piece, neighbor]))
-        for neighbor in digitness_of
-        if _may_join(piece, neighbor)
-    ]
-    if not pairs:
-        return
-    values = _digitness(labels, [joined for _, joined in pairs], page)
-    value, (neighbor, joined) = max(zip(values, pairs, strict=True), key=lambda pair: pair[0])
-    if value >= _min_joined_digitness(digitness_of[neighbor]):
-        del digitness_of[piece], digitness_of[neighbor]
-        digitness_of[joined] = value
-
-
-def _min_joined_digitness(before: float) -> float:
-    """The digitness that joined pieces must have if the best of them has `before` by itself."""
-    return WEAK_DIGITNESS if before < DIGITNESS_THRESHOLD else max(_CLEAR_DIGITNESS, before - 0.05)
-
-
-def _may_join(piece: Component, neighbor: Component) -> bool:
-    """Whether two pieces could be parts of one digit, by their places and sizes."""
-    joined = join_components([piece, neighbor])
-    return (
-        neighbor is not piece
-        and _are_near(piece, neighbor)
-        and joined.height <= _MAX_JOINED_HEIGHT * max(piece.height, neighbor.height)
-        and joined.width <= _MAX_ASPECT_RATIO * joined.height
-    )
-
-
-def _are_near(first: Component, second: Component) -> bool:
-    """Whether two pieces are near enough to be parts of one digit."""
-    return box_distance(first, second) <= _MAX_JOIN_DISTANCE * max(
-        first.width, first.height, second.width, second.height
-    )
-
-
-def _stands_among_digits(piece: Component, digitness_of: dict[Component, float]) -> bool:
-    """Whether a piece stands in a line with digits."""
-
-    def is_beside(other: Component) -> bool:
-        height = max(piece.height, other.height)
-        gap = max(other.left - piece.right, piece.left - other.right)
-        return (
-            abs(piece.middle[1] - other.middle[1]) <= MAX_LINE_OFFSET * height and gap <= 3 * height
-        )
-
-    digits = [p for p in digitness_of if p is not piece and digitness_of[p] >= _CLEAR_DIGITNESS]
-    return sum(map(is_beside, digits)) >= _MIN_COMPANIONS
-
-
-def _digitness(labels: Labels, pieces: Sequence[Component], page: PageInk) -> list[float]:
-    """The digitness of each piece, 0 to 1; 0 for those of which nothing is left."""
-    pixels = np.zeros((len(pieces), 28, 28), np.uint8)
-    for k, piece in enumerate(pieces):
-        with suppress(PictureError):  # nothing is left of it once its grain is taken away
-            pixels[k] = prepare_component(page, labels, piece).pixels
-    return [float(value) for value in digitness(pixels)]
-
-
-def prepare_component(
-    page: PageInk, labels: Labels, piece: Component, margin: int | None = None
-) -> PreparedDigit:
-    """Make an MNIST digit of a piece's own ink.
+def padded_copy(gray: GrayImage, side: int) -> tuple[GrayImage, tuple[int, int]]:
+    """Make a copy of a picture as the detector is shown it.
 
     Args:
-        page: the ink of the whole page.
-        labels: which piece each of its pixels belongs to.
-        piece: the digit.
-        margin: pixels around the piece that are looked at, too; None takes a share of its size.
+        gray: uint8 (height, width).
+        side: the longer side of the copy, in pixels.
 
     Returns:
-        The digit; its box is in pixels of the page's pictures.
-
-    Raises:
-        PictureError: the piece has no ink.
+        The copy with room around it, at least `_PAD` pixels, in the tone of its border and in a
+        size that the network takes, uint8; and width and height of the copy without that room.
     """
-    x, y, w, h = piece.box
-    margin = max(3, round(0.12 * max(w, h))) if margin is None else margin
-    left, top = max(0, x - margin), max(0, y - margin)
-    window = np.s_[top : y + h + margin, left : x + w + margin]
-    foreground = page.foreground[window]
-    ink = _piece_ink(foreground, labels[window], piece, page)
-    # A window of its own: the steps must not keep the whole page alive.
-    digit = digit_from_ink(
-        page.gray[window].copy(), page.light[window].copy(), foreground.copy(), ink
+    scale = side / max(gray.shape)
+    width, height = (max(4, round(length * scale)) for length in gray.shape[::-1])
+    copy = gray if scale == 1 else resize(gray, width, height)
+    tone = int(np.median(border_pixels(gray)))
+    multiple = detector.SIZE_MULTIPLE
+    bottom = _PAD + -(height + 2 * _PAD) % multiple
+    right = _PAD + -(width + 2 * _PAD) % multiple
+    padded = cv2.copyMakeBorder(copy, _PAD, bottom, _PAD, right, cv2.BORDER_CONSTANT, value=tone)
+    return np.asarray(padded), (width, height)
+
+
+def find_peaks(scores: NDArray[np.float32]) -> list[tuple[tuple[int, int], float]]:
+    """Where on the grid (row, column) a center is likelier than all around, and how likely."""
+    highest = cv2.dilate(scores, np.ones((3, 3), np.uint8))
+    rows, columns = np.nonzero((scores == highest) & (scores >= _MIN_CENTER))
+    return [
+        ((int(row), int(column)), float(scores[row, column]))
+        for row, column in zip(rows, columns, strict=True)
+    ]
+
+
+def _owners(
+    ink: NDArray[np.float32], offsets: NDArray[np.float32], places: list[tuple[int, int]]
+) -> NDArray[np.int32]:
+    """Which center each pixel of ink leads to, from 1; 0 for none. int32 as `ink`."""
+    height, width = ink.shape
+    free = np.full((height, width), 255, np.uint8)
+    for row, column in places:
+        free[(2 * row + 1) * detector.STRIDE // 2, (2 * column + 1) * detector.STRIDE // 2] = 0
+    distance, nearest = cv2.distanceTransformWithLabels(
+        free, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
-    dx, dy, dw, dh = digit.box
-    return replace(digit, box=(left + dx, top + dy, dw, dh))
+    number = np.zeros(int(nearest.max()) + 1, np.int32)
+    for k, (row, column) in enumerate(places, start=1):
+        at = (2 * row + 1) * detector.STRIDE // 2, (2 * column + 1) * detector.STRIDE // 2
+        number[nearest[at]] = k
+    rows, columns = np.nonzero(ink >= MIN_INK)
+    to_x = np.rint(columns + offsets[rows, columns, 0]).astype(np.intp).clip(0, width - 1)
+    to_y = np.rint(rows + offsets[rows, columns, 1]).astype(np.intp).clip(0, height - 1)
+    owner = np.zeros((height, width), np.int32)
+    hit = distance[to_y, to_x] <= _MAX_MISS
+    owner[rows[hit], columns[hit]] = number[nearest[to_y[hit], to_x[hit]]]
+    return owner
 
 
-def _piece_ink(foreground: GrayImage, labels: Labels, piece: Component, page: PageInk) -> GrayImage:
-    """The ink in a window that belongs to the piece: its pixels and the soft edge around them.
+def _windows(owner: NDArray[np.int32], count: int) -> list[tuple[slice, slice] | None]:
+    """The smallest window around the pixels of each owner, rows and columns; None without any."""
+    # Here, since SciPy takes a fifth of a second to import, and every page imports this module.
+    from scipy.ndimage import find_objects
 
-    Soft pixels belong to the piece whose sure ink is nearest.
+    return list(find_objects(owner, count))
+
+
+def _segment(
+    probability: NDArray[np.float32],
+    corner: tuple[int, int],
+    gray: GrayImage,
+    size: tuple[int, int],
+    kind: Kind,
+    score: float,
+) -> Segment | None:
+    """The segment of this ink of a padded copy; None if its size is none that is known."""
+    h, w = probability.shape
+    longer = max(w, h)
+    if not (_MIN_SIDE if kind == "digit" else 2) <= longer <= _MAX_SIDE:
+        return None
+    probability = np.pad(probability, 1)
+    x, y = corner[0] - 1, corner[1] - 1
+    across, down = gray.shape[1] / size[0], gray.shape[0] / size[1]
+    left, top = round((x - _PAD) * across), round((y - _PAD) * down)
+    right, bottom = round((x - _PAD + w + 2) * across), round((y - _PAD + h + 2) * down)
+    large = cv2.resize(
+        probability, (max(1, right - left), max(1, bottom - top)), interpolation=cv2.INTER_LINEAR
+    )
+    x0, y0 = max(0, left), max(0, top)
+    x1, y1 = min(gray.shape[1], right), min(gray.shape[0], bottom)
+    if x1 - x0 < 2 or y1 - y0 < 2:
+        return None
+    part = np.rint(255 * large[y0 - top : y1 - top, x0 - left : x1 - left]).astype(np.uint8)
+    x, y, w, h = cv2.boundingRect((part >= 255 * MIN_INK).astype(np.uint8))
+    if not w:
+        return None
+    return Segment(
+        kind, score, (x0 + x, y0 + y, w, h), np.ascontiguousarray(part[y : y + h, x : x + w])
+    )
+
+
+def common_shares(first: Box, second: Box) -> tuple[float, float]:
+    """What two boxes have in common, 0 to 1: as a share of what both cover, and of the smaller."""
+    across = min(first[0] + first[2], second[0] + second[2]) - max(first[0], second[0])
+    down = min(first[1] + first[3], second[1] + second[3]) - max(first[1], second[1])
+    common = max(0, across) * max(0, down)
+    areas = first[2] * first[3], second[2] * second[3]
+    return common / (sum(areas) - common), common / min(areas)
+
+
+def label_segments(segments: Sequence[Segment], shape: tuple[int, ...]) -> NDArray[np.int16]:
+    """Tell which segment each pixel belongs to: the one whose ink it most probably is.
+
+    Args:
+        segments: of a picture.
+        shape: of the picture, height and width.
+
+    Returns:
+        int16 of that shape: the segment's number, from 1; 0 for none.
     """
-    is_piece = np.isin(labels, piece.labels) if len(piece.labels) > 1 else labels == piece.labels[0]
-    belongs = is_piece
-    floor = page.noise_floor
-    inked = np.asarray(np.maximum(foreground, floor) - np.uint8(floor), np.uint8)
-    is_other = (labels > 0) & ~is_piece
-    reach = max(3, round(0.08 * max(piece.width, piece.height)))
-    if is_other.any():
-        piece_distance = cv2.distanceTransform((~is_piece).astype(np.uint8), cv2.DIST_L2, 3)
-        other_distance = cv2.distanceTransform((~is_other).astype(np.uint8), cv2.DIST_L2, 3)
-        belongs = (piece_distance < other_distance) & (piece_distance <= reach)
-    elif reach > _MAX_DILATION_REACH:
-        belongs = cv2.distanceTransform((~is_piece).astype(np.uint8), cv2.DIST_L2, 3) <= reach
-    else:
-        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-        belongs = cv2.dilate(is_piece.view(np.uint8), kernel).astype(bool)
-    inked = np.where(belongs, inked, 0).astype(np.uint8)
-    full_tone = int(inked.max()) if floor == 0 else upper_percentile(inked, 0.25)
-    return np.asarray(cv2.convertScaleAbs(inked, alpha=255 / max(1, full_tone)), np.uint8)
+    labels = np.zeros(shape, np.int16)
+    strongest = np.full(shape, round(255 * MIN_INK) - 1, np.uint8)
+    for number, segment in enumerate(segments, start=1):
+        x, y, w, h = segment.box
+        window = np.s_[y : y + h, x : x + w]
+        wins = segment.ink > strongest[window]
+        labels[window][wins] = number
+        strongest[window][wins] = segment.ink[wins]
+    return labels

@@ -43,11 +43,14 @@ def warm_up() -> threading.Timer:
 
 
 def _load_default() -> None:
+    from core.preprocessing.page import detector
+
     try:
         predictor(Network(registry.find_run(DEFAULT_RUN))).trace()
     except DigitscopeError as error:
         # Visitors who choose this run see it on the page; the log is for the server's operator.
         logging.getLogger(__name__).warning("warm-up: %s", error)
+    detector.trace()
     for library in _WANTED_LATER:
         importlib.import_module(library)
     # Streamlit collects garbage after every run of a script: looking through TensorFlow's objects

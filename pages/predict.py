@@ -1,6 +1,6 @@
 """Predict: draw or upload digits; see what the network reads, how, why, and how confidently."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Final, Literal, get_args
 
@@ -10,11 +10,21 @@ from core.inference.reader import DigitReading
 from core.utils.errors import PictureError, RunError
 from pages.widgets.predict.batch import choose_source
 from pages.widgets.predict.boxes import show_boxes
+from pages.widgets.predict.choice_buttons import explanation_choice, suggest_turn_of
 from pages.widgets.predict.counterfactuals import flips_view
 from pages.widgets.predict.files import choose_files
 from pages.widgets.predict.preprocessing_steps import steps_view
 from pages.widgets.predict.reading import show_answer, show_nothing_yet
-from pages.widgets.predict.source import Source, choose_digit, chosen_digit, drawn, readings_of
+from pages.widgets.predict.source import (
+    NOTHING_READ,
+    PageReading,
+    Source,
+    choose_digit,
+    chosen_digit,
+    drawn,
+    read_source,
+    suggested_turn,
+)
 from pages.widgets.predict.why import why_view
 from pages.widgets.shared.canvas import wide_sheet
 from pages.widgets.shared.markdown import plain
@@ -35,7 +45,7 @@ def _read_digits() -> None:
     drawing = st.session_state.get("way", _WAYS[0]) == "Draw"
     left, right = st.columns([8, 5] if drawing and wide_sheet() else [5, 6], gap="large")
     ready: ReadyNetwork | None = None
-    readings: Sequence[DigitReading] = ()
+    reading = NOTHING_READ
     source: Source | None = None
     try:
         with left:
@@ -55,30 +65,35 @@ def _read_digits() -> None:
             with left:
                 source = choose_source(items, ready)
         if ready and source:
-            readings = _read(source, ready, right)
+            reading = _read(source, ready, right)
             if way != "Draw":
                 with left:
-                    at = chosen_digit(source, len(readings)) if readings else None
-                    show_boxes(source, readings, ready, at)
+                    suggest_turn_of(source, suggested_turn(source, reading, ready))
+                    count = len(reading.digits)
+                    show_boxes(source, reading, chosen_digit(source, count) if count else None)
     except PictureError as error:
         left.error(plain(str(error)), icon=":material/broken_image:")
     except RunError as error:
         right.error(plain(str(error)), icon=":material/broken_image:")
         ready = None
     chosen = None
+    readings = reading.digits
     with right:
         if source is None and not items:
             show_nothing_yet()
         elif source and ready and readings:
             at = chosen_digit(source, len(readings))
             chosen = readings[at]
-            show_answer(readings, ready, at, partial(choose_digit, source))
+            show_answer(readings, reading.page.signs, ready, at, partial(choose_digit, source))
+            explanation_choice(source, reading)
             verdict = chosen.verdict
             remember(
                 chosen.detection.digit.pixels,
                 key=None if len(readings) == 1 else f"{at}",
                 answer=None if verdict.kind == "not a digit" else verdict.digit,
             )
+        elif source and ready:
+            explanation_choice(source, reading)
     _look_closer(source, ready, chosen, alone=len(readings) == 1)
 
 
@@ -94,16 +109,16 @@ def _network_in_use(place: st.delta_generator.DeltaGenerator) -> ReadyNetwork | 
 
 def _read(
     source: Source, ready: ReadyNetwork, place: st.delta_generator.DeltaGenerator
-) -> Sequence[DigitReading]:
+) -> PageReading:
     """Read every digit of the picture; if none is found, draw a sentence in that place."""
     try:
-        readings = readings_of(source, ready)
+        reading = read_source(source, ready)
     except PictureError as error:
         place.warning(plain(str(error)), icon=":material/help:")
-        return ()
-    if not readings:
+        return NOTHING_READ
+    if not reading.digits:
         place.info("There is no box left: draw one around a digit.", icon=":material/select:")
-    return readings
+    return reading
 
 
 @st.fragment

@@ -2,10 +2,10 @@
 
 import csv
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
     from core.inference.predictor import Predictor
     from core.inference.reader import DigitReading
     from core.preprocessing.image_files import Picture
+    from core.preprocessing.page.detection import Explanation
 
+Turn = Literal["90", "180", "270"]
+ReadAs = Literal["page", "digit"]
+_EXPLANATIONS: Final[dict[ReadAs, "Explanation"]] = {"page": "page", "digit": "single digit"}
+_FULL_TURN: Final = 360
 _STANDARD_INPUT = "-"
 COLUMNS = (
     *("file", "digit", "confidence"),
@@ -38,7 +43,7 @@ class ReadDigit:
         digit: the digit of the highest probability, 0 to 9.
         confidence: its probability, 0 to 1.
         probabilities: ten probabilities, of 0 to 9.
-        box: x, y, width and height in pixels of the picture.
+        box: x, y, width and height in pixels of the picture, as it is after `--turn`.
         line: index of its line, from 0.
         number: index of the number that it is part of, from 0.
         verdict: "sure", "unsure" or "not a digit" (`core.inference.reader`).
@@ -55,22 +60,60 @@ class ReadDigit:
     calibrated: float
 
 
-PictureReading = list[ReadDigit] | PictureError
+@dataclass(frozen=True)
+class ReadSign:
+    """A sign in a picture, with the fields that `predict --json` prints.
+
+    Attributes:
+        sign: ".", ",", "-" or "/".
+        box, line, number: as for `ReadDigit`.
+    """
+
+    sign: str
+    box: tuple[int, int, int, int]
+    line: int
+    number: int
+
+
+@dataclass(frozen=True)
+class ReadPage:
+    """What was read in a picture.
+
+    Attributes:
+        digits: in reading order, at least one.
+        signs: in reading order.
+        explanation: what the picture is taken for.
+        turn: degrees clockwise by which it was turned first.
+        suggested_turn: further degrees clockwise after which its digits read far better; 0 if none.
+    """
+
+    digits: list[ReadDigit]
+    signs: list[ReadSign]
+    explanation: "Explanation"
+    turn: int = 0
+    suggested_turn: int = 0
+
+
+PictureReading = ReadPage | PictureError
 Report = Callable[[str, PictureReading], None]
 """Prints what was read in a file, or why nothing was: takes the file's name and the reading."""
 
 
 @dataclass(frozen=True)
 class Reader:
-    """A network with its calibration.
+    """A network with its calibration, and how it is to take pictures.
 
     Attributes:
         network: gives the probabilities.
         temperature: divides the logits (`core.inference.reader`).
+        turn: degrees clockwise by which each picture is turned first: 0, 90, 180 or 270.
+        explanation: what each picture is taken for; None: whatever explains it best.
     """
 
     network: "Predictor"
     temperature: float
+    turn: int = 0
+    explanation: "Explanation | None" = None
 
 
 def predict(
@@ -87,17 +130,35 @@ def predict(
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print CSV, one digit a line, with a line of names.")
     ] = False,
+    turn: Annotated[
+        Turn | None,
+        typer.Option("--turn", help="Turn each picture first, by so many degrees clockwise."),
+    ] = None,
+    read_as: Annotated[
+        ReadAs | None,
+        typer.Option(
+            "--as",
+            help="Read each picture as a page of digits, or all of its ink as one digit. "
+            "Without it, what explains the picture better.",
+        ),
+    ] = None,
 ) -> None:
     """Read the digits in each picture, and print them at once.
 
-    A picture that cannot be read does not stop the others; the exit status is 1 then.
+    A picture that cannot be read does not stop the others; the exit status is 1 then. Boxes are in
+    pixels of the picture, after --turn in those of the turned one. CSV leaves signs out.
     """
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other: choose one")
     from core.inference.reader import run_temperature
 
     opened = registry.open_run(run)
-    reader = Reader(console.load_network(opened, epoch), run_temperature(opened))
+    reader = Reader(
+        console.load_network(opened, epoch),
+        run_temperature(opened),
+        turn=int(turn or 0),
+        explanation=_EXPLANATIONS[read_as] if read_as else None,
+    )
     tell: Report = _as_json if as_json else _csv_report() if as_csv else _as_text
     # Not `all` of a list: what was read is forgotten once it is printed.
     failed = False
@@ -107,27 +168,45 @@ def predict(
         raise typer.Exit(1)
 
 
-def read_picture(file: Path, reader: Reader) -> list[ReadDigit]:
-    """Read all digits in a picture file.
+def read_picture(file: Path, reader: Reader) -> ReadPage:
+    """Read all digits and signs in a picture file.
 
     Args:
         file: the picture.
         reader: the network that reads.
 
     Returns:
-        The digits in reading order, at least one.
+        What was read, at least one digit.
 
     Raises:
         PictureError: the file is no picture, or holds no digit.
     """
+    import numpy as np
+
     from core.inference.reader import read_digits
-    from core.preprocessing.image_files import read_image
-    from core.preprocessing.page.detection import find_digits
+    from core.inference.turning import QUARTER_TURN, suggest_turn, turn_picture
+    from core.preprocessing.image_files import Picture, read_image
+    from core.preprocessing.page.detection import find_page
 
     picture = read_image(file)
+    if reader.turn:
+        turns = reader.turn // QUARTER_TURN
+        size = picture.size[::-1] if turns % 2 else picture.size
+        picture = Picture(turn_picture(picture.pixels, turns), size)
+    page = find_page(picture.pixels, explanation=reader.explanation)
     ask = reader.network.probabilities
-    readings = read_digits(find_digits(picture.pixels, predict=ask), ask, reader.temperature)
-    return [_plain(reading, picture) for reading in readings]
+    readings = read_digits(page.digits, ask, reader.temperature)
+    pixels = np.stack([detection.digit.pixels for detection in page.digits])
+    return ReadPage(
+        digits=[_plain(reading, picture) for reading in readings],
+        signs=[
+            ReadSign(sign.text, picture.to_original(sign.box), sign.line, sign.number)
+            for sign in page.signs
+        ],
+        explanation=page.explanation,
+        turn=reader.turn,
+        suggested_turn=QUARTER_TURN * suggest_turn(pixels, ask),
+    )
 
 
 def _plain(reading: "DigitReading", picture: "Picture") -> ReadDigit:
@@ -168,9 +247,19 @@ def _answer(file: Path | PictureError, reader: Reader, tell: Report) -> bool:
 
 
 def _as_json(file: str, reading: PictureReading) -> None:
-    digits, error = ([], str(reading)) if isinstance(reading, PictureError) else (reading, None)
+    page, error = (None, str(reading)) if isinstance(reading, PictureError) else (reading, None)
     typer.echo(
-        to_json({"file": file, "digits": [asdict(digit) for digit in digits], "error": error})
+        to_json(
+            {
+                "file": file,
+                "digits": [asdict(digit) for digit in page.digits] if page else [],
+                "error": error,
+                "text": page_text(page) if page else "",
+                "signs": [asdict(sign) for sign in page.signs] if page else [],
+                "explanation": page.explanation if page else None,
+                "suggested_turn": page.suggested_turn if page else 0,
+            }
+        )
     )
 
 
@@ -181,23 +270,36 @@ def _as_text(file: str, reading: PictureReading) -> None:
         typer.echo(f"{file}: {describe_reading(reading)}")
 
 
-def describe_reading(digits: Sequence[ReadDigit]) -> str:
-    """Write the digits of a picture on one line, with the lowest confidence.
-
-    A question mark follows an unsure digit, and stands in place of what is no digit.
+def describe_reading(page: ReadPage) -> str:
+    """Write what was read in a picture on one line, with the lowest confidence.
 
     Args:
-        digits: in reading order, at least one.
+        page: what was read.
 
     Returns:
-        The numbers, with " / " between lines, as in "47 1? / 3 (50 % sure of the least sure one)".
+        Its text, and the turn that is suggested, as in "47 1? / 3.5 (50 % sure of the least sure
+        one)".
+    """
+    least = min(digit.confidence for digit in page.digits)
+    which = " of the least sure one" if len(page.digits) > 1 else ""
+    text = f"{page_text(page)} ({100 * least:.0f} % sure{which})"
+    if not page.suggested_turn:
+        return text
+    turn = (page.turn + page.suggested_turn) % _FULL_TURN
+    return f"{text}. It reads better {f'with --turn {turn}' if turn else 'without --turn'}."
+
+
+def page_text(page: ReadPage) -> str:
+    """Write the digits and signs of a picture with " / " between lines.
+
+    A question mark follows an unsure digit, and stands in place of what is no digit.
     """
     from core.inference.reader import lines_text
 
-    lines = lines_text((digit.line, digit.number, _mark(digit)) for digit in digits)
-    least = min(digit.confidence for digit in digits)
-    confidence = f"{100 * least:.0f} % sure" + (" of the least sure one" if len(digits) > 1 else "")
-    return f"{' / '.join(lines)} ({confidence})"
+    marks = [(digit.line, digit.box[0], digit.number, _mark(digit)) for digit in page.digits]
+    marks += [(sign.line, sign.box[0], sign.number, sign.sign) for sign in page.signs]
+    ordered = sorted(marks, key=lambda mark: mark[:2])
+    return " / ".join(lines_text((line, number, text) for line, _, number, text in ordered))
 
 
 def _mark(digit: ReadDigit) -> str:
@@ -219,7 +321,7 @@ def _csv_report() -> Report:
             error = without_formulas(str(reading))
             writer.writerow([name, *[""] * (len(COLUMNS) - 2), error])
         else:
-            writer.writerows(_row(name, digit) for digit in reading)
+            writer.writerows(_row(name, digit) for digit in reading.digits)
         sys.stdout.flush()
 
     return tell

@@ -2,11 +2,13 @@
 
 import base64
 import io
+import re
 
+import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.app import Point, settle
+from tests.browser.app import Point, running_app, settle
 from tests.browser.drawing import (
     NOTHING,
     ONE,
@@ -43,6 +45,14 @@ def png_of_a_page() -> bytes:
         brush.line(points, fill="navy", width=11, joint="curve")
     file = io.BytesIO()
     picture.save(file, "PNG")
+    return file.getvalue()
+
+
+def lying_page() -> bytes:
+    """The page of two lines, turned to its left side."""
+    with Image.open(io.BytesIO(png_of_a_page())) as upright:
+        file = io.BytesIO()
+        upright.rotate(90, expand=True).save(file, "PNG")
     return file.getvalue()
 
 
@@ -134,3 +144,38 @@ def test_a_finger_draws_a_new_box_only_after_the_button(
     swipe(page, [start, end])
     expect(page.locator(".boxes .box")).to_have_count(3)
     expect(page.get_by_text("Digit 3 of 3: 0")).to_be_visible()
+
+
+def test_a_turned_picture_is_shown_in_its_new_shape_with_its_boxes(
+    page: Page, address: str
+) -> None:
+    open_predict(page, address)
+    upload(page, ("page.png", lying_page()))
+    picture = page.locator(".boxes img")
+    expect(picture).to_have_attribute("style", re.compile("340 / 420"))
+    page.get_by_role("button", name="Turn right").click()
+    expect(picture).to_have_attribute("style", re.compile("420 / 340"))
+    expect(page.locator(".boxes .box")).to_have_count(3)
+    sheet, zero = picture.bounding_box(), box_of(page, 3).bounding_box()
+    assert sheet
+    assert zero
+    assert abs(sheet["width"] / sheet["height"] - 420 / 340) < 0.03
+    assert zero["y"] > sheet["y"] + sheet["height"] / 2  # the second line is below the first
+
+
+def test_the_mark_of_a_sign_is_told_and_lets_the_mouse_through(
+    page: Page, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("signs")
+    start = ("-m", "streamlit", "run", "tests/browser/signs_app.py")
+    with running_app(folder, start=start) as address:
+        page.goto(address)
+        mark = page.get_by_role("img", name="Sign: minus")
+        expect(mark).to_have_text("-")
+        settle(page)
+        place = mark.bounding_box()
+        assert place
+        middle = (place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+        drag(page, middle, (middle[0] + 80, middle[1] + 40))
+        expect(page.get_by_text("Drawn: (200, 100, ")).to_be_visible()
+        page.goto("about:blank")

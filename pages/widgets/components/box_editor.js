@@ -30,7 +30,7 @@ export default function ({ parentElement, data, setTriggerValue }) {
   function build() {
     const active = root.getRootNode().activeElement;
     const held = layer.contains(active) ? Number(active.dataset.index) : -1;
-    layer.replaceChildren(...boxes.map(boxOf));
+    layer.replaceChildren(...data.signs.map(signOf), ...boxes.map(boxOf));
     mark();
     // The buttons are new ones, the reader's place is not.
     if (held >= 0) layer.querySelector(`.box[aria-pressed="true"]`)?.focus({ preventScroll: true });
@@ -47,6 +47,18 @@ export default function ({ parentElement, data, setTriggerValue }) {
     const number = document.createElement("small");
     number.textContent = index + 1;
     label.append(...(boxes.length > 1 ? [number] : []), tag);
+    made.append(label);
+    lay(made, box);
+    return made;
+  }
+
+  function signOf({ box, tag, words }) {
+    const made = document.createElement("span");
+    made.className = "sign";
+    made.role = "img";
+    made.ariaLabel = words;
+    const label = document.createElement("span");
+    label.textContent = tag;
     made.append(label);
     lay(made, box);
     return made;

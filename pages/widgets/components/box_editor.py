@@ -1,5 +1,7 @@
 """A picture with a box around each digit, which can be clicked, dragged and drawn: a component.
 
+Signs are marked, too; their marks only show what was found.
+
 A click chooses a digit. The chosen box can be moved, or resized at its corners. A new one is drawn
 on empty ground with the mouse, or anywhere after "New box"; touch needs the button, since a finger
 otherwise scrolls the page.
@@ -55,6 +57,21 @@ class BoxCard:
 
 
 @dataclass(frozen=True)
+class SignCard:
+    """A mark at a sign of the picture, which cannot be moved.
+
+    Attributes:
+        box: x, y, width and height, in pixels of the picture.
+        tag: Text of its tag.
+        words: Text for screen readers.
+    """
+
+    box: Box
+    tag: str
+    words: str
+
+
+@dataclass(frozen=True)
 class BoxEvents:
     """Callbacks, called before the next run of the script.
 
@@ -74,6 +91,7 @@ class BoxEvents:
 def picture_boxes(
     picture: NDArray[np.uint8],
     cards: Sequence[BoxCard],
+    signs: Sequence[SignCard],
     *,
     key: str,
     chosen: int | None,
@@ -85,6 +103,7 @@ def picture_boxes(
     Args:
         picture: RGB uint8 (h, w, 3).
         cards: The boxes.
+        signs: The marks at signs.
         key: Key of the widget.
         chosen: Index of the chosen box; None if there is none.
         turn: A counter; a new value makes the browser draw the boxes as given, even if they are
@@ -108,6 +127,7 @@ def picture_boxes(
             "width": width,
             "height": height,
             "boxes": [asdict(card) for card in cards],
+            "signs": [asdict(sign) for sign in signs],
             "chosen": chosen,
             "turn": turn,
         },

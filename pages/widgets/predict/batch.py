@@ -7,15 +7,18 @@ from typing import Final
 import streamlit as st
 
 from core.inference.reader import group_lines, read_digits
+from core.inference.turning import turn_picture
 from core.preprocessing.image_files import decode_image
-from core.preprocessing.page.detection import find_digits
+from core.preprocessing.page.detection import Explanation, find_page
 from core.utils.errors import PictureError
 from core.utils.files import csv_bytes, without_formulas
 from core.utils.text import percent
+from pages.widgets.predict.choices import explanation_of, turn_of
 from pages.widgets.predict.files import Item
-from pages.widgets.predict.source import Source
+from pages.widgets.predict.source import Source, source_key, turned
 from pages.widgets.shared.download import download_button
 from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.upload import keep_opened
 from pages.widgets.shared.warm_up import ReadyNetwork
 
 _CHOICE = "predict-file"
@@ -32,7 +35,7 @@ class Summary:
 
     Attributes:
         name: Name of its file.
-        text: The digits read, with " / " between lines.
+        text: The digits and signs read, with " / " between lines.
         digits: Number of digits found.
         least: Lowest confidence of its digits, 0 to 1.
         problem: The sentence for the visitor if it could not be read; otherwise empty.
@@ -73,7 +76,7 @@ def choose_source(items: Sequence[Item], ready: ReadyNetwork) -> Source | None:
     chosen = st.selectbox(
         f"{len(readable)} pictures were read",
         keys,
-        format_func=lambda key: f"{places[key] + 1}. {summaries[key].name}: {summaries[key].text}",
+        format_func=lambda key: f"{places[key] + 1}. {_reads(summaries[key])}",
         key=_CHOICE,
     )
     _table([summaries[item.key] for item in items])
@@ -81,48 +84,66 @@ def choose_source(items: Sequence[Item], ready: ReadyNetwork) -> Source | None:
 
 
 def _opened(item: Item) -> Source | None:
-    """Decode a picture; None, after a sentence on the page, if it cannot be read."""
-    kept = st.session_state.get(_OPEN)
-    if kept is not None and kept.key == item.key:
-        opened: Source = kept
-        return opened
-    try:
-        source = Source(item.key, item.key, item.name, decode_image(item.data(), item.name).pixels)
-    except PictureError as error:
-        st.error(plain(str(error)), icon=":material/broken_image:")
-        return None
+    """Decode and turn a picture; None, after a sentence on the page, if it cannot be read."""
+    source: Source | None = st.session_state.get(_OPEN)
+    if source is None or source.file != item.key:
+        try:
+            pixels = decode_image(item.data(), item.name).pixels
+        except PictureError as error:
+            st.error(plain(str(error)), icon=":material/broken_image:")
+            return None
+        source = Source(item.key, item.key, item.name, pixels, file=item.key)
+    turn = turn_of(item.key)
+    if source.turn != turn:
+        source = turned(source, turn)
     st.session_state[_OPEN] = source
+    keep_opened(source.name, source.pixels)
     return source
 
 
 def _all_read(items: Sequence[Item], ready: ReadyNetwork) -> dict[str, Summary]:
     """Return a summary of each item by its key; items read before are not read again."""
     kept: dict[object, Summary] = st.session_state.setdefault(_READ, {})
-    unread = [item for item in items if (item.key, ready.network) not in kept]
+    subjects = {item.key: (ready.network, item.key, *_choices(item)) for item in items}
+    unread = [item for item in items if subjects[item.key] not in kept]
     if unread:
         bar = st.progress(0.0, "Reading …")
         for done, item in enumerate(unread):
             bar.progress(done / len(unread), f"Reading {done + 1} of {len(unread)} …")
-            kept[item.key, ready.network] = _read(item, ready)
+            kept[subjects[item.key]] = _read(item, ready)
         bar.empty()
     while len(kept) > _MOST_KEPT:
         del kept[next(iter(kept))]
-    return {item.key: kept[item.key, ready.network] for item in items}
+    return {key: kept[subject] for key, subject in subjects.items()}
+
+
+def _choices(item: Item) -> tuple[int, Explanation | None]:
+    """The visitor's turn of a picture, and what they take it for."""
+    turn = turn_of(item.key)
+    return turn, explanation_of(source_key(item.key, turn))
 
 
 def _read(item: Item, ready: ReadyNetwork) -> Summary:
     """Read one picture; its pixels are not kept."""
+    turn, explanation = _choices(item)
     try:
-        pixels = decode_image(item.data(), item.name).pixels
-        detections = find_digits(pixels, predict=ready.ask)
+        pixels = turn_picture(decode_image(item.data(), item.name).pixels, turn)
+        page = find_page(pixels, explanation=explanation)
     except PictureError as error:
+        if turn or explanation:  # it stays in the list, where the visitor can undo the choice
+            return Summary(item.name)
         message = str(error)
         return Summary(
             item.name, problem=message if item.name in message else f"{item.name}: {message}"
         )
-    readings = read_digits(detections, ready.ask, ready.temperature)
+    readings = read_digits(page.digits, ready.ask, ready.temperature)
     least = min(reading.verdict.confidence for reading in readings)
-    return Summary(item.name, " / ".join(group_lines(readings)), len(readings), float(least))
+    text = " / ".join(group_lines(readings, page.signs))
+    return Summary(item.name, text, len(readings), float(least))
+
+
+def _reads(summary: Summary) -> str:
+    return f"{summary.name}: {summary.text or 'no digit'}"
 
 
 def _refused(refused: Sequence[Summary]) -> None:

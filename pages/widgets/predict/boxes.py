@@ -1,17 +1,20 @@
 """The uploaded picture with a box around each digit, and the visitor's corrections of the boxes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 
 import streamlit as st
 
 from core.inference.reader import DigitReading
 from core.preprocessing.mnist_format import Box
-from core.preprocessing.page.detection import FoundDigit, add_box, move_box, remove_box
+from core.preprocessing.page.box_corrections import add_box, move_box, remove_box
+from core.preprocessing.page.detection import FoundDigit, FoundSign
 from core.utils.errors import PictureError
-from pages.widgets.components.box_editor import BoxCard, BoxEvents, picture_boxes
+from pages.widgets.components.box_editor import BoxCard, BoxEvents, SignCard, picture_boxes
+from pages.widgets.predict.choice_buttons import turn_buttons
 from pages.widgets.predict.reading import describe_reading
 from pages.widgets.predict.source import (
+    PageReading,
     Source,
     choose_digit,
     discard_corrections,
@@ -19,26 +22,23 @@ from pages.widgets.predict.source import (
     keep_correction,
 )
 from pages.widgets.shared.markdown import plain
-from pages.widgets.shared.warm_up import ReadyNetwork
 
 _TURN = "predict_boxes_turn"
 _REFUSED = "predict_boxes_refused"
 _KINDS = {"sure": "sure", "unsure": "unsure", "not a digit": "none"}
+_SIGN_NAMES = {".": "point", ",": "comma", "-": "minus", "/": "slash"}
 
 
-def show_boxes(
-    source: Source, readings: Sequence[DigitReading], ready: ReadyNetwork, chosen: int | None
-) -> None:
-    """Draw the picture with a box around each digit.
+def show_boxes(source: Source, reading: PageReading, chosen: int | None) -> None:
+    """Draw the picture with a box around each digit, its signs marked, and buttons to turn it.
 
     Args:
         source: The picture.
-        readings: The readings of its digits; empty if none was found.
-        ready: The network in use.
+        reading: What was read in it.
         chosen: Index of the chosen digit; None if there is none.
     """
     state = st.session_state
-    detections = [reading.detection for reading in readings]
+    detections = reading.page.digits
 
     def correct(change: Callable[[], tuple[tuple[FoundDigit, ...], int]]) -> None:
         state[_TURN] = state.get(_TURN, 0) + 1
@@ -47,7 +47,7 @@ def show_boxes(
         except (PictureError, IndexError) as error:
             state[_REFUSED] = str(error) if isinstance(error, PictureError) else ""
             return
-        keep_correction(source, ready, after)
+        keep_correction(source, after)
         choose_digit(source, index)
 
     def put(index: int, box: Box) -> None:
@@ -61,7 +61,8 @@ def show_boxes(
 
     picture_boxes(
         source.pixels,
-        [_card(k, reading) for k, reading in enumerate(readings)],
+        [_card(k, digit) for k, digit in enumerate(reading.digits)],
+        [_sign_card(sign) for sign in reading.page.signs],
         key="predict-boxes",
         chosen=chosen,
         turn=state.get(_TURN, 0),
@@ -70,17 +71,23 @@ def show_boxes(
     refused = state.pop(_REFUSED, "")
     if refused:
         st.warning(plain(refused), icon=":material/help:")
-    if is_corrected(source):
-        st.button(
-            "Find the boxes anew",
-            icon=":material/restart_alt:",
-            type="tertiary",
-            on_click=discard_corrections,
-            args=(source,),
-        )
+    with st.container(horizontal=True, gap="medium"):
+        turn_buttons(source)
+        if is_corrected(source):
+            st.button(
+                "Find the boxes anew",
+                icon=":material/restart_alt:",
+                type="tertiary",
+                on_click=discard_corrections,
+                args=(source,),
+            )
 
 
 def _card(index: int, reading: DigitReading) -> BoxCard:
     """Return what the picture shows at a digit."""
     words = f"Digit {index + 1}: {describe_reading(reading)}"
     return BoxCard(reading.detection.digit.box, reading.text, words, _KINDS[reading.verdict.kind])
+
+
+def _sign_card(sign: FoundSign) -> SignCard:
+    return SignCard(sign.box, sign.text, f"Sign: {_SIGN_NAMES[sign.text]}")

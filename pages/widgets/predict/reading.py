@@ -11,6 +11,7 @@ from core.figures import prediction_charts
 from core.figures.images import digit_sheet_url
 from core.figures.style import OTHER_COLOR
 from core.inference.reader import UNSURE_BELOW, DigitReading, apply_temperature, group_lines
+from core.preprocessing.page.detection import FoundSign
 from core.utils import text
 from pages.widgets.components.digit_grid import Cell, picture_grid
 from pages.widgets.shared.pictures import CHART_CONFIG, enlarge, text_color
@@ -25,6 +26,7 @@ _LONGEST_METRIC = 9
 
 def show_answer(
     readings: Sequence[DigitReading],
+    signs: Sequence[FoundSign],
     ready: ReadyNetwork,
     chosen: int,
     on_choose: Callable[[int], None],
@@ -33,6 +35,7 @@ def show_answer(
 
     Args:
         readings: The readings of the picture's digits, at least one.
+        signs: The signs of the picture.
         ready: The network that read them.
         chosen: Index of the chosen digit in `readings`.
         on_choose: Called with the index of a digit that was clicked.
@@ -40,10 +43,10 @@ def show_answer(
     reading = readings[chosen]
     if len(readings) == 1:
         with _beside_its_picture(reading):
-            _headline(reading, ready)
+            _headline(reading, signs, ready)
             _which_epoch(ready)
     else:
-        _whole(readings)
+        _whole(readings, signs)
         _which_epoch(ready)
         _cards(readings, chosen, on_choose)
         with _beside_its_picture(reading):
@@ -99,23 +102,24 @@ def _which_epoch(ready: ReadyNetwork) -> None:
     st.caption(f"after epoch {ready.network.epoch} of {in_all}: this is not the finished network")
 
 
-def _headline(reading: DigitReading, ready: ReadyNetwork) -> None:
+def _headline(reading: DigitReading, signs: Sequence[FoundSign], ready: ReadyNetwork) -> None:
     verdict = reading.verdict
     sure = text.percent(verdict.confidence)
+    (number,) = group_lines([reading], signs)
     if verdict.kind == "sure":
-        st.metric("The network reads", str(verdict.digit), help=_how_sure(ready))
+        st.metric("The network reads", number, help=_how_sure(ready))
         st.caption(f"with a probability of {sure}")
     elif verdict.kind == "unsure":
-        _doubt(reading, ready, sure)
+        _doubt(reading, number, ready, sure)
     else:
         st.metric("This looks like", "no digit")
         st.caption("It looks like none of the ten digits that the network has learnt.")
 
 
-def _doubt(reading: DigitReading, ready: ReadyNetwork, sure: str) -> None:
+def _doubt(reading: DigitReading, number: str, ready: ReadyNetwork, sure: str) -> None:
     verdict, label = reading.verdict, "The network is unsure"
     if verdict.confidence >= UNSURE_BELOW:
-        st.metric(label, f"{verdict.digit}?", help=_how_sure(ready))
+        st.metric(label, f"{number}?", help=_how_sure(ready))
         st.caption(f"{sure} for {verdict.digit}, if it is a digit: it hardly looks like one.")
         return
     st.metric(label, f"{verdict.digit} or {verdict.second}?", help=_how_sure(ready))
@@ -130,8 +134,8 @@ def _calibrated(reading: DigitReading, ready: ReadyNetwork) -> NDArray[np.float3
     return apply_temperature(reading.probabilities[None], ready.temperature)[0]
 
 
-def _whole(readings: Sequence[DigitReading]) -> None:
-    lines = group_lines(readings)
+def _whole(readings: Sequence[DigitReading], signs: Sequence[FoundSign]) -> None:
+    lines = group_lines(readings, signs)
     if len(lines) == 1 and len(lines[0]) <= _LONGEST_METRIC:
         st.metric("The network reads", lines[0])
     else:

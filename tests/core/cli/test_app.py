@@ -223,7 +223,8 @@ def test_json_has_null_for_what_is_not_finite(
     monkeypatch.setattr("core.cli.app.score_predictions", lambda answers, held_out: worst)
     assert json.loads(here("evaluate", "fast", "--json").stdout)["loss"] is None
     digit = predict.ReadDigit(7, float("inf"), [float("nan")] * 10, (0, 0, 1, 1), 0, 0, "sure", 1.0)
-    monkeypatch.setattr(predict, "read_picture", lambda file, reader: [digit])
+    page = predict.ReadPage([digit], [], "page")
+    monkeypatch.setattr(predict, "read_picture", lambda file, reader: page)
     (read,) = json.loads(here("predict", "--json", "x.png").stdout)["digits"]
     assert read["confidence"] is None
     assert read["probabilities"] == [None] * 10

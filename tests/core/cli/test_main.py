@@ -18,7 +18,8 @@ def test_a_file_name_that_is_no_text_is_printed(
 ) -> None:
     monkeypatch.setattr(console, "load_network", lambda run, epoch: None)
     digit = predict.ReadDigit(7, 1.0, [0.1] * 10, (0, 0, 1, 1), 0, 0, "sure", 1.0)
-    monkeypatch.setattr(predict, "read_picture", lambda file, reader: [digit])
+    page = predict.ReadPage([digit], [], "page")
+    monkeypatch.setattr(predict, "read_picture", lambda file, reader: page)
     assert main(["predict", "caf\udce9.png"]) == 0
     assert capsys.readouterr().out == "caf\\udce9.png: 7 (100 % sure)\n"
 

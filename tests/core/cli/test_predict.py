@@ -6,13 +6,17 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from core.cli.predict import ReadDigit, describe_reading
+from core.cli.predict import ReadDigit, ReadPage, ReadSign, describe_reading
 from core.preprocessing.image_files import picture_files
+from core.preprocessing.mnist_format import Box, PreparedDigit
+from core.preprocessing.page.detection import FoundDigit, FoundPage, FoundSign
 from core.runs.run import Run
 from core.utils.errors import PictureError
 from tests.core.cli import test_app
@@ -26,9 +30,26 @@ def digit(value: int, number: int, line: int = 0, verdict: str = "sure") -> Read
 
 
 def test_a_line_of_text_tells_numbers_lines_and_doubts() -> None:
-    read = [digit(4, 0), digit(7, 0), digit(1, 1, verdict="unsure"), digit(3, 2, line=1)]
-    assert describe_reading(read) == "47 1? / 3 (50 % sure of the least sure one)"
-    assert describe_reading([digit(8, 0, verdict="not a digit")]) == "? (50 % sure)"
+    digits = [digit(4, 0), digit(7, 0), digit(1, 1, verdict="unsure"), digit(3, 2, line=1)]
+    page = ReadPage(digits, [], "page")
+    assert describe_reading(page) == "47 1? / 3 (50 % sure of the least sure one)"
+    nothing = ReadPage([digit(8, 0, verdict="not a digit")], [], "single digit")
+    assert describe_reading(nothing) == "? (50 % sure)"
+
+
+def test_a_line_of_text_shows_signs_in_their_places() -> None:
+    digits = [replace(digit(3, 0), box=(20, 0, 9, 9)), replace(digit(5, 0), box=(40, 0, 9, 9))]
+    signs = [ReadSign("-", (8, 4, 6, 2), 0, 0), ReadSign(".", (33, 7, 2, 2), 0, 0)]
+    assert describe_reading(ReadPage(digits, signs, "page")).startswith("-3.5 (")
+
+
+@pytest.mark.parametrize(
+    ("turn", "further", "told"),
+    [(0, 90, "with --turn 90."), (180, 90, "with --turn 270."), (90, 270, "without --turn.")],
+)
+def test_a_line_of_text_tells_which_turn_reads_better(turn: int, further: int, told: str) -> None:
+    page = ReadPage([digit(4, 0)], [], "page", turn, further)
+    assert describe_reading(page) == f"4 (50 % sure). It reads better {told}"
 
 
 def test_several_digits_in_a_picture_are_all_told(
@@ -55,6 +76,85 @@ def test_several_digits_in_a_picture_are_all_told(
         ("1", "2"),
     ]
     assert here("predict", str(tmp_path)).stdout.startswith(f"{tmp_path / 'page.png'}: 77 7 / 7 (")
+
+
+def found_at(box: Box) -> FoundDigit:
+    return FoundDigit(PreparedDigit(np.zeros((28, 28), np.uint8), (), box), 0, 0)
+
+
+def test_json_tells_signs_and_what_the_picture_is_taken_for(
+    here: Here, loaded: list[Run], seven: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+
+    def find_page(picture: object, explanation: object) -> FoundPage:
+        asked.append(explanation)
+        digits = found_at((20, 20, 30, 60)), found_at((70, 20, 30, 60))
+        return FoundPage(digits, (FoundSign("/", (55, 18, 10, 64), 0, 0),), "page", "single digit")
+
+    monkeypatch.setattr("core.preprocessing.page.detection.find_page", find_page)
+    monkeypatch.setattr("core.inference.turning.suggest_turn", lambda digits, predict: 3)
+    monkeypatch.setattr("core.inference.reader.digitness", lambda pixels: np.ones(len(pixels)))
+    told = json.loads(here("predict", "--json", str(seven)).stdout)
+    assert told["text"] == "7/7"
+    assert told["signs"] == [{"sign": "/", "box": [55, 18, 10, 64], "line": 0, "number": 0}]
+    assert (told["explanation"], told["suggested_turn"], told["error"]) == ("page", 270, None)
+    assert [digit["digit"] for digit in told["digits"]] == [7, 7]
+    for named in ("page", "digit"):
+        here("predict", "--json", "--as", named, str(seven))
+    assert asked == [None, "page", "single digit"]
+
+
+def test_json_of_a_picture_that_cannot_be_read_has_all_fields(
+    here: Here, loaded: list[Run], tmp_path: Path
+) -> None:
+    told = json.loads(here("predict", "--json", str(tmp_path / "gone.png")).stdout)
+    assert "gone.png" in told.pop("error")
+    assert told == {
+        "file": str(tmp_path / "gone.png"),
+        "digits": [],
+        "text": "",
+        "signs": [],
+        "explanation": None,
+        "suggested_turn": 0,
+    }
+
+
+def test_a_turned_file_is_read_as_the_upright_one(
+    here: Here, loaded: list[Run], tmp_path: Path, seven: Path
+) -> None:
+    def told(*arguments: str) -> dict[str, object]:
+        return dict(json.loads(here("predict", "--json", *arguments).stdout))
+
+    upright = told(str(seven))
+    # Pillow turns counterclockwise, the command turns back; shrinking keeps the file's own pixels.
+    for degrees in ("90", "180", "270"):
+        lying = tmp_path / f"{degrees}.png"
+        with Image.open(seven) as picture:
+            picture.rotate(int(degrees), expand=True).save(lying)
+        assert {**told("--turn", degrees, str(lying)), "file": str(seven)} == upright
+
+
+def test_boxes_of_a_large_turned_picture_are_in_pixels_of_the_turned_file(
+    here: Here, loaded: list[Run], tmp_path: Path, seven: Path
+) -> None:
+    with Image.open(seven) as picture:
+        large = picture.resize((4000, 3200))
+    large.rotate(90, expand=True).save(tmp_path / "lying.png")
+    done = here("predict", "--json", "--turn", "90", str(tmp_path / "lying.png"))
+    (only,) = json.loads(done.stdout)["digits"]
+    # The ink of the seven in its file, 200 pixels wide, goes from 70 to 136 and from 24 to 142.
+    assert only["box"] == pytest.approx([20 * 70, 20 * 24, 20 * 66, 20 * 118], abs=100)
+
+
+@pytest.mark.parametrize("wrong", [("--turn", "45"), ("--as", "letter")])
+def test_another_turn_or_reading_is_refused(
+    here: Here, seven: Path, wrong: tuple[str, str]
+) -> None:
+    done = here("predict", *wrong, str(seven))
+    assert done.returncode != 0
+    assert wrong[1] in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.fixture

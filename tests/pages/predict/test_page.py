@@ -117,7 +117,7 @@ def test_pictures_are_read_once_and_others_than_the_first_500_not_at_all(
     def never(*_: object, **__: object) -> None:
         raise AssertionError("read twice")
 
-    monkeypatch.setattr("pages.widgets.predict.batch.find_digits", never)
+    monkeypatch.setattr("pages.widgets.predict.batch.find_page", never)
     app.selectbox(key=CHOICE).select_index(2).run()
     assert not app.exception
     assert app.metric[0].value == "7"

@@ -2,8 +2,8 @@
 """How quick are the filter page's views, and do twenty visitors add up to twenty networks?
 
 Claims:
-(a) each view shows another digit within 1 s on the server, once the run's network is loaded (median
-    and 95 %), for the largest shipped network and a small one;
+(a) each view of a run shows another digit within 1 s on the server, once the run's network is
+    loaded (median and 95 %), for the largest shipped network and a small one;
 (b) 19 visitors more than the first, each with a digit of their own, take no 19 networks more of
     memory: the networks and what they gave are shared, and what is kept has a bound.
 
@@ -40,7 +40,7 @@ from benchmarks.common import (
 from core.explain.feature_visualization import class_targets, visualize_feature
 from core.runs import registry
 from core.runs.run import Network
-from pages.widgets.filters.choices import VIEW, VIEWS
+from pages.widgets.filters.choices import RUN_VIEWS, VIEW
 
 RUNS = ("best", "fast")
 WARM_UP = 2
@@ -56,7 +56,7 @@ def views(run: str, digits: int) -> dict[str, list[float]]:
         gc.collect()
         gc.freeze()
         index = 0
-        for view in VIEWS:
+        for view in RUN_VIEWS:
             app.session_state[VIEW] = view
             times: list[float] = []
             for _ in range(WARM_UP + digits):

@@ -5,6 +5,7 @@ import streamlit as st
 from core.utils.errors import DigitscopeError
 from pages.widgets.filters.attribution import why_view
 from pages.widgets.filters.choices import (
+    DETECTOR,
     DREAMS,
     FORMING,
     INSIDE,
@@ -17,6 +18,7 @@ from pages.widgets.filters.choices import (
     choose_network,
     show_digit,
 )
+from pages.widgets.filters.detector import detector_view
 from pages.widgets.filters.digit import choose_seen
 from pages.widgets.filters.evolution import forming_view
 from pages.widgets.filters.feature_maps import maps_view
@@ -39,23 +41,35 @@ _DRAW = {
     INSIDE: inside_view,
 }
 
+
+def _view_of_run(view: str, above: st.delta_generator.DeltaGenerator) -> None:
+    """Draw the choice of network and digit above the views, and the chosen view."""
+    with above:
+        network = choose_network()
+        if network is None:
+            st.error(NO_RUN)
+            return
+        left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
+        with left:
+            seen = choose_seen(network)
+    if seen:
+        with right:
+            show_digit(seen)
+        _DRAW[view](seen)
+
+
 require_app()
 st.set_page_config(layout="wide")  # layers want room
 
 st.title("Filters")
 st.write("What does the network see? Open any layer, follow a number, ask why, watch it form.")
+# Above the views, but drawn after them: the digit detector has neither a run nor a digit.
+above = st.container()
+view = choose_view(VIEW, VIEWS)
 try:
-    network = choose_network()
-    if network is None:
-        st.error(NO_RUN)
-        st.stop()
-    left, right = st.columns([3, 2], gap="large", vertical_alignment="center")
-    with left:
-        seen = choose_seen(network)
-    view = choose_view(VIEW, VIEWS)
-    if seen:
-        with right:
-            show_digit(seen)
-        _DRAW[view](seen)
+    if view == DETECTOR:
+        detector_view()
+    else:
+        _view_of_run(view, above)
 except DigitscopeError as error:
     st.error(plain(str(error)), icon=":material/error:")

@@ -5,5 +5,5 @@ them (`figures`). Most modules import TensorFlow when they compute.
 
 Public: `activations`, `attribution` (Grad-CAM, integrated gradients, occlusion), `feature_maps`,
 `feature_visualization`, `counterfactuals`, `kernels`, `latent_space`, `arithmetic`, `convolution`,
-`layer_geometry`.
+`layer_geometry`, `detector_layers`.
 """

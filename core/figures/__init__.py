@@ -4,5 +4,6 @@ Belongs here: everything that draws, without computing what it draws. Does not b
 Streamlit (`pages`), files to download (`export`).
 
 Public: `prediction_charts`, `comparison_charts`, `dataset_charts`, `calibration_charts`,
-`explanation_charts`, `images`, `network_images`, `html`, `style` (colors, line styles).
+`explanation_charts`, `images`, `network_images`, `detector_images`, `html`, `style` (colors and
+line styles).
 """

@@ -180,6 +180,7 @@ ARRANGED: dict[str, dict[str, Arrange]] = {
         "filters-why": view("Why"),
         "filters-dreams": dream,
         "filters-inside": view("Inside"),
+        "filters-detector": view("Digit detector"),
     },
     "train": {
         "train-everything": everything,

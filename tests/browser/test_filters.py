@@ -11,7 +11,7 @@ from tests.browser.arranging import DRAWN
 
 pytestmark = pytest.mark.timeout(180)
 TEST = mnist.load("mnist-sample").test
-VIEWS = ["Network", "Kernels", "Maps", "Forming", "Why", "Dreams", "Inside"]
+VIEWS = ["Network", "Kernels", "Maps", "Forming", "Why", "Dreams", "Inside", "Digit detector"]
 
 
 def open_page(page: Page, address: str, query: str) -> None:
@@ -85,6 +85,14 @@ def test_dreams_are_made_with_progress(page: Page, address: str) -> None:
     open_page(page, address, "run=fast&index=3&inside=Dreams")
     page.get_by_role("button", name="Dream of the ten digits").click()
     expect(page.get_by_alt_text(re.compile("dream", re.I)).first).to_be_visible(timeout=SLOW_MS)
+
+
+def test_a_map_of_the_digit_detector_is_opened_by_a_click(page: Page, address: str) -> None:
+    page.goto(f"{address}/filters?inside=Digit+detector&detector-layer=quarter")
+    page.get_by_role("button", name=re.compile("^map 5,")).click(timeout=SLOW_MS)
+    expect(page.get_by_role("heading", name="Map 5 of quarter")).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_role("heading", name="Kernel 5")).to_be_visible()
+    expect(page).to_have_url(re.compile("detector-map=5(&|$)"))
 
 
 def test_nothing_is_wider_than_a_phone(phone: Page, address: str) -> None:

@@ -3,7 +3,7 @@
 Layer, map and view are kept in the page's address.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,8 @@ from pages.widgets.shared.url_state import follow, write
 from pages.widgets.shared.warm_up import predictor
 
 LAYER, _MAP = "layer", "map"
+DETECTOR_LAYER, DETECTOR_MAP = "detector-layer", "detector-map"
+"""Parameters of layer and map in the address: of a run's network, and of the digit detector."""
 VIEW = "inside"
 """Parameter of the page's view in the address."""
 NEXT_INDEX = "filters_next_index"
@@ -64,57 +66,85 @@ def chosen_layer(seen: Seen, only: Callable[[Row], bool] | None = None) -> str |
         st.info("This network has no such layer. Choose another run in the sidebar.")
         return None
     names = {row.name: f"{row.name}: {row.layer}" for row in rows}
+    return layer_field(
+        names,
+        known={row.name for row in seen.rows()},
+        owner=f"The network of {seen.network.run.id}",
+    )
+
+
+def layer_field(
+    names: Mapping[str, str],
+    *,
+    known: Collection[str],
+    owner: str,
+    layer_key: str = LAYER,
+    map_key: str = _MAP,
+) -> str:
+    """Draw the choice of a layer, and a warning if a link names one that does not exist.
+
+    Args:
+        names: What the choice shows for each layer that is offered, by the layer's name; not empty.
+        known: The names of all layers of the network.
+        owner: What the layers belong to, as the beginning of a sentence.
+        layer_key: Parameter of the layer in the address.
+        map_key: Parameter of the map in the address.
+
+    Returns:
+        Name of the layer.
+    """
+    first = next(iter(names))
     state = st.session_state
-    state.setdefault(LAYER, rows[0].name)
-    in_link = follow(LAYER, lambda text: text or None)
-    if in_link and in_link not in {row.name for row in seen.rows()}:
+    state.setdefault(layer_key, first)
+    in_link = follow(layer_key, lambda text: text or None)
+    if in_link and in_link not in known:
         st.warning(
-            f"The network of {seen.network.run.id} has no layer of the name that the link asks "
-            "for: this is its first.",
+            f"{owner} has no layer of the name that the link asks for: this is its first.",
             icon=":material/link_off:",
         )
-    if state[LAYER] not in names:
-        state[LAYER] = rows[0].name
+    if state[layer_key] not in names:
+        state[layer_key] = first
     # Streamlit forgets the value of a widget that was not drawn, so it has a name of its own.
-    widget = f"filters-{LAYER}"
-    state[widget] = state[LAYER]
+    widget = f"filters-{layer_key}"
+    state[widget] = state[layer_key]
 
     def chosen() -> None:
-        choose_layer(state[widget])
+        choose_layer(state[widget], layer_key, map_key)
 
     st.selectbox(
         "Layer", list(names), format_func=names.__getitem__, key=widget, on_change=chosen, width=320
     )
-    write(LAYER, state[LAYER])
-    layer: str = state[LAYER]
+    write(layer_key, state[layer_key])
+    layer: str = state[layer_key]
     return layer
 
 
-def choose_layer(name: str) -> None:
+def choose_layer(name: str, layer_key: str = LAYER, map_key: str = _MAP) -> None:
     """Open a layer; for callbacks."""
-    st.session_state[LAYER] = name
-    st.session_state[_MAP] = 0
+    st.session_state[layer_key] = name
+    st.session_state[map_key] = 0
 
 
-def chosen_map(count: int) -> int:
+def chosen_map(count: int, key: str = _MAP) -> int:
     """Return the chosen map of the open layer, with a warning if a link names one it lacks.
 
     Args:
         count: Number of the layer's maps (channels) or units.
+        key: Parameter of the map in the address.
 
     Returns:
         Index of the map, 0 to `count` - 1.
     """
-    st.session_state.setdefault(_MAP, 0)
-    in_link = follow(_MAP, lambda text: int(text) if text.isascii() and text.isdecimal() else None)
+    st.session_state.setdefault(key, 0)
+    in_link = follow(key, lambda text: int(text) if text.isascii() and text.isdecimal() else None)
     if in_link and not (in_link.isascii() and in_link.isdecimal() and int(in_link[:9]) < count):
         st.warning(
             f"The link asks for a map that does not exist: this layer has {count}, counted from 0.",
             icon=":material/link_off:",
         )
-    st.session_state[_MAP] = st.session_state[_MAP] if st.session_state[_MAP] < count else 0
-    write(_MAP, str(st.session_state[_MAP]))
-    number: int = st.session_state[_MAP]
+    st.session_state[key] = st.session_state[key] if st.session_state[key] < count else 0
+    write(key, str(st.session_state[key]))
+    number: int = st.session_state[key]
     return number
 
 
@@ -131,7 +161,10 @@ def open_test_digit(index: int) -> None:
 
 NETWORK, KERNELS, MAPS, FORMING = "Network", "Kernels", "Maps", "Forming"
 WHY, DREAMS, INSIDE = "Why", "Dreams", "Inside"
-VIEWS = (NETWORK, KERNELS, MAPS, FORMING, WHY, DREAMS, INSIDE)
+RUN_VIEWS = (NETWORK, KERNELS, MAPS, FORMING, WHY, DREAMS, INSIDE)
+"""The views of a run's network with a digit at its input."""
+DETECTOR = "Digit detector"
+VIEWS = (*RUN_VIEWS, DETECTOR)
 _TRAINING = "filters-training"
 _IN_USE = "the run in use"
 

@@ -67,7 +67,7 @@ def maps_view(seen: Seen) -> None:
         if layer is None:
             return
         row = next(row for row in seen.rows() if row.name == layer)
-        scale = _scale() if len(row.shape) == 3 else "common"
+        scale = choose_scale() if len(row.shape) == 3 else "common"
         order = _order()
     values = layer_activations(seen.network, seen.image)[layer]
     if not np.isfinite(values).all():
@@ -92,7 +92,12 @@ def maps_view(seen: Seen) -> None:
         show_share(seen, layer, number)
 
 
-def _scale() -> Scale:
+def choose_scale() -> Scale:
+    """Draw the choice of the maps' scale of colors.
+
+    Returns:
+        "each" for a scale of each map, "common" for one for all.
+    """
     scale: Scale = st.selectbox(
         "Scale of colours",
         list(_SCALES),

@@ -1,5 +1,7 @@
 """The Filters page's view "Kernels": all kernels of a layer, and one large with its weights."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from core.explain.kernels import KernelOrder, Kernels, has_kernels, layer_kernels
@@ -52,18 +54,19 @@ def kernels_view(seen: Seen) -> None:
             return
         kernels = layer_kernels(seen.network, layer)
         order = _order()
-        channel = _channel(kernels)
+        channel = choose_channel(kernels)
     chosen = chosen_map(kernels.count)
-    theme, end = st.context.theme.type, kernels.color_limit(channel)
+    end = kernels.color_limit(channel)
     st.markdown(_DENSE if kernels.dense else _CONV)
-    st.caption(_about(kernels, channel))
+    st.caption(describe_kernels(kernels, channel))
     color_legend(f"−{end:.2g}", "0", f"{end:.2g}")
     left, right = st.columns([2, 3], gap="large")
     with left:
-        _chosen_kernel(seen, kernels, channel, end, chosen)
+        kernel_details(kernels, channel, chosen, _batch_norm_after(seen, layer))
+        _open_maps_button(kernels, chosen)
     with right:
         shown = _page(layer, kernels.order(order), chosen)
-        _grid(kernels, shown, channel, end, chosen, theme)
+        kernel_grid(kernels, shown, channel, chosen, choose_map)
 
 
 def _order() -> KernelOrder:
@@ -80,8 +83,15 @@ def _order() -> KernelOrder:
     return order
 
 
-def _channel(kernels: Kernels) -> int | None:
-    """Draw the choice of the input channel; return it, None for the mean over all channels."""
+def choose_channel(kernels: Kernels) -> int | None:
+    """Draw the choice of the input channel.
+
+    Args:
+        kernels: The kernels of a layer.
+
+    Returns:
+        The channel; None for the mean over all channels.
+    """
     if kernels.channels == 1:
         return 0
     options = [_MEAN, *map(str, range(kernels.channels))]
@@ -99,7 +109,16 @@ def _channel(kernels: Kernels) -> int | None:
     return None if chosen == _MEAN else int(chosen)
 
 
-def _about(kernels: Kernels, channel: int | None) -> str:
+def describe_kernels(kernels: Kernels, channel: int | None) -> str:
+    """Describe a layer's kernels and their scale of colors.
+
+    Args:
+        kernels: The kernels of a layer.
+        channel: The input channel that is shown; None for the mean over all channels.
+
+    Returns:
+        Sentences for a caption.
+    """
     height, width = kernels.weights.shape[:2]
     noun = "units, each with its weights as a picture" if kernels.dense else "kernels"
     words = f"{kernels.layer}: {kernels.count} {noun} of {height}×{width}"
@@ -125,19 +144,32 @@ def _page(layer: str, order: list[int], chosen: int) -> list[int]:
     return order[(page - 1) * _AT_ONCE : page * _AT_ONCE]
 
 
-def _grid(
+def kernel_grid(
     kernels: Kernels,
     order: list[int],
     channel: int | None,
-    end: float,
     chosen: int,
-    theme: str | None,
+    on_open: Callable[[int], None],
 ) -> None:
+    """Draw kernels as tiles with one scale of colors.
+
+    Args:
+        kernels: The kernels of a layer.
+        order: The numbers of those that are drawn, in this order; not empty.
+        channel: The input channel; None for the mean over all channels.
+        chosen: Number of the kernel that is marked.
+        on_open: Called with the number of a kernel that was clicked.
+    """
     pictures, norms = kernels.images(channel), kernels.norms()
     zoom = max(1, _SHEET_PX // pictures.shape[0])
     columns = min(_COLUMNS, len(order))
     sheet = feature_map_sheet(
-        pictures[..., order], columns=columns, scale="common", theme=theme, zoom=zoom, end=end
+        pictures[..., order],
+        columns=columns,
+        scale="common",
+        theme=st.context.theme.type,
+        zoom=zoom,
+        end=kernels.color_limit(channel),
     )
     noun = "unit" if kernels.dense else "kernel"
     tile_grid(
@@ -145,23 +177,31 @@ def _grid(
         [Cell(k, f"{noun} {k}, norm {norms[k]:.3f}", str(k)) for k in order],
         columns=columns,
         key="filters-kernels-grid",
-        on_open=choose_map,
+        on_open=on_open,
         chosen=chosen,
         size_px=56 if pictures.shape[0] < 20 else 72,
         label="Units" if kernels.dense else "Kernels",
     )
 
 
-def _chosen_kernel(
-    seen: Seen, kernels: Kernels, channel: int | None, end: float, chosen: int
+def kernel_details(
+    kernels: Kernels, channel: int | None, chosen: int, batch_norm: str | None
 ) -> None:
+    """Draw one kernel large, with its norm and its bias.
+
+    Args:
+        kernels: The kernels of a layer.
+        channel: The input channel; None for the mean over all channels.
+        chosen: Number of the kernel.
+        batch_norm: Name of the batch normalization right after the layer; None if there is none.
+    """
     name = "Unit" if kernels.dense else "Kernel"
     theme = st.context.theme.type or "light"
     st.subheader(f"{name} {chosen}", anchor=False)
     st.plotly_chart(
         kernel_figure(
             kernels.images(channel)[:, :, chosen],
-            end,
+            kernels.color_limit(channel),
             spatial=kernels.spatial,
             theme=theme,
             text_color=TEXT_COLORS.get(theme),
@@ -173,8 +213,10 @@ def _chosen_kernel(
     norms = kernels.norms()
     place = int((norms > norms[chosen]).sum()) + 1
     words = f"**Norm** {norms[chosen]:.3f}: number {place} of {kernels.count} by size."
-    st.markdown(f"{words} {_bias(seen, kernels, chosen)}")
+    st.markdown(f"{words} {_bias(kernels, chosen, batch_norm)}")
 
+
+def _open_maps_button(kernels: Kernels, chosen: int) -> None:
     def opened() -> None:
         choose_layer(kernels.layer)
         choose_map(chosen)
@@ -190,12 +232,16 @@ def _chosen_kernel(
     )
 
 
-def _bias(seen: Seen, kernels: Kernels, chosen: int) -> str:
+def _batch_norm_after(seen: Seen, layer: str) -> str | None:
+    rows = seen.rows()
+    place = next(k for k, row in enumerate(rows) if row.name == layer)
+    after = rows[place + 1 : place + 2]  # empty behind the last layer
+    return next((row.name for row in after if isinstance(row.layer, BatchNorm)), None)
+
+
+def _bias(kernels: Kernels, chosen: int, batch_norm: str | None) -> str:
     if kernels.bias is not None:
         return f"**Bias** {kernels.bias[chosen]:+.3f}: what is added to every sum."
-    rows = seen.rows()
-    place = next(k for k, row in enumerate(rows) if row.name == kernels.layer)
-    after = rows[place + 1]
-    if isinstance(after.layer, BatchNorm):
-        return f"It has no bias: {after.name}, right after it, shifts the sums."
+    if batch_norm is not None:
+        return f"It has no bias: {batch_norm}, right after it, shifts the sums."
     return "It has no bias: nothing is added to its sums."

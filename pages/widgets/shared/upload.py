@@ -1,10 +1,28 @@
-"""The upload field for a picture of one digit."""
+"""The upload field for a picture of one digit, and the picture that was opened last."""
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
 from core.preprocessing.image_files import EXTENSIONS, MAX_BYTES, decode_image
+
+_OPENED = "last_opened_picture"
+
+
+def keep_opened(name: str, pixels: NDArray[np.uint8]) -> None:
+    """Keep a picture of the visitor for other pages of the session, in place of the one before.
+
+    Args:
+        name: Its name in a sentence.
+        pixels: RGB uint8 (h, w, 3).
+    """
+    st.session_state[_OPENED] = name, pixels
+
+
+def last_opened() -> tuple[str, NDArray[np.uint8]] | None:
+    """Return name and pixels of the picture that the visitor opened last; None if there is none."""
+    opened: tuple[str, NDArray[np.uint8]] | None = st.session_state.get(_OPENED)
+    return opened
 
 
 def uploaded(key: str) -> NDArray[np.uint8] | None:

@@ -4,12 +4,15 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import core.explain.activations  # noqa: F401 - TensorFlow first here, not in a script's thread
 from core import ROOT
 from core.data import mnist
+from core.explain.detector_layers import example_page
+from core.figures.images import png_bytes
 from core.inference.predictor import load_predictor
 from core.runs import registry
 from tests.helpers.networks import network_of
@@ -67,6 +70,40 @@ def test_another_run_keeps_to_its_own_layers(app: AppTest) -> None:
     opened(app, run="best", index="3", inside="Maps", layer="conv_6")
     app.selectbox(key="run").set_value("purawr").run()
     assert not app.exception
+    assert not app.error
+
+
+def test_the_digit_detector_needs_neither_a_run_nor_a_digit(
+    app: AppTest, run_folders: tuple[Path, Path]
+) -> None:
+    opened(app, inside="Digit detector")
+    assert "fully convolutional network" in said(app)
+    assert not app.get("number_input")  # of the digit's index
+    app.button_group(key="inside").set_value("Maps").run()
+    assert not app.exception
+    assert "There is no run to use" in app.error[-1].value
+
+
+def test_the_digit_detector_looks_at_the_picture_of_the_predict_page(app: AppTest) -> None:
+    app.switch_page("pages/predict.py")
+    app.run()
+    app.button_group(key="way").set_value("Upload").run()
+    pixels = np.repeat(example_page()[..., None], 3, axis=2)[:140]
+    app.file_uploader(key="upload").set_value([("p.png", png_bytes(pixels), "image/png")]).run()
+    opened(app, inside="Digit detector")
+    app.button_group(key="filters-detector-picture").set_value("Your picture").run()
+    assert not app.exception
+    assert "p.png, 480×140 pixels" in said(app)
+
+
+def test_nothing_is_asked_of_the_detector_before_its_view_is_chosen(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise AssertionError("the detector was asked")
+
+    monkeypatch.setattr("core.preprocessing.page.detector.load_detector", refused)
+    opened(app, run="fast", index="3")
     assert not app.error
 
 

@@ -21,7 +21,15 @@ from numpy.typing import NDArray
 
 from benchmarks._broken_digits import anywhere, halves, overlaid
 from benchmarks._glyphs import HELD_OUT_FONTS, RUBIK, glyph, glyph_lines
-from benchmarks._pen_variants import CANVAS, Chance, drawn, prepared, slanted, warped
+from benchmarks._pen_variants import (
+    CANVAS,
+    Chance,
+    drawn,
+    prepared,
+    prepared_photo,
+    slanted,
+    warped,
+)
 from benchmarks._pens import Picture, joined
 from benchmarks._shapes import OTHER_SHAPES, Ways
 
@@ -218,13 +226,7 @@ def photo(chance: Chance) -> Picture | None:
     picture = _photos()[int(chance.integers(2))]
     side = int(chance.integers(60, 300))
     x, y = (int(chance.integers(0, limit - side)) for limit in picture.shape[1::-1])
-    from core.preprocessing.mnist_format import find_digit
-    from core.utils.errors import PictureError
-
-    try:
-        return find_digit(np.ascontiguousarray(picture[y : y + side, x : x + side])).pixels
-    except PictureError:
-        return None
+    return prepared_photo(np.ascontiguousarray(picture[y : y + side, x : x + side]))
 
 
 @lru_cache(maxsize=1)

@@ -18,9 +18,8 @@ from matplotlib.ft2font import FT2Font
 
 from benchmarks._hand_signs import LEFT_OUT, chaikin, dense
 from benchmarks._not_digits import one_letter
-from benchmarks._pen_variants import Chance, drawn, slanted
+from benchmarks._pen_variants import Chance, drawn, prepared_photo, slanted
 from benchmarks._pens import Picture, joined
-from core.utils.errors import PictureError
 
 BOLD_TOO: Final = (
     "DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSans-BoldOblique",
@@ -157,7 +156,7 @@ def clouds(chance: Chance) -> Picture | None:
     y, x = np.mgrid[0:side, 0:side] / side
     tones = tones + (chance.normal() * x + chance.normal() * y).astype(np.float32)
     gray = np.clip(chance.uniform(80, 180) + chance.uniform(15, 60) * tones, 0, 255)
-    return prepared_anyhow(gray.astype(np.uint8))
+    return prepared_photo(gray.astype(np.uint8))
 
 
 def photographed(digit: Picture, chance: Chance) -> Picture | None:
@@ -175,14 +174,4 @@ def photographed(digit: Picture, chance: Chance) -> Picture | None:
     tones = paper * light * (1 - ink * chance.uniform(0.45, 0.9))
     tones = cv2.GaussianBlur(tones, (0, 0), chance.uniform(0.3, 0.012 * side))
     tones += chance.normal(0, chance.uniform(0.5, 6), tones.shape)
-    return prepared_anyhow(np.clip(tones, 0, 255).astype(np.uint8))
-
-
-def prepared_anyhow(picture: Picture) -> Picture | None:
-    """What `find_digit` makes of a picture whose ink and paper are not known; None if nothing."""
-    from core.preprocessing.mnist_format import find_digit
-
-    try:
-        return find_digit(picture).pixels
-    except PictureError:
-        return None
+    return prepared_photo(np.clip(tones, 0, 255).astype(np.uint8))

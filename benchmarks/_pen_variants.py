@@ -6,6 +6,9 @@ follows from the generator that is passed alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 import cv2
@@ -14,10 +17,12 @@ from numpy.typing import NDArray
 
 from benchmarks._pens import Floats, Lines, Picture, center_lines, draw, joined
 from core.data.augmentation import displacement_fields
+from core.preprocessing.background import Ink
 from core.preprocessing.mnist_format import find_digit
 from core.utils.errors import PictureError
 
 CANVAS: Final = 280
+_ARE_CANVASES_KEPT: ContextVar[bool] = ContextVar("are_canvases_kept", default=False)
 Chance = np.random.Generator
 
 # Strokes of forms that MNIST (Americans) hardly has, in a square of 1; each is a way of points.
@@ -96,11 +101,35 @@ def drawn(lines: Lines, chance: Chance, *, pens_high: float = 2.4) -> Picture | 
 
 
 def prepared(canvas: Picture) -> Picture | None:
-    """What `find_digit` makes of a canvas, uint8 (28, 28); None where it finds nothing."""
+    """What `find_digit` makes of a canvas, uint8 (28, 28); None where it finds nothing.
+
+    Within `canvases_kept` it is the canvas itself.
+    """
+    return _prepared(canvas, "dark", 255)
+
+
+def prepared_photo(picture: Picture) -> Picture | None:
+    """The same of a picture whose ink and paper are not known."""
+    return _prepared(picture, "auto", None)
+
+
+def _prepared(picture: Picture, ink: Ink, paper: int | None) -> Picture | None:
+    if _ARE_CANVASES_KEPT.get():
+        return picture
     try:
-        return find_digit(canvas, ink="dark", paper=255).pixels
+        return find_digit(picture, ink=ink, paper=paper).pixels
     except PictureError:
         return None
+
+
+@contextmanager
+def canvases_kept() -> Iterator[None]:
+    """Let all that draws here give its canvas or photo as it is, to be read in another way."""
+    token = _ARE_CANVASES_KEPT.set(True)
+    try:
+        yield
+    finally:
+        _ARE_CANVASES_KEPT.reset(token)
 
 
 def coarse(digit: Picture, chance: Chance) -> Picture | None:

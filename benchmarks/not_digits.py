@@ -5,9 +5,9 @@ training never used, signs, scribbles, textures and shapes made in other ways th
 MNIST test digits written over each other or cut in half, and kinds that training has nothing like
 (Cyrillic letters, words, faces, pieces of photographs). Blank and nearly blank canvases, too. True
 digits: MNIST's test digits placed on a canvas, the same redrawn by pens, and scikit-learn's
-`load_digits`. Each picture goes the page's way: `find_digit`, a run, its temperature,
-`core.inference.reader.classify_answer`. Refused is what is "not a digit", and what `find_digit`
-itself refuses.
+`load_digits`. Each canvas and each photograph is read as the page reads it
+(`benchmarks._page_way`). Refused is a picture of which every answer is "not a digit", and one that
+is refused as a whole; sure is one with any sure answer.
 
 Letters that are digits in shape (O, I, l, S, Z, B ...) cannot be told apart; they are in the
 figures all the same, and each letter has its own.
@@ -25,7 +25,8 @@ Writes `benchmarks/results/not_digits.json` (not with `--quick`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import argparse
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import cv2
@@ -33,19 +34,18 @@ import numpy as np
 
 from benchmarks._glyphs import HELD_OUT_FONTS, RUBIK
 from benchmarks._not_digits import LATIN, LIKE_DIGITS, UNSEEN, one_letter, testing
-from benchmarks._pen_variants import prepared
+from benchmarks._page_way import PageWay
+from benchmarks._pen_variants import canvases_kept, prepared
 from benchmarks._pens import Picture, center_lines
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
 from benchmarks.placed_digits import optdigits, placed_set
 from benchmarks.stroke_digits import PENS_HIGH, stroke_set
-from core.inference.reader import classify_answer
-from core.runs import registry
-from core.runs.run import Network
+from core.data.mnist import Split
 
 PER_LETTER: Final = 24
 PACKAGES: Final = (*NETWORK_PACKAGES, "opencv-python-headless", "matplotlib", "scikit-learn")
 Figures = dict[str, Any]
-Ask = Callable[[list[Picture | None]], list[str]]
+Ask = Callable[[Iterable[Picture | None]], list[str]]
 
 
 def blank(chance: np.random.Generator) -> Picture | None:
@@ -91,19 +91,26 @@ def letters(seed: int, ask: Ask) -> tuple[Figures, Figures, Figures]:
     return shares, counted(unlike), counted(like)
 
 
-def true_digits(seed: int, count: int) -> dict[str, list[Picture | None]]:
-    """Three sets of true digits, prepared."""
+def true_digits(seed: int, count: int) -> dict[str, Iterable[Picture]]:
+    """Three sets of true digits on canvases."""
     from core.data import mnist
 
     images = mnist.load("mnist").test.images[:count]
     lines = [center_lines(digit) for digit in images]
-    pixels, _, refused = stroke_set(lines, seed, pens_high=PENS_HIGH)
-    drawn = [None if no else digit for digit, no in zip(pixels, refused, strict=True)]
     return {
-        "mnist-test placed": [prepared(page) for page in placed_set(images, seed)],
-        "mnist-test by pens": drawn,
-        "optdigits placed": [prepared(page) for page in placed_set(optdigits()[0][:count], seed)],
+        "mnist-test placed": placed_set(images, seed),
+        "mnist-test by pens": (page for page, _ in stroke_set(lines, seed, pens_high=PENS_HIGH)),
+        "optdigits placed": placed_set(optdigits()[0][:count], seed),
     }
+
+
+def answer_to(picture: Picture | None, way: PageWay) -> str:
+    """The surest kind of answer in a canvas or, of three colors, a photograph."""
+    if picture is None:
+        return "refused"
+    answer = way.read(picture) if picture.ndim == 3 else way.read(picture, "dark", 255)
+    kinds = {reading.verdict.kind for reading in answer.readings}
+    return next((k for k in ("sure", "unsure", "not a digit") if k in kinds), "refused")
 
 
 def main() -> None:
@@ -116,21 +123,32 @@ def main() -> None:
     options = line.parse_args()
 
     from core.data import mnist
-    from core.inference.predictor import load_predictor
-    from core.inference.reader import run_temperature
 
     cv2.setNumThreads(1)
-    run = registry.find_run(options.run)
-    network, temperature = load_predictor(Network(run)), run_temperature(run)
+    way_of_page = PageWay(options.run)
 
-    def ask(made: list[Picture | None]) -> list[str]:
-        pictures = [picture for picture in made if picture is not None]
-        pixels = np.stack(pictures) if pictures else np.zeros((0, 28, 28), np.uint8)
-        verdicts = iter(classify_answer(pixels, network.probabilities(pixels), temperature))
-        return ["refused" if picture is None else next(verdicts).kind for picture in made]
+    def ask(made: Iterable[Picture | None]) -> list[str]:
+        return [answer_to(picture, way_of_page) for picture in made]
 
     test = mnist.load("mnist").test
     each = 60 if options.quick else options.each
+    with canvases_kept():
+        figures = measure(options, test, each, ask)
+    for name, row in figures.items():
+        print(name, row)
+    write_result(
+        "not_digits",
+        figures,
+        seed=options.seed,
+        packages=PACKAGES,
+        quick=options.quick,
+        run=way_of_page.note(options.run),
+        letters_like_digits=LIKE_DIGITS,
+    )
+
+
+def measure(options: argparse.Namespace, test: Split, each: int, ask: Ask) -> Figures:
+    """All figures."""
     ways = testing(test.images, test.labels)
     ways.pop("letters")
     kinds = {"blank": ask([blank(np.random.default_rng([options.seed, k])) for k in range(each)])}
@@ -153,18 +171,7 @@ def main() -> None:
         ).items()
     }
     figures["true_digits_in_all"] = _summed(list(figures["true_digits"].values()))
-    for name, row in figures.items():
-        print(name, row)
-    write_result(
-        "not_digits",
-        figures,
-        seed=options.seed,
-        packages=PACKAGES,
-        quick=options.quick,
-        run={"asked": options.run, "id": run.info.id, "sha256": run.info.model_sha256},
-        temperature=round(temperature, 4),
-        letters_like_digits=LIKE_DIGITS,
-    )
+    return figures
 
 
 def _summed(rows: list[Figures]) -> Figures:

@@ -3,8 +3,8 @@
 Pages of 30 MNIST test digits in lines of numbers, some of them touching, photographed by
 `benchmarks.synthetic_photos`. A digit is found if a box of
 `core.preprocessing.page.detection.find_digits` shares half of what both cover with the box around
-its ink, and right if the network then reads it right; every box that is nobody's is false. The
-network helps to cut touching digits, as on the page. Right digits that the page would call "no
+its ink, and right if the network then reads it right; every box that is nobody's is false. Right
+digits that the page would call "no
 digit" (`core.inference.reader`) are counted apart. Reading order is right if the digits that were
 found stand in the order and the lines in which they were written.
 
@@ -133,7 +133,7 @@ def main() -> None:
     test = mnist.load("mnist").test
     run = registry.find_run(options.run)
     ask = load_predictor(Network(run)).probabilities
-    ways: dict[str, Way] = {"find_digits": lambda picture: find_digits(picture, predict=ask)}
+    ways: dict[str, Way] = {"find_digits": find_digits}
     temperature = run_temperature(run)
     figures = measure(test.images, test.labels, options.seed, count, ways, ask, temperature)
     for name, row in figures.items():

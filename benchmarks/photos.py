@@ -118,9 +118,7 @@ def main() -> None:
     run = registry.find_run(options.run)
     ask = load_predictor(Network(run)).probabilities
     ways: dict[str, Way] = {
-        "find_digits": lambda picture: [
-            detection.digit for detection in find_digits(picture, predict=ask)
-        ],
+        "find_digits": lambda picture: [detection.digit for detection in find_digits(picture)],
         "find_digit": lambda picture: [find_digit(picture)],
     }
     digits, labels = test.images[chosen], test.labels[chosen]

@@ -1,9 +1,9 @@
 """How many digits are read when they stand anywhere, at any size, on a drawing canvas?
 
 Digits of known truth are enlarged to squares of 60 to 260 px, put at a random place on a white 280
-x 280 canvas in black ink, and read back twice: prepared as MNIST itself was
-(`core.preprocessing.mnist_format.find_digit`) and resized to 28 x 28 as most demos do
-(`naive_resize`), by the same network. Two sets of digits: MNIST's 10,000 test digits, and
+x 280 canvas in black ink, and read back twice by the same network: as the page reads its canvas
+(`benchmarks._page_way`; right is exactly this digit and no other), and resized to 28 x 28 as most
+demos do (`naive_resize`). Two sets of digits: MNIST's 10,000 test digits, and
 scikit-learn's 1,797 `load_digits` (other writers, stored as 8 x 8; their labels are the ones that
 come with them).
 
@@ -31,11 +31,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
+from benchmarks._page_way import PageWay
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
-from core.preprocessing.mnist_format import find_digit, naive_resize
-from core.runs import registry
-from core.runs.run import Network
-from core.utils.errors import PictureError
+from core.preprocessing.mnist_format import naive_resize
 
 CANVAS: Final = 280
 SMALLEST: Final = 60
@@ -44,8 +42,8 @@ PACKAGES: Final = (*NETWORK_PACKAGES, "opencv-python-headless", "scikit-learn")
 TUNED_ON_EVERY: Final = 5
 
 Figures = dict[str, Any]
-Prepare = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
-Probabilities = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+Read = Callable[[NDArray[np.uint8]], str]
+"""The digits that are read on a canvas; empty where it is refused."""
 
 
 def place(digit: NDArray[np.uint8], size_px: int, x: int, y: int) -> NDArray[np.uint8]:
@@ -91,39 +89,30 @@ def optdigits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     return images, np.asarray(digits.target, np.int64)
 
 
-def _found(canvas: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """What `find_digit` prepares; an empty square, counted as wrong, where it finds no digit."""
-    return find_digit(canvas).pixels
-
-
 def measure(
     images: NDArray[np.uint8],
     labels: NDArray[np.integer[Any]],
     seed: int,
-    prepare: Prepare,
-    probabilities: Probabilities,
+    read: Read,
     *,
     tuned_on_every: int | None = None,
 ) -> Figures:
-    """Place, prepare and read each digit.
+    """Place and read each digit.
 
     Returns:
-        n, wrong (refused digits included), refused (`PictureError`), accuracy 0..1 and
-        prepare_ms, the mean milliseconds of one preparation; with `tuned_on_every`, the first
-        four also for the digits whose index is no multiple of it, as `not_used_for_tuning`.
+        n, wrong (refused digits included), refused, accuracy 0..1 and read_ms, the mean
+        milliseconds of one reading; with `tuned_on_every`, the first four also for the digits whose
+        index is no multiple of it, as `not_used_for_tuning`.
     """
-    prepared = np.zeros((len(images), 28, 28), np.uint8)
-    refused = np.zeros(len(images), bool)
     spent = 0.0
-    for index, canvas in enumerate(placed_set(images, seed)):
+    texts = []
+    for canvas in placed_set(images, seed):
         started = time.perf_counter()
-        try:
-            prepared[index] = prepare(canvas)
-        except PictureError:
-            refused[index] = True
+        texts.append(read(canvas))
         spent += time.perf_counter() - started
-    wrong = (probabilities(prepared).argmax(axis=1) != labels) | refused
-    figures = _counted(wrong, refused) | {"prepare_ms": round(1000 * spent / len(images), 3)}
+    refused = np.array([not text for text in texts])
+    wrong = np.array([text != str(label) for text, label in zip(texts, labels, strict=True)])
+    figures = _counted(wrong, refused) | {"read_ms": round(1000 * spent / len(images), 3)}
     if tuned_on_every:
         unseen = np.arange(len(images)) % tuned_on_every != 0
         figures["not_used_for_tuning"] = _counted(wrong[unseen], refused[unseen])
@@ -140,19 +129,18 @@ def _counted(wrong: NDArray[np.bool_], refused: NDArray[np.bool_]) -> Figures:
 
 
 def measure_all(
-    sets: dict[str, tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]],
-    seed: int,
-    probabilities: Probabilities,
+    sets: dict[str, tuple[NDArray[np.uint8], NDArray[np.integer[Any]]]], seed: int, way: PageWay
 ) -> dict[str, dict[str, Figures]]:
-    """Each set of digits by each preparation: {set: {preparation: figures}}."""
-    ways: dict[str, Prepare] = {"find_digit": _found, "naive_resize": naive_resize}
+    """Each set of digits in each way: {set: {way: figures}}."""
+    ways: dict[str, Read] = {
+        "page": lambda canvas: way.read(canvas, "dark", 255).digits,
+        "naive_resize": lambda canvas: str(way.digit_of(naive_resize(canvas))),
+    }
     tuned = {"mnist-test": TUNED_ON_EVERY}
     return {
         name: {
-            way: measure(
-                images, labels, seed, prepare, probabilities, tuned_on_every=tuned.get(name)
-            )
-            for way, prepare in ways.items()
+            key: measure(images, labels, seed, read, tuned_on_every=tuned.get(name))
+            for key, read in ways.items()
         }
         for name, (images, labels) in sets.items()
     }
@@ -168,7 +156,6 @@ def main() -> None:
 
     # Here, not above: TensorFlow takes seconds to import, and `place` needs none of it.
     from core.data import mnist
-    from core.inference.predictor import load_predictor
 
     test = mnist.load("mnist").test
     other = optdigits()
@@ -177,11 +164,11 @@ def main() -> None:
         "mnist-test": (test.images[:count], test.labels[:count]),
         "optdigits": (other[0][:count], other[1][:count]),
     }
-    run = registry.find_run(options.run)
-    figures = measure_all(sets, options.seed, load_predictor(Network(run)).probabilities)
+    way = PageWay(options.run)
+    figures = measure_all(sets, options.seed, way)
     for name, ways in figures.items():
-        for way, row in ways.items():
-            print(f"{name:12}{way:13}{_line(row)}, {row['prepare_ms']} ms each")
+        for key, row in ways.items():
+            print(f"{name:12}{key:13}{_line(row)}, {row['read_ms']} ms each")
             if "not_used_for_tuning" in row:
                 print(f"{'':12}{'':13}{_line(row['not_used_for_tuning'])}: not used for tuning")
     write_result(
@@ -190,7 +177,7 @@ def main() -> None:
         seed=options.seed,
         packages=PACKAGES,
         quick=count is not None,
-        run={"asked": options.run, "id": run.info.id, "sha256": run.info.model_sha256},
+        run=way.note(options.run),
         canvas_px=CANVAS,
         digit_square_px=[SMALLEST, LARGEST],
     )

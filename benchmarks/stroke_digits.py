@@ -2,7 +2,7 @@
 
 MNIST's 10,000 test digits are thinned to their center lines (`benchmarks._pens`) and drawn again on
 a white 280 x 280 canvas by a round black pen of 8 to 40 px, at a random size and place. They are
-read as the page reads its canvas: `find_digit(picture, ink="dark", paper=255)`, then the network.
+read as the page reads its canvas (`benchmarks._page_way`); right is exactly this digit.
 
 How large: nobody writes a digit so small that the pen closes its loops. An 8 whose center line is
 three pens high has loops of one and a half pens and holes of half a pen; below that they close. So
@@ -19,18 +19,16 @@ Writes `benchmarks/results/stroke_digits.json` (not with `--limit` or `--quick`)
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks._page_way import PageWay
 from benchmarks._pens import Lines, center_lines, draw
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
-from core.preprocessing.mnist_format import find_digit
-from core.runs import registry
-from core.runs.run import Network
-from core.utils.errors import PictureError
 
 CANVAS: Final = 280
 THINNEST: Final = 8
@@ -69,24 +67,16 @@ def by_pen(lines: Lines, width: int, rng: np.random.Generator, *, pens_high: flo
 
 def stroke_set(
     digits: list[Lines], seed: int, *, pens_high: float
-) -> tuple[Picture, NDArray[np.intp], NDArray[np.bool_]]:
-    """Each digit drawn once and prepared.
+) -> Iterator[tuple[Picture, int]]:
+    """Each digit drawn once.
 
-    Returns:
-        uint8 (n, 28, 28), the widths of the pens (n,), and which were refused (`PictureError`):
-        these are empty squares.
+    Yields:
+        The canvas, uint8 (280, 280), and the width of the pen.
     """
     rng = np.random.default_rng(seed)
     widths = rng.integers(THINNEST, WIDEST + 1, len(digits))
-    pixels = np.zeros((len(digits), 28, 28), np.uint8)
-    refused = np.zeros(len(digits), bool)
-    for k, lines in enumerate(digits):
-        canvas = by_pen(lines, int(widths[k]), rng, pens_high=pens_high)
-        try:
-            pixels[k] = find_digit(canvas, ink="dark", paper=255).pixels
-        except PictureError:
-            refused[k] = True
-    return pixels, widths, refused
+    for lines, width in zip(digits, widths, strict=True):
+        yield by_pen(lines, int(width), rng, pens_high=pens_high), int(width)
 
 
 def counted(wrong: NDArray[np.bool_], refused: NDArray[np.bool_]) -> Figures:
@@ -128,20 +118,22 @@ def main() -> None:
     options = line.parse_args()
 
     from core.data import mnist
-    from core.inference.predictor import load_predictor
 
     cv2.setNumThreads(1)
     count = options.limit or (500 if options.quick else None)
     test = mnist.load("mnist").test
     labels = test.labels[:count]
     digits = [center_lines(digit) for digit in test.images[:count]]
-    run = registry.find_run(options.run)
-    probabilities = load_predictor(Network(registry.find_run(options.run))).probabilities
+    way = PageWay(options.run)
     figures = {}
     for name, pens_high in (("by_rule", PENS_HIGH), ("any_size", 0)):
-        pixels, widths, refused = stroke_set(digits, options.seed, pens_high=pens_high)
-        wrong = (probabilities(pixels).argmax(axis=1) != labels) | refused
-        figures[name] = by_kind(wrong, refused, widths, labels)
+        texts, widths = [], []
+        for canvas, width in stroke_set(digits, options.seed, pens_high=pens_high):
+            texts.append(way.read(canvas, "dark", 255).digits)
+            widths.append(width)
+        refused = np.array([not text for text in texts])
+        wrong = np.array([text != str(label) for text, label in zip(texts, labels, strict=True)])
+        figures[name] = by_kind(wrong, refused, np.array(widths), labels)
         _print(name, figures[name])
     write_result(
         "stroke_digits",
@@ -149,7 +141,7 @@ def main() -> None:
         seed=options.seed,
         packages=PACKAGES,
         quick=count is not None,
-        run={"asked": options.run, "id": run.info.id, "sha256": run.info.model_sha256},
+        run=way.note(options.run),
         canvas_px=CANVAS,
         pen_px=[THINNEST, WIDEST],
         least_height={"pens": PENS_HIGH, "px": LOWEST},

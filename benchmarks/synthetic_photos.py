@@ -9,7 +9,7 @@ the same photos again; what is drawn, and how far it goes, stands in this file a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -56,6 +56,8 @@ class Photo:
     written: tuple[Written, ...]
     paper: Paper
     pen: Pen
+    cells: tuple[NDArray[np.float32], ...] = ()
+    """Of a sudoku: the corners of each cell in the photo, float32 (4, 2), row by row."""
 
 
 @dataclass
@@ -65,6 +67,8 @@ class _Sheet:
     ink: Floats
     places: list[tuple[int, int, NDArray[np.int32]]]  # label, line, (n, 2) points x, y
     rules: int = 0  # the distance of the rules in pixels; 0: to be chosen
+    printed: Floats | None = None  # how much of a printed grid lies where, 0..1
+    cells: tuple[NDArray[np.float32], ...] = ()
 
 
 def single_photo(digit: NDArray[np.uint8], label: int, rng: Random) -> Photo:
@@ -101,6 +105,36 @@ def page_photo(digits: NDArray[np.uint8], labels: Sequence[int], rng: Random) ->
         span = range(ends[line], ends[line + 1])
         _write_line(sheet, [(digits[k], int(labels[k])) for k in span], line, base, size, rng)
     _specks(sheet.ink, size, rng)
+    return _photographed(sheet, rng)
+
+
+def sudoku_photo(digits: Callable[[], tuple[NDArray[np.uint8], int]], rng: Random) -> Photo:
+    """A printed grid of 81 cells, 25 to 60 of them filled by hand; a digit's line is its cell."""
+    side = int(rng.integers(900, 1500))
+    height, width = (int(side * v) for v in rng.uniform(1.0, 1.25, 2))
+    grid = 0.78 * side
+    left, top = (width - grid) / 2, (height - grid) / 2
+    cell = grid / 9
+    sheet = _Sheet(np.zeros((height, width), np.float32), [])
+    sheet.printed = np.zeros((height, width), np.float32)
+    thin, thick = max(1, round(side * 0.0015)), max(3, round(side * rng.uniform(0.003, 0.006)))
+    for k in range(10):
+        wide = thick if k % 3 == 0 else thin
+        x, y = round(left + k * cell), round(top + k * cell)
+        cv2.line(sheet.printed, (x, round(top)), (x, round(top + grid)), 1.0, wide, cv2.LINE_AA)
+        cv2.line(sheet.printed, (round(left), y), (round(left + grid), y), 1.0, wide, cv2.LINE_AA)
+    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32) * cell
+    sheet.cells = tuple(
+        square + np.array([left + column * cell, top + row * cell], np.float32)
+        for row in range(9)
+        for column in range(9)
+    )
+    for place in rng.permutation(81)[: int(rng.integers(25, 61))]:
+        digit, label = digits()
+        shape = enlarged(digit, int(cell * rng.uniform(0.5, 0.8)), rng)
+        middle = sheet.cells[place].mean(axis=0) + rng.normal(0, 0.05, 2) * cell
+        x, y = (int(v) for v in middle - np.array(shape.shape[::-1]) / 2)
+        _write(sheet, shape, x, y, label, int(place))
     return _photographed(sheet, rng)
 
 
@@ -183,6 +217,8 @@ def _specks(ink: Floats, size: float, rng: Random) -> None:
 def _photographed(sheet: _Sheet, rng: Random) -> Photo:
     """Paper and ink get colors, then light, a camera and JPEG."""
     paper: Paper = PAPERS[int(rng.choice(4, p=(0.35, 0.25, 0.25, 0.15)))]
+    if sheet.printed is not None:
+        paper = "plain"
     pen: Pen = "chalk" if paper == "board" else PENS[int(rng.integers(4))]
     height, width = sheet.ink.shape
     rules = rules_on(paper, height, width, sheet.rules, rng)
@@ -191,6 +227,8 @@ def _photographed(sheet: _Sheet, rng: Random) -> Photo:
     if rules is not None:
         tone = rule_color(rng)
         tones += (tone - tones) * rules[..., None]
+    if sheet.printed is not None:
+        tones += (np.float32(rng.uniform(20, 110)) - tones) * sheet.printed[..., None]
     tones += (pen_color(pen, rng) - tones) * ink[..., None]
     matrix = _view(height, width, rng)
     tones = _seen(tones, matrix, paper, rng)
@@ -201,7 +239,8 @@ def _photographed(sheet: _Sheet, rng: Random) -> Photo:
         Written(label, _box_of(points, matrix, height, width), line)
         for label, line, points in sheet.places
     )
-    return Photo(pixels, written, paper, pen)
+    cells = tuple(cv2.perspectiveTransform(cell[None], matrix)[0] for cell in sheet.cells)
+    return Photo(pixels, written, paper, pen, cells)
 
 
 def _view(height: int, width: int, rng: Random) -> NDArray[np.float64]:

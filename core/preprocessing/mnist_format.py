@@ -18,7 +18,7 @@ shifts towards 14.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -132,7 +132,8 @@ def find_digit(
     check_paper(paper)
     gray = to_gray(picture)
     digit = find_digit_in(gray, ink=ink, paper=paper)
-    return replace(digit, box=to_picture_box(digit.box, gray.shape, picture.shape))
+    box = to_picture_box(digit.box, gray.shape, picture.shape)
+    return PreparedDigit(digit.pixels, digit.steps, box)
 
 
 def find_digit_in(gray: GrayImage, *, ink: Ink = "auto", paper: int | None = None) -> PreparedDigit:

@@ -1,7 +1,7 @@
 """Scenes from which the detector learns: pictures of digits, and of much else, with their truth.
 
 A scene is what the detector sees at one scale: uint8 (`SIDE`, `SIDE`). Digits whose longer side
-lies in `core.preprocessing.page.detector.TRAINED_SIDES` are to be found; larger and smaller ones
+lies between `SMALLEST` and `LARGEST` are to be found; larger and smaller ones
 are found in another copy of the picture. Everything is drawn from one generator; no test digit and
 no benchmark's photograph is in it.
 """

@@ -28,7 +28,7 @@ from core.preprocessing.mnist_format import (
     find_digit_in,
     to_picture_box,
 )
-from core.preprocessing.page.digit_ink import SegmentDigit, prepare_segment
+from core.preprocessing.page.digit_ink import SegmentDigit, prepare_own_ink, prepare_segment
 from core.preprocessing.page.reading_order import (
     Sign,
     classify_sign,
@@ -253,12 +253,7 @@ def _moved(result: _Result, room: int, shape: tuple[int, ...]) -> _Result:
 
 def _detect(gray: GrayImage, ink: Ink) -> tuple[list[_Scored], list[Box]]:
     """The digits that the detector finds, each with its score, and the boxes of the signs."""
-
-    def rate(rivals: Sequence[Segment]) -> list[float]:
-        """The digitness of each digit; signs are neither likely nor unlikely."""
-        return [_digitness_of_segment(gray, segment, ink) for segment in rivals]
-
-    segments = find_segments(gray, rate)
+    segments = find_segments(gray, lambda rivals: _rate(gray, rivals, ink))
     labels = label_segments(segments, gray.shape)
     boxes = [segment.box for segment in segments if segment.kind == "digit"]
     height = usual_height(boxes) if boxes else 0.0
@@ -281,14 +276,18 @@ def _detect(gray: GrayImage, ink: Ink) -> tuple[list[_Scored], list[Box]]:
     return [(wholes[number], segments[number - 1].score) for number in kept], signs
 
 
-def _digitness_of_segment(gray: GrayImage, segment: Segment, ink: Ink) -> float:
-    if segment.kind == "sign":
-        return 0.5
-    try:
-        alone = prepare_segment(gray, label_segments([segment], gray.shape), segment, 1, ink)
-    except PictureError:
-        return 0.0
-    return _digitness_of([alone.digit])[0]
+def _rate(gray: GrayImage, rivals: Sequence[Segment], ink: Ink) -> list[float]:
+    """The digitness of each digit; signs are neither likely nor unlikely."""
+    rating = [0.5 if segment.kind == "sign" else 0.0 for segment in rivals]
+    digits: dict[int, PreparedDigit] = {}
+    for k, segment in enumerate(rivals):
+        if segment.kind == "digit":
+            with suppress(PictureError):  # nothing differs from the paper there
+                digits[k] = prepare_own_ink(gray, segment, ink)
+    if digits:
+        for k, value in zip(digits, _digitness_of(list(digits.values())), strict=True):
+            rating[k] = value
+    return rating
 
 
 def _wholes(parts: dict[int, SegmentDigit]) -> dict[int, PreparedDigit]:
@@ -375,14 +374,14 @@ def _in_order(result: _Result, work_shape: tuple[int, ...], shape: tuple[int, ..
     boxes = [digit.box for digit, _ in digits]
     height = usual_height(boxes)
     lines = find_lines(boxes)
-    signs_of = [[box for box in signs if line_of_sign(box, boxes, lines, height) == row]
-                for row in range(len(lines))]  # fmt: skip
+    row_of_sign = [line_of_sign(box, boxes, lines, height) for box in signs]
     found: list[FoundDigit] = []
     found_signs: list[FoundSign] = []
     first = 0
     for row, line in enumerate(lines):
         items = sorted(
-            [(boxes[k], k) for k in line] + [(box, -1) for box in signs_of[row]],
+            [(boxes[k], k) for k in line]
+            + [(box, -1) for box, place in zip(signs, row_of_sign, strict=True) if place == row],
             key=lambda item: item[0][0],
         )
         numbers = group_numbers([box for box, _ in items], height)

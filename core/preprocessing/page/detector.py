@@ -6,8 +6,9 @@ where the center lies as seen from each place. Ink whose offsets lead to one cen
 whether it is broken, touches its neighbor or is crossed by a ruled line: Cheng et al. 2020,
 "Panoptic-DeepLab", for instances; Zhou, Wang and Krähenbühl 2019, "Objects as points", for centers.
 
-The network knows digits whose longer side is `MIN_SIDE` to `MAX_SIDE` pixels. `find_digits` shows
-it a picture at several scales, so that each digit has that size in one of them.
+The network knows digits whose longer side is 11 to 52 pixels (`benchmarks._detector_scenes`).
+`segmentation.find_segments` shows it a picture at several scales, so that each digit has that size
+in one of them.
 
 `benchmarks/train_detector.py` trains it on generated scenes and writes `detector.keras`, and how
 and from what into `detector.json` beside it.

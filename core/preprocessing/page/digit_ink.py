@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from core.preprocessing.background import GrayImage, Ink, upper_percentile
 from core.preprocessing.mnist_format import Box, PreparedDigit, digit_from_ink
-from core.preprocessing.page.segmentation import Segment
+from core.preprocessing.page.segmentation import Segment, label_segments
 from core.utils.errors import PictureError
 
 _MARGIN: Final = 0.3
@@ -82,6 +82,22 @@ def prepare_segment(
     return SegmentDigit(digit, far.prepared(soft_edge), absorbed)
 
 
+def prepare_own_ink(gray: GrayImage, segment: Segment, ink: Ink) -> PreparedDigit:
+    """Make an MNIST digit of a segment as if there were no other: its own ink, and no whole.
+
+    Args:
+        gray: the picture, uint8 (height, width).
+        segment: the digit.
+        ink: as for `prepare_segment`.
+
+    Raises:
+        PictureError: nothing differs from the paper there.
+    """
+    labels = label_segments([segment], gray.shape)
+    near = _Window(gray, labels, segment.box, 1, ink, _MARGIN)
+    return near.prepared(near.reached())
+
+
 class _Window:
     """A segment's surroundings, up to a margin that is a share of its longer side.
 
@@ -115,9 +131,7 @@ class _Window:
         paper, self._grain = estimate_paper(tones, around)
         difference = tones - paper
         is_dark = ink == "dark" or (ink == "auto" and float(difference[self._mine].mean()) < 0)
-        difference = -difference if is_dark else difference
-        self._foreground = np.clip(np.rint(difference), 0, 255).astype(np.uint8)
-        self._tones = np.asarray(255 - tones) if is_dark else tones
+        self._tones, self._foreground = _with_light_ink(tones, difference, is_dark)
         own = np.where(self._mine, self._foreground, 0).astype(np.uint8)
         tone = max(4.0 * self._grain, _INK_TONE * upper_percentile(own, 0.25))
         self._count, self._pieces, self._stats, _ = cv2.connectedComponentsWithStats(
@@ -176,6 +190,15 @@ class _Window:
             to_others = cv2.distanceTransform((~others).view(np.uint8), cv2.DIST_L2, 3)
             belongs &= to_mine < to_others
         return np.asarray(belongs)
+
+
+def _with_light_ink(
+    tones: GrayImage, difference: NDArray[np.float32], is_dark: bool
+) -> tuple[GrayImage, GrayImage]:
+    """Tones with light ink, and by how much they stand out from the paper that way."""
+    sign = -1 if is_dark else 1
+    foreground = np.clip(np.rint(sign * difference), 0, 255).astype(np.uint8)
+    return np.asarray(255 - tones if is_dark else tones, np.uint8), foreground
 
 
 def _prepare(
@@ -263,6 +286,5 @@ def prepare_box(gray: GrayImage, box: Box, ink: Ink, paper: int | None) -> Prepa
         tones_of_paper, grain = np.full(tones.shape, paper, np.float32), 0.0
     difference = np.where(inside, tones - tones_of_paper, 0)
     is_dark = ink == "dark" or (ink == "auto" and -difference.min() > difference.max())
-    foreground = np.clip(np.rint(-difference if is_dark else difference), 0, 255).astype(np.uint8)
-    tones = np.asarray(255 - tones) if is_dark else tones
+    tones, foreground = _with_light_ink(tones, difference, is_dark)
     return _prepare(tones, foreground, inside, grain, (left, top))

@@ -42,7 +42,7 @@ _MAX_MISS: Final = 8.0
 _MIN_SIDE: Final = 8
 _MAX_SIDE: Final = 66
 """Longer sides in a copy, in pixels: the trained sizes, 11 to 52, and a quarter more both ways."""
-SAME_SHARE: Final = 0.6
+_SAME_SHARE: Final = 0.6
 """What two boxes have in common from which they hold the same ink, as a share of what both cover,
 or only one of them can be there, as a share of the smaller."""
 _RATING_WEIGHT: Final = 0.5
@@ -84,7 +84,7 @@ def find_segments(gray: GrayImage, rate: Rate) -> list[Segment]:
     candidates.sort(key=lambda segment: -segment.score)
     distinct: list[Segment] = []
     for segment in candidates:
-        if not any(common_shares(segment.box, other.box)[0] >= SAME_SHARE for other in distinct):
+        if not any(common_shares(segment.box, other.box)[0] >= _SAME_SHARE for other in distinct):
             distinct.append(segment)
     rivals = [k for k, segment in enumerate(distinct) if _has_rival(segment, distinct)]
     rank = [segment.score for segment in distinct]
@@ -103,7 +103,7 @@ def _has_rival(segment: Segment, segments: Sequence[Segment]) -> bool:
 
 def _are_rivals(first: Segment, second: Segment) -> bool:
     """Whether only one of two segments can be there: one is mostly within the other."""
-    return common_shares(first.box, second.box)[1] > SAME_SHARE
+    return common_shares(first.box, second.box)[1] > _SAME_SHARE
 
 
 def copy_sides(gray: GrayImage) -> Iterator[int]:
@@ -175,15 +175,15 @@ def _owners(
     """Which center each pixel of ink leads to, from 1; 0 for none. int32 as `ink`."""
     height, width = ink.shape
     free = np.full((height, width), 255, np.uint8)
-    for row, column in places:
-        free[(2 * row + 1) * detector.STRIDE // 2, (2 * column + 1) * detector.STRIDE // 2] = 0
+    middles = [tuple((2 * cell + 1) * detector.STRIDE // 2 for cell in place) for place in places]
+    for middle in middles:
+        free[middle] = 0
     distance, nearest = cv2.distanceTransformWithLabels(
         free, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     number = np.zeros(int(nearest.max()) + 1, np.int32)
-    for k, (row, column) in enumerate(places, start=1):
-        at = (2 * row + 1) * detector.STRIDE // 2, (2 * column + 1) * detector.STRIDE // 2
-        number[nearest[at]] = k
+    for k, middle in enumerate(middles, start=1):
+        number[nearest[middle]] = k
     rows, columns = np.nonzero(ink >= MIN_INK)
     to_x = np.rint(columns + offsets[rows, columns, 0]).astype(np.intp).clip(0, width - 1)
     to_y = np.rint(rows + offsets[rows, columns, 1]).astype(np.intp).clip(0, height - 1)

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from benchmarks._glyphs import glyph
 from benchmarks._pen_variants import _FORMS, polylines, slanted, warped
 from benchmarks._pens import Lines, center_lines
+from core.preprocessing.page.detector import KINDS
 
 Floats = NDArray[np.float32]
 Random = np.random.Generator
 
 SIDE: Final = 192
 """Pixels that a scene is wide and high."""
-SIGNS: Final = (".", ",", "-", "/")
+DIGIT, *SIGNS = KINDS
 _FINE: Final = 4
 """Lines are drawn so many times larger and shrunk: smooth edges at any width."""
 _LETTERS: Final = "ABCDEFGHKLMNPRTUVWXYabcdefghkmnprtuvwxyz?&@#%*+=[]{}<>$:;äöüéЖДФЮαβδλ"
@@ -60,8 +61,8 @@ class Layers:
     owner: NDArray[np.int32]
     window: tuple[int, int, int, int] = (0, 0, SIDE, SIDE)
     """The picture within the scene: left, top, width, height. Around it is the detector's pad."""
-    items: list[tuple[int, bool, float, float, float, float]] = field(default_factory=list)
-    """Owner, is a sign, center x and y, longer side, how much of its ink is seen."""
+    items: list[tuple[int, int, float, float, float, float]] = field(default_factory=list)
+    """Owner, index in `KINDS`, center x and y, longer side, how much of its ink is seen."""
 
 
 class InkBank:
@@ -69,11 +70,15 @@ class InkBank:
 
     Args:
         images: uint8 (n, 28, 28).
+        labels: (n,), 0 to 9.
         lines: how many of them get center lines (5 ms each).
     """
 
-    def __init__(self, images: NDArray[np.uint8], lines: int) -> None:
+    def __init__(
+        self, images: NDArray[np.uint8], labels: NDArray[np.integer[Any]], lines: int
+    ) -> None:
         self._images = images
+        self._numbers = [np.flatnonzero(labels == label) for label in range(10)]
         self._lines = [drawn for drawn in map(center_lines, images[:lines]) if len(drawn.edges) > 4]
 
     def digit(self, height: float, rng: Random) -> Floats:
@@ -92,8 +97,16 @@ class InkBank:
             return _by_pen(slanted(polylines(strokes, rng, bent=0.035), rng), height, rng)
         return printed(str(rng.integers(10)), height, rng)
 
+    def scanned_as(self, label: int, height: float, rng: Random) -> Floats:
+        """The ink of a digit of that label, as MNIST has it."""
+        numbers = self._numbers[label]
+        return self._enlarged(self._images[int(numbers[int(rng.integers(len(numbers)))])], height,
+                              rng)  # fmt: skip
+
     def _scanned(self, height: float, rng: Random) -> Floats:
-        digit = self._images[int(rng.integers(len(self._images)))]
+        return self._enlarged(self._images[int(rng.integers(len(self._images)))], height, rng)
+
+    def _enlarged(self, digit: NDArray[np.uint8], height: float, rng: Random) -> Floats:
         x, y, w, h = cv2.boundingRect((digit > 40).astype(np.uint8))
         crop = np.pad(digit[y : y + h, x : x + w], 1).astype(np.float32) / 255
         scale = height / max(w, h)
@@ -138,8 +151,11 @@ def printed(text: str, height: float, rng: Random) -> Floats:
 def letter(height: float, rng: Random) -> Floats:
     """A letter or a sign that no digit looks like, printed or by a pen."""
     text = _LETTERS[int(rng.integers(len(_LETTERS)))]
-    if rng.random() < 0.5:
-        return printed(text, height, rng)
+    return (printed if rng.random() < 0.5 else written)(text, height, rng)
+
+
+def written(text: str, height: float, rng: Random) -> Floats:
+    """A text of a font, written by a pen."""
     return _by_pen(slanted(_letter_lines(text), rng), height, rng)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import cv2
 import numpy as np
@@ -27,7 +27,6 @@ from core.preprocessing.mnist_format import check_picture
 from core.preprocessing.page import detector
 from core.preprocessing.page.segmentation import (
     MIN_INK,
-    Kind,
     copy_sides,
     find_peaks,
     padded_copy,
@@ -38,10 +37,13 @@ if TYPE_CHECKING:
     import keras
 
 Maps = NDArray[np.float32]
-KINDS: Final[tuple[Kind, Kind]] = ("digit", "sign")
-"""What the detector tells apart, in the order of its outputs; in `CopyAnswer.ink` 1 and 2."""
+InkKind = Literal["digit", "sign"]
+INK_KINDS: Final[tuple[InkKind, InkKind]] = ("digit", "sign")
+"""The kinds of ink that the detector tells apart; in `CopyAnswer.ink` 1 and 2."""
 REBUILD_COMMAND: Final = "python -m benchmarks.train_detector FOLDER"
 """The command that trains the detector again, where no record tells how it was trained."""
+_KIND_NAMES: Final = ("digit", "point", "comma", "minus", "slash")
+"""Of `detector.KINDS`."""
 _RECORD_FILE: Final = detector.DETECTOR_FILE.with_suffix(".json")
 
 _PAPER, _RULE, _INK = 246, 214, 52
@@ -102,7 +104,7 @@ class Center:
         probability: how sure the detector is, 0 to 1.
     """
 
-    kind: Kind
+    kind: InkKind
     x: int
     y: int
     probability: float
@@ -125,7 +127,7 @@ class CopyAnswer:
     ink: NDArray[np.uint8]
     centers: tuple[Center, ...]
 
-    def count(self, kind: Kind) -> int:
+    def count(self, kind: InkKind) -> int:
         """The number of centers of that kind."""
         return sum(center.kind == kind for center in self.centers)
 
@@ -197,17 +199,20 @@ def answers(picture: NDArray[np.uint8]) -> tuple[CopyAnswer, ...]:
     """
     check_picture(picture)
     gray = to_gray(picture)
-    return tuple(_answer(gray, side) for side in copy_sides(gray))
+    sides = list(copy_sides(gray))
+    copies = [padded_copy(gray, side)[0] for side in sides]
+    return tuple(map(_answer, sides, copies, detector.detect(copies)))
 
 
-def _answer(gray: GrayImage, side: int) -> CopyAnswer:
-    pixels, _ = padded_copy(gray, side)
-    ink, chances, _ = detector.detect(pixels)
+def _answer(side: int, pixels: GrayImage, answer: detector.DetectorAnswer) -> CopyAnswer:
+    ink, chances, _ = answer
     kinds = np.where(ink.max(axis=-1) >= MIN_INK, 1 + ink.argmax(axis=-1), 0).astype(np.uint8)
     centers = [
         Center(kind, _middle(column), _middle(row), chance)
-        for channel, kind in enumerate(KINDS)
-        for (row, column), chance in find_peaks(chances[..., channel])
+        for kind, chance_of_kind in zip(
+            INK_KINDS, (chances[..., 0], chances[..., 1:].max(axis=-1)), strict=True
+        )
+        for (row, column), chance in find_peaks(chance_of_kind)
     ]
     centers.sort(key=lambda center: -center.probability)
     return CopyAnswer(side, pixels, kinds, tuple(centers))
@@ -276,15 +281,14 @@ def map_name(layer: str, number: int) -> str:
     if layer == "places":
         unit = f"unit {detector.OFFSET_UNIT:g} pixels"
         return (
-            "logit of a digit's center",
-            "logit of a sign's center",
+            *(f"logit of a {name}'s center" for name in _KIND_NAMES),
             f"offset to the center, to the right, {unit}",
             f"offset to the center, down, {unit}",
         )[number]
     if layer == "ink_of_blocks":
         block, kind = divmod(number, 2)
         row, column = ("upper", "lower")[block // 2], ("left", "right")[block % 2]
-        return f"logit of a {KINDS[kind]}'s ink, {row} {column} pixel of a block of 2×2"
+        return f"logit of a {INK_KINDS[kind]}'s ink, {row} {column} pixel of a block of 2×2"
     return ""
 
 

@@ -11,12 +11,11 @@ from numpy.typing import NDArray
 from core.figures.style import LINE_STYLES, TEXT_COLORS, rgb
 
 if TYPE_CHECKING:
-    from core.explain.detector_layers import CopyAnswer
-    from core.preprocessing.page.segmentation import Kind
+    from core.explain.detector_layers import CopyAnswer, InkKind
 
-KIND_COLORS: Final[dict[Kind, str]] = {"digit": LINE_STYLES[0][0], "sign": LINE_STYLES[1][0]}
+KIND_COLORS: Final[dict[InkKind, str]] = {"digit": LINE_STYLES[0][0], "sign": LINE_STYLES[1][0]}
 """Colors of a digit's ink and of a sign's."""
-MARKS: Final[dict[Kind, str]] = {"digit": "+", "sign": "○"}
+MARKS: Final[dict[InkKind, str]] = {"digit": "+", "sign": "○"}
 """The marks of the centers, as characters for a legend."""
 _COLOR_SHARE: Final = 0.65
 """Of a pixel of ink; the rest is its tone, so that the picture can still be seen."""

@@ -13,11 +13,11 @@ differ from the logits by a constant for each digit, which the softmax cancels.
 The verdict on an answer:
 - "not a digit" where the gate (`core.preprocessing.digitness`) gives less than
   `DIGITNESS_THRESHOLD`, or less than `MIN_DIGITNESS` while the run itself is not sure; but
-  "unsure" where the detector gives the digit `CLEAR_SCORE` or more;
+  "unsure" where the detector gives the digit `SURE_SCORE` or more;
 - else "unsure" where the run's calibrated confidence is below `UNSURE_BELOW`, or the gate gives
   less than `MIN_DIGITNESS`;
 - "unsure", too, where the detector (`core.preprocessing.page.detector`) gives the digit a score
-  below `MIN_SCORE`: networks are sure of blots and fingers;
+  below `SURE_SCORE`: networks are sure of blots and fingers;
 - else "sure".
 
 The limits were first chosen on training digits that the gate had not been trained on, plain and
@@ -40,6 +40,7 @@ from numpy.typing import NDArray
 
 from core.preprocessing.digitness import DIGITNESS_THRESHOLD, digitness
 from core.preprocessing.page.detection import FoundDigit, FoundPage, FoundSign
+from core.preprocessing.page.detector import SURE_SCORE
 from core.runs.predictions import check_predictions
 from core.runs.run import Network, Run, StoredPredictions
 from core.utils.errors import RunError
@@ -49,10 +50,6 @@ UNSURE_BELOW = 0.7
 """A confidence under which an answer is shown as unsure."""
 MIN_DIGITNESS: Final = 0.3
 """Below this digitness, something else is clearly more likely than a digit."""
-MIN_SCORE: Final = 0.5
-"""Below this score the detector is not sure that there is a digit."""
-CLEAR_SCORE: Final = 0.7
-"""From this score on the detector's word stands against the gate's: the answer is unsure."""
 _MIN_TEMPERATURE: Final = 0.1
 """Answers with hardly a mistake would be fitted by ever lower temperatures."""
 _MAX_TEMPERATURE: Final = 10.0
@@ -230,8 +227,8 @@ def answer_kind(confidence: float, digitness: float, score: float | None = None)
     """
     sure = confidence >= UNSURE_BELOW
     if digitness < DIGITNESS_THRESHOLD or (digitness < MIN_DIGITNESS and not sure):
-        return "unsure" if score is not None and score >= CLEAR_SCORE else "not a digit"
-    is_clear = digitness >= MIN_DIGITNESS and (score is None or score >= MIN_SCORE)
+        return "unsure" if score is not None and score >= SURE_SCORE else "not a digit"
+    is_clear = digitness >= MIN_DIGITNESS and (score is None or score >= SURE_SCORE)
     return "sure" if sure and is_clear else "unsure"
 
 

@@ -14,7 +14,8 @@ SCENES = 60
 
 @pytest.fixture(scope="module")
 def bank() -> InkBank:
-    return InkBank(sample_digits()[0][::50], lines=40)
+    images, labels = sample_digits()
+    return InkBank(images[::50], labels[::50], lines=40)
 
 
 @pytest.mark.parametrize("late", [False, True])
@@ -33,6 +34,18 @@ def test_a_center_lies_among_the_ink_that_leads_to_it(bank: InkBank, late: bool)
             assert nearest <= CELL
             led += 1
     assert led > SCENES
+
+
+def test_late_scenes_show_slashes_among_digits_and_much_that_is_no_digit(bank: InkBank) -> None:
+    slash = detector.KINDS.index("/")
+    kinds, without_digits = [], 0
+    for number in range(2 * SCENES):
+        pixels, truth = scene(bank, np.random.default_rng((3, number)), late=True)
+        at_center = truth.centers == 1
+        kinds.append(at_center.any(axis=(0, 1)))
+        without_digits += bool(not truth.ink.any() and truth.asked.all() and np.ptp(pixels) > 60)
+    assert np.array(kinds)[:, [0, slash]].all(axis=1).sum() > 3
+    assert without_digits > SCENES // 10
 
 
 def test_the_same_seed_gives_the_same_scene_and_another_one_another(bank: InkBank) -> None:

@@ -18,12 +18,10 @@ from core.preprocessing.background import GrayImage, Ink, to_gray
 from core.preprocessing.mnist_format import Box, to_picture_box
 from core.preprocessing.page.detection import FoundDigit, FoundSign
 from core.preprocessing.page.digit_ink import prepare_box
-from core.preprocessing.page.reading_order import line_of_sign, usual_height
+from core.preprocessing.page.reading_order import MAX_NUMBER_GAP, line_of_sign, usual_height
 
 _MIN_BOX_SIDE: Final = 4
 """Pixels that a box is at least wide and high."""
-_MAX_BOX_NUMBER_GAP: Final = 0.8
-"""A new digit joins a number if the gap between them is below this share of their height."""
 
 
 @dataclass(frozen=True)
@@ -210,8 +208,6 @@ def _number_near(digits: Sequence[FoundDigit], line: int, box: Box) -> int:
 
     on_line = [digit for digit in digits if digit.line == line]
     nearest = min(on_line, key=gap, default=None)
-    if nearest is not None and gap(nearest) < _MAX_BOX_NUMBER_GAP * max(
-        height, nearest.digit.box[3]
-    ):
+    if nearest is not None and gap(nearest) < MAX_NUMBER_GAP * max(height, nearest.digit.box[3]):
         return nearest.number
     return 1 + max((digit.number for digit in digits), default=-1)

@@ -5,6 +5,9 @@ as digits and signs in their places; `find_digit_in` explains all of its ink as 
 (`core.preprocessing.digitness`) decides where they differ: a choice among segmentations by a
 recognizer (Casey and Lecolinet 1996, "A survey of methods and strategies in character
 segmentation"). The one that lost is kept as the alternative.
+
+The constants were chosen on training digits brought as files
+(`python -m benchmarks.brought_pictures --tuning`).
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final, Literal
 
 import cv2
@@ -28,18 +32,16 @@ from core.preprocessing.mnist_format import (
     find_digit_in,
     to_picture_box,
 )
-from core.preprocessing.page.digit_ink import SegmentDigit, prepare_own_ink, prepare_segment
+from core.preprocessing.page.detector import SURE_SCORE, Kind
+from core.preprocessing.page.digit_ink import prepare_own_ink, prepare_segment
 from core.preprocessing.page.reading_order import (
-    Sign,
-    classify_sign,
     find_lines,
     group_numbers,
-    is_slanted_1,
-    is_slash,
     line_of_sign,
     usual_height,
 )
 from core.preprocessing.page.segmentation import (
+    SAME_SHARE,
     Segment,
     common_shares,
     find_segments,
@@ -49,27 +51,16 @@ from core.utils.errors import PictureError
 
 MAX_DIGITS: Final = 200
 """Digits of a picture that are read; further ones are left out."""
-_SURE_SCORE: Final = 0.5
-"""A digit that the detector is at least so sure of is not doubted."""
 _MIN_SIGN_SCORE: Final = 0.45
 """A sign that the detector is less sure of is dropped."""
-_CLEAR_SCORE: Final = 0.7
-"""A digit that the detector is at least so sure of stays whatever the gate says."""
 _CLEARER_DIGITNESS: Final = 0.15
-"""By so much the digitness of more ink must exceed that of a digit to replace it."""
-_SAME_OVERLAP: Final = 0.7
-"""Two boxes with at least this share of what they cover in common hold the same digit."""
-
-_LEFTOVER_DIGITNESS: Final = 0.2
-"""Digitness, 0 to 1, below which a doubtful digit beside clear ones is dropped, ..."""
-_LIKELY_SCORE: Final = 0.6
-"""... unless the detector is at least so sure of it."""
-_MIN_LEFTOVER_SIDE: Final = 0.4
-"""Heights of the clear digits below which a doubtful one is a speck."""
-_MAX_LEFTOVER_HEIGHT: Final = 1.5
-"""Heights of the clear digits above which a doubtful one is the side of a frame."""
-_SURE_DIGITNESS: Final = 0.5
-"""Digitness, 0 to 1, from which what a cropped picture shows with room around it is believed."""
+"""By so much the digitness of another explanation must exceed that of the first to replace it."""
+_LIKELY_DIGITNESS: Final = 0.3
+"""Digitness, 0 to 1, from which the gate takes something for a digit."""
+_USUAL_HEIGHTS: Final = 1.35
+"""Heights of the sure digits up to which another one has a usual height."""
+_COMMA_HEIGHTS: Final = 0.5
+"""Heights of the digits below which an upright stroke is a comma."""
 _MIN_BORDER_INK: Final = 0.12
 """Share of the border that is of another tone where a picture is cropped into its digit."""
 _ROOM: Final = 0.2
@@ -77,6 +68,8 @@ _ROOM: Final = 0.2
 
 _Scored = tuple[PreparedDigit, float]
 """A digit, and how sure the detector is of it, 0 to 1."""
+_Sign = tuple[Kind, Box]
+"""Which sign, and x, y, width, height of its ink."""
 Explanation = Literal["page", "single digit"]
 """What a picture is taken for: digits in their places, or one digit that all ink belongs to."""
 
@@ -109,7 +102,7 @@ class FoundSign:
         line, number: as for `FoundDigit`.
     """
 
-    text: Sign
+    text: Kind
     box: Box
     line: int
     number: int
@@ -182,33 +175,40 @@ def find_digits(
 
 @dataclass(frozen=True)
 class _Result:
-    """Digits with their scores, and boxes of signs, in pixels of the gray picture."""
+    """Digits with their scores, and signs with their boxes, in pixels of the gray picture."""
 
     digits: tuple[_Scored, ...]
-    signs: tuple[Box, ...]
+    signs: tuple[_Sign, ...]
     explanation: Explanation
     alternative: Explanation | None
 
-    @property
+    @cached_property
     def value(self) -> float:
         """How much the least likely of its digits looks like one, 0 to 1."""
         return min(_digitness_of([digit for digit, _ in self.digits]))
+
+    @property
+    def score(self) -> float:
+        """How sure the detector is of the surest digit, 0 to 1."""
+        return max(score for _, score in self.digits)
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the detector or the gate believes it."""
+        return self.score >= SURE_SCORE or self.value >= _LIKELY_DIGITNESS
 
 
 def _explain(
     gray: GrayImage, ink: Ink, paper: int | None, explanation: Explanation | None
 ) -> _Result:
     """What a picture holds. Raises PictureError if it holds nothing."""
-    digits: list[_Scored] = []
-    signs: list[Box] = []
-    if explanation != "single digit":
-        digits, signs = _detect(gray, ink)
-    if explanation == "page" and not digits:
+    page = None if explanation == "single digit" else _detect(gray, ink)
+    if explanation == "page" and page is None:
         raise PictureError("No digit was found on this page: read it as one digit instead.")
-    is_clear = len(digits) > 1 and max(score for _, score in digits) >= _SURE_SCORE
-    if explanation == "page" or is_clear:
-        return _Result(tuple(digits), tuple(signs), "page", "single digit")
-    return _choose(gray, digits, signs, ink, paper)
+    is_page = explanation == "page" or (
+        page is not None and len(page.digits) > 1 and page.score >= SURE_SCORE
+    )
+    return page if page is not None and is_page else _choose(gray, page, ink, paper)
 
 
 def _with_room_around(
@@ -219,15 +219,13 @@ def _with_room_around(
     Then the border is paper and ink, and does not tell which is which. So the picture is looked at
     again with room around it, in the tone of either.
     """
-    is_clear = isinstance(first, _Result) and (
-        max(score for _, score in first.digits) >= _CLEAR_SCORE or first.value >= _SURE_DIGITNESS
-    )
     border = border_pixels(gray)
     limit, _ = cv2.threshold(border, 0, 255, cv2.THRESH_OTSU)
     dark, light = border[border <= limit], border[border > limit]
+    is_clear = isinstance(first, _Result) and first.is_clear
     if is_clear or min(len(dark), len(light)) < _MIN_BORDER_INK * len(border):
         return first
-    best, value = first, _SURE_DIGITNESS
+    best, value = first, _LIKELY_DIGITNESS
     room = max(4, round(_ROOM * max(gray.shape)))
     for tone in (int(np.median(dark)), int(np.median(light))):
         padded = cv2.copyMakeBorder(gray, *(room,) * 4, cv2.BORDER_CONSTANT, value=tone)
@@ -248,37 +246,34 @@ def _moved(result: _Result, room: int, shape: tuple[int, ...]) -> _Result:
         return left, top, max(1, right - left), max(1, bottom - top)
 
     digits = ((replace(digit, box=move(digit.box)), score) for digit, score in result.digits)
-    return replace(result, digits=tuple(digits), signs=tuple(map(move, result.signs)))
+    signs = ((kind, move(box)) for kind, box in result.signs)
+    return replace(result, digits=tuple(digits), signs=tuple(signs))
 
 
-def _detect(gray: GrayImage, ink: Ink) -> tuple[list[_Scored], list[Box]]:
-    """The digits that the detector finds, each with its score, and the boxes of the signs."""
+def _detect(gray: GrayImage, ink: Ink) -> _Result | None:
+    """The digits and signs that the detector finds; None if it finds no digit."""
     segments = find_segments(gray, lambda rivals: _rate(gray, rivals, ink))
     labels = label_segments(segments, gray.shape)
-    boxes = [segment.box for segment in segments if segment.kind == "digit"]
-    height = usual_height(boxes) if boxes else 0.0
-    found: dict[int, SegmentDigit] = {}
-    signs: list[Box] = []
+    digits: list[_Scored] = []
     for number, segment in enumerate(segments, start=1):
-        if segment.kind == "sign" and not is_slanted_1(segment.box, height):
-            signs += [segment.box] if segment.score >= _MIN_SIGN_SCORE else []
-        elif len(found) < MAX_DIGITS:
+        if segment.kind == "digit" and len(digits) < MAX_DIGITS:
             with suppress(PictureError):  # nothing differs from the paper there
-                found[number] = prepare_segment(gray, labels, segment, number, ink)
-    wholes = _wholes(found)
-    kept = _without_leftovers(wholes, found, [segment.score for segment in segments])
-    height = usual_height([wholes[number].box for number in kept]) if kept else 0.0
-    signs += [
-        digit.box
-        for number, digit in wholes.items()
-        if number not in kept and is_slash(digit.box, height)
+                digit = prepare_segment(gray, labels, segment, number, ink)
+                digits.append((digit, segment.score))
+    if not digits:
+        return None
+    signs: list[_Sign] = [
+        (segment.kind, segment.box)
+        for segment in segments
+        if segment.kind != "digit" and segment.score >= _MIN_SIGN_SCORE
     ]
-    return [(wholes[number], segments[number - 1].score) for number in kept], signs
+    digits, signs = _with_commas(_without_leftovers(digits), signs)
+    return _Result(tuple(digits), tuple(signs), "page", "single digit")
 
 
 def _rate(gray: GrayImage, rivals: Sequence[Segment], ink: Ink) -> list[float]:
     """The digitness of each digit; signs are neither likely nor unlikely."""
-    rating = [0.5 if segment.kind == "sign" else 0.0 for segment in rivals]
+    rating = [0.5 if segment.kind != "digit" else 0.0 for segment in rivals]
     digits: dict[int, PreparedDigit] = {}
     for k, segment in enumerate(rivals):
         if segment.kind == "digit":
@@ -290,82 +285,60 @@ def _rate(gray: GrayImage, rivals: Sequence[Segment], ink: Ink) -> list[float]:
     return rating
 
 
-def _wholes(parts: dict[int, SegmentDigit]) -> dict[int, PreparedDigit]:
-    """Each digit, or the whole that it is a part of where that looks more like a digit."""
-    digits = {number: part.digit for number, part in parts.items()}
-    wholes = {number: part.whole for number, part in parts.items() if part.whole is not None}
-    if not wholes:
-        return digits
-    rated = _digitness_of([*digits.values(), *wholes.values()])
-    value_of = dict(zip(digits, rated, strict=False))
-    value_of_whole = dict(zip(wholes, rated[len(digits) :], strict=True))
-    for number, whole in wholes.items():
-        absorbed = [other for other in parts[number].absorbed if other in digits]
-        if number in digits and value_of_whole[number] > _CLEARER_DIGITNESS + min(
-            value_of[other] for other in (number, *absorbed)
-        ):
-            for other in absorbed:
-                del digits[other]
-            digits[number] = whole
-    return digits
-
-
 def _digitness_of(digits: Sequence[PreparedDigit]) -> list[float]:
     return [float(value) for value in digitness(np.stack([digit.pixels for digit in digits]))]
 
 
-def _without_leftovers(
-    digits: dict[int, PreparedDigit], found: dict[int, SegmentDigit], scores: Sequence[float]
-) -> list[int]:
-    """The digits that stay beside clear ones: no frames, nothing that the gate doubts."""
-    clear = [n for n in digits if scores[n - 1] >= _CLEAR_SCORE]
-    # On ruled paper every digit hangs together with a line.
-    are_lines_common = sum(found[n].is_part for n in clear) * 2 > len(clear)
-    if len(digits) < 2 or not clear:
-        return list(digits)
-    values = dict(zip(digits, _digitness_of(list(digits.values())), strict=True))
-    height = usual_height([digits[n].box for n in clear])
+def _without_leftovers(digits: list[_Scored]) -> list[_Scored]:
+    """The digits without sides of frames and specks.
+
+    Where the detector is sure of some, two of three must speak for each digit: the detector, the
+    gate, and its height.
+    """
+    sure = [digit.box for digit, score in digits if score >= SURE_SCORE]
+    if not sure or len(digits) == 1:
+        return digits
+    highest = _USUAL_HEIGHTS * usual_height(sure)
+    rated = _digitness_of([digit for digit, _ in digits])
     return [
-        n
-        for n in digits
-        if n in clear
-        or (
-            (values[n] >= _LEFTOVER_DIGITNESS or scores[n - 1] >= _LIKELY_SCORE)
-            and (are_lines_common or not found[n].is_part)
-            and max(digits[n].box[2:]) >= _MIN_LEFTOVER_SIDE * height
-            and digits[n].box[3] <= _MAX_LEFTOVER_HEIGHT * height
-        )
+        (digit, score)
+        for (digit, score), value in zip(digits, rated, strict=True)
+        if sum((score >= SURE_SCORE, value >= _LIKELY_DIGITNESS, digit.box[3] <= highest)) >= 2
     ]
 
 
-def _choose(
-    gray: GrayImage,
-    detected: Sequence[_Scored],
-    signs: Sequence[Box],
-    ink: Ink,
-    paper: int | None,
-) -> _Result:
-    """One detected digit, or several doubtful ones, against all ink as one digit.
+def _with_commas(digits: list[_Scored], signs: list[_Sign]) -> tuple[list[_Scored], list[_Sign]]:
+    """Digits and signs, where a low upright stroke beside digits is a comma, no 1 and no slash."""
+    height = usual_height([digit.box for digit, _ in digits])
+
+    def is_comma(box: Box) -> bool:
+        return 1.5 * box[2] <= box[3] < _COMMA_HEIGHTS * height
+
+    commas: list[_Sign] = [(",", digit.box) for digit, _ in digits if is_comma(digit.box)]
+    others = [(digit, score) for digit, score in digits if not is_comma(digit.box)]
+    signs = [("," if kind == "/" and is_comma(box) else kind, box) for kind, box in signs]
+    return others, signs + commas
+
+
+def _choose(gray: GrayImage, page: _Result | None, ink: Ink, paper: int | None) -> _Result:
+    """What was detected, one digit or several doubtful ones, against all ink as one digit.
 
     Where both are the same, all ink counts: it has the faint ends that the detector may drop.
     """
     try:
         whole = find_digit_in(gray, ink=ink, paper=paper)
     except PictureError:
-        if not detected or detected[0][1] < _SURE_SCORE:
+        if page is None or not page.is_clear:
             raise
-        return _Result(tuple(detected), tuple(signs), "page", None)
-    if not detected:
+        return replace(page, alternative=None)
+    if page is None:
         return _Result(((whole, 0.0),), (), "single digit", None)
-    score = max(score for _, score in detected)
-    page = _Result(tuple(detected), tuple(signs), "page", "single digit")
-    single = _Result(((whole, score),), (), "single digit", "page")
+    single = _Result(((whole, page.score),), (), "single digit", "page")
     gain = single.value - page.value
-    if len(detected) == 1 and common_shares(whole.box, detected[0][0].box)[0] >= _SAME_OVERLAP:
+    if len(page.digits) == 1 and common_shares(whole.box, page.digits[0][0].box)[0] >= SAME_SHARE:
         same = single if gain > -_CLEARER_DIGITNESS else page
-        return replace(same, signs=tuple(signs), explanation="page", alternative=None)
-    min_gain = _CLEARER_DIGITNESS if score < _SURE_SCORE else _SURE_DIGITNESS
-    return single if gain > min_gain else page
+        return replace(same, signs=page.signs, explanation="page", alternative=None)
+    return single if gain > _CLEARER_DIGITNESS else page
 
 
 def _in_order(result: _Result, work_shape: tuple[int, ...], shape: tuple[int, ...]) -> FoundPage:
@@ -374,22 +347,21 @@ def _in_order(result: _Result, work_shape: tuple[int, ...], shape: tuple[int, ..
     boxes = [digit.box for digit, _ in digits]
     height = usual_height(boxes)
     lines = find_lines(boxes)
-    row_of_sign = [line_of_sign(box, boxes, lines, height) for box in signs]
+    row_of_sign = [line_of_sign(box, boxes, lines, height) for _, box in signs]
     found: list[FoundDigit] = []
     found_signs: list[FoundSign] = []
     first = 0
     for row, line in enumerate(lines):
         items = sorted(
             [(boxes[k], k) for k in line]
-            + [(box, -1) for box, place in zip(signs, row_of_sign, strict=True) if place == row],
+            + [(box, ~k) for k, (_, box) in enumerate(signs) if row_of_sign[k] == row],
             key=lambda item: item[0][0],
         )
         numbers = group_numbers([box for box, _ in items], height)
         for (box, k), number in zip(items, numbers, strict=True):
             outer = to_picture_box(box, work_shape, shape)
             if k < 0:
-                sign = classify_sign(box, height)
-                found_signs.append(FoundSign(sign, outer, row, first + number))
+                found_signs.append(FoundSign(signs[~k][0], outer, row, first + number))
             else:
                 digit, score = digits[k]
                 found.append(FoundDigit(replace(digit, box=outer), row, first + number, score))

@@ -1,8 +1,8 @@
 """The detector: a small fully convolutional network that finds the digits of a picture.
 
 For each pixel it gives the probability of a digit's ink and of a sign's (point, comma, minus,
-slash), and on a grid of `STRIDE` pixels how likely a digit or a sign has its center there, and
-where the center lies as seen from each place. Ink whose offsets lead to one center is one digit,
+slash), and on a grid of `STRIDE` pixels how likely each of `KINDS` has its center there, and where
+the center lies as seen from each place. Ink whose offsets lead to one center is one digit,
 whether it is broken, touches its neighbor or is crossed by a ruled line: Cheng et al. 2020,
 "Panoptic-DeepLab", for instances; Zhou, Wang and Krähenbühl 2019, "Objects as points", for centers.
 
@@ -16,9 +16,10 @@ and from what into `detector.json` beside it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -31,10 +32,16 @@ if TYPE_CHECKING:
     import keras
 
 DETECTOR_FILE: Final = ASSETS / "detector.keras"
+Kind = Literal["digit", ".", ",", "-", "/"]
+KINDS: Final[tuple[Kind, ...]] = ("digit", ".", ",", "-", "/")
+"""What the network finds: a digit, a point, a comma, a minus, a slash."""
 STRIDE: Final = 4
 """Pixels of the grid of centers and offsets."""
 SIZE_MULTIPLE: Final = 8
 """Height and width of what the network is given are multiples of this."""
+SURE_SCORE: Final = 0.55
+"""From this probability of a center on, the detector is sure of a digit (chosen on
+`python -m benchmarks.brought_pictures --tuning`)."""
 OFFSET_UNIT: Final = 16.0
 """Pixels that an offset of 1 stands for."""
 _CONTRAST_WINDOW: Final = 49
@@ -42,9 +49,26 @@ _CONTRAST_WINDOW: Final = 49
 _MIN_CONTRAST_TONES: Final = 6.0
 """Tones added to the standard deviation there: grain of flat paper stays small."""
 
+MAX_COPIES: Final = 5
+"""Pictures that the network is shown at once, at most."""
+
 _TRACING: Final = Lock()
 
 FloatArray = NDArray[np.float32]
+
+
+class DetectorAnswer(NamedTuple):
+    """What the network says about a picture of some height and width.
+
+    Attributes:
+        ink: float32 (height, width, 2): the probability of a digit's and of a sign's ink.
+        centers: float32 (height / STRIDE, width / STRIDE, len(KINDS)): of a center of each kind.
+        offsets: float32 (height / STRIDE, width / STRIDE, 2): pixels right and down to the center.
+    """
+
+    ink: FloatArray
+    centers: FloatArray
+    offsets: FloatArray
 
 
 def to_input(gray: GrayImage) -> FloatArray:
@@ -88,7 +112,7 @@ def build_detector() -> keras.Model:
         eighth = layers.Add(name=f"context_{dilation}_sum")([eighth, wider])
     up = layers.Conv2DTranspose(24, 2, strides=2, name="quarter_up")(eighth)
     quarter = conv(layers.Add(name="quarter_joined")([quarter, up]), 24, "quarter_3")
-    places = layers.Conv2D(4, 1, name="places")(quarter)
+    places = layers.Conv2D(len(KINDS) + 2, 1, name="places")(quarter)
     up = layers.Conv2DTranspose(16, 2, strides=2, name="half_up")(quarter)
     half = conv(layers.Add(name="half_joined")([half, up]), 16, "half_2")
     ink = layers.Conv2D(8, 1, name="ink_of_blocks")(half)
@@ -105,16 +129,20 @@ def load_detector() -> keras.Model:
 
 @lru_cache(maxsize=1)
 def _traced() -> Any:
-    """The network as one graph for pictures of any size."""
+    """The network as one graph for `MAX_COPIES` pictures of any sizes, which run side by side."""
     import tensorflow as tf
 
     model = load_detector()
 
-    @tf.function(input_signature=[tf.TensorSpec((1, None, None, 2), tf.float32)])
-    def run(inputs: Any) -> tuple[Any, Any, Any]:
-        ink, places = model(inputs, training=False)
-        ink = tf.sigmoid(tf.nn.depth_to_space(ink, 2))
-        return ink[0], tf.sigmoid(places[0, ..., :2]), OFFSET_UNIT * places[0, ..., 2:]
+    @tf.function(input_signature=[[tf.TensorSpec((1, None, None, 2), tf.float32)] * MAX_COPIES])
+    def run(copies: list[Any]) -> list[tuple[Any, Any, Any]]:
+        answers = []
+        for copy in copies:
+            ink, places = model(copy, training=False)
+            ink = tf.sigmoid(tf.nn.depth_to_space(ink, 2))
+            centers, offsets = tf.sigmoid(places[0, ..., :-2]), OFFSET_UNIT * places[0, ..., -2:]
+            answers.append((ink[0], centers, offsets))
+        return answers
 
     run.get_concrete_function()
     return run
@@ -127,17 +155,19 @@ def trace() -> None:
         _traced()
 
 
-def detect(gray: GrayImage) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Show the network a picture.
+def detect(copies: Sequence[GrayImage]) -> list[DetectorAnswer]:
+    """Show the network pictures.
 
     Args:
-        gray: uint8 (height, width), both multiples of `SIZE_MULTIPLE`.
+        copies: at most `MAX_COPIES`, each uint8 (height, width), both multiples of `SIZE_MULTIPLE`.
 
     Returns:
-        Ink, float32 (height, width, 2): the probability of a digit's and of a sign's; centers,
-        float32 (height / STRIDE, width / STRIDE, 2): of a digit's and of a sign's; offsets, float32
-        of that grid, 2: pixels right and down to the center.
+        For each its ink, centers and offsets.
     """
     trace()
-    ink, centers, offsets = (output.numpy() for output in _traced()(to_input(gray)[None]))
-    return ink, centers, offsets
+    nothing = np.zeros((1, SIZE_MULTIPLE, SIZE_MULTIPLE, 2), np.float32)
+    inputs = [to_input(copy)[None] for copy in copies]
+    answers = _traced()(inputs + [nothing] * (MAX_COPIES - len(inputs)))
+    return [
+        DetectorAnswer(*(output.numpy() for output in answer)) for answer in answers[: len(inputs)]
+    ]

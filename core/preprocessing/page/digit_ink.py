@@ -2,11 +2,14 @@
 
 The detector says which pixels are the digit's (`core.preprocessing.page.segmentation`); how dark
 its ink is, the picture says: the paper is what lies around, and ink is what differs from it.
+
+The constants were chosen on training digits brought as files
+(`python -m benchmarks.brought_pictures --tuning`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import cv2
@@ -24,39 +27,20 @@ _REACH: Final = 0.06
 """Share of the longer side by which ink may lie beside the pixels that the detector names."""
 _MIN_SHARE_KNOWN: Final = 0.6
 """Share of a connected piece that the detector must name for the whole of it to be the digit's."""
-_MIN_SHARE_OF_PIECES: Final = 0.75
-"""Share of the pieces that it touches below which a segment may be a part of a digit."""
-_FAR_MARGIN: Final = 1.5
-"""Share of the segment's longer side in which the whole digit must lie."""
 _PAPER_POINTS: Final = 2000
 """About so many points tell the paper's plane."""
 _INK_TONE: Final = 0.35
 """Share of full ink from which a pixel is part of a connected piece."""
+_LINE_TONE: Final = 0.7
+"""Share of a stroke's tone that a line must have where it goes on."""
 _MIN_INK_CONTRAST: Final = 6
 """Tones, 0..255, by which a digit's ink must differ from its paper."""
 _NO_INK: Final = "There is no ink in this box: draw it around a digit."
 
 
-@dataclass(frozen=True)
-class SegmentDigit:
-    """What the ink of a segment is as a digit.
-
-    Attributes:
-        digit: the segment's own ink; its box is in pixels of the picture.
-        whole: all ink that hangs together with it; None if that is hardly more, or reaches far.
-        absorbed: the numbers of other segments that `whole` includes.
-        is_part: whether its ink hangs together with much more, such as a line or a frame.
-    """
-
-    digit: PreparedDigit
-    whole: PreparedDigit | None = None
-    absorbed: frozenset[int] = frozenset()
-    is_part: bool = False
-
-
 def prepare_segment(
     gray: GrayImage, labels: NDArray[np.int16], segment: Segment, number: int, ink: Ink
-) -> SegmentDigit:
+) -> PreparedDigit:
     """Make an MNIST digit of a segment.
 
     Args:
@@ -66,24 +50,20 @@ def prepare_segment(
         number: its number in `labels`.
         ink: whether the ink is darker or lighter than the paper; "auto" finds out.
 
+    Returns:
+        The digit; its box is in pixels of the picture.
+
     Raises:
-        PictureError: nothing differs from the paper there.
+        PictureError: nothing differs from the paper there, or it is a piece of a longer line.
     """
-    near = _Window(gray, labels, segment.box, number, ink, _MARGIN)
-    digit = near.prepared(near.reached())
-    if near.share_of_pieces() >= _MIN_SHARE_OF_PIECES:
-        return SegmentDigit(digit)
-    far = _Window(gray, labels, segment.box, number, ink, _FAR_MARGIN)
-    pieces = far.pieces_of_segment()
-    if pieces is None:
-        return SegmentDigit(digit, is_part=True)
-    absorbed = frozenset(int(k) for k in np.unique(far.owners[pieces])) - {0, number}
-    soft_edge = cv2.dilate(pieces.view(np.uint8), np.ones((5, 5), np.uint8)) > 0
-    return SegmentDigit(digit, far.prepared(soft_edge), absorbed)
+    near = _Window(gray, labels, segment.box, number, ink)
+    if near.is_line_going_on():
+        raise PictureError(_NO_INK)
+    return near.prepared(near.reached())
 
 
 def prepare_own_ink(gray: GrayImage, segment: Segment, ink: Ink) -> PreparedDigit:
-    """Make an MNIST digit of a segment as if there were no other: its own ink, and no whole.
+    """Make an MNIST digit of a segment as if there were no other.
 
     Args:
         gray: the picture, uint8 (height, width).
@@ -94,12 +74,11 @@ def prepare_own_ink(gray: GrayImage, segment: Segment, ink: Ink) -> PreparedDigi
         PictureError: nothing differs from the paper there.
     """
     labels = label_segments([segment], gray.shape)
-    near = _Window(gray, labels, segment.box, 1, ink, _MARGIN)
-    return near.prepared(near.reached())
+    return prepare_segment(gray, labels, segment, 1, ink)
 
 
 class _Window:
-    """A segment's surroundings, up to a margin that is a share of its longer side.
+    """A segment's surroundings.
 
     Attributes:
         owners: int16 (height, width), the labels there.
@@ -112,10 +91,9 @@ class _Window:
         box: Box,
         number: int,
         ink: Ink,
-        margin: float,
     ) -> None:
         x, y, w, h = box
-        room = max(3, round(margin * max(w, h)))
+        room = max(3, round(_MARGIN * max(w, h)))
         self._corner = max(0, x - room), max(0, y - room)
         rows = slice(self._corner[1], min(gray.shape[0], y + h + room))
         columns = slice(self._corner[0], min(gray.shape[1], x + w + room))
@@ -159,18 +137,15 @@ class _Window:
             axis=0,
         )
 
-    def share_of_pieces(self) -> float:
-        """The share of the connected pieces that the segment touches which it names itself."""
-        own = self._counts(self._mine)
-        return float(own.sum() / max(1, self._stats[own > 0, cv2.CC_STAT_AREA].sum()))
-
-    def pieces_of_segment(self) -> NDArray[np.bool_] | None:
-        """The connected pieces that the segment is mostly part of; None if one goes on beyond."""
-        own = self._counts(self._mine)
-        is_touched = own > 0.1 * max(1, own.sum())
-        if not is_touched.any() or (is_touched & self._leaves()).any():
-            return None
-        return np.asarray(is_touched[self._pieces])
+    def is_line_going_on(self) -> bool:
+        """Whether the segment is a piece of a line that goes straight on beyond the window."""
+        rows, columns = np.nonzero(self._mine)
+        if np.ptp(rows) < 3 * np.ptp(columns):
+            return False
+        strip = self._foreground[:, columns.min() : columns.max() + 1].max(axis=1)
+        is_inked = strip >= _LINE_TONE * float(np.median(strip[rows.min() : rows.max() + 1]))
+        above, below = is_inked[: rows.min()], is_inked[rows.max() + 1 :]
+        return any(len(part) > self._reach and part.all() for part in (above, below))
 
     def reached(self) -> NDArray[np.bool_]:
         """Which pixels may hold the segment's ink: its own, close to them, and whole pieces."""

@@ -1,12 +1,16 @@
 """Lines and numbers: the order in which the digits and signs of a page are read.
 
 Digits are on two lines only where one stands above another. Lengths are in pixels.
+
+The constants of lines were checked on 60 generated pages of 30 training digits
+(`benchmarks.synthetic_photos.page_photo`, seeds (101, 0) to (101, 59)): with the true boxes every
+line is right, and stays so if any of them is changed by a fifth. The gaps say what a number is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
@@ -20,22 +24,17 @@ _MAX_LINE_OFFSET: Final = 0.65
 """Share of a digit's height by which a digit may be off its line."""
 _MIN_ABOVE: Final = 0.25
 """Share of the narrower digit's width that two digits, one above the other, have in common."""
-_MAX_NUMBER_GAP: Final = 0.6
+MAX_NUMBER_GAP: Final = 0.6
 """Digits whose gap is smaller than this share of their height stand together as a number."""
 _MAX_ONE_WIDTH: Final = 0.35
 """Digits narrower than this share of their height are 1s."""
 _MAX_ONE_PITCH: Final = 1.1
 """From the middle of one 1 to the next in a number, at most, in heights: a digit's usual width and
-half of `_MAX_NUMBER_GAP`."""
+half of `MAX_NUMBER_GAP`."""
 _MAX_SIGN_GAP: Final = 1.5
 """Heights between a sign and the nearest digit of its number, at most."""
 _MAX_SIGN_OFFSET: Final = 0.9
 """Heights by which a sign's middle is above or below the digit's, at most."""
-
-_MIN_SLASH_HEIGHT: Final = 1.2
-"""Heights of a digit from which a slanted stroke is a slash and no 1."""
-
-Sign = Literal[".", ",", "-", "/"]
 
 
 def usual_height(boxes: Sequence[Box]) -> float:
@@ -165,7 +164,7 @@ def group_numbers(line: Sequence[Box], height: float) -> list[int]:
         is_apart = (
             _middle(box)[0] - _middle(before)[0] > _MAX_ONE_PITCH * height
             if is_narrow
-            else box[0] - (before[0] + before[2]) > _MAX_NUMBER_GAP * height
+            else box[0] - (before[0] + before[2]) > MAX_NUMBER_GAP * height
         )
         count += is_apart
         numbers.append(count)
@@ -198,46 +197,3 @@ def _sign_distance(sign: Box, digit: Box, height: float) -> float:
     down = abs(_middle(sign)[1] - _middle(digit)[1])
     is_near = gap <= _MAX_SIGN_GAP * height and down <= _MAX_SIGN_OFFSET * max(height, digit[3])
     return gap + down if is_near else float("inf")
-
-
-def is_slanted_1(box: Box, height: float) -> bool:
-    """Whether what looks like a slash is a 1: as high as a digit, where a slash is higher.
-
-    Args:
-        box: x, y, width, height of the sign's ink.
-        height: the usual height of the digits; 0 if there are none.
-    """
-    return 0.55 * height <= box[3] < _MIN_SLASH_HEIGHT * height or (
-        height == 0 and box[3] > 1.5 * box[2]
-    )
-
-
-def is_slash(box: Box, height: float) -> bool:
-    """Whether a stroke that was taken for a digit is a slash: slanted, and higher than digits.
-
-    Args:
-        box: x, y, width, height of the stroke.
-        height: the usual height of the digits.
-    """
-    return box[3] >= _MIN_SLASH_HEIGHT * height and box[2] >= box[3] / 3
-
-
-def classify_sign(box: Box, height: float) -> Sign:
-    """Tell by its box which sign it is: a slash is high, a minus wide, a comma higher than wide.
-
-    Args:
-        box: x, y, width, height of its ink.
-        height: the usual height of the digits.
-
-    Example:
-        >>> [classify_sign(box, 40) for box in ((0, 0, 6, 6), (0, 0, 5, 11), (0, 0, 20, 4))]
-        ['.', ',', '-']
-        >>> classify_sign((0, 0, 16, 44), 40)
-        '/'
-    """
-    _, _, sign_width, sign_height = box
-    if sign_height >= 0.55 * height:
-        return "/"
-    if sign_width >= 1.6 * sign_height and sign_width >= 0.2 * height:
-        return "-"
-    return "," if sign_height >= 1.5 * sign_width else "."

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import cv2
 import numpy as np
@@ -21,9 +21,7 @@ from numpy.typing import NDArray
 from core.preprocessing.background import GrayImage, border_pixels, resize
 from core.preprocessing.mnist_format import Box
 from core.preprocessing.page import detector
-
-Kind = Literal["digit", "sign"]
-_KINDS: Final[tuple[Kind, Kind]] = ("digit", "sign")
+from core.preprocessing.page.detector import Kind
 
 _LARGEST_COPY: Final = 768
 """Pixels of the longer side: a digit of 1.5 % of it is still seen, in 60 ms on two cores."""
@@ -37,12 +35,14 @@ _MIN_CENTER: Final = 0.3
 """Probability from which a place is a center."""
 MIN_INK: Final = 0.4
 """From this probability on a pixel is ink."""
+_FAINT_INK_GAIN: Final = 2
+"""What the probability of ink is multiplied by in a copy where no center is sure."""
 _MAX_MISS: Final = 8.0
 """Pixels by which an offset may miss its center; of ink that is no digit's most miss by more."""
 _MIN_SIDE: Final = 8
 _MAX_SIDE: Final = 66
 """Longer sides in a copy, in pixels: the trained sizes, 11 to 52, and a quarter more both ways."""
-_SAME_SHARE: Final = 0.6
+SAME_SHARE: Final = 0.6
 """What two boxes have in common from which they hold the same ink, as a share of what both cover,
 or only one of them can be there, as a share of the smaller."""
 _RATING_WEIGHT: Final = 0.5
@@ -54,7 +54,7 @@ class Segment:
     """The ink of a digit or a sign.
 
     Attributes:
-        kind: "digit" or "sign".
+        kind: a digit, or which sign.
         score: how sure the detector is of it, 0 to 1.
         box: x, y, width, height in pixels of the picture.
         ink: uint8 (height, width) in `box`: the probability that a pixel is its ink, 255 for 1.
@@ -80,11 +80,17 @@ def find_segments(gray: GrayImage, rate: Rate) -> list[Segment]:
     Returns:
         The segments, the surest first.
     """
-    candidates = [segment for side in copy_sides(gray) for segment in _at_scale(gray, side)]
+    copies = [padded_copy(gray, side) for side in copy_sides(gray)]
+    answers = detector.detect([pixels for pixels, _ in copies])
+    candidates = [
+        segment
+        for (_, size), answer in zip(copies, answers, strict=True)
+        for segment in _in_copy(gray, size, answer)
+    ]
     candidates.sort(key=lambda segment: -segment.score)
     distinct: list[Segment] = []
     for segment in candidates:
-        if not any(common_shares(segment.box, other.box)[0] >= _SAME_SHARE for other in distinct):
+        if not any(common_shares(segment.box, other.box)[0] >= SAME_SHARE for other in distinct):
             distinct.append(segment)
     rivals = [k for k, segment in enumerate(distinct) if _has_rival(segment, distinct)]
     rank = [segment.score for segment in distinct]
@@ -103,7 +109,7 @@ def _has_rival(segment: Segment, segments: Sequence[Segment]) -> bool:
 
 def _are_rivals(first: Segment, second: Segment) -> bool:
     """Whether only one of two segments can be there: one is mostly within the other."""
-    return common_shares(first.box, second.box)[1] > _SAME_SHARE
+    return common_shares(first.box, second.box)[1] > SAME_SHARE
 
 
 def copy_sides(gray: GrayImage) -> Iterator[int]:
@@ -114,16 +120,19 @@ def copy_sides(gray: GrayImage) -> Iterator[int]:
         side //= 2
 
 
-def _at_scale(gray: GrayImage, side: int) -> list[Segment]:
-    """What the detector finds in a copy whose longer side is `side`."""
-    canvas, (width, height) = padded_copy(gray, side)
-    ink, centers, offsets = detector.detect(canvas)
-    offsets = np.asarray(cv2.resize(offsets, canvas.shape[::-1], interpolation=cv2.INTER_LINEAR))
+def _in_copy(
+    gray: GrayImage, size: tuple[int, int], answer: detector.DetectorAnswer
+) -> list[Segment]:
+    """What the detector finds in a copy of that width and height."""
+    ink, centers, offsets = answer
+    offsets = np.asarray(cv2.resize(offsets, ink.shape[1::-1], interpolation=cv2.INTER_LINEAR))
     # A place has one center, whatever its kind; so has its ink: a thick, slanted 1 is half a slash.
     peaks = find_peaks(centers.max(axis=-1))
     if not peaks:
         return []
     either = np.minimum(1, ink.sum(axis=-1))
+    if max(score for _, score in peaks) < detector.SURE_SCORE:
+        either = np.minimum(1, _FAINT_INK_GAIN * either)  # all is faint, as in a deep shadow
     owner = _owners(either, offsets, [place for place, _ in peaks])
     segments = []
     for (place, score), window, number in zip(
@@ -132,8 +141,8 @@ def _at_scale(gray: GrayImage, side: int) -> list[Segment]:
         if window is not None:
             probability = np.where(owner[window] == number, either[window], 0).astype(np.float32)
             corner = window[1].start, window[0].start
-            kind = _KINDS[int(centers[place].argmax())]
-            segments.append(_segment(probability, corner, gray, (width, height), kind, score))
+            kind = detector.KINDS[int(centers[place].argmax())]
+            segments.append(_segment(probability, corner, gray, size, kind, score))
     return [segment for segment in segments if segment is not None]
 
 

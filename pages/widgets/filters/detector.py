@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from core.explain import detector_layers
 from core.explain.detector_layers import (
-    KINDS,
+    INK_KINDS,
     REBUILD_COMMAND,
     CopyAnswer,
     DetectorLayer,
+    InkKind,
     example_page,
     map_name,
     shrink_maps,
@@ -23,7 +24,7 @@ from core.explain.layer_geometry import strongest_maps
 from core.figures.detector_images import KIND_COLORS, MARKS, answer_image
 from core.figures.images import colorize, feature_map_sheet
 from core.preprocessing.page.detector import STRIDE
-from core.preprocessing.page.segmentation import MIN_INK, Kind
+from core.preprocessing.page.segmentation import MIN_INK
 from core.utils.text import percent
 from pages.widgets.components.digit_grid import Cell, tile_grid
 from pages.widgets.filters.choices import DETECTOR_LAYER, DETECTOR_MAP, chosen_map, layer_field
@@ -164,10 +165,10 @@ def _choose_copy(answers: Sequence[CopyAnswer]) -> CopyAnswer:
 
 
 def _found(answer: CopyAnswer) -> str:
-    return " and ".join(_counted(answer.count(kind), kind) for kind in KINDS)
+    return " and ".join(_counted(answer.count(kind), kind) for kind in INK_KINDS)
 
 
-def _counted(count: int, kind: Kind) -> str:
+def _counted(count: int, kind: InkKind) -> str:
     return f"{count} {kind}" if count == 1 else f"{count} {kind}s"
 
 
@@ -196,7 +197,7 @@ def _legend() -> None:
         f"</span>ink of a {kind} (probability from {MIN_INK:g})</span>"
         "<span style='display:inline-flex;align-items:center;gap:6px;margin-right:18px'>"
         f"<b style='font-size:1.1rem'>{MARKS[kind]}</b>center of a {kind}</span>"
-        for kind in KINDS
+        for kind in INK_KINDS
     )
     st.html(f"<div style='font-size:0.85rem;line-height:1.8'>{items}</div>")
 

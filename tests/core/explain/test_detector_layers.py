@@ -124,7 +124,7 @@ def test_a_layer_that_does_not_exist_is_refused(small: NDArray[np.uint8]) -> Non
 
 
 def test_the_names_of_the_output_maps_are_those_of_the_answer(small: NDArray[np.uint8]) -> None:
-    ink, centers, offsets = detector.detect(small)
+    ((ink, centers, offsets),) = detector.detect([small])
     places, blocks = layer_maps(small, "places"), layer_maps(small, "ink_of_blocks")
 
     def number(layer: str, *words: str) -> int:
@@ -132,9 +132,10 @@ def test_the_names_of_the_output_maps_are_those_of_the_answer(small: NDArray[np.
         (k,) = [k for k, name in enumerate(names) if all(word in name for word in words)]
         return k
 
-    for channel, kind in enumerate(("digit", "sign")):
+    for channel, kind in enumerate(("digit", "point", "comma", "minus", "slash")):
         logits = places[..., number("places", kind)]
         assert 1 / (1 + np.exp(-logits)) == pytest.approx(centers[..., channel], abs=1e-4)
+    for channel, kind in enumerate(("digit", "sign")):
         for row, column in np.ndindex(2, 2):
             words = (kind, ("upper", "lower")[row], ("left", "right")[column])
             logits = blocks[..., number("ink_of_blocks", *words)]
@@ -149,15 +150,14 @@ def test_the_names_of_the_output_maps_are_those_of_the_answer(small: NDArray[np.
 def test_the_answer_is_the_network_s(of_the_page: tuple[CopyAnswer, ...]) -> None:
     for answer in of_the_page:
         assert answer.pixels.shape[0] % 8 == answer.pixels.shape[1] % 8 == 0
-        ink, centers, _ = detector.detect(answer.pixels)
+        ((ink, centers, _),) = detector.detect([answer.pixels])
         digit, sign = ink[..., 0], ink[..., 1]
         assert np.array_equal(answer.ink == 0, (digit < MIN_INK) & (sign < MIN_INK))
         assert np.array_equal(answer.ink == 2, (sign >= MIN_INK) & (sign > digit))
         for center in answer.centers:
-            channel = ("digit", "sign").index(center.kind)
             # The center lies in the middle of its cell of 4×4 pixels.
             assert (center.x % 4, center.y % 4) == (2, 2)
-            chances = centers[..., channel]
+            chances = centers[..., 0] if center.kind == "digit" else centers[..., 1:].max(axis=-1)
             row, column = center.y // 4, center.x // 4
             around = chances[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
             assert center.probability == chances[row, column] == around.max()

@@ -150,7 +150,7 @@ def test_a_layer_without_kernels_has_maps() -> None:
 
 
 def test_an_output_s_maps_are_named() -> None:
-    view = drawn({"detector-layer": "places", "detector-map": "2"})
+    view = drawn({"detector-layer": "places", "detector-map": "5"})
     assert "It is the offset to the center, to the right, unit 16 pixels." in said(view)
     assert "**Bias**" in said(view)
 

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.inference.turning import turn_picture
 from core.preprocessing.page.detection import Explanation, FoundPage, FoundSign, find_page
-from core.preprocessing.page.reading_order import Sign
+from core.preprocessing.page.detector import Kind
 from core.utils.errors import PictureError
 from tests.pages.predict import test_page
 from tests.pages.predict.test_page import CHOICE, File, picture, stand_in, told
@@ -38,7 +38,7 @@ def turned(file: File, quarter_turns: int, name: str = "turned.png") -> File:
     return name, data.getvalue(), "image/png"
 
 
-def with_sign(text: Sign) -> Look:
+def with_sign(text: Kind) -> Look:
     """Finds the digits as they are, and a sign behind the first one, which it belongs to."""
 
     def look(pixels: NDArray[np.uint8], **options: object) -> FoundPage:

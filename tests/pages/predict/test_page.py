@@ -128,7 +128,7 @@ def refuse_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "core.inference.reader.digitness", lambda pixels: np.full(len(pixels), 0.01)
     )
-    monkeypatch.setattr("core.inference.reader.CLEAR_SCORE", 1.1)
+    monkeypatch.setattr("core.inference.reader.SURE_SCORE", 1.1)
 
 
 def test_a_doubtful_digit_is_marked_and_what_is_no_digit_is_an_answer_of_its_own(

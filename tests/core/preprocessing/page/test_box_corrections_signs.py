@@ -5,14 +5,14 @@ import numpy as np
 from core.preprocessing.mnist_format import Box, PreparedDigit
 from core.preprocessing.page.box_corrections import place_signs, remove_box
 from core.preprocessing.page.detection import FoundDigit, FoundSign
-from core.preprocessing.page.reading_order import Sign
+from core.preprocessing.page.detector import Kind
 
 
 def digit_at(box: Box, line: int = 0, number: int = 0) -> FoundDigit:
     return FoundDigit(PreparedDigit(np.zeros((28, 28), np.uint8), (), box), line, number)
 
 
-def sign_at(box: Box, text: Sign = ".", line: int = 0, number: int = 0) -> FoundSign:
+def sign_at(box: Box, text: Kind = ".", line: int = 0, number: int = 0) -> FoundSign:
     return FoundSign(text, box, line, number)
 
 

@@ -30,9 +30,10 @@ def test_a_digit_has_its_center_in_its_middle_and_its_ink_where_it_was_written(
     digits: Image,
 ) -> None:
     page = on_page(digits[20], 40, 60, 30)[:128, :128]
-    ink, centers, offsets = detector.detect(page)
+    ((ink, centers, offsets),) = detector.detect([page])
     assert ink.shape == (128, 128, 2)
-    assert centers.shape == offsets.shape == (32, 32, 2)
+    assert centers.shape == (32, 32, len(detector.KINDS))
+    assert offsets.shape == (32, 32, 2)
     row, column = np.unravel_index(centers[..., 0].argmax(), (32, 32))
     rows, columns = np.nonzero(page < 128)
     middle = ((rows.min() + rows.max()) / 2, (columns.min() + columns.max()) / 2)
@@ -42,5 +43,16 @@ def test_a_digit_has_its_center_in_its_middle_and_its_ink_where_it_was_written(
 
 
 def test_an_empty_sheet_has_no_center() -> None:
-    _, centers, _ = detector.detect(np.full((96, 160), 255, np.uint8))
+    ((_, centers, _),) = detector.detect([np.full((96, 160), 255, np.uint8)])
     assert centers.max() < 0.2
+
+
+def test_copies_that_are_shown_together_get_the_answers_that_each_gets_alone(
+    digits: Image,
+) -> None:
+    copies = [on_page(digits[k], 40, 20, 20)[:side, :side] for k, side in ((20, 128), (3, 96))]
+    together = detector.detect(copies)
+    alone = [detector.detect([copy])[0] for copy in copies]
+    for first, second in zip(together, alone, strict=True):
+        for name in ("ink", "centers", "offsets"):
+            np.testing.assert_allclose(getattr(first, name), getattr(second, name), atol=1e-4)

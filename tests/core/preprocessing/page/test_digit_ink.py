@@ -29,7 +29,7 @@ def prepared(
     page: Image, segments: list[Segment], number: int = 1
 ) -> tuple[Image, tuple[int, ...]]:
     labels = label_segments(segments, page.shape)
-    digit = prepare_segment(page, labels, segments[number - 1], number, "auto").digit
+    digit = prepare_segment(page, labels, segments[number - 1], number, "auto")
     return digit.pixels, digit.box
 
 

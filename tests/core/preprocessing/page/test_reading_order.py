@@ -5,7 +5,6 @@ import pytest
 
 from core.preprocessing.mnist_format import Box
 from core.preprocessing.page.reading_order import (
-    classify_sign,
     estimate_tilt,
     find_lines,
     group_numbers,
@@ -59,11 +58,3 @@ def test_a_sign_between_digits_joins_them_to_one_number() -> None:
     digits: list[Box] = [(0, 0, 20, 30), (48, 0, 20, 30)]
     assert group_numbers(digits, 30) == [0, 1]
     assert group_numbers([digits[0], (28, 0, 12, 36), digits[1]], 30) == [0, 0, 0]
-
-
-@pytest.mark.parametrize(
-    ("box", "sign"),
-    [((0, 0, 5, 5), "."), ((0, 0, 4, 9), ","), ((0, 0, 18, 4), "-"), ((0, 0, 14, 36), "/")],
-)
-def test_a_sign_is_told_by_its_shape(box: Box, sign: str) -> None:
-    assert classify_sign(box, 30) == sign

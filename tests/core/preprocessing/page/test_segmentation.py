@@ -21,8 +21,9 @@ def answer(
 ) -> Answer:
     """A detector's answer: rows and columns of ink, the cell of its center, score and kind."""
     ink = np.zeros((*shape, 2), np.float32)
-    grid = (shape[0] // STRIDE, shape[1] // STRIDE, 2)
-    centers, offsets = np.zeros(grid, np.float32), np.zeros(grid, np.float32)
+    grid = (shape[0] // STRIDE, shape[1] // STRIDE)
+    centers = np.zeros((*grid, len(detector.KINDS)), np.float32)
+    offsets = np.zeros((*grid, 2), np.float32)
     y, x = np.mgrid[0 : grid[0], 0 : grid[1]] * STRIDE + STRIDE / 2
     for rows, columns, (row, column), score, kind in items:
         ink[rows, columns, kind] = 0.9
@@ -41,9 +42,11 @@ def detected(monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[int, Answer]], N
     """Let the detector give these answers, by the width of the padded picture; else nothing."""
 
     def set_answers(answers: dict[int, Answer]) -> None:
-        def detect(gray: Image) -> Answer:
-            empty = answer((gray.shape[0], gray.shape[1]), [])
-            return answers.get(gray.shape[1], empty)
+        def detect(copies: Sequence[Image]) -> list[Answer]:
+            return [
+                answers.get(copy.shape[1], answer((copy.shape[0], copy.shape[1]), []))
+                for copy in copies
+            ]
 
         monkeypatch.setattr(detector, "detect", detect)
 
@@ -117,7 +120,7 @@ def test_signs_are_told_from_digits(detected: Callable[[dict[int, Answer]], None
     digit = (slice(40, 80), slice(40, 64), (15, 12), 0.9, 0)
     detected({side: answer((side, side), [digit, point])})
     segments = find_segments(np.full((128, 128), 255, np.uint8), indifferent)
-    assert [segment.kind for segment in segments] == ["digit", "sign"]
+    assert [segment.kind for segment in segments] == ["digit", "."]
 
 
 def test_a_pixel_belongs_to_the_segment_whose_ink_it_most_probably_is() -> None:
@@ -134,15 +137,16 @@ def test_pictures_of_any_shape_are_shown_in_sizes_that_the_network_takes(
 ) -> None:
     shapes: list[tuple[int, int]] = []
 
-    def detect(gray: Image) -> Answer:
-        shapes.append((gray.shape[0], gray.shape[1]))
-        return answer(shapes[-1], [])
+    def detect(copies: Sequence[Image]) -> list[Answer]:
+        shapes.extend((copy.shape[0], copy.shape[1]) for copy in copies)
+        return [answer(shape, []) for shape in shapes]
 
     monkeypatch.setattr(detector, "detect", detect)
     assert find_segments(np.zeros(shape, np.uint8), indifferent) == []
     assert shapes
     assert all(side % detector.SIZE_MULTIPLE == 0 for both in shapes for side in both)
     assert max(map(max, shapes)) < 800
+    assert len(shapes) <= detector.MAX_COPIES
 
 
 def test_a_real_picture_gives_the_ink_of_its_digit(digits: Image) -> None:

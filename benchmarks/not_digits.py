@@ -9,6 +9,11 @@ digits: MNIST's test digits placed on a canvas, the same redrawn by pens, and sc
 (`benchmarks._page_way`). Refused is a picture of which every answer is "not a digit", and one that
 is refused as a whole; sure is one with any sure answer.
 
+The reader finds several digits in a picture, so two that were written over each other by a third
+are read as the two digits that they are; they count as "overlaid" all the same. The detector's
+training scenes have words and marks of other fonts, overlaid and halved training digits, and five
+Cyrillic letters: unlike the gate's, they have something like the kinds in `UNSEEN`.
+
 Letters that are digits in shape (O, I, l, S, Z, B ...) cannot be told apart; they are in the
 figures all the same, and each letter has its own.
 

@@ -103,6 +103,8 @@ class _Window:
             columns.stop == gray.shape[1], rows.stop == gray.shape[0],
         )  # fmt: skip
         self._mine = self.owners == number
+        if not self._mine.any():  # another segment claims all of its ink
+            raise PictureError(_NO_INK)
         self._reach = max(1, round(_REACH * max(w, h)))
         brush = np.ones((2 * self._reach + 3,) * 2, np.uint8)
         around = cv2.dilate((self.owners > 0).view(np.uint8), brush) == 0

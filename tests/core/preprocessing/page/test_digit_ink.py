@@ -64,6 +64,18 @@ def test_a_neighbor_that_touches_keeps_its_own_ink() -> None:
         np.testing.assert_allclose(box, expected, atol=1)
 
 
+def test_a_segment_whose_ink_another_one_claims_is_no_digit() -> None:
+    with pytest.raises(PictureError):
+        prepared(page_with(BAR), [segment_of(BAR), segment_of(BAR)], number=2)
+
+
+def test_a_piece_of_a_longer_line_is_no_digit_and_a_1_on_a_line_is_one() -> None:
+    with pytest.raises(PictureError):
+        prepared(page_with((60, 0, 12, 140)), [segment_of(BAR)])
+    _, box = prepared(page_with(BAR, (0, 100, 160, 3)), [segment_of(BAR)])
+    assert abs(box[3] - BAR[3]) <= 6
+
+
 def test_paper_is_a_plane_through_what_lies_around() -> None:
     y, x = np.mgrid[0:80, 0:100].astype(np.float64)
     slope = 150 + 0.5 * x - 0.3 * y

@@ -39,16 +39,16 @@ def overlaid(digits: Picture, labels: NDArray[Any]) -> Make:
     return make
 
 
-_HALVES: Final = {2: "lr", 3: "l", 4: "l", 5: "lr", 8: "l"}
+HALVES: Final = {2: "lr", 3: "l", 4: "l", 5: "lr", 8: "l"}
 
 
 def halves(digits: Picture, labels: NDArray[Any]) -> Make:
     """The left or right half of a digit, of those whose half is no other digit."""
-    fitting = np.flatnonzero(np.isin(labels, list(_HALVES)))
+    fitting = np.flatnonzero(np.isin(labels, list(HALVES)))
 
     def make(chance: Chance) -> Picture | None:
         k = int(fitting[int(chance.integers(len(fitting)))])
-        sides = _HALVES[int(labels[k])]
+        sides = HALVES[int(labels[k])]
         side = sides[int(chance.integers(len(sides)))]
         x, _, wide, _ = cv2.boundingRect((digits[k] > 100).astype(np.uint8))
         part = chance.uniform(0.35, 0.5)

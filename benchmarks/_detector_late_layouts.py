@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks._broken_digits import HALVES
 from benchmarks._detector_ink import (
     SIDE,
     Floats,
@@ -29,6 +30,7 @@ from benchmarks._detector_ink import (
 from benchmarks._detector_layouts import (
     around_all_ink,
     log_size,
+    open_window,
     paste,
     polygon,
     put,
@@ -39,8 +41,6 @@ from benchmarks._detector_layouts import (
 _LIKE_DIGITS: Final = "oOlIiSsZzBbqgyYDQ"
 """Letters in the shape of digits: no digit where clear letters stand beside them."""
 _MARKS: Final = '?&@#%*+=[]{}<>^$€;:"~!§'
-_HALVES: Final = {2: "lr", 3: "l", 4: "l", 5: "lr", 8: "l"}
-"""Digits whose left or right half is no other digit."""
 
 
 def late_layout(layers: Layers, bank: InkBank, rng: Random) -> None:
@@ -67,11 +67,7 @@ def _cropped_digit(layers: Layers, bank: InkBank, rng: Random) -> None:
     ink = bank.digit(log_size(rng, 14, 110), rng)
     h, w = ink.shape
     cut = rng.uniform(-0.04, 0.02, 4) * max(w, h)
-    width, height = (
-        int(np.clip(round(v), 8, SIDE)) for v in (w + cut[0] + cut[2], h + cut[1] + cut[3])
-    )
-    left, top = (int(rng.integers(0, SIDE - v + 1)) for v in (width, height))
-    layers.window = (left, top, width, height)
+    left, top, _, _ = open_window(layers, w, h, cut, rng)
     put(layers, ink, left + cut[0], top + cut[1])
 
 
@@ -136,15 +132,10 @@ def _no_digit_alone(layers: Layers, bank: InkBank, rng: Random) -> None:
         page = np.zeros((SIDE, SIDE), np.float32)
         way = scribble if rng.random() < 0.6 else polygon
         way(page, max(1, round(size * rng.uniform(0.03, 0.15))), rng)
-        x, y, w, h = cv2.boundingRect((page > 0.3).view(np.uint8))
-        ink = page[y : y + max(1, h), x : x + max(1, w)]
+        ink = _cut_to_ink(page)
     h, w = ink.shape
     room = np.exp(rng.uniform(np.log(0.02), np.log(1.5), 4)) * size  # left, top, right, bottom
-    width, height = (
-        int(np.clip(round(v), 8, SIDE)) for v in (w + room[0] + room[2], h + room[1] + room[3])
-    )
-    left, top = (int(rng.integers(0, SIDE - v + 1)) for v in (width, height))
-    layers.window = (left, top, width, height)
+    left, top, width, height = open_window(layers, w, h, room, rng)
     x, y = left + min(room[0], max(0, width - w)), top + min(room[1], max(0, height - h))
     paste(layers.other, ink[:height, :width], round(x), round(y))
 
@@ -221,9 +212,9 @@ def _crossed_out(size: float, bank: InkBank, rng: Random) -> Floats:
 
 def _half(size: float, bank: InkBank, rng: Random) -> Floats:
     """The left or right half of a digit whose half is no other digit."""
-    label = list(_HALVES)[int(rng.integers(len(_HALVES)))]
+    label = list(HALVES)[int(rng.integers(len(HALVES)))]
     ink = bank.scanned_as(label, size, rng)
-    sides = _HALVES[label]
+    sides = HALVES[label]
     kept = max(2, round(ink.shape[1] * rng.uniform(0.35, 0.5)))
     is_left = sides[int(rng.integers(len(sides)))] == "l"
     return _cut_to_ink(ink[:, :kept] if is_left else ink[:, -kept:])
@@ -262,7 +253,7 @@ def _uneven_row(layers: Layers, bank: InkBank, rng: Random) -> None:
     while x < SIDE:
         height = size * float(np.exp(rng.normal(0, 0.1)))
         ink = (
-            turned(bank.scanned_as(1, height, rng), float(rng.uniform(-12, 35)))
+            _turned(bank.scanned_as(1, height, rng), float(rng.uniform(-12, 35)))
             if rng.random() < 0.3
             else bank.digit(height, rng)
         )
@@ -279,7 +270,7 @@ def _uneven_row(layers: Layers, bank: InkBank, rng: Random) -> None:
         layers.window = around_all_ink(layers, rng)
 
 
-def turned(ink: Floats, degrees: float) -> Floats:
+def _turned(ink: Floats, degrees: float) -> Floats:
     """Ink turned clockwise about its middle, cropped."""
     h, w = ink.shape
     side = int(np.ceil(np.hypot(h, w))) + 2
@@ -294,7 +285,7 @@ def _grid_askew(layers: Layers, bank: InkBank, rng: Random) -> None:
     degrees = float(rng.uniform(-16, 16))
     turn = np.radians(degrees)
     across, down = np.array([np.cos(turn), np.sin(turn)]), np.array([-np.sin(turn), np.cos(turn)])
-    corner = rng.uniform(-1.2, 0.5, 2) * cell * np.array([1, 1])
+    corner = rng.uniform(-1.2, 0.5, 2) * cell
     corner += -0.5 * SIDE * np.sin(turn) * np.array([-1, 1])
     count = int(np.ceil(1.6 * SIDE / cell)) + 1
     thin, thick = float(rng.uniform(0.5, 2.0)), float(rng.uniform(1.0, 5.0))
@@ -315,7 +306,7 @@ def _grid_askew(layers: Layers, bank: InkBank, rng: Random) -> None:
             if rng.random() > share or not (-cell < middle).all() or (middle > SIDE + cell).any():
                 continue
             ink = bank.digit(cell * fill * float(np.exp(rng.normal(0, 0.12))), rng)
-            ink = turned(ink, degrees + float(rng.normal(0, 3)))
+            ink = _turned(ink, degrees + float(rng.normal(0, 3)))
             put(layers, ink, middle[0] - ink.shape[1] / 2, middle[1] - ink.shape[0] / 2)
 
 
@@ -336,7 +327,7 @@ def _lines_askew(layers: Layers, bank: InkBank, rng: Random) -> None:
                     x += size
                     continue
                 ink = bank.digit(size * float(np.exp(rng.normal(0, 0.1))), rng)
-                ink = turned(ink, degrees)
+                ink = _turned(ink, degrees)
                 put(layers, ink, x, base - ink.shape[0])
                 x += ink.shape[1] + size * float(rng.uniform(0.0, 0.45))
                 if rng.random() < 0.1:

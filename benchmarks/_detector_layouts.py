@@ -51,6 +51,27 @@ def put(layers: Layers, ink: Floats, x: float, y: float, kind: str = DIGIT) -> N
     layers.items.append((number, KINDS.index(kind), *middle, float(side), seen))
 
 
+def open_window(
+    layers: Layers, width: int, height: int, room: NDArray[np.float64], rng: Random
+) -> tuple[int, int, int, int]:
+    """Make the picture as large as some ink with room around it, and put it anywhere in the scene.
+
+    Args:
+        layers: whose window is set.
+        width, height: of the ink.
+        room: left, top, right, bottom; below 0 the ink is cut off.
+        rng: the place is drawn from it.
+
+    Returns:
+        The window: left, top, width, height.
+    """
+    sides = (width + room[0] + room[2], height + room[1] + room[3])
+    width, height = (int(np.clip(round(side), 8, SIDE)) for side in sides)
+    left, top = (int(rng.integers(0, SIDE - side + 1)) for side in (width, height))
+    layers.window = (left, top, width, height)
+    return layers.window
+
+
 def one_digit(layers: Layers, bank: InkBank, rng: Random) -> None:
     """One digit in a picture of its own, which may be small and may cut it off a little."""
     size = log_size(rng, 10, 150)
@@ -61,11 +82,7 @@ def one_digit(layers: Layers, bank: InkBank, rng: Random) -> None:
         room[int(rng.integers(4))] = rng.uniform(-0.08, 0.01) * size
     if rng.random() < 0.08:
         room[:] = rng.uniform(0, 2)
-    width, height = (
-        int(np.clip(round(v), 8, SIDE)) for v in (w + room[0] + room[2], h + room[1] + room[3])
-    )
-    left, top = (int(rng.integers(0, SIDE - v + 1)) for v in (width, height))
-    layers.window = (left, top, width, height)
+    left, top, width, height = open_window(layers, w, h, room, rng)
     x = left + min(room[0], max(0, width - w))
     y = top + min(room[1], max(0, height - h))
     put(layers, ink, x, y)

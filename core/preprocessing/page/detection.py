@@ -257,7 +257,7 @@ def _detect(gray: GrayImage, ink: Ink) -> _Result | None:
     digits: list[_Scored] = []
     for number, segment in enumerate(segments, start=1):
         if segment.kind == "digit" and len(digits) < MAX_DIGITS:
-            with suppress(PictureError):  # nothing differs from the paper there
+            with suppress(PictureError):  # no ink of its own there, or a piece of a line
                 digit = prepare_segment(gray, labels, segment, number, ink)
                 digits.append((digit, segment.score))
     if not digits:

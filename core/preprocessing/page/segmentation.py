@@ -24,7 +24,7 @@ from core.preprocessing.page import detector
 from core.preprocessing.page.detector import Kind
 
 _LARGEST_COPY: Final = 768
-"""Pixels of the longer side: a digit of 1.5 % of it is still seen, in 60 ms on two cores."""
+"""Pixels of the longer side: a digit of 1.5 % of it is still seen."""
 _SMALLEST_COPY: Final = 96
 """Smaller pictures are enlarged to this side: files of 20 to 28 pixels."""
 _LAST_COPY: Final = 32

@@ -22,9 +22,10 @@ def site() -> None:
     from pages.widgets.shared.navigation import ICON, enter
     from pages.widgets.shared.run_picker import pick_run
     from pages.widgets.shared.scheduler_thread import keep_trainings_going
-    from pages.widgets.shared.warm_up import warm_up
+    from pages.widgets.shared.warm_up import keep_networks_prepared, warm_up
 
     st.set_page_config(page_title="Digitscope", page_icon=ICON)
+    keep_networks_prepared()
     page = enter()
     pick_run()
     page.run()

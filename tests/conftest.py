@@ -23,6 +23,7 @@ from core.recipes.recipe import Optimizer, Recipe
 from core.runs import registry
 from core.runs.messages import Event
 from core.runs.run import Provenance, Run
+from pages.widgets.shared.warm_up import keep_networks_prepared
 from tests.helpers.pages_manager import navigation_remembered
 from tests.helpers.sample_digits import sample_digits
 
@@ -143,6 +144,12 @@ def tensorflow_out_of_the_collectors_way() -> None:
     if "tensorflow" in sys.modules and not gc.get_freeze_count():
         gc.collect()
         gc.freeze()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def networks_stay_prepared() -> None:
+    """As in the app: a page alone, without `app.py`, is run no more slowly."""
+    keep_networks_prepared()
 
 
 @pytest.fixture(autouse=True, scope="session")

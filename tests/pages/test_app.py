@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import streamlit as st
 from PIL import Image, ImageDraw
+from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import AppTest
 
 from core import ROOT
@@ -113,6 +114,19 @@ print([name for name in sys.modules if name in ("tensorflow", "keras")])
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_what_tensorflow_has_prepared_is_kept_after_a_run_of_the_script(
+    app: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cleared: list[str] = []
+    monkeypatch.setattr(script_runner, "_clean_problem_modules", lambda: cleared.append("keras"))
+    AppTest.from_string("import streamlit as st").run()
+    assert cleared == ["keras"], "Streamlit no longer clears it there"
+    cleared.clear()
+    app.run()
+    assert not app.exception
+    assert cleared == []
 
 
 def test_a_drawn_seven_uploaded_as_a_picture_is_read(app: AppTest) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
+from streamlit.runtime.scriptrunner import script_runner
 
 from core.runs import registry
 from core.runs.run import Network
@@ -24,6 +25,22 @@ DEFAULT_RUN = "best"
 _HEAD_START_S = 0.5
 _WANTED_LATER = ("sklearn.metrics", "scipy.cluster.hierarchy", "scipy.stats")
 """Modules whose import delays the Confusions page's first report by a second."""
+
+
+def keep_networks_prepared() -> None:
+    """Let TensorFlow keep what it has prepared for a network between two runs of a script.
+
+    After every run of a script Streamlit clears Keras's session, for scripts that build a network
+    each time. Here networks are built once for all visitors, and after a clearing TensorFlow
+    prepares the graph of each anew: half a second of both cores for the detector, at every stroke
+    and every picture of every visitor.
+    """
+    # There is no setting for it. It closes matplotlib's figures, too; here pyplot is not used.
+    script_runner._clean_problem_modules = _clean_nothing  # noqa: SLF001
+
+
+def _clean_nothing() -> None:
+    pass
 
 
 @st.cache_resource(show_spinner=False)

@@ -44,7 +44,7 @@ from PIL import Image
 
 from benchmarks.common import parser, start, write_result
 from core.preprocessing.image_files import EXTENSIONS, FORMATS_TEXT, decode_image
-from core.preprocessing.page.detection import find_digits
+from core.preprocessing.page.detection import find_page
 from core.utils.errors import PictureError
 
 LIMIT_S: Final = 10
@@ -213,7 +213,7 @@ def read(data: bytes) -> str:
     except PictureError as error:
         return _kind(str(error))
     try:
-        count = len(find_digits(picture.pixels))
+        count = len(find_page(picture.pixels).digits)
     except PictureError:
         return "decoded, no digit"
     return "decoded, one digit" if count == 1 else "decoded, several digits"

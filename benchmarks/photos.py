@@ -2,11 +2,10 @@
 
 MNIST test digits are written onto sheets and photographed by `benchmarks.synthetic_photos`: plain,
 lined and squared paper and a board, pens, pencil and chalk, shadows, tilt, perspective, blur, grain
-and JPEG. Each photo is prepared and read twice: by `core.preprocessing.page.detection.find_digits`,
-which must find one digit and no more, and by `core.preprocessing.mnist_format.find_digit`, which
-takes it for granted that there is one. A photo counts as right if there is one digit, where it was
-written, and it is read right; those of them that the page would call "no digit"
-(`core.inference.reader`) are counted apart.
+and JPEG. Each photo is read twice: as the app reads an upload, which must find one digit and no
+more, and by `core.preprocessing.mnist_format.find_digit`, which takes it for granted that there is
+one. A photo counts as right if there is one digit, where it was written, and it is read right;
+those of them that the page calls "no digit" are counted apart.
 
 What was tuned, was tuned on photos of training digits, from other seeds.
 
@@ -23,21 +22,18 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks._page_way import PageWay
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
 from benchmarks.synthetic_photos import Photo, overlap, single_photo
-from core.inference.reader import classify_answer
-from core.preprocessing.mnist_format import PreparedDigit, find_digit
-from core.preprocessing.page.detection import find_digits
-from core.runs import registry
-from core.runs.run import Network
+from core.preprocessing.mnist_format import Box, find_digit
 from core.utils.errors import PictureError
-from core.utils.validation import Predict
 
 PHOTOS: Final = 2000
 FOUND_FROM: Final = 0.5
 """Overlap of the boxes, what they share over what they cover, from which a digit is found."""
 PACKAGES: Final = (*NETWORK_PACKAGES, "opencv-python-headless")
-Way = Callable[[NDArray[np.uint8]], list[PreparedDigit]]
+Way = Callable[[NDArray[np.uint8]], list[tuple[Box, int, bool]]]
+"""The digits of a photo: box, answer, and whether it is called "no digit"; empty if refused."""
 Row = tuple[str, bool, bool, int, bool, bool]
 
 
@@ -46,8 +42,6 @@ def measure(
     labels: NDArray[np.integer[Any]],
     seed: int,
     ways: dict[str, Way],
-    ask: Predict,
-    temperature: float = 1.0,
 ) -> dict[str, Any]:
     """Photograph each digit once and let each way find and read it.
 
@@ -59,25 +53,50 @@ def measure(
     for image, label in zip(images, labels, strict=True):
         photo = single_photo(image, int(label), rng)
         for name, way in ways.items():
-            rows[name].append(_read(photo, way, ask, temperature))
+            rows[name].append(_read(photo, way))
     return {name: _figures(row) for name, row in rows.items()}
 
 
-def _read(photo: Photo, way: Way, ask: Predict, temperature: float) -> Row:
+def _read(photo: Photo, way: Way) -> Row:
     """Kind of photo, right, found, digits that are none, refused, called no digit though right."""
     kind = f"{photo.paper}, {photo.pen}"
-    try:
-        digits = way(photo.pixels)
-    except PictureError:
+    digits = way(photo.pixels)
+    if not digits:
         return kind, False, False, 0, True, False
     truth = photo.written[0]
-    at = max(range(len(digits)), key=lambda k: overlap(digits[k].box, truth.box))
-    matched = overlap(digits[at].box, truth.box) >= FOUND_FROM
-    pixels = digits[at].pixels[None]
-    (verdict,) = classify_answer(pixels, ask(pixels), temperature)
-    right = matched and len(digits) == 1 and verdict.digit == truth.label
-    no_digit = right and verdict.kind == "not a digit"
-    return kind, right, matched, len(digits) - matched, False, no_digit
+    box, answer, is_no_digit = max(digits, key=lambda digit: overlap(digit[0], truth.box))
+    matched = overlap(box, truth.box) >= FOUND_FROM
+    right = matched and len(digits) == 1 and answer == truth.label
+    return kind, right, matched, len(digits) - matched, False, right and is_no_digit
+
+
+def as_the_page(way: PageWay) -> Way:
+    """An upload's digits."""
+
+    def read(picture: NDArray[np.uint8]) -> list[tuple[Box, int, bool]]:
+        return [
+            (
+                reading.detection.digit.box,
+                reading.verdict.digit,
+                reading.verdict.kind == "not a digit",
+            )
+            for reading in way.read(picture).readings
+        ]
+
+    return read
+
+
+def as_one_digit(way: PageWay) -> Way:
+    """All ink as one digit."""
+
+    def read(picture: NDArray[np.uint8]) -> list[tuple[Box, int, bool]]:
+        try:
+            digit = find_digit(picture)
+        except PictureError:
+            return []
+        return [(digit.box, way.digit_of(digit.pixels), False)]
+
+    return read
 
 
 def _figures(rows: list[Row]) -> dict[str, Any]:
@@ -109,24 +128,17 @@ def main() -> None:
 
     # Here, not above: TensorFlow takes seconds to import, and `measure` needs none of it.
     from core.data import mnist
-    from core.inference.predictor import load_predictor
-    from core.inference.reader import run_temperature
 
     count = options.limit or (100 if options.quick else PHOTOS)
     test = mnist.load("mnist").test
     chosen = np.random.default_rng(options.seed).permutation(len(test.images))[:count]
-    run = registry.find_run(options.run)
-    ask = load_predictor(Network(run)).probabilities
-    ways: dict[str, Way] = {
-        "find_digits": lambda picture: [detection.digit for detection in find_digits(picture)],
-        "find_digit": lambda picture: [find_digit(picture)],
-    }
-    digits, labels = test.images[chosen], test.labels[chosen]
-    figures = measure(digits, labels, options.seed, ways, ask, run_temperature(run))
+    way = PageWay(options.run)
+    ways = {"page": as_the_page(way), "find_digit": as_one_digit(way)}
+    figures = measure(test.images[chosen], test.labels[chosen], options.seed, ways)
     for name, row in figures.items():
         print(f"{name}: {row['right']} right of {row['n']} ({row['accuracy']:.2%}), ", end="")
         print(f"{row['found']} found, {row['false']} false, {row['refused']} refused, ", end="")
-        print(f"{row['called_no_digit']} right ones would be called no digit")
+        print(f"{row['called_no_digit']} right ones are called no digit")
         for kind, part in row["by"].items():
             print(f"    {kind:18}{part['accuracy']:.2%} of {part['n']}")
     write_result(
@@ -135,7 +147,7 @@ def main() -> None:
         seed=options.seed,
         packages=PACKAGES,
         quick=options.quick or options.limit is not None,
-        run={"asked": options.run, "id": run.info.id, "sha256": run.info.model_sha256},
+        run=way.note(options.run),
         found_from_overlap=FOUND_FROM,
     )
 

@@ -64,6 +64,7 @@ def test_rows_columns_arrow_keys_and_a_click_on_a_number_show_the_digits_behind(
     expect(page).to_have_url(re.compile(f"cell={truth}-{answer}(&|$)"))
     grid.first.click()
     expect(page.get_by_text(re.compile(rf"purawr reads {answer} .*wrong"))).to_be_visible()
+    settle(page)  # the link moves while what stands above it is drawn
     page.get_by_role("link", name="Its numbers and neighbours").click()
     expect(page.get_by_role("heading", name="Dataset", exact=True)).to_be_visible()
     expect(page.get_by_text(re.compile(rf"of the test digits, label {truth}"))).to_be_visible()

@@ -29,7 +29,7 @@ class PreparedPage:
     """The picture that boxes are drawn on.
 
     Attributes:
-        picture, ink, paper: as for `find_digits`.
+        picture, ink, paper: as for `find_page`.
     """
 
     picture: NDArray[np.uint8]

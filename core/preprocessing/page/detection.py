@@ -166,13 +166,6 @@ def find_page(
     return _in_order(result, gray.shape, picture.shape)
 
 
-def find_digits(
-    picture: NDArray[np.uint8], *, ink: Ink = "auto", paper: int | None = None
-) -> tuple[FoundDigit, ...]:
-    """Find all digits of a picture: `find_page` without its signs."""
-    return find_page(picture, ink=ink, paper=paper).digits
-
-
 @dataclass(frozen=True)
 class _Result:
     """Digits with their scores, and signs with their boxes, in pixels of the gray picture."""

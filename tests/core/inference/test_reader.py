@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from core.inference.reader import (
@@ -10,11 +11,14 @@ from core.inference.reader import (
     AnswerVerdict,
     DigitReading,
     answer_kind,
+    classify_answer,
+    digit_evidence,
     group_lines,
     read_digits,
 )
 from core.preprocessing.mnist_format import Box, PreparedDigit
 from core.preprocessing.page.detection import FoundDigit, FoundSign
+from tests.helpers.sample_digits import sample_digits
 
 
 def found_at(box: Box, line: int = 0, number: int = 0) -> FoundDigit:
@@ -73,6 +77,28 @@ def test_an_answer_that_the_detector_doubts_is_never_sure() -> None:
     assert answer_kind(confidence=0.99, digitness=0.9, score=0.9) == "sure"
     assert answer_kind(confidence=0.99, digitness=0.9, score=0.3) == "unsure"
     assert answer_kind(confidence=0.99, digitness=0.0, score=0.3) == "not a digit"
+
+
+def test_what_one_of_two_networks_is_very_sure_of_the_other_need_not_be() -> None:
+    # ln(0.98 / 0.02) = 3.89 and 2 ln(0.5 / 0.5) = 0; ln(0.4 / 0.6) = -0.41 and 2 ln(0.9 / 0.1) =
+    # 4.39; ln(0.4 / 0.6) = -0.41 and 2 ln(0.6 / 0.4) = 0.81.
+    assert answer_kind(confidence=0.99, digitness=0.98, score=0.5) == "sure"
+    assert answer_kind(confidence=0.99, digitness=0.4, score=0.9) == "sure"
+    assert answer_kind(confidence=0.99, digitness=0.4, score=0.6) == "unsure"
+    assert digit_evidence(0.4, 0.6) == pytest.approx(0.4055, abs=1e-4)
+
+
+def test_a_clear_digit_among_pieces_of_a_word_is_unsure_beside_a_poor_digit_it_is_sure() -> None:
+    images, labels = sample_digits()
+    pixels = np.stack([images[labels == 7][0]] * 3)
+    certain = np.full((3, 10), 0.001, np.float32)
+    certain[:, 7] = 0.991
+    (alone,) = classify_answer(pixels[:1], certain[:1], scores=[0.8])
+    in_word = classify_answer(pixels, certain, scores=[0.8, 0.02, 0.02])
+    in_number = classify_answer(pixels[:2], certain[:2], scores=[0.8, 0.4])
+    assert alone.kind == "sure"
+    assert [verdict.kind for verdict in in_word] == ["unsure"] * 3
+    assert [verdict.kind for verdict in in_number] == ["sure", "sure"]
 
 
 def test_what_the_gate_refuses_and_the_detector_is_sure_of_is_unsure() -> None:

@@ -13,7 +13,7 @@ from core.preprocessing.page.box_corrections import (
     move_box,
     remove_box,
 )
-from core.preprocessing.page.detection import FoundDigit, find_digits
+from core.preprocessing.page.detection import FoundDigit, find_page
 from core.utils.errors import PictureError
 
 
@@ -43,7 +43,7 @@ def test_a_box_stays_inside_its_picture() -> None:
 
 def test_a_moved_box_is_read_anew_and_kept_as_it_was_drawn() -> None:
     ground = PreparedPage(bars(40, 120))
-    before = find_digits(ground.picture)
+    before = find_page(ground.picture).digits
     assert len(before) == 2
     # Half of the second stroke: the ink in the box is half as long, but scaled to the same height.
     after, index = move_box(ground, before, 1, (110, 15, 30, 35))
@@ -58,7 +58,7 @@ def test_a_moved_box_is_read_anew_and_kept_as_it_was_drawn() -> None:
 
 def test_a_box_carried_past_another_changes_places_with_it() -> None:
     ground = PreparedPage(bars(40, 120, 200))
-    two = remove_box(find_digits(ground.picture), 2)
+    two = remove_box(find_page(ground.picture).digits, 2)
     after, index = move_box(ground, two, 0, (190, 10, 30, 80))
     assert [left for left, *_ in places(after)] == [120, 190]
     assert index == 1
@@ -95,4 +95,4 @@ def test_removing_a_whole_line_counts_the_others_anew() -> None:
 def test_a_box_around_nothing_is_refused_with_a_sentence() -> None:
     ground = PreparedPage(bars(40))
     with pytest.raises(PictureError, match="no ink"):
-        add_box(ground, find_digits(ground.picture), (200, 100, 40, 40))
+        add_box(ground, find_page(ground.picture).digits, (200, 100, 40, 40))

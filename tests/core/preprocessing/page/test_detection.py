@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from core.preprocessing.mnist_format import find_digit
-from core.preprocessing.page.detection import FoundDigit, find_digits, find_page
+from core.preprocessing.page.detection import FoundDigit, find_page
 from core.utils.errors import PictureError
 from tests.helpers.made_pictures import Image, difference, on_page
 
@@ -24,7 +24,7 @@ def write(page: Image, text: str, x: int, y: int, size: float = 3.0, pen: int = 
 
 
 def drawn(page: Image) -> tuple[FoundDigit, ...]:
-    return find_digits(page, ink="dark", paper=255)
+    return find_page(page, ink="dark", paper=255).digits
 
 
 def lefts(detections: tuple[FoundDigit, ...]) -> list[int]:
@@ -141,13 +141,13 @@ def test_rules_are_dropped_and_strokes_across_them_stay_whole(squared: bool) -> 
     page = sheet(900, 600)
     write(page, "285", 150, 250, 4, 12)
     write(page, "93", 300, 480, 4, 12)
-    bare = find_digits(photo(page))
+    bare = find_page(photo(page)).digits
     for y in range(20, 600, 46):
         cv2.line(page, (0, y), (900, y + 40), 150, 2, cv2.LINE_AA)
     if squared:
         for x in range(10, 900, 46):
             cv2.line(page, (x, 0), (x - 30, 600), 150, 2, cv2.LINE_AA)
-    detections = find_digits(photo(page))
+    detections = find_page(photo(page)).digits
     assert [detection.line for detection in detections] == [0, 0, 0, 1, 1]
     for ruled, clean in zip(detections, bare, strict=True):
         assert np.abs(np.subtract(ruled.digit.box, clean.digit.box)).max() <= 14
@@ -161,7 +161,7 @@ def test_rules_are_dropped_and_strokes_across_them_stay_whole(squared: bool) -> 
 def test_chalk_on_a_board_is_read_like_ink_on_paper() -> None:
     page = sheet(700, 400)
     write(page, "4096", 120, 250, 4, 12)
-    ink, chalk = find_digits(photo(page)), find_digits(255 - photo(page))
+    ink, chalk = find_page(photo(page)).digits, find_page(255 - photo(page)).digits
     assert len(ink) == len(chalk) == 4
     for inked, chalked in zip(ink, chalk, strict=True):
         assert difference(inked.digit.pixels, chalked.digit.pixels) < 8
@@ -172,7 +172,7 @@ def test_a_table_around_the_sheet_is_no_ink() -> None:
     write(page, "72", 250, 350, 4, 12)
     turn = cv2.getRotationMatrix2D((400, 300), 8, 0.85)
     seen = cv2.warpAffine(page, turn, (800, 600), borderValue=60)
-    assert len(find_digits(photo(np.asarray(seen, np.uint8)))) == 2
+    assert len(find_page(photo(np.asarray(seen, np.uint8))).digits) == 2
 
 
 def shadowed(page: Image, depth: float, soft: float) -> Image:
@@ -189,15 +189,15 @@ def shadowed(page: Image, depth: float, soft: float) -> Image:
 def test_a_shadow_that_ends_on_a_digit_is_no_ink(text: str, soft: float) -> None:
     page = sheet(700, 500)
     write(page, text, 310, 300, 5, 16)
-    (alone,) = find_digits(photo(page))
-    (detection,) = find_digits(shadowed(page, 0.4, soft))
+    (alone,) = find_page(photo(page)).digits
+    (detection,) = find_page(shadowed(page, 0.4, soft)).digits
     assert np.abs(np.subtract(detection.digit.box, alone.digit.box)).max() <= 10
 
 
 def test_the_known_tone_of_the_paper_must_be_a_tone() -> None:
     for tone in (-1, 256):
         with pytest.raises(ValueError, match=str(tone)):
-            find_digits(sheet(), paper=tone)
+            find_page(sheet(), paper=tone)
 
 
 def test_boxes_are_in_the_pixels_of_the_given_picture() -> None:
@@ -211,7 +211,7 @@ def test_boxes_are_in_the_pixels_of_the_given_picture() -> None:
 def test_a_blank_page_is_told_in_a_sentence() -> None:
     for blank in (sheet(), np.zeros((300, 300, 3), np.uint8)):
         with pytest.raises(PictureError, match="Nothing is drawn") as caught:
-            find_digits(blank)
+            find_page(blank)
         assert str(caught.value).endswith(".")
 
 
@@ -227,7 +227,7 @@ def test_textures_give_few_digits_or_a_sentence(kind: str, cell: int) -> None:
         "noise": rng.integers(0, 256, (800, 1000)),
     }
     with contextlib.suppress(PictureError):
-        assert len(find_digits(pictures[kind].astype(np.uint8))) <= 200
+        assert len(find_page(pictures[kind].astype(np.uint8)).digits) <= 200
 
 
 shapes = st.tuples(st.integers(0, 60), st.integers(0, 60)) | st.tuples(
@@ -243,7 +243,7 @@ shapes = st.tuples(st.integers(0, 60), st.integers(0, 60)) | st.tuples(
 )
 def test_any_array_gives_digits_or_a_sentence(picture: Image, paper: int | None) -> None:
     try:
-        detections = find_digits(picture, paper=paper)
+        detections = find_page(picture, paper=paper).digits
     except PictureError:
         return
     assert detections
@@ -294,7 +294,7 @@ def test_dark_squares_whose_soft_rims_cover_most_of_the_page_hide_no_digit(
     seen = cv2.GaussianBlur(tones, (0, 0), soft) + np.random.default_rng(2).normal(
         0, 1.5, page.shape
     )
-    detections = find_digits(np.clip(seen, 0, 255).astype(np.uint8))
+    detections = find_page(np.clip(seen, 0, 255).astype(np.uint8)).digits
     assert len(detections) == 4
     for detection, box in zip(detections, sorted(map(tuple, ink)), strict=True):
         # A rest of a rule, at most two squares long, may stay on a stroke.

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.preprocessing.page.detection import find_digits
+from core.preprocessing.page.detection import find_page
 from tests.helpers.made_pictures import Image
 
 # Corners of shadows over an 8, a 2 and a 9.
@@ -37,13 +37,15 @@ def around(page: Image) -> tuple[int, ...]:
 def test_the_point_of_a_shadow_on_a_digit_is_no_ink(soft: float) -> None:
     page = drawn((500, 360), "2", (80, 240), 3, 7)
     corners = [(60, 90), (230, 230), (360, 100), (360, 500), (190, 500)]
-    (detection,) = find_digits(lit(page, corners, 0.35, soft))
+    (detection,) = find_page(lit(page, corners, 0.35, soft)).digits
     assert np.abs(np.subtract(detection.digit.box, around(page))).max() <= 8
 
 
 def test_a_bold_digit_that_is_half_in_the_shadow_stays_whole() -> None:
     page = drawn((700, 700), "8", (210, 500), 12, 70)
-    (detection,) = find_digits(lit(page, [(0, 150), (330, 100), (300, 700), (0, 700)], 0.4, 12))
+    (detection,) = find_page(
+        lit(page, [(0, 150), (330, 100), (300, 700), (0, 700)], 0.4, 12)
+    ).digits
     assert np.abs(np.subtract(detection.digit.box, around(page))).max() <= 18
 
 
@@ -53,7 +55,7 @@ def test_grainy_strokes_are_one_piece_and_not_their_grain(text: str) -> None:
     bumps = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, page.shape), (0, 0), 1.2)
     covered = (255 - page.astype(np.float64)) * np.clip(0.6 + bumps, 0.3, 1)
     picture = lit((255 - covered).astype(np.uint8), [(500, 0), (800, 0), (800, 900)], 0.35, 20)
-    (detection,) = find_digits(picture)
+    (detection,) = find_page(picture).digits
     assert np.abs(np.subtract(detection.digit.box, around(page))).max() <= 18
 
 
@@ -62,7 +64,7 @@ def test_shadows_crossing_each_other_do_not_turn_ink_and_paper_over() -> None:
     picture = lit(page, [(0, 350), (460, 0), (650, 0), (650, 120), (450, 150), (430, 330)], 0.45, 7)
     darker = lit(np.full_like(page, 255), [(0, 200), (650, 40), (650, 250), (60, 340)], 0.4, 7)
     both = np.clip(picture * (darker / 210.0), 0, 255).astype(np.uint8)
-    (detection,) = find_digits(both)
+    (detection,) = find_page(both).digits
     assert np.abs(np.subtract(detection.digit.box, around(page))).max() <= 35
 
 
@@ -74,7 +76,7 @@ def test_a_table_without_grain_around_a_photographed_sheet_is_no_drawing() -> No
         (640, 600),
         borderValue=40,
     )
-    (detection,) = find_digits(np.asarray(seen, np.uint8))
+    (detection,) = find_page(np.asarray(seen, np.uint8)).digits
     assert 80 < detection.digit.box[2] < 140
     assert 120 < detection.digit.box[3] < 220
 
@@ -83,7 +85,7 @@ def test_a_table_without_grain_around_a_photographed_sheet_is_no_drawing() -> No
 def test_a_shadow_that_comes_in_from_the_border_takes_no_digit_with_it() -> None:
     page = drawn((600, 500), "1", (220, 330), 4, 9)
     corners = [(200, 200), (330, 180), (499, 150), (499, 430), (260, 320)]
-    (detection,) = find_digits(lit(page, corners, 0.5, 6))
+    (detection,) = find_page(lit(page, corners, 0.5, 6)).digits
     assert np.abs(np.subtract(detection.digit.box, around(page))).max() <= 8
 
 
@@ -105,5 +107,5 @@ def test_a_digit_in_the_point_of_a_dark_shadow_is_found(
     corners: list[tuple[int, int]],
 ) -> None:
     page = drawn((700, 650), text, at, size, pen)
-    (detection,) = find_digits(lit(page, corners, depth, soft))
+    (detection,) = find_page(lit(page, corners, depth, soft)).digits
     assert np.abs(np.subtract(detection.digit.box, around(page))).max() <= 8

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from core.preprocessing.page.detection import find_digits
+from core.preprocessing.page.detection import find_page
 from tests.helpers.made_pictures import Image
 
 
@@ -16,7 +16,7 @@ def curve(page: Image, points: list[tuple[int, int]]) -> None:
 
 
 def count(page: Image) -> int:
-    return len(find_digits(page, ink="dark", paper=255))
+    return len(find_page(page, ink="dark", paper=255).digits)
 
 
 def test_the_flat_halves_of_a_broken_3_are_one_digit() -> None:

@@ -12,10 +12,10 @@ differ from the logits by a constant for each digit, which the softmax cancels.
 
 The verdict on an answer:
 - "not a digit" where the gate (`core.preprocessing.digitness`) gives less than
-  `DIGITNESS_THRESHOLD`, or less than `MIN_DIGITNESS` while the run itself is not sure; but
+  `DIGITNESS_THRESHOLD`, or less than `LIKELY_DIGITNESS` while the run itself is not sure; but
   "unsure" where the detector gives the digit `SURE_SCORE` or more;
 - else "unsure" where the run's calibrated confidence is below `UNSURE_BELOW`, or the gate gives
-  less than `MIN_DIGITNESS`;
+  less than `LIKELY_DIGITNESS`;
 - "unsure", too, where the detector (`core.preprocessing.page.detector`) and the gate together have
   less than `SURE_EVIDENCE` for it, or for the mean digit of its picture: networks are sure of blots
   and fingers, and an o in a word is a 0 by itself;
@@ -45,7 +45,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from core.preprocessing.digitness import DIGITNESS_THRESHOLD, digitness
+from core.preprocessing.digitness import DIGITNESS_THRESHOLD, LIKELY_DIGITNESS, digitness
 from core.preprocessing.page.detection import FoundDigit, FoundPage, FoundSign
 from core.preprocessing.page.detector import SURE_SCORE
 from core.runs.predictions import check_predictions
@@ -55,8 +55,6 @@ from core.utils.validation import Predict
 
 UNSURE_BELOW = 0.7
 """A confidence under which an answer is shown as unsure."""
-MIN_DIGITNESS: Final = 0.3
-"""Below this digitness, something else is clearly more likely than a digit."""
 SURE_EVIDENCE: Final = 2.4
 """Log-odds of the detector and the gate together, below which an answer is unsure."""
 _SCORE_WEIGHT: Final = 2.0
@@ -271,9 +269,9 @@ def answer_kind(
         'unsure'
     """
     sure = confidence >= UNSURE_BELOW
-    if digitness < DIGITNESS_THRESHOLD or (digitness < MIN_DIGITNESS and not sure):
+    if digitness < DIGITNESS_THRESHOLD or (digitness < LIKELY_DIGITNESS and not sure):
         return "unsure" if score is not None and score >= SURE_SCORE else "not a digit"
-    is_clear = digitness >= MIN_DIGITNESS
+    is_clear = digitness >= LIKELY_DIGITNESS
     if score is not None:
         evidence = digit_evidence(digitness, score)
         of_picture = evidence if picture_evidence is None else picture_evidence

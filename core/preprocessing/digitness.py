@@ -28,9 +28,8 @@ NO_DIGIT_CLASS: Final = 10
 DIGITNESS_THRESHOLD: Final = 0.07
 """Digitness, 0 to 1, below which something is no digit. Of the digits kept from the training 0.5 %
 lie below it (the mean of six kinds), and 90 % of the no-digits (the mean of nineteen)."""
-WEAK_DIGITNESS: Final = 0.3
-"""Digitness, 0 to 1, below which a piece of a photo may be only a part of a digit, and a photo in
-which nothing has more is looked at again."""
+LIKELY_DIGITNESS: Final = 0.3
+"""Digitness, 0 to 1, below which something else is clearly more likely than a digit."""
 BATCH: Final = 32
 """Pictures that are rated at once, each five times."""
 _SHIFTS: Final = ((1, 1), (0, 1), (2, 1), (1, 0), (1, 2))

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Final, Literal
 
 import cv2
@@ -23,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.preprocessing.background import GrayImage, Ink, border_pixels, to_gray
-from core.preprocessing.digitness import digitness
+from core.preprocessing.digitness import LIKELY_DIGITNESS, digitness
 from core.preprocessing.mnist_format import (
     Box,
     PreparedDigit,
@@ -33,7 +32,7 @@ from core.preprocessing.mnist_format import (
     to_picture_box,
 )
 from core.preprocessing.page.detector import SURE_SCORE, Kind
-from core.preprocessing.page.digit_ink import prepare_own_ink, prepare_segment
+from core.preprocessing.page.digit_ink import prepare_segment
 from core.preprocessing.page.reading_order import (
     find_lines,
     group_numbers,
@@ -53,10 +52,6 @@ MAX_DIGITS: Final = 200
 """Digits of a picture that are read; further ones are left out."""
 _MIN_SIGN_SCORE: Final = 0.45
 """A sign that the detector is less sure of is dropped."""
-_CLEARER_DIGITNESS: Final = 0.15
-"""By so much the digitness of another explanation must exceed that of the first to replace it."""
-_LIKELY_DIGITNESS: Final = 0.3
-"""Digitness, 0 to 1, from which the gate takes something for a digit."""
 _USUAL_HEIGHTS: Final = 1.35
 """Heights of the sure digits up to which another one has a usual height."""
 _COMMA_HEIGHTS: Final = 0.5
@@ -66,8 +61,6 @@ _MIN_BORDER_INK: Final = 0.12
 _ROOM: Final = 0.2
 """Share of the longer side that is added around such a picture."""
 
-_Scored = tuple[PreparedDigit, float]
-"""A digit, and how sure the detector is of it, 0 to 1."""
 _Sign = tuple[Kind, Box]
 """Which sign, and x, y, width, height of its ink."""
 Explanation = Literal["page", "single digit"]
@@ -167,28 +160,37 @@ def find_page(
 
 
 @dataclass(frozen=True)
-class _Result:
-    """Digits with their scores, and signs with their boxes, in pixels of the gray picture."""
+class _Candidate:
+    """A digit, and how sure the detector and the gate are of it, 0 to 1."""
 
-    digits: tuple[_Scored, ...]
+    digit: PreparedDigit
+    score: float
+    digitness: float
+
+
+@dataclass(frozen=True)
+class _Result:
+    """Digits, and signs with their boxes, in pixels of the gray picture."""
+
+    digits: tuple[_Candidate, ...]
     signs: tuple[_Sign, ...]
     explanation: Explanation
     alternative: Explanation | None
 
-    @cached_property
-    def value(self) -> float:
+    @property
+    def digitness(self) -> float:
         """How much the least likely of its digits looks like one, 0 to 1."""
-        return min(_digitness_of([digit for digit, _ in self.digits]))
+        return min(candidate.digitness for candidate in self.digits)
 
     @property
     def score(self) -> float:
         """How sure the detector is of the surest digit, 0 to 1."""
-        return max(score for _, score in self.digits)
+        return max(candidate.score for candidate in self.digits)
 
     @property
     def is_clear(self) -> bool:
         """Whether the detector or the gate believes it."""
-        return self.score >= SURE_SCORE or self.value >= _LIKELY_DIGITNESS
+        return self.score >= SURE_SCORE or self.digitness >= LIKELY_DIGITNESS
 
 
 def _explain(
@@ -209,24 +211,22 @@ def _with_room_around(
 ) -> _Result | PictureError:
     """A doubtful result, or a better one: where a picture is cropped into its digit.
 
-    Then the border is paper and ink, and does not tell which is which. So the picture is looked at
-    again with room around it, in the tone of either.
+    Then ink that ends at the border looks as if it went on. So the picture is looked at again with
+    room around it, in the commoner tone of its border.
     """
     border = border_pixels(gray)
     limit, _ = cv2.threshold(border, 0, 255, cv2.THRESH_OTSU)
-    dark, light = border[border <= limit], border[border > limit]
+    rarer, commoner = sorted((border[border <= limit], border[border > limit]), key=len)
     is_clear = isinstance(first, _Result) and first.is_clear
-    if is_clear or min(len(dark), len(light)) < _MIN_BORDER_INK * len(border):
+    if is_clear or len(rarer) < _MIN_BORDER_INK * len(border):
         return first
-    best, value = first, _LIKELY_DIGITNESS
-    room = max(4, round(_ROOM * max(gray.shape)))
-    for tone in (int(np.median(dark)), int(np.median(light))):
-        padded = cv2.copyMakeBorder(gray, *(room,) * 4, cv2.BORDER_CONSTANT, value=tone)
-        with suppress(PictureError):
-            result = _explain(np.asarray(padded, np.uint8), ink, None, None)
-            if len(result.digits) == 1 and result.value > value:
-                best, value = _moved(result, room, gray.shape), result.value
-    return best
+    room, tone = max(4, round(_ROOM * max(gray.shape))), int(np.median(commoner))
+    padded = cv2.copyMakeBorder(gray, *(room,) * 4, cv2.BORDER_CONSTANT, value=tone)
+    with suppress(PictureError):
+        result = _explain(np.asarray(padded, np.uint8), ink, None, None)
+        if len(result.digits) == 1 and result.digitness > LIKELY_DIGITNESS:
+            return _moved(result, room, gray.shape)
+    return first
 
 
 def _moved(result: _Result, room: int, shape: tuple[int, ...]) -> _Result:
@@ -238,7 +238,10 @@ def _moved(result: _Result, room: int, shape: tuple[int, ...]) -> _Result:
         bottom = min(shape[0], box[1] + box[3] - room)
         return left, top, max(1, right - left), max(1, bottom - top)
 
-    digits = ((replace(digit, box=move(digit.box)), score) for digit, score in result.digits)
+    digits = (
+        replace(candidate, digit=replace(candidate.digit, box=move(candidate.digit.box)))
+        for candidate in result.digits
+    )
     signs = ((kind, move(box)) for kind, box in result.signs)
     return replace(result, digits=tuple(digits), signs=tuple(signs))
 
@@ -247,21 +250,23 @@ def _detect(gray: GrayImage, ink: Ink) -> _Result | None:
     """The digits and signs that the detector finds; None if it finds no digit."""
     segments = find_segments(gray, lambda rivals: _rate(gray, rivals, ink))
     labels = label_segments(segments, gray.shape)
-    digits: list[_Scored] = []
+    digits: list[PreparedDigit] = []
+    scores: list[float] = []
     for number, segment in enumerate(segments, start=1):
         if segment.kind == "digit" and len(digits) < MAX_DIGITS:
             with suppress(PictureError):  # no ink of its own there, or a piece of a line
-                digit = prepare_segment(gray, labels, segment, number, ink)
-                digits.append((digit, segment.score))
+                digits.append(prepare_segment(gray, segment, ink, labels, number))
+                scores.append(segment.score)
     if not digits:
         return None
+    candidates = list(map(_Candidate, digits, scores, _digitness_of(digits)))
     signs: list[_Sign] = [
         (segment.kind, segment.box)
         for segment in segments
         if segment.kind != "digit" and segment.score >= _MIN_SIGN_SCORE
     ]
-    digits, signs = _with_commas(_without_leftovers(digits), signs)
-    return _Result(tuple(digits), tuple(signs), "page", "single digit")
+    candidates, signs = _with_commas(_without_leftovers(candidates), signs)
+    return _Result(tuple(candidates), tuple(signs), "page", "single digit")
 
 
 def _rate(gray: GrayImage, rivals: Sequence[Segment], ink: Ink) -> list[float]:
@@ -271,7 +276,7 @@ def _rate(gray: GrayImage, rivals: Sequence[Segment], ink: Ink) -> list[float]:
     for k, segment in enumerate(rivals):
         if segment.kind == "digit":
             with suppress(PictureError):  # nothing differs from the paper there
-                digits[k] = prepare_own_ink(gray, segment, ink)
+                digits[k] = prepare_segment(gray, segment, ink)
     if digits:
         for k, value in zip(digits, _digitness_of(list(digits.values())), strict=True):
             rating[k] = value
@@ -282,41 +287,48 @@ def _digitness_of(digits: Sequence[PreparedDigit]) -> list[float]:
     return [float(value) for value in digitness(np.stack([digit.pixels for digit in digits]))]
 
 
-def _without_leftovers(digits: list[_Scored]) -> list[_Scored]:
+def _without_leftovers(candidates: list[_Candidate]) -> list[_Candidate]:
     """The digits without sides of frames and specks.
 
     Where the detector is sure of some, two of three must speak for each digit: the detector, the
     gate, and its height.
     """
-    sure = [digit.box for digit, score in digits if score >= SURE_SCORE]
-    if not sure or len(digits) == 1:
-        return digits
+    sure = [candidate.digit.box for candidate in candidates if candidate.score >= SURE_SCORE]
+    if not sure or len(candidates) == 1:
+        return candidates
     highest = _USUAL_HEIGHTS * usual_height(sure)
-    rated = _digitness_of([digit for digit, _ in digits])
-    return [
-        (digit, score)
-        for (digit, score), value in zip(digits, rated, strict=True)
-        if sum((score >= SURE_SCORE, value >= _LIKELY_DIGITNESS, digit.box[3] <= highest)) >= 2
-    ]
+
+    def votes(candidate: _Candidate) -> int:
+        return sum(
+            (
+                candidate.score >= SURE_SCORE,
+                candidate.digitness >= LIKELY_DIGITNESS,
+                candidate.digit.box[3] <= highest,
+            )
+        )
+
+    return [candidate for candidate in candidates if votes(candidate) >= 2]
 
 
-def _with_commas(digits: list[_Scored], signs: list[_Sign]) -> tuple[list[_Scored], list[_Sign]]:
+def _with_commas(
+    candidates: list[_Candidate], signs: list[_Sign]
+) -> tuple[list[_Candidate], list[_Sign]]:
     """Digits and signs, where a low upright stroke beside digits is a comma, no 1 and no slash."""
-    height = usual_height([digit.box for digit, _ in digits])
+    height = usual_height([candidate.digit.box for candidate in candidates])
 
     def is_comma(box: Box) -> bool:
         return 1.5 * box[2] <= box[3] < _COMMA_HEIGHTS * height
 
-    commas: list[_Sign] = [(",", digit.box) for digit, _ in digits if is_comma(digit.box)]
-    others = [(digit, score) for digit, score in digits if not is_comma(digit.box)]
+    boxes = [candidate.digit.box for candidate in candidates]
+    commas: list[_Sign] = [(",", box) for box in boxes if is_comma(box)]
     signs = [("," if kind == "/" and is_comma(box) else kind, box) for kind, box in signs]
-    return others, signs + commas
+    return [digit for digit in candidates if not is_comma(digit.digit.box)], signs + commas
 
 
 def _choose(gray: GrayImage, page: _Result | None, ink: Ink, paper: int | None) -> _Result:
-    """What was detected, one digit or several doubtful ones, against all ink as one digit.
+    """What was detected, one digit or several doubtful ones, or all ink as one digit.
 
-    Where both are the same, all ink counts: it has the faint ends that the detector may drop.
+    What the gate takes for a digit rather. All ink has the faint ends that the detector may drop.
     """
     try:
         whole = find_digit_in(gray, ink=ink, paper=paper)
@@ -324,20 +336,21 @@ def _choose(gray: GrayImage, page: _Result | None, ink: Ink, paper: int | None) 
         if page is None or not page.is_clear:
             raise
         return replace(page, alternative=None)
+    (likelihood,) = _digitness_of([whole])
     if page is None:
-        return _Result(((whole, 0.0),), (), "single digit", None)
-    single = _Result(((whole, page.score),), (), "single digit", "page")
-    gain = single.value - page.value
-    if len(page.digits) == 1 and common_shares(whole.box, page.digits[0][0].box)[0] >= SAME_SHARE:
-        same = single if gain > -_CLEARER_DIGITNESS else page
-        return replace(same, signs=page.signs, explanation="page", alternative=None)
-    return single if gain > _CLEARER_DIGITNESS else page
+        return _Result((_Candidate(whole, 0.0, likelihood),), (), "single digit", None)
+    single = _Result((_Candidate(whole, page.score, likelihood),), (), "single digit", "page")
+    chosen = single if likelihood > page.digitness else page
+    box = page.digits[0].digit.box
+    if len(page.digits) == 1 and common_shares(whole.box, box)[0] >= SAME_SHARE:
+        return replace(chosen, signs=page.signs, explanation="page", alternative=None)
+    return chosen
 
 
 def _in_order(result: _Result, work_shape: tuple[int, ...], shape: tuple[int, ...]) -> FoundPage:
     """Digits and signs in reading order, with boxes in pixels of the picture of that shape."""
     digits, signs = result.digits, result.signs
-    boxes = [digit.box for digit, _ in digits]
+    boxes = [candidate.digit.box for candidate in digits]
     height = usual_height(boxes)
     lines = find_lines(boxes)
     row_of_sign = [line_of_sign(box, boxes, lines, height) for _, box in signs]
@@ -356,7 +369,7 @@ def _in_order(result: _Result, work_shape: tuple[int, ...], shape: tuple[int, ..
             if k < 0:
                 found_signs.append(FoundSign(signs[~k][0], outer, row, first + number))
             else:
-                digit, score = digits[k]
-                found.append(FoundDigit(replace(digit, box=outer), row, first + number, score))
+                digit = replace(digits[k].digit, box=outer)
+                found.append(FoundDigit(digit, row, first + number, digits[k].score))
         first += numbers[-1] + 1
     return FoundPage(tuple(found), tuple(found_signs), result.explanation, result.alternative)

@@ -39,75 +39,66 @@ _NO_INK: Final = "There is no ink in this box: draw it around a digit."
 
 
 def prepare_segment(
-    gray: GrayImage, labels: NDArray[np.int16], segment: Segment, number: int, ink: Ink
+    gray: GrayImage,
+    segment: Segment,
+    ink: Ink,
+    labels: NDArray[np.int16] | None = None,
+    number: int = 1,
 ) -> PreparedDigit:
     """Make an MNIST digit of a segment.
 
     Args:
         gray: the picture, uint8 (height, width).
-        labels: int16 of that shape, which segment each pixel belongs to, 0 for none.
         segment: the digit.
-        number: its number in `labels`.
         ink: whether the ink is darker or lighter than the paper; "auto" finds out.
+        labels: int16 of that shape, which segment each pixel belongs to, 0 for none; None: as if
+            there were no other segment.
+        number: the digit's number in `labels`.
 
     Returns:
         The digit; its box is in pixels of the picture.
 
     Raises:
-        PictureError: nothing differs from the paper there, or it is a piece of a longer line.
+        PictureError: nothing differs from the paper there, another segment claims all of its ink,
+            or it is a piece of a longer line.
     """
-    near = _Window(gray, labels, segment.box, number, ink)
+    near = _Window(gray, segment, ink, labels, number)
     if near.is_line_going_on():
         raise PictureError(_NO_INK)
     return near.prepared(near.reached())
 
 
-def prepare_own_ink(gray: GrayImage, segment: Segment, ink: Ink) -> PreparedDigit:
-    """Make an MNIST digit of a segment as if there were no other.
-
-    Args:
-        gray: the picture, uint8 (height, width).
-        segment: the digit.
-        ink: as for `prepare_segment`.
-
-    Raises:
-        PictureError: nothing differs from the paper there.
-    """
-    labels = label_segments([segment], gray.shape)
-    return prepare_segment(gray, labels, segment, 1, ink)
-
-
 class _Window:
-    """A segment's surroundings.
-
-    Attributes:
-        owners: int16 (height, width), the labels there.
-    """
+    """A segment's surroundings."""
 
     def __init__(
         self,
         gray: GrayImage,
-        labels: NDArray[np.int16],
-        box: Box,
-        number: int,
+        segment: Segment,
         ink: Ink,
+        labels: NDArray[np.int16] | None,
+        number: int,
     ) -> None:
-        x, y, w, h = box
+        x, y, w, h = segment.box
         room = max(3, round(_MARGIN * max(w, h)))
-        self._corner = max(0, x - room), max(0, y - room)
-        rows = slice(self._corner[1], min(gray.shape[0], y + h + room))
-        columns = slice(self._corner[0], min(gray.shape[1], x + w + room))
-        tones, self.owners = gray[rows, columns].copy(), labels[rows, columns]
+        left, top = self._corner = max(0, x - room), max(0, y - room)
+        window = np.s_[top : y + h + room, left : x + w + room]
+        tones = gray[window].copy()
         self._is_picture_edge = (
-            columns.start == 0, rows.start == 0,
-            columns.stop == gray.shape[1], rows.stop == gray.shape[0],
+            left == 0, top == 0,
+            left + tones.shape[1] == gray.shape[1], top + tones.shape[0] == gray.shape[0],
         )  # fmt: skip
-        self._mine = self.owners == number
-        if not self._mine.any():  # another segment claims all of its ink
+        if labels is None:
+            moved = replace(segment, box=(x - left, y - top, w, h))
+            self._owners = label_segments([moved], tones.shape)
+        else:
+            self._owners = labels[window]
+        self._mine = self._owners == number
+        if not self._mine.any():
             raise PictureError(_NO_INK)
         self._reach = max(1, round(_REACH * max(w, h)))
         brush = np.ones((2 * self._reach + 3,) * 2, np.uint8)
-        around = cv2.dilate((self.owners > 0).view(np.uint8), brush) == 0
+        around = cv2.dilate((self._owners > 0).view(np.uint8), brush) == 0
         paper, self._grain = estimate_paper(tones, around)
         difference = tones - paper
         is_dark = ink == "dark" or (ink == "auto" and float(difference[self._mine].mean()) < 0)
@@ -130,7 +121,7 @@ class _Window:
 
     def _leaves(self) -> NDArray[np.bool_]:
         """Which connected pieces go on beyond the window."""
-        height, width = self.owners.shape
+        height, width = self._owners.shape
         left, top = self._stats[:, 0], self._stats[:, 1]
         right, bottom = left + self._stats[:, 2], top + self._stats[:, 3]
         ends = (left == 0, top == 0, right == width, bottom == height)
@@ -153,7 +144,7 @@ class _Window:
         """Which pixels may hold the segment's ink: its own, close to them, and whole pieces."""
         to_mine = cv2.distanceTransform((~self._mine).view(np.uint8), cv2.DIST_L2, 3)
         belongs = to_mine <= self._reach
-        others = (self.owners > 0) & ~self._mine
+        others = (self._owners > 0) & ~self._mine
         known = self._counts(self._mine) / np.maximum(1, self._stats[:, cv2.CC_STAT_AREA])
         is_whole = (
             (known >= _MIN_SHARE_KNOWN)

@@ -6,13 +6,12 @@ import pytest
 
 from core.data import mnist
 from core.inference.reader import (
-    MIN_DIGITNESS,
     AnswerVerdict,
     answer_kind,
     classify_answer,
     run_temperature,
 )
-from core.preprocessing.digitness import DIGITNESS_THRESHOLD
+from core.preprocessing.digitness import DIGITNESS_THRESHOLD, LIKELY_DIGITNESS
 from core.preprocessing.mnist_format import find_digit
 from core.runs import registry
 
@@ -43,7 +42,7 @@ def test_the_rule(confidence: float, digitness: float, kind: str) -> None:
 
 
 def test_the_limits_are_in_order() -> None:
-    assert 0 < DIGITNESS_THRESHOLD < MIN_DIGITNESS < 1
+    assert 0 < DIGITNESS_THRESHOLD < LIKELY_DIGITNESS < 1
 
 
 def drawn(*ways: list[tuple[int, int]], pen: int = 16) -> np.ndarray:

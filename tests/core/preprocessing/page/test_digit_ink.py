@@ -29,7 +29,7 @@ def prepared(
     page: Image, segments: list[Segment], number: int = 1
 ) -> tuple[Image, tuple[int, ...]]:
     labels = label_segments(segments, page.shape)
-    digit = prepare_segment(page, labels, segments[number - 1], number, "auto")
+    digit = prepare_segment(page, segments[number - 1], "auto", labels, number)
     return digit.pixels, digit.box
 
 

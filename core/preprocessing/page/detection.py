@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.preprocessing.background import GrayImage, Ink, border_pixels, to_gray
-from core.preprocessing.digitness import LIKELY_DIGITNESS, digitness
+from core.preprocessing.digitness import DIGITNESS_THRESHOLD, LIKELY_DIGITNESS, digitness
 from core.preprocessing.mnist_format import (
     Box,
     PreparedDigit,
@@ -52,6 +52,8 @@ MAX_DIGITS: Final = 200
 """Digits of a picture that are read; further ones are left out."""
 _MIN_SIGN_SCORE: Final = 0.45
 """A sign that the detector is less sure of is dropped."""
+_SAME_DIGITNESS: Final = 0.15
+"""By so much less digitness all ink in the place of one digit is still taken for it."""
 _USUAL_HEIGHTS: Final = 1.35
 """Heights of the sure digits up to which another one has a usual height."""
 _COMMA_HEIGHTS: Final = 0.5
@@ -328,7 +330,8 @@ def _with_commas(
 def _choose(gray: GrayImage, page: _Result | None, ink: Ink, paper: int | None) -> _Result:
     """What was detected, one digit or several doubtful ones, or all ink as one digit.
 
-    What the gate takes for a digit rather. All ink has the faint ends that the detector may drop.
+    All ink wins if it is likelier a digit, and none that the gate refuses. In the place of one
+    digit it is that digit, with all its faint ends, even if it is a little less likely.
     """
     try:
         whole = find_digit_in(gray, ink=ink, paper=paper)
@@ -340,11 +343,11 @@ def _choose(gray: GrayImage, page: _Result | None, ink: Ink, paper: int | None) 
     if page is None:
         return _Result((_Candidate(whole, 0.0, likelihood),), (), "single digit", None)
     single = _Result((_Candidate(whole, page.score, likelihood),), (), "single digit", "page")
-    chosen = single if likelihood > page.digitness else page
     box = page.digits[0].digit.box
     if len(page.digits) == 1 and common_shares(whole.box, box)[0] >= SAME_SHARE:
-        return replace(chosen, signs=page.signs, explanation="page", alternative=None)
-    return chosen
+        same = single if likelihood > page.digitness - _SAME_DIGITNESS else page
+        return replace(same, signs=page.signs, explanation="page", alternative=None)
+    return single if likelihood > max(page.digitness, DIGITNESS_THRESHOLD) else page
 
 
 def _in_order(result: _Result, work_shape: tuple[int, ...], shape: tuple[int, ...]) -> FoundPage:

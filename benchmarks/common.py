@@ -73,7 +73,7 @@ def write_result(
         print("a quick trial: no result is written")
         return
     report = {
-        "command": " ".join([f"python -m benchmarks.{name}", *sys.argv[1:]]),
+        "command": " ".join([f"python -m benchmarks.{name}", *without_paths(sys.argv[1:])]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": seed,
         **more,
@@ -85,6 +85,16 @@ def write_result(
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(f"written: {path}")
+
+
+def without_paths(arguments: Sequence[str]) -> list[str]:
+    """A command line as others read it: where its folders lie on this machine is nobody's business.
+
+    Example:
+        >>> without_paths(["/home/ada/digits", "--seed", "2"])
+        ['FOLDER', '--seed', '2']
+    """
+    return ["FOLDER" if "/" in argument else argument for argument in arguments]
 
 
 def machine() -> dict[str, Any]:

@@ -41,7 +41,7 @@ from benchmarks._gate_network import folded, train
 from benchmarks._kept_pictures import Make, changed, pictures
 from benchmarks._pens import Picture
 from benchmarks._shapes import SHAPES
-from benchmarks.common import parser, start
+from benchmarks.common import parser, start, without_paths
 from core.data.mnist import Split
 from core.preprocessing.digitness import DIGITNESS_WEIGHTS, NO_DIGIT_CLASS, digitness
 
@@ -177,7 +177,9 @@ def main() -> None:
         return
     np.savez_compressed(DIGITNESS_WEIGHTS, **folded(model))  # type: ignore[arg-type]
     notes = {
-        "command": " ".join(["python -m benchmarks.train_digit_gate", *_told(sys.argv[1:])]),
+        "command": " ".join(
+            ["python -m benchmarks.train_digit_gate", *without_paths(sys.argv[1:])]
+        ),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": options.seed,
         "pictures": {"plain": PLAIN, **asked},
@@ -189,14 +191,6 @@ def main() -> None:
     text = json.dumps(notes, indent=1, ensure_ascii=False) + "\n"
     DIGITNESS_WEIGHTS.with_suffix(".json").write_text(text, encoding="utf-8")
     print(text)
-
-
-def _told(arguments: list[str]) -> list[str]:
-    """The command line without the cache, which is nobody's business."""
-    if "--cache" in arguments:
-        at = arguments.index("--cache")
-        return arguments[:at] + arguments[at + 2 :]
-    return arguments
 
 
 if __name__ == "__main__":

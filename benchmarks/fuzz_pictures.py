@@ -33,14 +33,13 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import psutil
-from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.common import parser, start, write_result
@@ -49,6 +48,7 @@ from core.preprocessing.page.detection import find_page
 from core.utils.errors import PictureError
 
 LIMIT_S: Final = 10
+SHAPES: Final = 500
 LARGEST_SEED_FILE: Final = 600_000
 GROWTH_MB: Final = 16
 """Memory that is neither growth nor none: what an allocator keeps differs by a few megabytes."""
@@ -241,8 +241,7 @@ def run(files: int, seed: int) -> Tally:
     warnings.filterwarnings("ignore", module="PIL")
     seeds, tally, process = seed_files(), Tally(), psutil.Process(os.getpid())
     print(f"{len(seeds)} files to begin with")
-    # TensorFlow's buffers keep the size of the largest picture: that is no growth with the number.
-    find_page(_largest())
+    _fill_buffers()
     for number in range(files):
         data = damaged(seeds, seed, number)
         began = time.perf_counter()
@@ -261,12 +260,16 @@ def run(files: int, seed: int) -> Tally:
     return tally
 
 
-def _largest() -> NDArray[np.uint8]:
-    """A square full of strokes: the detector sees its largest copies, and much in them."""
-    page = np.full((2000, 2000), 255, np.uint8)
-    page[50:1950, ::50] = page[::50, 50:1950] = 0
-    page[100:300, 100:140] = 0
-    return page
+def _fill_buffers() -> None:
+    """Read pictures of many shapes: TensorFlow's buffers grow with the shapes, to some 100 MB.
+
+    After some hundred shapes they grow no more: what grows then, grows with the number of files.
+    """
+    rng = np.random.default_rng(0)
+    for _ in range(SHAPES):
+        shape = np.exp(rng.uniform(np.log(30), np.log(1000), 2)).astype(int)
+        with suppress(PictureError):
+            find_page(rng.integers(0, 256, shape).astype(np.uint8))
 
 
 def _give_back() -> None:

@@ -94,7 +94,10 @@ def without_paths(arguments: Sequence[str]) -> list[str]:
         >>> without_paths(["/home/ada/digits", "--seed", "2"])
         ['FOLDER', '--seed', '2']
     """
-    return ["FOLDER" if "/" in argument else argument for argument in arguments]
+    return [
+        "FOLDER" if "/" in argument or Path(argument).is_dir() else argument
+        for argument in arguments
+    ]
 
 
 def machine() -> dict[str, Any]:

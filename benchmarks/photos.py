@@ -126,7 +126,6 @@ def main() -> None:
     line.add_argument("--limit", type=int, help="only the first N photos")
     options = line.parse_args()
 
-    # Here, not above: TensorFlow takes seconds to import, and `measure` needs none of it.
     from core.data import mnist
 
     count = options.limit or (100 if options.quick else PHOTOS)

@@ -27,7 +27,7 @@ from typing import Any, Final
 import cv2
 import numpy as np
 
-from benchmarks.common import machine, parser, start
+from benchmarks.common import machine, parser, start, without_paths
 
 RATE: Final = 0.002
 LATE_RATE: Final = 0.001
@@ -193,7 +193,7 @@ def main() -> None:
     if options.quick:
         return
     note = {
-        "command": " ".join(["python -m benchmarks.train_detector FOLDER", *sys.argv[2:]]),
+        "command": " ".join(["python -m benchmarks.train_detector", *without_paths(sys.argv[1:])]),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "seed": options.seed,
         "steps": steps,

@@ -324,7 +324,8 @@ def _with_commas(
     boxes = [candidate.digit.box for candidate in candidates]
     commas: list[_Sign] = [(",", box) for box in boxes if is_comma(box)]
     signs = [("," if kind == "/" and is_comma(box) else kind, box) for kind, box in signs]
-    return [digit for digit in candidates if not is_comma(digit.digit.box)], signs + commas
+    digits = [candidate for candidate in candidates if not is_comma(candidate.digit.box)]
+    return digits, signs + commas
 
 
 def _choose(gray: GrayImage, page: _Result | None, ink: Ink, paper: int | None) -> _Result:
@@ -339,15 +340,15 @@ def _choose(gray: GrayImage, page: _Result | None, ink: Ink, paper: int | None) 
         if page is None or not page.is_clear:
             raise
         return replace(page, alternative=None)
-    (likelihood,) = _digitness_of([whole])
+    (whole_digitness,) = _digitness_of([whole])
     if page is None:
-        return _Result((_Candidate(whole, 0.0, likelihood),), (), "single digit", None)
-    single = _Result((_Candidate(whole, page.score, likelihood),), (), "single digit", "page")
+        return _Result((_Candidate(whole, 0.0, whole_digitness),), (), "single digit", None)
+    single = _Result((_Candidate(whole, page.score, whole_digitness),), (), "single digit", "page")
     box = page.digits[0].digit.box
     if len(page.digits) == 1 and common_shares(whole.box, box)[0] >= SAME_SHARE:
-        same = single if likelihood > page.digitness - _SAME_DIGITNESS else page
+        same = single if whole_digitness > page.digitness - _SAME_DIGITNESS else page
         return replace(same, signs=page.signs, explanation="page", alternative=None)
-    return single if likelihood > max(page.digitness, DIGITNESS_THRESHOLD) else page
+    return single if whole_digitness > max(page.digitness, DIGITNESS_THRESHOLD) else page
 
 
 def _in_order(result: _Result, work_shape: tuple[int, ...], shape: tuple[int, ...]) -> FoundPage:

@@ -36,11 +36,7 @@ def keep_networks_prepared() -> None:
     and every picture of every visitor.
     """
     # There is no setting for it. It closes matplotlib's figures, too; here pyplot is not used.
-    script_runner._clean_problem_modules = _clean_nothing  # noqa: SLF001
-
-
-def _clean_nothing() -> None:
-    pass
+    script_runner._clean_problem_modules = lambda: None  # noqa: SLF001
 
 
 @st.cache_resource(show_spinner=False)

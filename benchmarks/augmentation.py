@@ -115,7 +115,7 @@ def speed(ways: dict[str, tf.data.Dataset], size: int, batches: int) -> dict[str
 
 def epochs(recipe: Recipe, split: Split, rounds: int) -> dict[str, float]:
     """Seconds of a training epoch without and with augmentation, the first epoch not counted."""
-    steps = math.ceil(len(split) / recipe.batch_size)
+    steps = recipe.steps_per_epoch(len(split))
 
     def trained(augmentation: Augmentation) -> Callable[[int], object]:
         changed = recipe.changed(

@@ -24,7 +24,6 @@ Writes `benchmarks/results/estimates.json`.
 from __future__ import annotations
 
 import json
-import math
 import os
 import subprocess
 import sys
@@ -137,7 +136,7 @@ def _epoch_on_mnist(recipe: Recipe, folder: Path) -> float:
     recipe = recipe.changed(dataset="mnist")
     digits = mnist.training_split("mnist", exclude_sample_test=recipe.exclude_sample_test)
     fitted, validation = split_validation(digits, recipe)
-    steps = math.ceil(len(fitted) / recipe.batch_size)
+    steps = recipe.steps_per_epoch(len(fitted))
     seconds = steps * _step_seconds(recipe, folder)
     if validation:
         part = validation.take(slice(VALIDATED))

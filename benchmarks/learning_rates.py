@@ -96,7 +96,7 @@ class _Network:
         made = Architecture(layers=layers)
         recipe = self._recipe = Recipe(architecture=made, optimizer=optimizer, epochs=2, seed=SEED)
         self._digits = mnist.load(recipe.dataset)
-        self._steps = recipe.epochs * math.ceil(len(self._digits.train) / recipe.batch_size)
+        self._steps = recipe.epochs * recipe.steps_per_epoch(len(self._digits.train))
         self._model = compiled_model(recipe)
         self._model.optimizer.build(self._model.trainable_variables)
         self._weights = self._model.get_weights()

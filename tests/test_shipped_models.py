@@ -1,4 +1,4 @@
-"""The seven runs in `models/` hold what is promised of them, counted here from their own files."""
+"""The eight runs in `models/` hold what is promised of them, counted here from their own files."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from core.data import mnist
 from core.evaluation.comparison import wilson_interval
 from core.recipes.presets import PRESETS
 from core.runs import registry
-from core.runs.run import Run
+from core.runs.run import Network, Run
 
 pytestmark = pytest.mark.offline
 
@@ -28,6 +28,7 @@ TRAINED_ON = {
     "kundathil": (59_000, 0),
     "purawr": (59_000, 0),
     "katariya": (59_000, 10_000),
+    "katariya-batchnorm": (59_000, 10_000),
 }
 TEST_DIGITS = {"mnist": 10_000, "mnist-sample": 1_000}
 
@@ -56,7 +57,7 @@ def test_there_is_one_run_for_each_preset() -> None:
 
 def test_all_of_them_are_small_enough_for_a_repository() -> None:
     size = sum(path.stat().st_size for path in MODELS.rglob("*") if path.is_file())
-    assert size < 30_000_000
+    assert size < 40_000_000
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,13 @@ def test_was_trained_by_its_preset_to_the_end(name: str) -> None:
     info = shipped(name).info
     assert info.status == "finished"
     assert info.recipe == PRESETS[name].recipe
+
+
+@every_run
+def test_says_how_to_make_it_again(name: str) -> None:
+    first, *later = shipped(name).info.command.split(", then ")
+    assert first == f"python -m core train --preset {name} --keep-mb 4"
+    assert later == ["python -m benchmarks.train_best_pens FOLDER"] * (name == "best")
 
 
 @every_run
@@ -116,12 +124,12 @@ def test_its_mnist_labels_are_mnists(name: str) -> None:
 @cache
 def weights_and_answers(name: str) -> tuple[list[NDArray[np.float32]], NDArray[np.float32]]:
     """The weights of `model.keras`, and what that network answers today on the sample's digits."""
-    from core.inference.predictor import Predictor, load_model
+    from core.inference.predictor import load_predictor
 
     run = shipped(name)
-    model = load_model(run)
+    predictor = load_predictor(Network(run))
     images = mnist.load("mnist-sample").test.images
-    return model.get_weights(), Predictor(model, run.info.recipe.scaling).probabilities(images)
+    return predictor.model.get_weights(), predictor.probabilities(images)
 
 
 @every_run

@@ -3,6 +3,7 @@
 `python -m core explore` computes in advance what pages would compute while a visitor waits.
 """
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from core.cli import console
 from core.cli.console import (
@@ -25,14 +27,23 @@ from core.cli.console import (
 from core.cli.predict import predict
 from core.data import mnist
 from core.evaluation import epoch_predictions, robustness
+from core.evaluation.before_after import compare_with_members, compare_with_parent
 from core.evaluation.epoch_predictions import compute_epoch_predictions
 from core.recipes.presets import PRESETS, find_preset
-from core.recipes.recipe import Recipe
+from core.recipes.recipe import Recipe, explain_error
 from core.runs import registry
+from core.runs.ensembles import PRESET, plan_ensemble
 from core.runs.permissions import clear_stop
 from core.runs.predictions import score_predictions
 from core.runs.run import BrokenRun, Run, StoredPredictions
-from core.runs.writer import MAX_EPOCH_BYTES, ResumedWriter
+from core.runs.writer import (
+    MAX_EPOCH_BYTES,
+    ResumedWriter,
+    make_run_folder,
+    why_unwritable,
+    write_info,
+)
+from core.training.pseudo_labels import PseudoLabelSettings, describe_plan, plan_pseudo_labels
 from core.utils.errors import RecipeError, RunError
 from core.utils.files import to_json
 
@@ -58,7 +69,7 @@ def explore(
     What is kept already is left as it is.
     """
     opened = registry.open_run(run)
-    opened.check_model()
+    registry.check_weights(opened)
     names = (dataset,) if dataset else mnist.available()
     for name in names:
         mnist.load(name)
@@ -171,8 +182,25 @@ def train(
         from core.training.trainer import train as train_recipe
     with training_bar(recipe) as on_event:
         room = int(keep_mb * 2**20)
-        run = train_recipe(recipe, folder, on_event, max_epoch_bytes=room, preset=preset_name or "")
+        run = train_recipe(
+            recipe,
+            folder,
+            on_event,
+            max_epoch_bytes=room,
+            preset=preset_name or "",
+            command=_train_command(preset_name, {**changes, "keep-mb": keep_mb}),
+        )
     _tell_result(run)
+
+
+def _train_command(preset_name: str | None, options: dict[str, object]) -> str:
+    """Return the command that trains such a run again; a recipe's file lies in its download."""
+    start = f"--preset {preset_name}" if preset_name else "--recipe recipe.json"
+    given = "".join(
+        f" --{name} {value:g}" if isinstance(value, float) else f" --{name} {value}"
+        for name, value in options.items()
+    )
+    return f"python -m core train {start}{given}"
 
 
 @app.command("continue")
@@ -203,6 +231,72 @@ def continue_training(
     with training_bar(recipe) as on_event:
         trained = train_on(writer, on_event)
     _tell_result(trained)
+
+
+@app.command()
+def ensemble(
+    runs: Annotated[
+        list[str],
+        typer.Argument(help="Two to ten runs: their names, or the paths of their folders."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="The new run's folder [default: runs/ensemble-TIME].")
+    ] = None,
+) -> None:
+    """Average the answers of several runs, and keep the ensemble as a run of its own.
+
+    Nothing is trained. An ensemble takes as long to answer as all its members together.
+    """
+    plan = plan_ensemble([registry.open_run(run) for run in runs])
+    now = datetime.now(UTC).astimezone()
+    folder = out or registry.own_folder() / f"{PRESET}-{now:%Y%m%d-%H%M%S}"
+    registry.check_run_name(folder.resolve().name)
+    make_run_folder(folder)
+    try:
+        run = Run(folder, plan.write(folder))
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise RunError(why_unwritable(error, folder)) from error
+    print(f"The ensemble {run.id!r} of {len(plan.members)} runs is in {run.folder}.")
+    for comparison in compare_with_members(run):
+        print("\n".join(comparison.lines()))
+
+
+@app.command("pseudo-label")
+def pseudo_label(
+    run: Annotated[str, typer.Argument(help="The run's name, or the path of its folder.")],
+    epochs: Annotated[int, typer.Option(help="Epochs with pseudo-labels.")] = 5,
+    learning_rate: Annotated[float, typer.Option(help="The optimizer's, at its height.")] = 0.001,
+    out: Annotated[
+        Path | None, typer.Option(help="The new run's folder [default: runs/RUN-pseudo-TIME].")
+    ] = None,
+) -> None:
+    """Let a run's network go on with digits without labels, by its own answers, as a new run.
+
+    These are the training digits that the run left out, else the test digits: then its result is no
+    fair test any more.
+    """
+    opened = registry.open_run(run)
+    try:
+        settings = PseudoLabelSettings(epochs=epochs, learning_rate=learning_rate)
+    except ValidationError as error:
+        raise RecipeError(explain_error(error)) from error
+    _fetch_if_missing(opened.info.recipe.dataset)
+    plan = plan_pseudo_labels(opened, settings)
+    now = datetime.now(UTC).astimezone()
+    folder = out or registry.own_folder() / f"{opened.id[:40]}-pseudo-{now:%Y%m%d-%H%M%S}"
+    registry.check_run_name(folder.resolve().name)
+    print(describe_plan(plan))
+    make_run_folder(folder)
+    plan.write(folder)
+    write_info(folder, plan.info(folder.name))
+    with quiet_tensorflow():
+        from core.training.trainer import resume_training as train_on
+    with training_bar(plan.recipe) as on_event:
+        trained = train_on(ResumedWriter(registry.read_run(folder)), on_event)
+    _tell_result(trained)
+    for comparison in compare_with_parent(trained):
+        print(comparison.sentence())
 
 
 def _asked_recipe(preset_name: str | None, file: Path | None) -> Recipe:

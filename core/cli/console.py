@@ -24,9 +24,10 @@ from rich.progress import (
 
 from core.data.mnist import download_mnist
 from core.recipes.recipe import Recipe
+from core.runs import registry
 from core.runs.messages import EpochEnded, Event
 from core.runs.messages import Progress as BatchesDone
-from core.runs.run import Run
+from core.runs.run import Network, Run
 
 if TYPE_CHECKING:
     from core.inference.predictor import Predictor
@@ -188,7 +189,7 @@ def check_weights(run: Run, epoch: int | None) -> None:
         RunError: the weights are missing, damaged, or not those that training wrote.
     """
     if epoch is None:
-        run.check_model()
+        registry.check_weights(run)
     else:
         run.epoch_weights(epoch)
 
@@ -205,5 +206,5 @@ def load_network(run: Run, epoch: int | None) -> "Predictor":
     """
     check_weights(run, epoch)
     with quiet_tensorflow():
-        from core.inference.predictor import Predictor, load_model
-    return Predictor(load_model(run, epoch), run.info.recipe.scaling)
+        from core.inference.predictor import open_predictor
+    return open_predictor(Network(run, epoch))

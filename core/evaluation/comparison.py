@@ -6,7 +6,7 @@ It works on recipes and stored predictions, and needs no TensorFlow.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import combinations, zip_longest
 from typing import Any
@@ -97,6 +97,10 @@ class AccuracyDifference:
     only_second: int
     probability: float
     level: float
+
+    def corrected(self, tests: int) -> "AccuracyDifference":
+        """The same test as one of several: the level is divided by their number (Bonferroni)."""
+        return replace(self, level=self.level / tests)
 
     @property
     def more_than_chance(self) -> bool:

@@ -152,12 +152,11 @@ def _answers(
     run: Run, epoch: int, images: NDArray[np.uint8], report: Callable[[int], None]
 ) -> NDArray[np.float32]:
     """The probabilities after an epoch, (n, 10), or none, (0, 10), if there is no network."""
-    from core.inference.predictor import Predictor, load_model
+    from core.inference.predictor import open_predictor
 
     registry.read_run(run.folder)  # a run that is deleted meanwhile is no damaged one
     try:
-        network = Predictor(load_model(run, epoch), run.info.recipe.scaling)
-        return network.probabilities(images, report)
+        return open_predictor(Network(run, epoch)).probabilities(images, report)
     except RunError:
         return np.empty((0, CLASSES), np.float32)
 

@@ -236,11 +236,11 @@ def measure_robustness(run: Run, report: Report) -> RobustnessCurves:
     Imports TensorFlow when it is called. `report` is called after each time, and stops it when it
     raises. Raises RunError if the network cannot be opened.
     """
-    from core.inference.predictor import Predictor, load_model
+    from core.inference.predictor import open_predictor
 
     digits = split_of(DATASET, "test")
     report(0, 0)
-    network = Predictor(load_model(run), run.info.recipe.scaling)
+    network = open_predictor(Network(run))
     corruptions = list(dict.fromkeys(_corruptions()))
     wrong: dict[Corruption, int] = {}
     for done, corruption in enumerate(corruptions):

@@ -92,14 +92,14 @@ def expected_first_loss(run: Run | None) -> float | None:
         run: a run, or None.
 
     Returns:
-        The loss; None if it is unknown, not finite, of an unfinished epoch, or of a fine-tuned run,
-        whose first network the code does not have.
+        The loss; None if it is unknown, not finite, of an unfinished epoch, or of a run that began
+        with another run's network, which the code does not have.
     """
     try:
         rows = run.history() if run else None
     except RunError:
         return None
-    if run is None or rows is None or rows.empty or run.info.provenance.fine_tuned:
+    if run is None or rows is None or rows.empty or run.info.provenance.start_sha256:
         return None
     if "steps" in rows and not run.info.epochs_done:  # stopped before the epoch's end
         return None
@@ -132,6 +132,13 @@ def _differences(run: Run) -> Iterator[str]:
             f"{_plain(info.provenance.fine_tuned.parent)} and was shown digits of a visitor's own, "
             "neither of which is part of this code. What follows trains a network from nothing "
             "with the settings of the fine-tuning, so its figures will differ."
+        )
+    if info.provenance.pseudo_labeled:
+        yield (
+            f"It learned from pseudo-labels: it began with the network of the run "
+            f"{_plain(info.provenance.pseudo_labeled.parent)} and was shown that network's answers "
+            "to digits without labels, neither of which is part of this code. What follows trains "
+            "a network from nothing with these settings, so its figures will differ."
         )
     if info.provenance.pens:
         yield f"{describe_pens(info)} This code stops before that, so its figures will differ."

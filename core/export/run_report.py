@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 import pandas as pd
 
 from core.data.mnist import TEST_DIGITS, DatasetName
+from core.evaluation.before_after import compare_with_members, compare_with_parent
 from core.evaluation.comparison import wilson_interval
 from core.recipes.descriptions import NO_SETTINGS, describe_settings
 from core.runs.housekeeping import gone_error
 from core.runs.permissions import shown_name
-from core.runs.run import FineTuned, Metrics, Run, RunInfo
+from core.runs.run import FineTuned, Metrics, PseudoLabeled, Run, RunInfo
 from core.training.fine_tuning import before_and_after
 from core.utils.errors import RunError
 from core.utils.files import add_to_zip
@@ -40,7 +41,8 @@ def run_report(run: Run) -> str:
         Markdown: result, recipe, network, course of the training, origin.
     """
     sections = (_head, _result, _recipe, _how_it_went, _origin)
-    return "\n\n".join("\n".join(section(run)) for section in sections) + "\n"
+    texts = ["\n".join(section(run)) for section in sections]
+    return "\n\n".join(text for text in texts if text) + "\n"
 
 
 def run_zip(run: Run, extra: Mapping[str, bytes] | None = None) -> bytes:
@@ -62,7 +64,7 @@ def run_zip(run: Run, extra: Mapping[str, bytes] | None = None) -> bytes:
     if not (run.folder / "run.json").is_file():
         raise gone_error(run)
     own = {
-        "recipe.json": run.info.recipe.to_json().encode() + b"\n",
+        "recipe.json": b"" if run.info.members else run.info.recipe.to_json().encode() + b"\n",
         "history.csv": _history(run),
         "model.keras": _network(run),
     }
@@ -128,12 +130,17 @@ def _result(run: Run) -> Iterator[str]:
     for row in before_and_after(run.info):
         if row.after:
             yield f"- Fine-tuned, on {row.digits}: {row.before} before, {row.after} after."
+    for change in compare_with_parent(run):
+        yield f"- {change.sentence()}"
     if run.info.metrics:
         yield ""
         yield "The intervals are Wilson's: what the choice of test digits leaves open."
 
 
 def _recipe(run: Run) -> Iterator[str]:
+    if run.info.members:
+        yield from _members(run)
+        return
     yield "## Recipe"
     yield ""
     words = describe_settings(run.info.recipe)
@@ -146,8 +153,25 @@ def _recipe(run: Run) -> Iterator[str]:
     yield "```"
 
 
+def _members(run: Run) -> Iterator[str]:
+    yield "## Members"
+    yield ""
+    yield "Its probabilities are the averages of those of these runs; nothing was trained."
+    yield ""
+    rows = [
+        [member.id, f"{member.parameters:,}", f"`{member.model_sha256}`"]
+        for member in run.info.members
+    ]
+    yield from _table([["run", "parameters", "SHA-256 of the network"], *rows])
+    yield ""
+    for comparison in compare_with_members(run):
+        yield from (f"- {line.strip()}" for line in comparison.lines())
+
+
 def _how_it_went(run: Run) -> Iterator[str]:
     info = run.info
+    if info.members:
+        return
     yield "## How it went"
     yield ""
     yield f"{describe_ending(info)} It took {info.seconds:,.1f} s."
@@ -175,6 +199,8 @@ def _how_it_went(run: Run) -> Iterator[str]:
 
 def describe_ending(info: RunInfo) -> str:
     """Describe in a sentence how far the training came and why it ended."""
+    if info.members:
+        return f"An ensemble of {len(info.members)} runs: nothing was trained."
     status = {"queued": "It waits", "running": "It is being trained"}.get(info.status)
     if status:
         return f"{status}: {info.epochs_done} of {info.epochs_planned} epochs are done."
@@ -205,8 +231,12 @@ def _origin(run: Run) -> Iterator[str]:
     yield f"- Digits: `{source.dataset}`.{counts}{left_out}"
     if source.fine_tuned:
         yield from _fine_tuned(source.fine_tuned)
+    if source.pseudo_labeled:
+        yield from _pseudo_labeled(source.pseudo_labeled, info.pseudo_labels)
     if source.pens:
         yield f"- Pens: {describe_pens(info)}"
+    if info.command:
+        yield f"- Command that makes such a run again: `{info.command}`"
     if info.machine:
         yield f"- Machine: {info.machine}"
     if info.versions:
@@ -225,6 +255,15 @@ def _fine_tuned(tuned: FineTuned) -> Iterator[str]:
     )
 
 
+def _pseudo_labeled(pseudo: PseudoLabeled, results: Metrics | None) -> Iterator[str]:
+    wrong = f" Of these answers {results}." if results else ""
+    yield (
+        f"- Pseudo-labels: it began with the network of the run `{pseudo.parent}` (SHA-256 "
+        f"`{pseudo.parent_sha256}`). A quarter of each batch are {pseudo.source} without labels "
+        f"({pseudo.unlabeled:,}), whose targets are that network's answers.{wrong}"
+    )
+
+
 def describe_pens(info: RunInfo) -> str:
     """Describe the epochs on redrawn digits after those of the recipe; empty without any."""
     pens = info.provenance.pens
@@ -240,7 +279,8 @@ def describe_pens(info: RunInfo) -> str:
 
 def _contents(run: Run, files: Mapping[str, bytes]) -> str:
     names = ", ".join(f"`{name}`" for name in sorted([*files, "report.md"]))
-    missing = run.info.model_sha256 and "model.keras" not in files
+    has_network = run.info.model_sha256 and not run.info.members
+    missing = has_network and "model.keras" not in files
     note = (
         " The network `model.keras` is missing: its file is damaged or was deleted."
         if missing

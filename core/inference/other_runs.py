@@ -28,7 +28,7 @@ from core.utils.errors import RunError
 from core.utils.validation import Predict
 
 if TYPE_CHECKING:
-    import keras
+    from core.inference.predictor import ScaledModel
 
 MAX_RUNS: Final = 12
 """The most other runs that answer: all that ship, then the newest of the others."""
@@ -224,22 +224,20 @@ def stored_weights(run: Run) -> Iterator[tuple[int | None, list[NDArray[Any]]]]:
 
 
 class _DigitNetwork:
-    """A network that answers one digit."""
+    """A network, or those of an ensemble, that answers one digit."""
 
-    def __init__(self, model: "keras.Model", run: Run) -> None:
-        import keras
-
-        self._model, self._scaling = model, run.info.recipe.scaling
-        self._before_last = keras.Model(model.inputs, model.layers[-1].input)
+    def __init__(self, networks: "Sequence[ScaledModel]") -> None:
+        self._members = [
+            (network.probabilities_function(), network.scaling) for network in networks
+        ]
 
     def probabilities(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The ten probabilities, as `Predictor` gives them; they may be not finite."""
-        import tensorflow as tf
-
-        last = self._model.layers[-1]
-        batch = tf.constant(np.asarray(scale(pixels[None], self._scaling), np.float32))
-        before = self._before_last(batch, training=False)
-        return np.asarray(tf.nn.softmax(before @ last.kernel + last.bias)[0].numpy(), np.float32)
+        answers = [
+            member(np.asarray(scale(pixels[None], scaling), np.float32)).numpy()[0]
+            for member, scaling in self._members
+        ]
+        return np.asarray(np.mean(answers, axis=0), np.float32)
 
 
 class _EpochNetworks:
@@ -248,10 +246,11 @@ class _EpochNetworks:
     def __init__(self, run: Run) -> None:
         self._weights = list(stored_weights(run))
         self._run = run
+        from core.inference.predictor import ScaledModel
         from core.recipes.keras_model import build_model
 
         self._model = build_model(run.info.recipe.architecture)
-        self._network = _DigitNetwork(self._model, run)
+        self._network = _DigitNetwork([ScaledModel(self._model, run.info.recipe.scaling)])
         self._lock = Lock()
 
     def predictions(self, pixels: NDArray[np.uint8]) -> EpochPredictions:
@@ -288,13 +287,13 @@ def _network(run: Run) -> _DigitNetwork | RunError:
     network_or_error = _loaded_network(run)
     if network_or_error is not None:
         return network_or_error
-    from core.inference.predictor import load_model
+    from core.inference.predictor import scaled_models
 
     with _opening_lock:
         network_or_error = _loaded_network(run)
         if network_or_error is None:
             try:
-                network_or_error = _DigitNetwork(load_model(run), run)
+                network_or_error = _DigitNetwork(scaled_models(Network(run)))
             except RunError as error:
                 network_or_error = error
             with _networks_lock:

@@ -1,12 +1,14 @@
 """Loaded networks: digits in, probabilities out, in about a millisecond for one digit.
 
+A run answers by its network, an ensemble by the average of its members' networks.
+
 `keras.Model.predict` builds a data pipeline for every call, which takes some 30 ms for one digit.
 A traced function with a fixed signature does not, so batches are padded to a few fixed sizes.
 """
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 from zipfile import BadZipFile
 
 import keras
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from core.data.normalization import Scaling, scale
 from core.recipes.keras_model import build_model
+from core.runs.registry import read_members
 from core.runs.run import Network, Run
 from core.utils.errors import RunError
 from core.utils.validation import check_digits
@@ -27,20 +30,59 @@ _MAX_LOADED = 8
 """Networks that stay loaded."""
 
 
-class Predictor:
-    """A network ready to answer, safe to call from several threads at once.
+class ScaledModel(NamedTuple):
+    """A network, and how pixels become its input."""
 
-    Attributes:
-        model: the network.
-        scaling: how pixels become the network's input.
+    model: keras.Model
+    scaling: Scaling
+
+    def probabilities_function(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """A function from scaled digits, float32 (n, 28, 28, 1), to probabilities (n, 10)."""
+        last = self.model.layers[-1]
+        before_last = keras.Model(self.model.inputs[0], last.input)
+
+        def probabilities(batch: tf.Tensor) -> tf.Tensor:
+            # Ten sigmoids are no probabilities. Keras takes the cross-entropy of a sigmoid layer,
+            # as of a softmax layer, from the softmax of what goes into the activation (its
+            # `_keras_logits`), so that is what every network here was trained to give.
+            logits = tf.matmul(before_last(batch, training=False), last.kernel) + last.bias
+            return tf.nn.softmax(logits)
+
+        return probabilities
+
+
+class Predictor:
+    """A network, or several whose probabilities are averaged, ready to answer.
+
+    It is safe to call from several threads at once.
     """
 
-    def __init__(self, model: keras.Model, scaling: Scaling) -> None:
-        self.model = model
-        self.scaling: Scaling = scaling
-        self._before_last = keras.Model(model.inputs, model.layers[-1].input)
+    def __init__(self, *networks: ScaledModel) -> None:
+        """Take one network, or those of an ensemble."""
+        self._networks = networks
+        self._members = [network.probabilities_function() for network in networks]
+        # Each scaling is worked out once, however many networks want it.
+        self._scalings = tuple(dict.fromkeys(network.scaling for network in networks))
         self._functions: dict[int, Any] = {}
         self._tracing = Lock()
+
+    @property
+    def model(self) -> keras.Model:
+        """The only network. Raises RunError if there are several: none of them is the whole."""
+        return self._only_network.model
+
+    @property
+    def scaling(self) -> Scaling:
+        """How pixels become the only network's input. Raises RunError if there are several."""
+        return self._only_network.scaling
+
+    @property
+    def _only_network(self) -> ScaledModel:
+        if len(self._networks) > 1:
+            raise RunError(
+                "An ensemble has no layers of its own, only those of its members: choose a member."
+            )
+        return self._networks[0]
 
     def trace(self) -> None:
         """Trace the functions of all batch sizes, so that no later answer waits for that."""
@@ -83,9 +125,8 @@ class Predictor:
         size = next(size for size in _BATCH_SIZES if size >= len(images))
         batch = np.zeros((size, 28, 28), np.uint8)
         batch[: len(images)] = images
-        probabilities: NDArray[np.float32] = self._function(size)(
-            tf.constant(scale(batch, self.scaling))
-        ).numpy()
+        inputs = [tf.constant(scale(batch, scaling)) for scaling in self._scalings]
+        probabilities: NDArray[np.float32] = self._function(size)(*inputs).numpy()
         return probabilities[: len(images)]
 
     def _function(self, size: int) -> Any:
@@ -97,17 +138,17 @@ class Predictor:
         return self._functions[size]
 
     def _traced_function(self, size: int) -> Any:
-        last = self.model.layers[-1]
+        scaled_digits = tf.TensorSpec((size, 28, 28, 1), tf.float32)
+        signature = [scaled_digits] * len(self._scalings)
 
-        @tf.function(
-            input_signature=[tf.TensorSpec((size, 28, 28, 1), tf.float32)], autograph=False
-        )
-        def probabilities(batch: tf.Tensor) -> tf.Tensor:
-            # Ten sigmoids are no probabilities. Keras takes the cross-entropy of a sigmoid layer,
-            # as of a softmax layer, from the softmax of what goes into the activation (its
-            # `_keras_logits`), so that is what every network here was trained to give.
-            logits = tf.matmul(self._before_last(batch, training=False), last.kernel) + last.bias
-            return tf.nn.softmax(logits)
+        @tf.function(input_signature=signature, autograph=False)
+        def probabilities(*inputs: tf.Tensor) -> tf.Tensor:
+            by_scaling = dict(zip(self._scalings, inputs, strict=True))
+            answers = [
+                member(by_scaling[network.scaling])
+                for member, network in zip(self._members, self._networks, strict=True)
+            ]
+            return answers[0] if len(answers) == 1 else tf.add_n(answers) / len(answers)
 
         return probabilities.get_concrete_function()
 
@@ -139,11 +180,28 @@ def load_predictor(network: Network) -> Predictor:
     with _opening_locks[hash(network) % len(_opening_locks)]:
         loaded = _loaded_predictor(network)
         if loaded is None:
-            scaling = network.run.info.recipe.scaling
-            loaded = Predictor(load_model(network.run, network.epoch), scaling)
+            loaded = open_predictor(network)
             with _ready_lock:
                 _ready[network] = loaded
         return loaded
+
+
+def open_predictor(network: Network) -> Predictor:
+    """Open a network, besides those that visitors use. Arguments and errors: `load_predictor`."""
+    return Predictor(*scaled_models(network))
+
+
+def scaled_models(network: Network) -> list[ScaledModel]:
+    """Build the networks that answer: a run's own, or those of an ensemble's members.
+
+    Raises:
+        RunError: one cannot be opened.
+    """
+    members = read_members(network.run) if network.epoch is None else []
+    return [
+        ScaledModel(load_model(run, network.epoch), run.info.recipe.scaling)
+        for run in members or [network.run]
+    ]
 
 
 def _loaded_predictor(network: Network) -> Predictor | None:

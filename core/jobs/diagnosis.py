@@ -25,7 +25,6 @@ from core.recipes.advice import (
     against_overfitting,
     against_underfitting,
     has_layer,
-    steps_per_epoch,
     training_digit_count,
 )
 from core.recipes.architecture import BatchNorm, Dropout
@@ -369,8 +368,8 @@ def is_settling(curves: LearningCurves) -> Diagnosis | None:
     In training a batch is normalized by its own mean, in validation by an average over past
     batches, which starts from zero.
     """
-    steps = curves.epochs_done and curves.epoch[-1] * steps_per_epoch(
-        curves.recipe, training_digit_count(curves.recipe)
+    steps = curves.epochs_done and curves.epoch[-1] * curves.recipe.steps_per_epoch(
+        training_digit_count(curves.recipe)
     )
     if not (
         curves.recipe.validates

@@ -347,7 +347,10 @@ def queue_seconds(run: Run) -> float | None:
     if speed is None:
         return None
     recipe, tuned = run.info.recipe, run.info.provenance.fine_tuned
+    pseudo = run.info.provenance.pseudo_labeled
     digits = digit_counts(recipe)
+    if pseudo:
+        digits = replace(digits, fitted=digits.fitted + pseudo.unlabeled)
     if tuned:  # it sees a part of the dataset
         digits = replace(digits, fitted=tuned.rehearsed + tuned.own_per_epoch, validation=0)
     estimate = estimate_time(recipe, speed, digits)

@@ -7,7 +7,7 @@ and status while no process trains it, else by a command that the process reads.
 import itertools
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from core.data.mnist import Split
 from core.jobs.scheduler import is_starting, queue, running, save_card, start_next, update_run
 from core.recipes.recipe import Recipe
 from core.runs import registry
+from core.runs.ensembles import PRESET, plan_ensemble
 from core.runs.housekeeping import check_disk_space, folder_size
 from core.runs.locks import is_being_trained, queue_lock
 from core.runs.messages import Command, send_command
@@ -31,10 +32,11 @@ from core.runs.permissions import (
     owner_of,
     read_card,
     shown_name,
+    write_card,
 )
 from core.runs.run import Provenance, Run, RunInfo
 from core.runs.writer import make_run_folder, utc_now
-from core.training import fine_tuning
+from core.training import fine_tuning, pseudo_labels
 from core.utils.errors import JobError
 
 DOUBLE_CLICK_S = 3.0
@@ -118,6 +120,30 @@ def fine_tune(
     return _submit(job, token, allowed)
 
 
+def pseudo_label(parent: Run, settings: pseudo_labels.PseudoLabelSettings, *, token: str) -> Run:
+    """Let a run's network go on with pseudo-labels, as a new run: queued like any other.
+
+    Args:
+        parent: the run whose network it begins with; anybody may use any run that can be seen.
+        settings: how long and how fast.
+        token: the visitor's secret.
+
+    Returns:
+        The new run.
+
+    Raises:
+        RunError: the parent's network cannot be read.
+        JobError: it cannot go on so; or as `submit` does.
+        RecipeError: as `submit` does.
+    """
+    allowed = limits()
+    plan = pseudo_labels.plan_pseudo_labels(_reread(parent), settings)
+    title = f"{shown_name(plan.parent)} + pseudo-labels"
+    title = title if len(title) <= MAX_TITLE else f"{plan.parent.id[:40]} + pseudo-labels"
+    job = _Job(plan.recipe, plan.provenance, plan.parent.id, title, plan.write, len(plan.network))
+    return _submit(job, token, allowed)
+
+
 @dataclass(frozen=True)
 class _Job:
     """A training to submit; `write_files` adds `extra_bytes` to the run's folder."""
@@ -159,6 +185,34 @@ def _submit(job: _Job, token: str, allowed: Limits) -> Run:
         run = _new_folder(job, card)
         start_next(allowed)
     return _reread(run)
+
+
+def make_ensemble(members: Sequence[Run], *, token: str, title: str = "") -> Run:
+    """Make a new run whose answers are the averages of those of other runs; nothing is trained.
+
+    Args:
+        members: the runs, in their order in the ensemble. Anybody may use any run that can be seen.
+        token: the visitor's secret.
+        title: of the new run.
+
+    Returns:
+        The new run, which can be used at once.
+
+    Raises:
+        RunError: these runs cannot be averaged.
+        JobError: the disk is full, or a limit of the server.
+    """
+    allowed = limits()
+    plan = plan_ensemble([_reread(member) for member in members])
+    with queue_lock():
+        check_disk_space(plan.bytes + _bytes_to_come(), allowed)
+        folder = _make_folder(PRESET)
+        try:
+            write_card(folder, JobCard(owner=owner_of(token), title=title, submitted=time.time()))
+            return Run(folder, plan.write(folder))
+        except BaseException as error:
+            _discard(folder, error)
+            raise
 
 
 def resume_training(run: Run, *, token: str, epochs: int) -> Run:
@@ -309,10 +363,15 @@ def _just_submitted(job: _Job, owner: str) -> Run | None:
     since = time.time() - DOUBLE_CLICK_S
     for run in [*queue(), *running()]:
         card, info = read_card(run.folder), run.info
-        same = (info.recipe, info.provenance.fine_tuned) == (job.recipe, job.provenance.fine_tuned)
+        same = info.recipe == job.recipe and _begins_alike(info.provenance, job.provenance)
         if card.owner == owner and card.submitted > since and same:
             return run
     return None
+
+
+def _begins_alike(first: Provenance, second: Provenance) -> bool:
+    """Whether two trainings begin with the same network and the same digits of a visitor."""
+    return (first.fine_tuned, first.pseudo_labeled) == (second.fine_tuned, second.pseudo_labeled)
 
 
 def _room_needed(recipe: Recipe) -> int:
@@ -374,12 +433,31 @@ def _managed(run: Run, token: str, allowed: Limits) -> Run:
     return run
 
 
-def _new_folder(job: _Job, card: JobCard) -> Run:
-    stem = f"{job.preset[:40] or 'run'}-{datetime.now(UTC).astimezone():%Y%m%d-%H%M%S}"
+def _make_folder(preset: str) -> Path:
+    """Make the folder of a new run, named by its preset and the time."""
+    stem = f"{preset[:40] or 'run'}-{datetime.now(UTC).astimezone():%Y%m%d-%H%M%S}"
     root = registry.own_folder()
     names = itertools.chain([stem], (f"{stem}-{k}" for k in itertools.count(2)))
     folder = next(root / name for name in names if not (root / name).exists())
     make_run_folder(folder)
+    return folder
+
+
+def _discard(folder: Path, error: BaseException) -> None:
+    """Remove a folder that could not be filled: no files of a visitor stay behind.
+
+    Raises JobError if the disk is full or the like.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    if isinstance(error, OSError):
+        raise JobError(
+            f"The run cannot be written ({error.strerror}). Make room on the disk, and try it "
+            "again."
+        ) from error
+
+
+def _new_folder(job: _Job, card: JobCard) -> Run:
+    folder = _make_folder(job.preset)
     info = RunInfo(
         id=folder.name,
         status="queued",
@@ -393,11 +471,6 @@ def _new_folder(job: _Job, card: JobCard) -> Run:
         job.write_files(folder)
         update_run(run, card)
     except BaseException as error:
-        shutil.rmtree(folder, ignore_errors=True)  # no files of a visitor stay behind
-        if isinstance(error, OSError):
-            raise JobError(
-                f"The run cannot be written ({error.strerror}). Make room on the disk, and try it "
-                "again."
-            ) from error
+        _discard(folder, error)
         raise
     return run

@@ -342,7 +342,7 @@ def estimate_time(
     """
     digits = digits or digit_counts(recipe)
     layers = len(recipe.architecture.layers)
-    steps = math.ceil(digits.fitted / recipe.batch_size)
+    steps = recipe.steps_per_epoch(digits.fitted)
     answer = inference_seconds(recipe, speed)
     keeping = speed.epoch + speed.epoch_weight * recipe.architecture.parameters
     return TimeEstimate(

@@ -103,13 +103,8 @@ def judge_learning_rate(recipe: Recipe, n_train: int) -> RateJudgment:
     if optimizer.learning_rate >= _RISKY.get(row, math.inf) and not normalized:
         return "risky"
     mean = effective * (_MEAN_OF_CYCLE if schedule == "one-cycle" else 1.0)
-    total = mean * recipe.epochs * steps_per_epoch(recipe, n_train)
+    total = mean * recipe.epochs * recipe.steps_per_epoch(n_train)
     return "too small" if total < _TOO_SMALL[optimizer.kind] else "fits"
-
-
-def steps_per_epoch(recipe: Recipe, n_train: int) -> int:
-    """Count the batches of one epoch; the last may be smaller."""
-    return math.ceil(n_train / recipe.batch_size)
 
 
 def training_digit_count(recipe: Recipe) -> int:
@@ -125,6 +120,15 @@ def training_digit_count(recipe: Recipe) -> int:
 
 def training_split_size(recipe: Recipe) -> int:
     """Count a recipe's training digits before some are set aside for validation."""
+    return min(recipe.train_size or MNIST_TRAIN, _available_digit_count(recipe))
+
+
+def withheld_digit_count(recipe: Recipe) -> int:
+    """Count the training digits that a recipe leaves out because of its `train_size`."""
+    return _available_digit_count(recipe) - training_split_size(recipe)
+
+
+def _available_digit_count(recipe: Recipe) -> int:
     if recipe.dataset == "mnist-sample":
         return SAMPLE_TRAIN
     # The sample's test digits are MNIST training digits.
@@ -434,7 +438,7 @@ def _learning_rate(recipe: Recipe, n_train: int) -> Iterator[Caution]:
 
 
 def _steps(recipe: Recipe, n_train: int) -> Iterator[Caution]:
-    size, steps = recipe.batch_size, recipe.epochs * steps_per_epoch(recipe, n_train)
+    size, steps = recipe.batch_size, recipe.epochs * recipe.steps_per_epoch(n_train)
     if size > n_train:
         yield Caution(
             "batch_size",
@@ -460,7 +464,7 @@ def _steps(recipe: Recipe, n_train: int) -> Iterator[Caution]:
 
 def _enough_epochs(recipe: Recipe, n_train: int) -> int:
     """Count the epochs in which there are the steps that batch norm needs."""
-    return math.ceil(_NORM_STEPS / steps_per_epoch(recipe, n_train))
+    return math.ceil(_NORM_STEPS / recipe.steps_per_epoch(n_train))
 
 
 def _parameters(recipe: Recipe, n_train: int) -> Iterator[Caution]:

@@ -19,6 +19,10 @@ GLOSSARY: Final[dict[str, str]] = {
         "Leaves the sample's 1,000 test digits out of MNIST's training digits, so that they can "
         "test this network fairly."
     ),
+    "train_size": (
+        "How many of the training digits are used, each class in proportion; 0 takes all. The seed "
+        "decides which. Those that are left out can serve as digits without labels later on."
+    ),
     "scaling": (
         "How grey values from 0 to 255 become the network's input: divided by 255, each column of "
         "pixels brought to length 1, or shifted and scaled to mean 0 and standard deviation 1."
@@ -61,6 +65,11 @@ GLOSSARY: Final[dict[str, str]] = {
     "batch_size": (
         "How many digits are looked at before each step: large batches give steadier steps, but "
         "fewer of them in an epoch."
+    ),
+    "drop_remainder": (
+        "Leaves the last batch of an epoch out if the digits do not fill it, as scripts do that "
+        "round the steps of an epoch down. Each epoch has a new order, so other digits are left "
+        "out each time."
     ),
     "epochs": "How many times the network sees every training digit.",
     "validation_split": (
@@ -180,6 +189,7 @@ def describe_settings(recipe: Recipe) -> dict[str, str]:
         "Sample's test digits left out": (
             _yes(recipe.exclude_sample_test) if recipe.dataset == "mnist" else NO_SETTINGS
         ),
+        "Digits to train on": f"{recipe.train_size:,}" if recipe.train_size else "all",
         "Pixel scaling": _SCALINGS[recipe.scaling],
         "Optimizer": {"adam": "Adam", "rmsprop": "RMSprop", "sgd": "SGD"}[optimizer.kind],
         "Learning rate": f"{optimizer.learning_rate:.10g}",
@@ -191,6 +201,7 @@ def describe_settings(recipe: Recipe) -> dict[str, str]:
         "Loss": recipe.loss.replace("_", " "),
         "Label smoothing": f"{recipe.label_smoothing:.10g}",
         "Batch size": str(recipe.batch_size),
+        "Smaller last batch": "left out" if recipe.drop_remainder else "trained on",
         "Epochs": str(recipe.epochs),
         "Validation": _validation(recipe),
         "Rotation": _around(changes.rotation, "°"),

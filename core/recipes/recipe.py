@@ -21,13 +21,17 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails, from_json
 
 from core.data.augmentation import Augmentation
-from core.data.mnist import DatasetName
+from core.data.mnist import MNIST_TRAIN, DatasetName
 from core.data.normalization import Scaling
 from core.recipes.architecture import Architecture
 from core.utils.errors import RecipeError
 from core.utils.validation import FrozenModel
 
 LossName = Literal["sparse_categorical_crossentropy", "categorical_crossentropy"]
+
+
+MIN_TRAIN_SIZE = 100
+"""The fewest digits that a recipe can train on, ten of each class."""
 
 
 class Optimizer(FrozenModel):
@@ -69,6 +73,9 @@ class Recipe(FrozenModel):
 
     dataset: DatasetName = "mnist-sample"
     exclude_sample_test: bool = True
+    train_size: int = Field(
+        default=0, ge=0, le=MNIST_TRAIN, description="training digits that are used; 0: all"
+    )
     scaling: Scaling = "divide-255"
     architecture: Architecture
     optimizer: Optimizer = Optimizer()
@@ -76,6 +83,9 @@ class Recipe(FrozenModel):
     loss: LossName = "sparse_categorical_crossentropy"
     label_smoothing: float = Field(default=0.0, ge=0, le=0.3)
     batch_size: int = Field(default=32, ge=8, le=512)
+    drop_remainder: bool = Field(
+        default=False, description="each epoch leaves out its last batch if that is smaller"
+    )
     epochs: int = Field(default=5, ge=1, le=50)
     validation_split: float = Field(default=0.0, ge=0, le=0.5)
     validate_on_test: bool = False
@@ -98,6 +108,10 @@ class Recipe(FrozenModel):
                 "label_smoothing needs the loss categorical_crossentropy: it mixes one-hot labels, "
                 "and sparse_categorical_crossentropy takes integers"
             )
+        if 0 < self.train_size < MIN_TRAIN_SIZE:
+            raise ValueError(
+                f"train_size must be 0, which takes all digits, or at least {MIN_TRAIN_SIZE}"
+            )
         if self.validate_on_test and self.validation_split:
             raise ValueError(
                 "choose one of validation_split and validate_on_test: a run is validated on one set"
@@ -113,6 +127,21 @@ class Recipe(FrozenModel):
     def validates(self) -> bool:
         """Whether each epoch ends with a validation."""
         return self.validate_on_test or self.validation_split > 0
+
+    def steps_per_epoch(self, n_train: int) -> int:
+        """Count the batches of an epoch of `n_train` digits.
+
+        Example:
+            >>> from core.recipes.presets import PRESETS
+            >>> recipe = PRESETS["katariya"].recipe
+            >>> recipe.steps_per_epoch(60_000)
+            937
+            >>> recipe.changed(drop_remainder=False).steps_per_epoch(60_000)
+            938
+        """
+        if self.drop_remainder and n_train >= self.batch_size:
+            return n_train // self.batch_size
+        return math.ceil(n_train / self.batch_size)
 
     def to_json(self) -> str:
         """Serialize the recipe; equal recipes give equal texts."""

@@ -22,6 +22,10 @@ and, for a run that is being trained here, or was:
     worker.log             its output
     own_digits.npz, start.keras    if fine-tuned (`core.training.fine_tuning`)
 
+An ensemble (`core.runs.ensembles`) has no network and no history; its members' copies lie in it:
+
+    members/ID/            run.json, model.keras, history.csv, test_predictions.npz of a member
+
 Every file but the `.jsonl` and the log is written whole (a temporary file, then renamed): a reader
 never sees half of one. The last line of `events.jsonl` may be on its way.
 """
@@ -123,6 +127,34 @@ def open_run(text: str) -> Run:
     if ("/" in text or os.sep in text) and is_folder(path):
         return read_run(path.resolve())
     return find_run(text, name_own=True)
+
+
+MEMBERS_FOLDER = "members"
+
+
+def read_members(run: Run) -> list[Run]:
+    """Read the copies of an ensemble's members, in their order; empty for any other run.
+
+    Raises:
+        RunError: one is missing, damaged, or not the one that the ensemble was made of.
+    """
+    members = [read_run(run.folder / MEMBERS_FOLDER / member.id) for member in run.info.members]
+    for member, copy in zip(run.info.members, members, strict=True):
+        if copy.info.model_sha256 != member.model_sha256:
+            raise RunError(
+                f"The member {member.id!r} of the ensemble {run.id!r} is not the one that it was "
+                "made of. Make the ensemble again."
+            )
+    return members
+
+
+def check_weights(run: Run) -> None:
+    """Raise RunError unless all networks that answer for a run are as their trainings wrote them.
+
+    These are the run's own network, or those of an ensemble's members.
+    """
+    for network in read_members(run) or [run]:
+        network.check_model()
 
 
 def check_run_name(name: str) -> None:

@@ -75,6 +75,22 @@ class FineTuned(BaseModel):
     own_sha256: str = Field(description="of the own digits, their labels and parts")
 
 
+UnlabeledSource = Literal["test digits", "withheld training digits"]
+
+
+class PseudoLabeled(BaseModel):
+    """What a run began with that learned from its own answers (`core.training.pseudo_labels`)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    parent: str = Field(description="the run whose network it began with")
+    parent_sha256: str = Field(description="of that network's file")
+    parent_metrics: dict[DatasetName, Metrics]
+    base_recipe: Recipe = Field(description="by which that network was trained from nothing")
+    source: UnlabeledSource
+    unlabeled: int = Field(ge=1, description="digits without labels")
+
+
 class Pens(BaseModel):
     """The last epochs of a run, after its recipe's own: they also show redrawn digits.
 
@@ -90,6 +106,16 @@ class Pens(BaseModel):
     seed: int
 
 
+class Member(BaseModel):
+    """A run in an ensemble; its copy lies in the ensemble's folder (`registry.read_members`)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str = Field(description="of the run that was copied")
+    parameters: int = Field(ge=1)
+    model_sha256: str
+
+
 class Provenance(BaseModel):
     """Which digits a run was trained on, including those of the run that it was fine-tuned from."""
 
@@ -101,6 +127,16 @@ class Provenance(BaseModel):
     n_validation: int
     fine_tuned: FineTuned | None = None
     pens: Pens | None = None
+    pseudo_labeled: PseudoLabeled | None = None
+    seen_unlabeled: tuple[DatasetName, ...] = Field(
+        default=(), description="datasets whose test digits were learned from without their labels"
+    )
+
+    @property
+    def start_sha256(self) -> str:
+        """The SHA-256 of the network that the training begins with; empty if that is random."""
+        began = self.fine_tuned or self.pseudo_labeled
+        return began.parent_sha256 if began else ""
 
     def held_out(self, dataset: str) -> bool:
         """Whether the test digits of a dataset were kept out of this run's training.
@@ -108,6 +144,8 @@ class Provenance(BaseModel):
         MNIST's test digits are in neither training set. The sample's 1,000 are MNIST training
         digits: a run on the full MNIST has seen them unless they were excluded.
         """
+        if dataset in self.seen_unlabeled:
+            return False
         return dataset == "mnist" or self.dataset == "mnist-sample" or self.excluded_sample_test
 
     def counted(self, n_train: int, n_validation: int) -> "Provenance":
@@ -143,6 +181,7 @@ class RunInfo(BaseModel):
     machine: str = ""
     error: str = ""
     preset: str = Field(default="", description="the preset or run that its recipe came from")
+    command: str = Field(default="", description="makes such a run again; empty: not known")
     ended_by: EndedBy = ""
     epochs_done: int = Field(default=0, description="whole epochs")
     best_epoch: int = Field(default=0, description="whose weights were kept; 0: the last ones")
@@ -151,6 +190,22 @@ class RunInfo(BaseModel):
         default={}, description="how the parent did on the own digits of a fine-tuned run"
     )
     own_after: dict[OwnPart, Metrics] = Field(default={}, description="how this run does on them")
+    pseudo_labels: Metrics | None = Field(
+        default=None,
+        description="how many pseudo-labels are wrong, of a run that learned from some",
+    )
+    members: tuple[Member, ...] = Field(
+        default=(),
+        description="of an ensemble, whose answers are the averages of theirs; its recipe is that "
+        "of the first",
+    )
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network holds; for an ensemble, all networks of its members."""
+        if self.members:
+            return sum(member.parameters for member in self.members)
+        return self.recipe.architecture.parameters
 
     @property
     def epochs_planned(self) -> int:
@@ -162,10 +217,10 @@ class RunInfo(BaseModel):
     def from_scratch(self) -> Recipe:
         """The recipe by which such a network is trained from random weights.
 
-        For a fine-tuned run that is its first ancestor's: its own begins with a finished network.
+        For a run that began with another run's network, that is its first ancestor's.
         """
-        tuned = self.provenance.fine_tuned
-        return tuned.base_recipe if tuned else self.recipe
+        began = self.provenance.fine_tuned or self.provenance.pseudo_labeled
+        return began.base_recipe if began else self.recipe
 
     def headline(self) -> tuple[DatasetName, Metrics] | None:
         """The main result: on MNIST's test digits, else on the sample's.
@@ -223,6 +278,11 @@ class Run:
 
         Without a network yet, it simply begins. With one, a new beginning would throw it away.
         """
+        if self.info.members:
+            raise RunError(
+                f"The run {self.id!r} is an ensemble, which is not trained itself. Train one of "
+                "its members for longer, and make a new ensemble."
+            )
         if self.info.model_sha256 and not (self.folder / CHECKPOINT).exists():
             raise RunError(
                 f"The run {self.id!r} cannot be continued: the state of its training was not kept, "
@@ -236,8 +296,14 @@ class Run:
             Its content.
 
         Raises:
-            RunError: it is missing, damaged, or another file.
+            RunError: it is missing, damaged, or another file; or the run is an ensemble, which has
+                no network of its own.
         """
+        if self.info.members:
+            raise RunError(
+                f"The run {self.id!r} is an ensemble: it has no network of its own, only those of "
+                "its members. Choose one of these."
+            )
         try:
             content = self.model_file.read_bytes()
         except OSError as error:
@@ -259,8 +325,10 @@ class Run:
             A row per epoch: epoch, loss, accuracy, val_loss, val_accuracy, learning_rate, seconds.
 
         Raises:
-            RunError: no epoch was finished, or the file is damaged.
+            RunError: no epoch was finished, the file is damaged, or the run is an ensemble.
         """
+        if self.info.members:
+            raise RunError(f"The run {self.id!r} is an ensemble: it was not trained itself.")
         try:
             return pd.read_csv(self.folder / "history.csv")
         except FileNotFoundError as error:

@@ -9,7 +9,7 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,6 +58,7 @@ class RunWriter:
         versions: dict[str, str] | None = None,
         machine: str = "",
         preset: str = "",
+        command: str = "",
     ) -> None:
         """Make the folder.
 
@@ -69,6 +70,7 @@ class RunWriter:
             versions: of the libraries.
             machine: a description of it.
             preset: the preset or run that the recipe came from.
+            command: the command that makes such a run again.
 
         Raises:
             RunError: the folder cannot be written, or exists already.
@@ -84,6 +86,7 @@ class RunWriter:
             versions=versions or {},
             machine=machine,
             preset=preset,
+            command=command,
         )
         self.update()
 
@@ -177,12 +180,7 @@ class RunWriter:
 
     def predictions(self, answers: dict[DatasetName, StoredPredictions]) -> None:
         """Keep the answers on the test digits of each dataset."""
-        arrays: dict[str, NDArray[Any]] = {}
-        for name, answer in answers.items():
-            arrays[f"{name}_labels"] = answer.labels
-            arrays[f"{name}_probabilities"] = answer.probabilities
-        target = self.folder / "test_predictions.npz"
-        write_atomically(target, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+        store_predictions(self.folder, answers)
 
 
 class ResumedWriter(RunWriter):
@@ -214,6 +212,16 @@ def make_run_folder(folder: Path) -> None:
             f"The run's folder cannot be written ({error.strerror}). "
             "Choose one that you may write to."
         ).at(folder) from error
+
+
+def store_predictions(folder: Path, answers: Mapping[DatasetName, StoredPredictions]) -> None:
+    """Write the answers on the test digits of each dataset into a run's folder."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for name, answer in answers.items():
+        arrays[f"{name}_labels"] = answer.labels
+        arrays[f"{name}_probabilities"] = answer.probabilities
+    target = folder / "test_predictions.npz"
+    write_atomically(target, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
 
 
 def write_info(folder: Path, info: RunInfo) -> None:

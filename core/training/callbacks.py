@@ -119,7 +119,7 @@ class RunCallback(keras.callbacks.Callback):
         self.clock = Clock(state.seconds)
         self._recipe, self._n, self._writer = recipe, n, writer
         self._report, self._evaluate, self._limits = report, evaluate, limits
-        self._steps = math.ceil(n / recipe.batch_size)
+        self._steps = recipe.steps_per_epoch(n)
         # A training that goes on after early stopping begins with new patience.
         self._patience_from = state.epoch if writer.ended_before == "early stopping" else 0
         self._rate = 0.0

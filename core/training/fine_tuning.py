@@ -18,7 +18,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ from core.runs.permissions import Limits
 from core.runs.predictions import score_predictions
 from core.runs.run import FineTuned, Metrics, OwnPart, Provenance, Run, RunInfo, StoredPredictions
 from core.runs.writer import RunWriter
+from core.training.digits import labeled_digits
+from core.training.start_network import write_start_network
 from core.utils.errors import JobError, RunError
 from core.utils.files import NPZ_ERRORS, write_atomically
 from core.utils.validation import Predict
@@ -41,8 +43,6 @@ USER_DIGITS_FILE: Final = "own_digits.npz"
 _HELD_OUT_SHARE: Final = 0.25
 """The share of the own digits that is held out, to test on digits never trained on."""
 _HASH_BYTES: Final = 32  # of a SHA-256
-START_FILE: Final = "start.keras"
-"""The file in the run's folder with the network that the training begins with."""
 _TEST_DIGITS: Final[dict[DatasetName, str]] = {
     "mnist": "MNIST's test digits",
     "mnist-sample": "the sample's test digits",
@@ -213,46 +213,13 @@ def training_mixture(run: Run) -> Split:
     if tuned is None:
         raise ValueError(f"the run {run.id!r} is not fine-tuned")
     own_digits = load_user_digits(run).trained_on
-    dataset_digits = mnist.training_split(
-        recipe.dataset, exclude_sample_test=recipe.exclude_sample_test
-    )
+    dataset_digits = labeled_digits(recipe)
     evenly = np.linspace(0, len(dataset_digits) - 1, tuned.rehearsed).round().astype(np.intp)
     repeated = np.resize(np.arange(len(own_digits)), tuned.own_per_epoch)
     return Split(
         np.concatenate([dataset_digits.images[evenly], own_digits.images[repeated]]),
         np.concatenate([dataset_digits.labels[evenly], own_digits.labels[repeated]]),
     )
-
-
-def load_start_weights(model: Any, run: Run) -> None:
-    """Give a network the weights that the fine-tuning begins with.
-
-    Only weights are read from the file, after its SHA-256 was compared.
-
-    Args:
-        model: the `keras.Model`, changed in place.
-        run: whose folder holds the weights.
-
-    Raises:
-        RunError: the file does not hold the parent's network.
-    """
-    tuned = run.info.provenance.fine_tuned
-    file = run.folder / START_FILE
-    from core.recipes.keras_model import build_model
-
-    start = build_model(run.info.recipe.architecture)
-    lost = RunError(
-        f"The network that the run {run.id!r} was to begin with is missing or damaged. "
-        "Fine-tune again."
-    )
-    try:
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        if tuned is None or digest != tuned.parent_sha256:
-            raise lost
-        start.load_weights(file)
-    except (OSError, ValueError, KeyError) as error:
-        raise lost from error
-    model.set_weights(start.get_weights())
 
 
 def record_user_metrics(writer: RunWriter, predict: Predict, when: str) -> None:
@@ -352,7 +319,7 @@ class FineTunePlan:
     def write(self, folder: Path) -> None:
         """Write digits and network into a run's folder. Raises OSError if the disk is full."""
         save_user_digits(folder, self.user_digits)
-        write_atomically(folder / START_FILE, lambda file: file.write(self.network))
+        write_start_network(folder, self.network)
 
     @property
     def bytes(self) -> int:
@@ -389,12 +356,11 @@ def plan_fine_tuning(
     recipe = _recipe_for(parent, settings, limits)
     rehearsed = min(REHEARSED_DIGITS, training_digit_count(recipe))
     trained = len(user_digits.trained_on)
-    before = parent.info.provenance.fine_tuned
     tuned = FineTuned(
         parent=parent.id,
         parent_sha256=parent.info.model_sha256,
         parent_metrics=parent.info.metrics,
-        base_recipe=before.base_recipe if before else parent.info.recipe,
+        base_recipe=parent.info.from_scratch,
         rehearsed=rehearsed,
         own_trained=trained,
         own_held_out=len(user_digits.held_out_digits),
@@ -442,6 +408,7 @@ def _recipe_for(parent: Run, settings: FineTuneSettings, limits: Limits) -> Reci
         "optimizer": Optimizer(kind="adam", learning_rate=settings.learning_rate),
         "schedule": Schedule(kind="one-cycle"),
         "batch_size": _FINE_TUNE_BATCH,
+        "drop_remainder": False,
         "epochs": settings.epochs,
         "validation_split": 0.0,
         "validate_on_test": False,
@@ -501,4 +468,5 @@ def _provenance(parent: Run, recipe: Recipe, tuned: FineTuned) -> Provenance:
         n_train=0,  # counted when it begins
         n_validation=0,
         fine_tuned=tuned,
+        seen_unlabeled=before.seen_unlabeled,
     )

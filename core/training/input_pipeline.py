@@ -5,6 +5,7 @@ that the same recipe and seed give the same digits in the same order, augmented 
 """
 
 import math
+from collections.abc import Callable
 
 import tensorflow as tf
 
@@ -12,16 +13,20 @@ from core.data.augmentation import Augmentation
 from core.data.mnist import CLASSES, Split
 from core.data.normalization import MNIST_MEAN, MNIST_STD, Scaling
 from core.recipes.recipe import Recipe
+from core.training.pseudo_labels import UNLABELED_SHARE, PseudoLabeledDigits
 
 _EVALUATION_BATCH = 500
 # Shuffling draws from seeds [seed, epoch], augmentation from [seed, step + this]: never the same.
 _AUGMENTATION_SEEDS = 1_000_000
+_UNLABELED_SEEDS = 2_000_000
+"""Digits without labels are shuffled from seeds [seed, epoch + this]."""
 
 
 def training_batches(split: Split, recipe: Recipe, first_step: int = 0) -> tf.data.Dataset:
     """The batches of all epochs, one after the other.
 
-    Every epoch has a new order; its last, smaller batch is kept, as Keras does.
+    Every epoch has a new order; its last, smaller batch is kept, as Keras does, unless the recipe
+    drops it.
 
     Args:
         split: the digits.
@@ -32,7 +37,7 @@ def training_batches(split: Split, recipe: Recipe, first_step: int = 0) -> tf.da
         Batches of float32 (b, 28, 28, 1) and encoded labels.
     """
     n, size = len(split), recipe.batch_size
-    steps = math.ceil(n / size)
+    steps = recipe.steps_per_epoch(n)
     images, labels = tf.constant(split.images), tf.constant(split.labels)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
@@ -43,12 +48,83 @@ def training_batches(split: Split, recipe: Recipe, first_step: int = 0) -> tf.da
         return within.map(lambda k: (epoch * steps + k, order[k * size : (k + 1) * size]))
 
     def one_batch(step: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        digits = tf.cast(tf.gather(images, chosen), tf.float32)[..., None]
-        if recipe.augmentation.active:
-            seed = tf.stack([recipe.seed, step + _AUGMENTATION_SEEDS])
-            digits = augment(digits, recipe.augmentation, seed)
+        digits = _augmented(_as_floats(images, chosen), recipe, step)
         return scale(digits, recipe.scaling), encode(tf.gather(labels, chosen), recipe)
 
+    return _all_epochs(one_epoch, one_batch, recipe, first_step, steps)
+
+
+def mixed_batches(
+    digits: PseudoLabeledDigits, recipe: Recipe, first_step: int = 0
+) -> tf.data.Dataset:
+    """The batches of all epochs, each with a share of digits without labels.
+
+    Labeled digits are augmented as the recipe says, the others are not. Every epoch has a new order
+    of both. An epoch has as many batches as all digits would fill once.
+
+    Args:
+        digits: with labels and without.
+        recipe: how to train; its loss must be categorical cross-entropy.
+        first_step: the number of batches that are skipped, for a training that continues.
+
+    Returns:
+        Batches of float32 (b, 28, 28, 1) and targets (b, 10).
+    """
+    steps = recipe.steps_per_epoch(len(digits))
+    unlabeled = round(recipe.batch_size * UNLABELED_SHARE)
+    labeled = recipe.batch_size - unlabeled
+    images, labels = tf.constant(digits.labeled.images), tf.constant(digits.labeled.labels)
+    other_images, targets = tf.constant(digits.images), tf.constant(digits.targets)
+
+    def order(n: int, per_batch: int, seeds: int, epoch: tf.Tensor) -> tf.Tensor:
+        rounds = math.ceil(steps * per_batch / n)
+        everything = tf.tile(tf.range(n), [rounds])
+        return tf.random.experimental.stateless_shuffle(
+            everything, tf.stack([recipe.seed, epoch + seeds])
+        )
+
+    def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
+        first = order(len(digits.labeled), labeled, 0, epoch)
+        second = order(len(digits.images), unlabeled, _UNLABELED_SEEDS, epoch)
+        within = tf.data.Dataset.range(steps, output_type=tf.int32)
+        return within.map(
+            lambda k: (
+                epoch * steps + k,
+                first[k * labeled : (k + 1) * labeled],
+                second[k * unlabeled : (k + 1) * unlabeled],
+            )
+        )
+
+    def one_batch(
+        step: tf.Tensor, chosen: tf.Tensor, others: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        augmented = _augmented(_as_floats(images, chosen), recipe, step)
+        batch = tf.concat([augmented, _as_floats(other_images, others)], axis=0)
+        known = encode(tf.gather(labels, chosen), recipe)
+        return scale(batch, recipe.scaling), tf.concat([known, tf.gather(targets, others)], axis=0)
+
+    return _all_epochs(one_epoch, one_batch, recipe, first_step, steps)
+
+
+def _as_floats(images: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tf.gather(images, chosen), tf.float32)[..., None]
+
+
+def _augmented(digits: tf.Tensor, recipe: Recipe, step: tf.Tensor) -> tf.Tensor:
+    if not recipe.augmentation.active:
+        return digits
+    seed = tf.stack([recipe.seed, step + _AUGMENTATION_SEEDS])
+    return augment(digits, recipe.augmentation, seed)
+
+
+def _all_epochs(
+    one_epoch: Callable[[tf.Tensor], tf.data.Dataset],
+    one_batch: Callable[..., tuple[tf.Tensor, tf.Tensor]],
+    recipe: Recipe,
+    first_step: int,
+    steps: int,
+) -> tf.data.Dataset:
+    """The batches from a step on, made of what `one_epoch` chooses for each step."""
     whole, rest = divmod(first_step, steps)
     epochs = tf.data.Dataset.range(whole, recipe.epochs, output_type=tf.int32)
     return epochs.flat_map(one_epoch).skip(rest).map(one_batch).prefetch(4)

@@ -15,12 +15,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from core import __version__
 from core.data import mnist
 from core.data.mnist import Split, download_mnist
 from core.data.normalization import Scaling
-from core.inference.predictor import Predictor
+from core.inference.predictor import Predictor, ScaledModel
 from core.recipes.keras_model import build_model, compiled_model
 from core.recipes.recipe import Recipe
 from core.runs.messages import (
@@ -35,10 +36,13 @@ from core.runs.messages import (
 from core.runs.predictions import confused_pairs, hardest_digits, score_predictions
 from core.runs.run import Provenance, Run, StoredPredictions
 from core.runs.writer import MAX_EPOCH_BYTES, RunWriter, record_failure, why_unwritable
-from core.training import checkpoints, fine_tuning
+from core.training import checkpoints, fine_tuning, pseudo_labels
 from core.training.callbacks import EndedEarly, RunCallback, StopTraining, TimeLimits
 from core.training.checkpoints import TrainingState
-from core.training.input_pipeline import evaluation_batches, training_batches
+from core.training.digits import labeled_digits
+from core.training.input_pipeline import evaluation_batches, mixed_batches, training_batches
+from core.training.pseudo_labels import PseudoLabeledDigits
+from core.training.start_network import load_start_network
 from core.utils.errors import RunError
 
 __all__ = ["StopTraining", "resume_training", "split_validation", "train"]
@@ -65,7 +69,7 @@ class EpochEvaluator:
     def predictor(self) -> Predictor:
         """The network with its current weights; built on first use, because tracing takes time."""
         if self._predictor is None:
-            self._predictor = Predictor(self._model, self._scaling)
+            self._predictor = Predictor(ScaledModel(self._model, self._scaling))
         return self._predictor
 
     def evaluate(self, epoch: int) -> EpochEvaluated | None:
@@ -96,6 +100,7 @@ def train(
     *,
     max_epoch_bytes: int = MAX_EPOCH_BYTES,
     preset: str = "",
+    command: str = "",
 ) -> Run:
     """Train a recipe into a new run folder.
 
@@ -110,6 +115,7 @@ def train(
         on_event: is called with every event; it may raise StopTraining.
         max_epoch_bytes: the most that the stored weights of single epochs may take.
         preset: the name of the preset that the recipe is from.
+        command: the command that makes such a run again.
 
     Raises:
         RunError: the folder cannot be written.
@@ -124,6 +130,7 @@ def train(
         versions=_versions(),
         machine=_machine(),
         preset=preset,
+        command=command,
     )
     return _train(writer, digits, on_event, NO_TIME_LIMITS)
 
@@ -150,10 +157,11 @@ def resume_training(
         if recipe.dataset == "mnist" and mnist.mnist_file() is None:
             download_mnist(_download_progress(writer, on_event))
         source = writer.info.provenance
-        if source.fine_tuned:
-            digits: Digits = fine_tuning.training_mixture(Run(writer.folder, writer.info)), None
-        else:
-            digits = _digits(recipe)
+        digits: Digits = (
+            (fine_tuning.training_mixture(Run(writer.folder, writer.info)), None)
+            if source.fine_tuned
+            else _digits(recipe)
+        )
         source = source.counted(len(digits[0]), len(digits[1] or ()))
         writer.update(provenance=source, versions=_versions(), machine=_machine())
     except BaseException as error:
@@ -182,8 +190,7 @@ Digits = tuple[Split, Split | None]
 
 
 def _digits(recipe: Recipe) -> Digits:
-    digits = mnist.training_split(recipe.dataset, exclude_sample_test=recipe.exclude_sample_test)
-    return split_validation(digits, recipe)
+    return split_validation(labeled_digits(recipe), recipe)
 
 
 def _provenance(recipe: Recipe, train_split: Split, validation: Split | None) -> Provenance:
@@ -227,13 +234,16 @@ def _train_and_test(
         if writer.info.model_sha256:
             raise RunError(_DAMAGED_CHECKPOINT)
         state = TrainingState(recipe.optimizer.learning_rate)
-        if writer.info.provenance.fine_tuned:
-            fine_tuning.load_start_weights(model, Run(writer.folder, writer.info))
-            fine_tuning.record_user_metrics(writer, evaluator.predictor.probabilities, "own_before")
+        if writer.info.provenance.start_sha256:
+            start = load_start_network(Run(writer.folder, writer.info))
+            model.set_weights(start.get_weights())
+        fine_tuning.record_user_metrics(writer, evaluator.predictor.probabilities, "own_before")
+    fitted, validation = digits
+    epoch_digits = _with_pseudo_labels(writer, fitted)
     callback = RunCallback(
-        recipe, len(digits[0]), state, writer, report, evaluator.evaluate, limits
+        recipe, len(epoch_digits), state, writer, report, evaluator.evaluate, limits
     )
-    _fit(model, callback, writer, digits)
+    _fit(model, callback, writer, epoch_digits, validation)
     if recipe.keep_best and state.best_weights:
         model.set_weights(state.best_weights)
         writer.update(best_epoch=state.best_epoch)
@@ -246,6 +256,20 @@ def _train_and_test(
     seconds = callback.clock()
     writer.update(status=status, ended_by=ended_by, seconds=round(seconds, 2))
     return Ended(time.time(), status, seconds, writer.info.error, ended_by)
+
+
+def _with_pseudo_labels(writer: RunWriter, labeled: Split) -> Split | PseudoLabeledDigits:
+    """The digits of an epoch; the network that the run began with labels those without labels.
+
+    That is done again when a training continues: the same network gives the same answers.
+    """
+    run = Run(writer.folder, writer.info)
+    if run.info.provenance.pseudo_labeled is None:
+        return labeled
+    start = Predictor(ScaledModel(load_start_network(run), run.info.recipe.scaling))
+    digits = pseudo_labels.pseudo_labeled_digits(run, labeled, start.probabilities)
+    pseudo_labels.record_pseudo_labels(writer, digits)
+    return digits
 
 
 def split_validation(digits: Split, recipe: Recipe) -> tuple[Split, Split | None]:
@@ -261,11 +285,16 @@ def split_validation(digits: Split, recipe: Recipe) -> tuple[Split, Split | None
     return digits.take(slice(border)), digits.take(slice(border, None))
 
 
-def _fit(model: keras.Model, callback: RunCallback, writer: RunWriter, digits: Digits) -> None:
+def _fit(
+    model: keras.Model,
+    callback: RunCallback,
+    writer: RunWriter,
+    digits: Split | PseudoLabeledDigits,
+    validation: Split | None,
+) -> None:
     """Train from the callback's state to the last epoch, or until the callback ends it."""
     recipe, state = writer.info.recipe, callback.state
-    train_split, validation = digits
-    steps = math.ceil(len(train_split) / recipe.batch_size)
+    steps = recipe.steps_per_epoch(len(digits))
     first_step = state.epoch * steps + state.step
     writer.rewind(state.epoch, state.step)
     callback.emit(
@@ -273,7 +302,7 @@ def _fit(model: keras.Model, callback: RunCallback, writer: RunWriter, digits: D
             time.time(),
             recipe.epochs,
             steps,
-            len(train_split),
+            len(digits),
             len(validation or ()),
             recipe.architecture.parameters,
             first_step,
@@ -287,7 +316,7 @@ def _fit(model: keras.Model, callback: RunCallback, writer: RunWriter, digits: D
             continue
         with suppress(EndedEarly):
             model.fit(
-                training_batches(train_split, recipe, state.epoch * steps + state.step),
+                _batches(digits, recipe, state.epoch * steps + state.step),
                 initial_epoch=state.epoch,
                 epochs=until,
                 steps_per_epoch=count,
@@ -297,6 +326,14 @@ def _fit(model: keras.Model, callback: RunCallback, writer: RunWriter, digits: D
                 verbose=0,
             )
     callback.clock.stop()
+
+
+def _batches(
+    digits: Split | PseudoLabeledDigits, recipe: Recipe, first_step: int
+) -> tf.data.Dataset:
+    if isinstance(digits, Split):
+        return training_batches(digits, recipe, first_step)
+    return mixed_batches(digits, recipe, first_step)
 
 
 def _without_optimizer(model: keras.Model, recipe: Recipe) -> keras.Model:

@@ -8,7 +8,16 @@ from tests.browser.app import SLOW_MS, drawing_area, settle
 
 pytestmark = pytest.mark.offline
 
-SHIPPED = ("fast", "best", "soorya", "yalcin", "kundathil", "purawr", "katariya")
+SHIPPED = (
+    "fast",
+    "best",
+    "soorya",
+    "yalcin",
+    "kundathil",
+    "purawr",
+    "katariya",
+    "katariya-batchnorm",
+)
 
 
 def test_the_seven_runs_stand_there_and_a_card_opens_the_prediction_page_with_its_run(

@@ -68,6 +68,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
     return Recipe(
         dataset=draw(st.sampled_from(["mnist", "mnist-sample"])),
         exclude_sample_test=draw(st.booleans()),
+        train_size=draw(st.just(0) | st.integers(100, 60_000)),
         scaling=draw(st.sampled_from(["divide-255", "l2-axis-1", "standardise"])),
         architecture=draw(architectures()),
         optimizer=Optimizer(
@@ -83,6 +84,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
         loss="categorical_crossentropy" if one_hot else "sparse_categorical_crossentropy",
         label_smoothing=draw(st.floats(0, 0.3)) if one_hot else 0.0,
         batch_size=draw(st.integers(8, 512)),
+        drop_remainder=draw(st.booleans()),
         epochs=draw(st.integers(1, 50)),
         validation_split=draw(st.floats(0.001, 0.5)) if validation == "split" else 0.0,
         validate_on_test=validation == "test",

@@ -30,7 +30,16 @@ from pages.widgets.shared.navigation import ENTRIES
 from pages.widgets.shared.warm_up import warm_up
 from tests.helpers.pages_manager import navigation_remembered
 
-SHIPPED = ("best", "fast", "katariya", "kundathil", "purawr", "soorya", "yalcin")
+SHIPPED = (
+    "best",
+    "fast",
+    "katariya",
+    "katariya-batchnorm",
+    "kundathil",
+    "purawr",
+    "soorya",
+    "yalcin",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from core.runs.run import Network, Run
 from core.utils.text import percent
 from pages.widgets.shared.digit_choice import DATA, SPLIT
 from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.member_choice import choose_member
 from pages.widgets.shared.pictures import enlarge
 from pages.widgets.shared.run_picker import chosen_run, network_in_use
 from pages.widgets.shared.url_state import follow, write
@@ -170,10 +171,13 @@ _IN_USE = "the run in use"
 
 
 def choose_network() -> Network | None:
-    """Find the network that the page shows; while a run is being trained, draw a choice.
+    """Find the network that the page shows.
+
+    A choice is drawn while a run is being trained, and if the run in use is an ensemble.
 
     Returns:
-        The network of the run in use or of a run in training; None if there is no run.
+        The network of the run in use, of a member of it, or of a run in training; None if there is
+        no run.
 
     Raises:
         RunError: The run in use cannot be read.
@@ -194,7 +198,8 @@ def choose_network() -> Network | None:
         )
         if name in training:
             return Network(training[name], training[name].epochs()[-1])
-    return network_in_use()
+    network = network_in_use()
+    return choose_member(network, "filters-member") if network else None
 
 
 def _in_training() -> list[Run]:

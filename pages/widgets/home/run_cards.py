@@ -37,13 +37,14 @@ def _card(run: Run, preset: Preset | None) -> None:
         st.write(preset.about)
     if headline := run.info.headline():
         st.markdown(f"**{headline[1]}**")
-    parameters = run.info.recipe.architecture.parameters
+    parameters = run.info.parameters
     st.caption(f"{parameters:,} parameters, trained in {duration(run.info.seconds)}")
     if preset and preset.tutorial:
         tutorial = preset.tutorial
         year = f", {tutorial.year}" if tutorial.year else ""
         st.caption(
-            f"{tutorial.author}, “{tutorial.title}”{year}. Its own figure: {tutorial.figure}."
+            f"{tutorial.author}, “{tutorial.title}”{year}. {tutorial.source} Its own figure: "
+            f"{tutorial.figure}."
         )
         st.caption(tutorial.remark)
     st.page_link(

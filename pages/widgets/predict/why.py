@@ -39,6 +39,7 @@ from pages.widgets.shared.attribution_question import ABOUT, EMPTY_MAP, TITLES, 
 from pages.widgets.shared.background_task import draw_task
 from pages.widgets.shared.color_legend import color_legend
 from pages.widgets.shared.markdown import plain, unbroken
+from pages.widgets.shared.member_choice import choose_member
 from pages.widgets.shared.navigation import pages
 from pages.widgets.shared.pictures import CHART_CONFIG
 
@@ -68,6 +69,7 @@ def why_map(pixels: NDArray[np.uint8], network: Network) -> None:
         PictureError: The digit is blank.
     """
     st.subheader("Which pixels speak for it", anchor=False)
+    network = choose_member(network, "predict-why-member")
     answers = calibrated_probabilities(network)(pixels[None])[0]
     question = choose_question("predict-why", (network, pixels.tobytes()), answers)
     method = _method(network)
@@ -282,6 +284,9 @@ def _offer_to_open(runs: "list[Run]") -> None:
 def _epochs(pixels: Pixels, network: Network) -> None:
     st.subheader("How the answer came about", anchor=False)
     run = network.run
+    if run.info.members:
+        st.caption("An ensemble was not trained itself: its members have epochs, it has none.")
+        return
     if not run.epochs():
         st.caption(f"The run “{plain(run.id)}” keeps no weights of single epochs.")
         return

@@ -1,5 +1,7 @@
 """Links below a training that has ended: use the run, continue it, train it again changed."""
 
+from contextlib import suppress
+
 import streamlit as st
 
 from core.jobs import submission
@@ -11,6 +13,7 @@ from core.utils.validation import bounds
 from pages.widgets.shared.fine_tune import before_and_after_table
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import pages
+from pages.widgets.train.pseudo_labels import offer_pseudo_labels, pseudo_label_result
 
 # Pages that show a run, in the order in which they are offered.
 _USES = {
@@ -29,6 +32,7 @@ def next_steps(run: Run, token: str, limits: Limits) -> None:
         limits: the server's limits.
     """
     before_and_after_table(run)
+    pseudo_label_result(run)
     st.markdown("**What next?**")
     page_by_key = pages()
     with st.container(horizontal=True):
@@ -36,18 +40,19 @@ def next_steps(run: Run, token: str, limits: Limits) -> None:
             if key in page_by_key and _is_usable(run):
                 link = {"run": run.id}
                 st.page_link(page_by_key[key], label=label, icon=icon, query_params=link)
-        st.page_link(
-            page_by_key["train"],
-            label="Train this again, changed",
-            icon=":material/tune:",
-            query_params={"from": run.id},
-        )
+        if not run.info.members:
+            st.page_link(
+                page_by_key["train"],
+                label="Train this again, changed",
+                icon=":material/tune:",
+                query_params={"from": run.id},
+            )
     if may_manage(run, token, limits):
-        try:
+        with suppress(RunError):  # it can only be trained again: that link stands above
             run.check_can_go_on()
-        except RunError:
-            return  # it can only be trained again: that link stands above
-        _go_on(run, token, limits)
+            _go_on(run, token, limits)
+    if _is_usable(run) and not run.info.members:
+        offer_pseudo_labels(run, token, limits)
 
 
 def _is_usable(run: Run) -> bool:

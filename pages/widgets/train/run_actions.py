@@ -133,16 +133,17 @@ def _links(run: Run) -> None:
     if "train" in page_by_key:
         st.page_link(
             page_by_key["train"],
-            label="Watch how it learnt",
-            icon=":material/show_chart:",
+            label="See its members" if run.info.members else "Watch how it learnt",
+            icon=":material/groups:" if run.info.members else ":material/show_chart:",
             query_params={"training": run.id},
         )
-        st.page_link(
-            page_by_key["train"],
-            label="Train this again, changed",
-            icon=":material/tune:",
-            query_params={"from": run.id},
-        )
+        if not run.info.members:
+            st.page_link(
+                page_by_key["train"],
+                label="Train this again, changed",
+                icon=":material/tune:",
+                query_params={"from": run.id},
+            )
     if run.info.model_sha256:
         st.page_link(
             page_by_key["predict"],

@@ -114,7 +114,15 @@ def _curves(runs: Sequence[Run], names: Sequence[str]) -> None:
 
 def _settings(runs: Sequence[Run], names: Sequence[str]) -> None:
     st.markdown("**Settings that differ**")
-    rows = differing_settings([run.info.recipe for run in runs])
+    trained = [(run, name) for run, name in zip(runs, names, strict=True) if not run.info.members]
+    for run, name in zip(runs, names, strict=True):
+        if run.info.members:
+            members = ", ".join(member.id for member in run.info.members)
+            st.caption(plain(f"{name} is an ensemble of {members}: it has no settings of its own."))
+    if len(trained) < 2:
+        return
+    names = [name for _, name in trained]
+    rows = differing_settings([run.info.recipe for run, _ in trained])
     if not rows:
         st.write("None: these recipes are the same.")
         return

@@ -78,6 +78,8 @@ class RowFilter:
 def run_status_text(run: Run) -> str:
     """Describe the state of a run's training by its `run.json`, short enough for the table."""
     info = run.info
+    if info.members:
+        return f"average of {len(info.members)}"
     words = STATUSES[info.status]
     if info.status == "running":
         return f"{words}, {info.epochs_done} of {info.recipe.epochs}"
@@ -164,7 +166,7 @@ def _figures(run: Run) -> dict[str, object]:
         "dataset": info.recipe.dataset,
         "accuracy": accuracy,
         "errors": errors,
-        "parameters": info.recipe.architecture.parameters,
+        "parameters": info.parameters,
         "seconds": info.seconds or None,
         "date": info.created,
     }

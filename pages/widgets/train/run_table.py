@@ -14,6 +14,7 @@ from core.runs.permissions import Limits
 from core.runs.run import BrokenRun, Run
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.run_picker import NO_RUN
+from pages.widgets.train.ensembles import offer_ensemble
 from pages.widgets.train.run_actions import (
     damaged_actions,
     just_deleted,
@@ -216,7 +217,12 @@ def _actions_or_comparison(
         st.info(
             f"Two to {_MOST_COMPARED} runs can be compared, {len(usable)} are ticked: untick some."
         )
+        offer_ensemble(usable, token)
     elif usable:
         compare_runs(usable)
+        offer_ensemble(usable, token)
     elif not chosen:
-        st.caption("Tick a run to do something with it, or two to four to compare them.")
+        st.caption(
+            "Tick a run to do something with it, two to four to compare them, or more to average "
+            "their answers."
+        )

@@ -1,5 +1,6 @@
 """The third view of the training page: all runs."""
 
+from core.export.ensemble_script import ensemble_bundle
 from core.export.keras_script import export_bundle, recipe_bundle
 from core.export.run_report import run_zip
 from core.jobs import submission
@@ -37,6 +38,8 @@ def _busy(run: Run) -> bool:
 
 
 def _zipped(run: Run) -> bytes:
+    if run.info.members:
+        return run_zip(run, ensemble_bundle(run))
     try:
         code = export_bundle(run)
     except RunError:  # no network, or a changed one: the report says so

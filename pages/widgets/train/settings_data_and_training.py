@@ -49,6 +49,13 @@ def data(limits: Limits) -> None:
         reason=_NEVER_IN if sample else "",
     )
     with st.grid(min_column_width=COLUMN_WIDTH, gap=("small", "medium")):
+        number(
+            setting("train_size"),
+            "Digits to train on (0: all)",
+            bounds(Recipe, "train_size"),
+            step=100,
+            form="%d",
+        )
         choice(setting("scaling"), "Pixels", choices(Recipe, "scaling"), words=_SCALINGS)
         _validation()
 
@@ -130,6 +137,7 @@ def training(limits: Limits) -> None:
     with st.grid(min_column_width=COLUMN_WIDTH, gap=("small", "medium")):
         epochs(limits)
         _batch_size()
+        switch(setting("drop_remainder"), "Leave out a smaller last batch")
         _optimizer()
         _schedule()
         choice(setting("loss"), "Loss", choices(Recipe, "loss"))

@@ -7,7 +7,7 @@ from core.recipes.recipe import Recipe
 from core.runs import registry
 from core.runs.permissions import Limits, check_limits, fit_to_limits, is_shipped, shown_name
 from core.runs.run import Run
-from core.utils.errors import DigitscopeError, RecipeError, RunError
+from core.utils.errors import DigitscopeError, RecipeError
 from pages.widgets.shared.markdown import plain
 from pages.widgets.train.settings_data_and_training import augmentation, data, training
 from pages.widgets.train.settings_network import layers
@@ -213,23 +213,28 @@ def _about(origin: str, file: str) -> str:
     if origin in PRESETS:
         return PRESETS[origin].about
     if origin:
-        tuned = _fine_tuned(origin)
-        if tuned:
-            return (
-                f"The run {plain(origin)} was fine-tuned on digits of a visitor's own; these are "
-                f"the settings by which {plain(tuned)} was trained from nothing before."
-            )
+        if began := _began_with(origin):
+            return began
         return f"The settings of the run {plain(origin)}."
     return f"The settings of the file {plain(file)}." if file else "The settings of the link."
 
 
-def _fine_tuned(origin: str) -> str:
-    """Return the run that a fine-tuned one started from; empty if it is not fine-tuned, or gone."""
+def _began_with(origin: str) -> str:
+    """Return the sentence about a run that began with another one's network, for Markdown."""
     try:
-        fine_tuned = registry.find_run(origin).info.provenance.fine_tuned
-    except RunError:
+        provenance = registry.find_run(origin).info.provenance
+    except DigitscopeError:
         return ""
-    return fine_tuned.parent if fine_tuned else ""
+    if provenance.fine_tuned:
+        how, parent = "was fine-tuned on digits of a visitor's own", provenance.fine_tuned.parent
+    elif provenance.pseudo_labeled:
+        how, parent = "went on with pseudo-labels", provenance.pseudo_labeled.parent
+    else:
+        return ""
+    return (
+        f"The run {plain(origin)} {how}; these are the settings by which {plain(parent)} was "
+        "trained from nothing before."
+    )
 
 
 def _differs(origin: str, limits: Limits) -> bool:

@@ -175,7 +175,13 @@ def _follow_origin(kind: str, name: str, limits: Limits) -> None:
         if kind == PRESET:
             start_from_preset(name, limits)
         else:
-            _adopt(registry.find_run(name).info.from_scratch, name, limits)
+            run = registry.find_run(name)
+            _adopt(run.info.from_scratch, name, limits)
+            if run.info.members:
+                state().problem = (
+                    f"The run “{displayable(name)}” is an ensemble and was not trained itself: "
+                    f"these are the settings of its first member, {run.info.members[0].id}."
+                )
     except RunError:
         state().problem = (
             f"The link asks for the settings of a run “{displayable(name)}” that cannot be read: "

@@ -51,6 +51,12 @@ def watch_next(run: Run) -> None:
     st.session_state.pop(_LAST_LINK, None)
 
 
+def show_watch(run: Run) -> None:
+    """Open the view that watches this run; for a callback."""
+    st.session_state[_VIEW] = WATCH
+    watch_next(run)
+
+
 def show_all_runs() -> None:
     """Show the list of runs; for a callback."""
     st.session_state[_VIEW] = ALL_RUNS

@@ -12,6 +12,7 @@ from core.runs.run import Run
 from core.utils.errors import DigitscopeError, RunError
 from pages.widgets.components.live_chart import live_chart
 from pages.widgets.shared.markdown import plain
+from pages.widgets.train.ensembles import ensemble_result
 from pages.widgets.train.next_steps import next_steps
 from pages.widgets.train.views import forget, show_all_runs
 from pages.widgets.train.watch_charts import chart_options
@@ -46,6 +47,9 @@ def watch_view(run_id: str | None, token: str, limits: Limits) -> None:
     state = submission.job_state(run)
     st.subheader(plain(shown_name(run)), anchor=False)
     st.caption(_about(run))
+    if run.info.members:
+        _members(run, token, limits)
+        return
     # The chart component reruns this fragment for changes that it does not draw itself.
     st.fragment(_live_part)(run, token, limits, state.alive)
     if not state.alive:
@@ -61,8 +65,19 @@ def _gone(run_id: str, error: DigitscopeError) -> None:
         forget(run_id)
 
 
+def _members(run: Run, token: str, limits: Limits) -> None:
+    try:
+        ensemble_result(run)
+    except DigitscopeError as error:
+        st.error(plain(str(error)), icon=":material/broken_image:")
+    next_steps(run, token, limits)
+
+
 def _about(run: Run) -> str:
     recipe = run.info.recipe
+    if run.info.members:
+        members = ", ".join(plain(member.id) for member in run.info.members)
+        return f"An ensemble of {members}: {run.info.parameters:,} parameters together"
     start = f"from {plain(run.info.preset)}, " if run.info.preset else ""
     about = (
         f"{start}on {recipe.dataset}, {run.info.epochs_planned} epochs, "

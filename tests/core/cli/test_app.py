@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from core import ROOT
 from core.__main__ import main
 from core.cli import console, predict
 from core.recipes.presets import find_preset
+from core.runs import registry
 from core.runs.run import Metrics, Run
 from core.runs.writer import RunWriter
 from tests.conftest import dense_recipe, provenance
@@ -111,7 +113,10 @@ def seven(tmp_path: Path) -> Path:
     return draw_seven(tmp_path)
 
 
-@pytest.mark.parametrize("command", ["", "datasets", "download", "train", "evaluate", "predict"])
+@pytest.mark.parametrize(
+    "command",
+    ["", "datasets", "download", "train", "evaluate", "predict", "ensemble", "pseudo-label"],
+)
 def test_every_command_explains_itself(command: str, here: Here) -> None:
     done = here(*filter(None, [command]), "--help")
     assert done.returncode == 0
@@ -347,3 +352,37 @@ def test_train_makes_a_run_that_the_other_commands_can_use(
     again = here("train", "--preset", "purawr", *OPTIONS, "--out", str(mine.runs / "mine"))
     assert again.returncode == 1
     assert "there already" in again.stderr
+
+
+def test_an_ensemble_is_made_and_told_beside_its_members(
+    here: Here, run_folders: tuple[Path, Path]
+) -> None:
+    shipped, _ = run_folders
+    for name in ("fast", "purawr"):
+        shutil.copytree(ROOT / "models" / name, shipped / name)
+    done = here("ensemble", "fast", "purawr", "--out", str(shipped / "both"))
+    assert (done.returncode, done.stderr) == (0, "")
+    run = registry.read_run(shipped / "both")
+    assert "The ensemble 'both' of 2 runs is in" in done.stdout
+    for dataset, metrics in run.info.metrics.items():
+        assert f"{dataset}: {metrics}" in done.stdout
+    assert "the ensemble is" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("ensemble", "best"), "2 to 10 members, not 1"),
+        (("ensemble", "best", "best"), "the very same network"),
+        (("ensemble", "best", "nobody"), "There is no run 'nobody'"),
+        (("pseudo-label", "nobody"), "There is no run 'nobody'"),
+        (("pseudo-label", "fast", "--epochs", "99"), "epochs is 99: it must be at most 20"),
+    ],
+)
+def test_what_cannot_be_averaged_or_go_on_is_one_sentence(
+    here: Here, arguments: tuple[str, ...], words: str
+) -> None:
+    done = here(*arguments)
+    assert done.returncode == 1
+    assert words in done.stderr
+    assert is_one_sentence(done.stderr)

@@ -197,7 +197,14 @@ def test_starts_are_the_presets_settings() -> None:
     assert changes["best"] == AugmentationDraw(12, 0.08, 0.08, 12, 0.12, 0.12)
     assert changes["Upside down"].rotation == 180
     assert (changes["Rubber"].warp, changes["Rubber"].smoothness) == (34, 4)
-    assert set(changes) == {"Nothing", "katariya", "best", "Upside down", "Rubber"}
+    assert set(changes) == {
+        "Nothing",
+        "katariya",
+        "katariya-batchnorm",
+        "best",
+        "Upside down",
+        "Rubber",
+    }
     assert "Yash Katariya" in next(
         start.source for start in augmentation_presets() if start.name == "katariya"
     )

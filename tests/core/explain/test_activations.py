@@ -14,7 +14,7 @@ from tests.helpers.networks import network_of
 from tests.helpers.oracles import convolve
 
 TEST = mnist.load("mnist-sample").test
-RUNS = ["best", "fast", "katariya", "kundathil", "purawr", "soorya", "yalcin"]
+RUNS = ["best", "fast", "katariya", "katariya-batchnorm", "kundathil", "purawr", "soorya", "yalcin"]
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -40,7 +40,7 @@ from core.runs import registry
 from tests.helpers.networks import network_of
 
 IMAGES = mnist.load("mnist-sample").test.images
-RUNS = ["best", "fast", "katariya", "kundathil", "purawr", "soorya", "yalcin"]
+RUNS = ["best", "fast", "katariya", "katariya-batchnorm", "kundathil", "purawr", "soorya", "yalcin"]
 
 
 def places(shape: tuple[int, ...]) -> list[tuple[int, ...]]:

@@ -29,7 +29,7 @@ from tests.helpers.networks import network_of
 from tests.helpers.oracles import convolve, pool
 
 TEST = mnist.load("mnist-sample").test
-RUNS = ["best", "fast", "katariya", "kundathil", "purawr", "soorya", "yalcin"]
+RUNS = ["best", "fast", "katariya", "katariya-batchnorm", "kundathil", "purawr", "soorya", "yalcin"]
 Array = NDArray[np.float64]
 
 # Four 1×1 kernels without biases, a global average, ten logits: worked out in one line each.

@@ -25,7 +25,7 @@ from tests.conftest import conv_recipe
 from tests.helpers.networks import network_of
 
 TEST = mnist.load("mnist-sample").test
-RUNS = ["best", "fast", "katariya", "kundathil", "purawr", "soorya", "yalcin"]
+RUNS = ["best", "fast", "katariya", "katariya-batchnorm", "kundathil", "purawr", "soorya", "yalcin"]
 END = Dense(units=10, activation="softmax")
 
 

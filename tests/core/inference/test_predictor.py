@@ -16,7 +16,7 @@ from sklearn.metrics import log_loss
 
 from core.data import mnist
 from core.data.normalization import scale
-from core.inference.predictor import Predictor, load_model, load_predictor
+from core.inference.predictor import Predictor, ScaledModel, load_model, load_predictor
 from core.recipes.keras_model import build_model
 from core.runs import registry
 from core.runs.run import Run
@@ -31,7 +31,7 @@ IMAGES = mnist.load("mnist-sample").test.images
 
 @pytest.fixture(scope="module")
 def predictor(trained: Trained) -> Predictor:
-    return Predictor(load_model(trained.run), "divide-255")
+    return Predictor(ScaledModel(load_model(trained.run), "divide-255"))
 
 
 @pytest.fixture
@@ -71,7 +71,9 @@ def test_probabilities_are_those_whose_cross_entropy_training_lowers(
     recipe = dense_recipe(architecture={"layers": layers}, validation_split=0.25)
     run = train(recipe, tmp_path / "run")
     validation = mnist.load("mnist-sample").train.take(slice(3000, None))
-    answers = Predictor(load_model(run), recipe.scaling).probabilities(validation.images)
+    answers = Predictor(ScaledModel(load_model(run), recipe.scaling)).probabilities(
+        validation.images
+    )
     assert answers.sum(axis=1) == pytest.approx(1, abs=1e-5)
     judged = log_loss(validation.labels, answers.astype(float), labels=range(10))
     assert judged == pytest.approx(run.history()["val_loss"].iloc[-1], abs=1e-4)
@@ -80,7 +82,7 @@ def test_probabilities_are_those_whose_cross_entropy_training_lowers(
 def test_digits_are_scaled_as_the_network_was_trained(trained: Trained) -> None:
     model = load_model(trained.run)
     expected = model.predict(scale(IMAGES[:8], "standardise"), verbose=0)
-    assert Predictor(model, "standardise").probabilities(IMAGES[:8]) == pytest.approx(
+    assert Predictor(ScaledModel(model, "standardise")).probabilities(IMAGES[:8]) == pytest.approx(
         expected, abs=1e-5
     )
 
@@ -122,7 +124,7 @@ def test_a_batch_size_is_traced_once_when_it_is_needed_or_beforehand(
         return trace(self, size)
 
     monkeypatch.setattr(Predictor, "_traced_function", traced_function)
-    predictor = Predictor(load_model(trained.run), "divide-255")
+    predictor = Predictor(ScaledModel(load_model(trained.run), "divide-255"))
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(predictor.probabilities, [IMAGES[:3]] * 8))
     assert traced == [8]
@@ -242,7 +244,7 @@ def test_weights_that_are_not_finite_are_a_sentence_not_numbers() -> None:
     model = build_model(dense_recipe().architecture)
     model.set_weights([np.full_like(array, np.nan) for array in model.get_weights()])
     with pytest.raises(RunError, match="diverged"):
-        Predictor(model, "divide-255").probabilities(IMAGES[:3])
+        Predictor(ScaledModel(model, "divide-255")).probabilities(IMAGES[:3])
 
 
 def test_opening_a_run_does_not_delay_one_that_is_open(

@@ -34,7 +34,8 @@ def test_what_a_newcomer_reads_is_advice_that_silences_it() -> None:
         ("yalcin", {"validation_split"}),
         ("kundathil", {"validation_split"}),
         ("purawr", {"layer 4", "validation_split"}),
-        ("katariya", {"layer 1", "validate_on_test"}),
+        ("katariya", {"validate_on_test"}),
+        ("katariya-batchnorm", {"layer 1", "validate_on_test"}),
     ],
 )
 def test_tutorials_get_those_that_they_deserve(name: str, about: set[str]):

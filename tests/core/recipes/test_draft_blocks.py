@@ -47,7 +47,7 @@ def test_presets_are_kept_exactly(name: str) -> None:
 
 
 def test_katariya_in_blocks() -> None:
-    assert to_blocks(PRESETS["katariya"].recipe.architecture.layers) == (
+    assert to_blocks(PRESETS["katariya-batchnorm"].recipe.architecture.layers) == (
         ConvBlock(32, batch_norm="before activation"),
         ConvBlock(32, pool="max"),
         SingleLayer(BatchNorm()),  # after pooling, so it belongs to no convolution

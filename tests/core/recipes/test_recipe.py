@@ -210,13 +210,14 @@ def test_augmentation_is_active_only_if_something_changes() -> None:
         assert Augmentation(**{name: 0.1}).active
 
 
-# scaling, loss, optimizer, batch, epochs, validation split, validated on the test digits
+# scaling, loss, optimizer, batch, smaller last batch dropped, epochs, validation split, validated
+# on the test digits
 PUBLISHED: dict[str, tuple[object, ...]] = {
-    "soorya": ("l2-axis-1", "sparse_categorical_crossentropy", "adam", 32, 5, 0.3, False),
-    "yalcin": ("divide-255", "sparse_categorical_crossentropy", "adam", 32, 10, 0, False),
-    "kundathil": ("divide-255", "categorical_crossentropy", "rmsprop", 32, 2, 0, False),
-    "purawr": ("divide-255", "sparse_categorical_crossentropy", "adam", 32, 10, 0, False),
-    "katariya": ("divide-255", "categorical_crossentropy", "adam", 64, 5, 0, True),
+    "soorya": ("l2-axis-1", "sparse_categorical_crossentropy", "adam", 32, False, 5, 0.3, False),
+    "yalcin": ("divide-255", "sparse_categorical_crossentropy", "adam", 32, False, 10, 0, False),
+    "kundathil": ("divide-255", "categorical_crossentropy", "rmsprop", 32, False, 2, 0, False),
+    "purawr": ("divide-255", "sparse_categorical_crossentropy", "adam", 32, False, 10, 0, False),
+    "katariya": ("divide-255", "categorical_crossentropy", "adam", 64, True, 5, 0, True),
 }
 
 
@@ -228,6 +229,7 @@ def test_tutorials_are_trained_as_published(name: str) -> None:
         recipe.loss,
         recipe.optimizer.kind,
         recipe.batch_size,
+        recipe.drop_remainder,
         recipe.epochs,
         recipe.validation_split,
         recipe.validate_on_test,
@@ -237,6 +239,44 @@ def test_tutorials_are_trained_as_published(name: str) -> None:
     assert recipe.optimizer.learning_rate == 0.001
     assert recipe.schedule.kind == "constant"
     assert recipe.label_smoothing == 0
+
+
+def test_yalcins_convolution_is_linear() -> None:
+    convolution = PRESETS["yalcin"].recipe.architecture.layers[0]
+    assert convolution.model_dump() == {
+        "kind": "conv",
+        "filters": 28,
+        "kernel_size": 3,
+        "padding": "valid",
+        "activation": "linear",
+        "use_bias": True,
+    }
+
+
+def test_katariya_has_no_batch_norm_and_its_twin_has() -> None:
+    kinds = {
+        name: [layer.kind for layer in PRESETS[name].recipe.architecture.layers]
+        for name in ("katariya", "katariya-batchnorm")
+    }
+    assert "batch-norm" not in kinds["katariya"]
+    assert kinds["katariya-batchnorm"].count("batch-norm") == 5
+    same = {"architecture": None}
+    plain, normalized = (PRESETS[name].recipe.model_dump() | same for name in kinds)
+    assert plain == normalized
+
+
+def test_katariyas_epoch_leaves_out_the_last_32_digits() -> None:
+    recipe = PRESETS["katariya"].recipe
+    assert recipe.steps_per_epoch(60_000) == 937  # 60,000 // 64, as the author's listing has it
+    assert recipe.changed(drop_remainder=False).steps_per_epoch(60_000) == 938
+    assert recipe.steps_per_epoch(64) == 1
+    assert recipe.steps_per_epoch(20) == 1  # no epoch without a step
+
+
+@pytest.mark.parametrize("size", [1, 99])
+def test_too_few_training_digits_are_refused(size: int) -> None:
+    with pytest.raises(RecipeError, match="must be 0, which takes all digits, or at least 100"):
+        dense_recipe(train_size=size)
 
 
 def test_only_katariya_augments_among_the_tutorials() -> None:

@@ -73,6 +73,7 @@ SHARED = (
 SHARED_MEANS = {
     "dataset": "mnist-sample",
     "exclude_sample_test": True,
+    "train_size": 0,
     "scaling": "divide-255",
     "architecture": {
         "layers": (
@@ -100,6 +101,7 @@ SHARED_MEANS = {
     "loss": "sparse_categorical_crossentropy",
     "label_smoothing": 0.0,
     "batch_size": 64,
+    "drop_remainder": False,
     "epochs": 2,
     "validation_split": 0.1,
     "validate_on_test": False,

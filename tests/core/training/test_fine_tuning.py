@@ -10,7 +10,7 @@ from core.data import mnist
 from core.data.mnist import Split
 from core.evaluation.user_digits import add_digit, user_predictions
 from core.export.run_report import run_zip
-from core.inference.predictor import Predictor, load_model
+from core.inference.predictor import load_model, open_predictor
 from core.jobs import submission
 from core.jobs.scheduler import LOCAL
 from core.runs import registry
@@ -29,6 +29,7 @@ from core.training.fine_tuning import (
     plan_fine_tuning,
     user_digits_per_epoch,
 )
+from core.training.start_network import START_FILE
 from core.training.trainer import resume_training
 from core.utils.errors import JobError, RunError
 from tests.conftest import Trained, provenance
@@ -68,13 +69,11 @@ def mirrored(count: int = 24, labels: tuple[int, ...] = (2, 7)) -> Split:
 def misread(run: Run, count: int = 24) -> Split:
     """Mirrored digits, all of which the run's finished network misreads."""
     digits = mirrored(200)
-    wrong = open_predictor(run).probabilities(digits.images).argmax(axis=1) != digits.labels
+    wrong = (
+        open_predictor(Network(run)).probabilities(digits.images).argmax(axis=1) != digits.labels
+    )
     places = [np.flatnonzero(wrong & (digits.labels == label))[: count // 2] for label in (2, 7)]
     return digits.take(np.concatenate(places))
-
-
-def open_predictor(run: Run) -> Predictor:
-    return Predictor(load_model(run), run.info.recipe.scaling)
 
 
 def asked(digits: Split, parent: str = "tiny", **settings: float) -> Run:
@@ -220,7 +219,7 @@ def test_deleting_the_run_takes_the_digits_away_and_its_zip_never_had_them(tiny:
     assert tiny.folder.exists()
 
 
-@pytest.mark.parametrize("lost", [fine_tuning.USER_DIGITS_FILE, fine_tuning.START_FILE])
+@pytest.mark.parametrize("lost", [fine_tuning.USER_DIGITS_FILE, START_FILE])
 @pytest.mark.usefixtures("tiny")
 def test_without_its_files_it_fails_with_a_sentence(lost: str) -> None:
     run = asked(mirrored())
@@ -228,7 +227,7 @@ def test_without_its_files_it_fails_with_a_sentence(lost: str) -> None:
     with pytest.raises(RunError, match="missing or damaged"):
         resume_training(ResumedWriter(run))
     failed = registry.read_run(run.folder).info
-    assert (failed.status, "Fine-tune again" in failed.error) == ("failed", True)
+    assert (failed.status, "gain." in failed.error) == ("failed", True)
 
 
 @pytest.mark.usefixtures("tiny")

@@ -11,7 +11,7 @@ import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
 from core.data import mnist
-from core.inference.predictor import Predictor, load_model
+from core.inference.predictor import Predictor, ScaledModel, load_model
 from core.recipes.keras_model import compiled_model
 from core.recipes.recipe import Optimizer, Recipe, Schedule
 from core.runs import registry
@@ -108,7 +108,7 @@ def test_stored_answers_and_scores_are_the_networks_own(trained: Trained) -> Non
 
 def test_validation_is_the_last_part_of_the_digits(trained: Trained) -> None:
     last = mnist.load("mnist-sample").train.take(slice(3600, None))
-    predictor = Predictor(load_model(trained.run), "divide-255")
+    predictor = Predictor(ScaledModel(load_model(trained.run), "divide-255"))
     accuracy = accuracy_score(last.labels, predictor.probabilities(last.images).argmax(axis=1))
     assert told(trained.events, EpochEnded)[-1].val_accuracy == pytest.approx(accuracy)
 
@@ -232,7 +232,10 @@ def test_stopping_keeps_what_was_learned(tmp_path: Path, monkeypatch: pytest.Mon
     info = registry.read_run(run.folder).info
     assert (info.status, info.ended_by, info.epochs_done) == ("stopped", "by hand", 0)
     pictures = mnist.load("mnist-sample").test.images[:5]
-    assert Predictor(load_model(run), "divide-255").probabilities(pictures).shape == (5, 10)
+    assert Predictor(ScaledModel(load_model(run), "divide-255")).probabilities(pictures).shape == (
+        5,
+        10,
+    )
     assert run.predictions("mnist-sample") is not None
 
 

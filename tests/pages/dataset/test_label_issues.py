@@ -37,7 +37,7 @@ def test_every_line_says_digit_label_and_what_the_runs_read(view: AppTest) -> No
     labels = mnist.load("mnist-sample").test.labels
     assert table.value["Label"].tolist() == [labels[k] for k in table.value["Index"]]
     first = issues[0]
-    expected = f"{first.agreeing} of 7 read {first.predicted} ({first.confident} confident)"
+    expected = f"{first.agreeing} of 8 read {first.predicted} ({first.confident} confident)"
     assert table.value["The runs"][0] == expected
     assert table.value["Digit"].str.startswith("data:image/png;base64,").all()
 

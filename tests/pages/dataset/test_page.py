@@ -148,7 +148,7 @@ def test_an_index_that_is_none_breaks_nothing(app: AppTest, nonsense: str) -> No
 def test_what_the_shipped_runs_answer(app: AppTest) -> None:
     opened(app, index="17")
     rows = app.table[0].value
-    assert len(rows) == 7
+    assert len(rows) == 8
     stored = registry.find_run("katariya").predictions("mnist-sample")
     assert stored
     row = rows[rows["run"] == "katariya"].iloc[0]

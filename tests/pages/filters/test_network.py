@@ -14,7 +14,7 @@ from core.runs import registry
 from tests.helpers.networks import network_of
 
 TEST = mnist.load("mnist-sample").test
-RUNS = ["best", "fast", "katariya", "kundathil", "purawr", "soorya", "yalcin"]
+RUNS = ["best", "fast", "katariya", "katariya-batchnorm", "kundathil", "purawr", "soorya", "yalcin"]
 
 
 def page() -> None:

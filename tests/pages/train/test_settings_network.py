@@ -26,7 +26,7 @@ no_own_runs, form = settings_form.no_own_runs, settings_form.form
 def test_blocks_are_changed_moved_added_and_removed(form: AppTest) -> None:
     everything(opened(form, preset="yalcin"))
     conv, flatten, dense = (
-        "Conv 28, 3×3, relu, max pooling 2×2",
+        "Conv 28, 3×3, linear, max pooling 2×2",
         "Flatten",
         "Dense 128, relu, dropout 0.2",
     )
@@ -37,12 +37,12 @@ def test_blocks_are_changed_moved_added_and_removed(form: AppTest) -> None:
     form.selectbox(key="settings-block-0-pool").set_value("average").run()
     form.select_slider(key="settings-block-0-pool_size").set_value(3).run()
     form.slider(key="settings-block-0-dropout").set_value(0.15).run()
-    conv = "Conv 12, 3×3, batch norm, relu, average pooling 3×3, dropout 0.15"
+    conv = "Conv 12, 3×3, batch norm, linear, average pooling 3×3, dropout 0.15"
     assert listed_blocks(form)[0] == conv
     assert [str(layer) for layer in got(form).architecture.layers[:5]] == [
         "Conv2D 12 kernels 3×3",
         "Batch normalisation",
-        "Activation relu",
+        "Activation linear",
         "Average pooling 3×3",
         "Dropout 0.15",
     ]

@@ -172,10 +172,10 @@ def test_a_reload_keeps_the_run_of_the_link_and_works_again(page: Page, address:
 def test_a_link_shows_the_run_at_an_epoch_and_another_run_is_shown_finished(
     page: Page, address: str
 ) -> None:
-    open_predict(page, address, "?run=yalcin&epoch=2")
+    open_predict(page, address, "?run=yalcin&epoch=9")
     draw(page, ONE, (60, 60, 150))
     expect_answer(page, 1)
-    said = page.get_by_text("after epoch 2 of 10")
+    said = page.get_by_text("after epoch 9 of 10")
     expect(said).to_be_visible()
     # A look at another page keeps the epoch, in the picker and in the link.
     sidebar = page.get_by_test_id("stSidebar")
@@ -183,7 +183,7 @@ def test_a_link_shows_the_run_at_an_epoch_and_another_run_is_shown_finished(
     expect(page.get_by_role("heading", name="Digitscope")).to_be_visible()
     sidebar.get_by_role("link", name="Predict").click()
     expect(said).to_be_visible(timeout=SLOW_MS)
-    expect(page).to_have_url(re.compile(r"\?(epoch=2&run=yalcin|run=yalcin&epoch=2)$"))
+    expect(page).to_have_url(re.compile(r"\?(epoch=9&run=yalcin|run=yalcin&epoch=9)$"))
     sidebar.get_by_role("combobox").first.click()
     page.get_by_role("option", name="soorya", exact=True).click()
     epoch = sidebar.get_by_role("slider", name="At epoch")

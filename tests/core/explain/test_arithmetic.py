@@ -190,7 +190,7 @@ def test_where_a_units_inputs_come_from() -> None:
     assert (pixel.source, pixel.position_of_input(57)) == (INPUT_LAYER, (2, 1, 0))
     # A batch normalization stands between: its numbers are the inputs, in the order of the maps.
     normed = explain_number(
-        activations_with_inputs(network_of("katariya"), IMAGES[0]), "dense_1", (0,)
+        activations_with_inputs(network_of("katariya-batchnorm"), IMAGES[0]), "dense_1", (0,)
     )[0]
     assert (normed.source, normed.shape) == ("batch_norm_4", (4, 4, 64))
 
@@ -219,7 +219,9 @@ def test_an_activation_or_batch_norm_is_told_from_the_sum_on() -> None:
         ]
     # After a pool, the pool's square comes first.
     normed = explain_number(
-        activations_with_inputs(network_of("katariya"), IMAGES[0]), "batch_norm_2", (5, 5, 1)
+        activations_with_inputs(network_of("katariya-batchnorm"), IMAGES[0]),
+        "batch_norm_2",
+        (5, 5, 1),
     )
     assert [type(step) for step in normed] == [PoolingStep, NormalizationStep]
 

@@ -82,7 +82,7 @@ def test_grad_cam_of_a_tiny_network_is_what_the_paper_says(
 def test_grad_cam_through_pooling_and_dense_layers_is_backpropagation_by_hand() -> None:
     image = TEST.images[5]
     kernels, bias, dense, dense_bias, last, last_bias = weights_of("yalcin")
-    maps = np.maximum(convolve(image[..., None] / 255, kernels, bias), 0)
+    maps = convolve(image[..., None] / 255, kernels, bias)  # this convolution has no activation
     hidden = pool(maps, 2).ravel() @ dense + dense_bias
     digit = int((np.maximum(hidden, 0) @ last + last_bias).argmax())
     back = dense @ (last[:, digit] * (hidden > 0))

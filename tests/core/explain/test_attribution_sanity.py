@@ -57,7 +57,7 @@ def test_layers_are_reached_from_the_last_to_the_first() -> None:
 
 def test_a_normalization_behind_a_pool_goes_with_its_convolution() -> None:
     # katariya: conv_4, pool, flatten, batch_norm_4, dense_1, batch_norm_5.
-    assert set(randomized_layers(rows_of("katariya"), 3, "independent")) == {
+    assert set(randomized_layers(rows_of("katariya-batchnorm"), 3, "independent")) == {
         "conv_4",
         "batch_norm_4",
     }

@@ -72,7 +72,7 @@ def test_the_mean_is_of_each_position() -> None:
 
 
 def test_how_much_is_moved() -> None:
-    ablation = ablate_maps(network_of("katariya", 2), IMAGES[0], "dense_1", "zero")
+    ablation = ablate_maps(network_of("katariya", 4), IMAGES[0], "dense_1", "zero")
     assert ablation.ablated.shape == (512, 10)
     assert ablation.ablated.sum(axis=1) == pytest.approx(np.ones(512), abs=1e-5)
     # What some digits lose, others win: the total variation is the sum of the gains.

@@ -44,9 +44,9 @@ def test_every_view_stands_for_every_kind_of_network(app: AppTest, run: str, vie
 
 
 def test_a_link_carries_epoch_and_training_digit(app: AppTest) -> None:
-    opened(app, run="yalcin", epoch="2", index="7", split="train")
+    opened(app, run="yalcin", epoch="9", index="7", split="train")
     label = mnist.load("mnist-sample").train.labels[7]
-    assert f"Training digit 7, labelled **{label}**. **yalcin (epoch 2)** reads" in said(app)
+    assert f"Training digit 7, labelled **{label}**. **yalcin (epoch 9)** reads" in said(app)
 
 
 def test_an_index_beyond_the_last_is_told_and_the_views_wait(app: AppTest) -> None:

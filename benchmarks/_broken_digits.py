@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks._pen_variants import CANVAS, Chance, drawn, prepared, slanted
-from benchmarks._pens import Lines, Picture, center_lines
+from benchmarks._pen_variants import drawn, prepared
+from core.preprocessing.pens import CANVAS, Chance, Lines, Picture, center_lines, slanted
 
 Make = Callable[[Chance], Picture | None]
 

@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._glyphs import glyph
-from benchmarks._pen_variants import _FORMS, polylines, slanted, warped
-from benchmarks._pens import Lines, center_lines
 from core.preprocessing.page.detector import KINDS
+from core.preprocessing.pens import FORMS, Lines, center_lines, polylines, slanted, warped
 
 Floats = NDArray[np.float32]
 Random = np.random.Generator
@@ -31,7 +30,7 @@ _FINE: Final = 4
 _LETTERS: Final = "ABCDEFGHKLMNPRTUVWXYabcdefghkmnprtuvwxyz?&@#%*+=[]{}<>$:;äöüéЖДФЮαβδλ"
 _FONTS: Final = ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSerif", "DejaVuSerif-Italic",
                  "STIXGeneral", "DejaVuSansMono")  # fmt: skip
-_RARE_FORMS: Final = (
+_RAREFORMS: Final = (
     (0, (((0.4, 0.0), (0.08, 0.18), (0.0, 0.5), (0.1, 0.85), (0.4, 1.0), (0.7, 0.85), (0.8, 0.5),
           (0.72, 0.18), (0.4, 0.0)), ((0.7, 0.05), (0.1, 0.95)))),
     (0, (((0.4, 0.0), (0.08, 0.18), (0.0, 0.5), (0.1, 0.85), (0.4, 1.0), (0.7, 0.85), (0.8, 0.5),
@@ -92,7 +91,7 @@ class InkBank:
                 lines = warped(lines, rng)
             return _by_pen(slanted(lines, rng), height, rng)
         if kind < 0.93:
-            forms = _FORMS if rng.random() < 0.5 else _RARE_FORMS
+            forms = FORMS if rng.random() < 0.5 else _RAREFORMS
             _, strokes = forms[int(rng.integers(len(forms)))]
             return _by_pen(slanted(polylines(strokes, rng, bent=0.035), rng), height, rng)
         return printed(str(rng.integers(10)), height, rng)

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks._pens import Picture
 from core.preprocessing.digitness import NO_DIGIT_CLASS
+from core.preprocessing.pens import Picture
 
 BATCH: Final = 128
 PEAK: Final = 3e-3

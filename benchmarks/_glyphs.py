@@ -11,7 +11,7 @@ import matplotlib as mpl
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from benchmarks._pens import Lines, Picture, lines_of
+from core.preprocessing.pens import Lines, Picture, lines_of
 
 HELD_OUT_FONTS: Final = ("cmr10", "cmss10", "cmti10", "cmtt10")
 RUBIK: Final = "opencv"

@@ -12,8 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from benchmarks._pen_variants import Chance, drawn, slanted, warped
-from benchmarks._pens import Floats, Picture, joined
+from benchmarks._pen_variants import drawn
+from core.data.augmentation import Floats
+from core.preprocessing.pens import Chance, Picture, joined, slanted, warped
 
 LEFT_OUT: Final = "OolSsZzgq"
 """Letters that are 0, 1, 5, 2 and 9 in shape, whoever writes them."""

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks._pens import Picture
 from core.data.mnist import Split
+from core.preprocessing.pens import Picture
 
 CHUNK: Final = 2_000
 

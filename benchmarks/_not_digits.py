@@ -21,17 +21,9 @@ from numpy.typing import NDArray
 
 from benchmarks._broken_digits import anywhere, halves, overlaid
 from benchmarks._glyphs import HELD_OUT_FONTS, RUBIK, glyph, glyph_lines
-from benchmarks._pen_variants import (
-    CANVAS,
-    Chance,
-    drawn,
-    prepared,
-    prepared_photo,
-    slanted,
-    warped,
-)
-from benchmarks._pens import Picture, joined
+from benchmarks._pen_variants import drawn, prepared, prepared_photo
 from benchmarks._shapes import OTHER_SHAPES, Ways
+from core.preprocessing.pens import CANVAS, Chance, Picture, joined, slanted, warped
 
 LATIN: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 LIKE_DIGITS: Final = "OoDQIliSsZzBbqgGJyY"

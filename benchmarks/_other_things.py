@@ -18,8 +18,8 @@ from matplotlib.ft2font import FT2Font
 
 from benchmarks._hand_signs import LEFT_OUT, chaikin, dense
 from benchmarks._not_digits import one_letter
-from benchmarks._pen_variants import Chance, drawn, prepared_photo, slanted
-from benchmarks._pens import Picture, joined
+from benchmarks._pen_variants import drawn, prepared_photo
+from core.preprocessing.pens import Chance, Picture, joined, slanted
 
 BOLD_TOO: Final = (
     "DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSans-BoldOblique",

@@ -45,11 +45,11 @@ from benchmarks._glyphs import HELD_OUT_FONTS, RUBIK
 from benchmarks._not_digits import LATIN, LIKE_DIGITS, UNSEEN, one_letter, testing
 from benchmarks._page_way import PageWay
 from benchmarks._pen_variants import canvases_kept, prepared
-from benchmarks._pens import Picture, center_lines
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
 from benchmarks.placed_digits import optdigits, placed_set
 from benchmarks.stroke_digits import PENS_HIGH, stroke_set
 from core.data.mnist import Split
+from core.preprocessing.pens import Picture, center_lines
 
 PER_LETTER: Final = 24
 PACKAGES: Final = (*NETWORK_PACKAGES, "opencv-python-headless", "matplotlib", "scikit-learn")

@@ -27,8 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks._page_way import PageWay
-from benchmarks._pens import Lines, center_lines, draw
+from benchmarks._pens import draw
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
+from core.preprocessing.pens import Lines, center_lines
 
 CANVAS: Final = 280
 THINNEST: Final = 8

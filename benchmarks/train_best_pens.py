@@ -26,6 +26,7 @@ import argparse
 import os
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -36,6 +37,7 @@ from benchmarks import _pen_variants
 from benchmarks._kept_pictures import Make, changed, pictures
 from benchmarks.common import parser, start
 from core.data.mnist import Split
+from core.preprocessing import pens
 from core.recipes.keras_model import compiled_model
 from core.runs.run import Pens
 
@@ -54,8 +56,8 @@ def pen_digits(
     """The digits of `fitted`, then those that were made of them: `counts` of each kind."""
     ways: dict[str, Make] = {
         "pens": changed(fitted, _pen_variants.with_a_pen),
-        "wider": changed(fitted, _pen_variants.wider_or_thinner),
-        "coarse": changed(fitted, _pen_variants.coarse),
+        "wider": changed(fitted, partial(pens.wider_or_thinner, canvas=pens.CANVAS)),
+        "coarse": changed(fitted, partial(pens.coarse, canvas=pens.CANVAS)),
         "forms": _pen_variants.in_another_form,
     }
     parts = [(fitted.images, fitted.labels)]

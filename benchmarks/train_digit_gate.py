@@ -28,6 +28,7 @@ import os
 import sys
 import tempfile
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -39,11 +40,12 @@ from numpy.typing import NDArray
 from benchmarks import _broken_digits, _hand_signs, _not_digits, _other_things, _pen_variants
 from benchmarks._gate_network import folded, train
 from benchmarks._kept_pictures import Make, changed, pictures
-from benchmarks._pens import Picture
 from benchmarks._shapes import SHAPES
 from benchmarks.common import parser, start, without_paths
 from core.data.mnist import Split
+from core.preprocessing import pens
 from core.preprocessing.digitness import DIGITNESS_WEIGHTS, NO_DIGIT_CLASS, digitness
+from core.preprocessing.pens import Picture
 
 EPOCHS: Final = 6
 HELD_BACK: Final = 0.05
@@ -86,8 +88,8 @@ def makers(digits: Split) -> dict[str, Make]:
     nothing = ways_of_nothing(digits.images, digits.labels)
     return {
         "pens": changed(digits, _pen_variants.with_a_pen),
-        "wider": changed(digits, _pen_variants.wider_or_thinner),
-        "coarse": changed(digits, _pen_variants.coarse),
+        "wider": changed(digits, partial(pens.wider_or_thinner, canvas=pens.CANVAS)),
+        "coarse": changed(digits, partial(pens.coarse, canvas=pens.CANVAS)),
         "photographed": changed(digits, _other_things.photographed),
         "forms": _pen_variants.in_another_form,
         **{kind: _as_none(way) for kind, way in nothing.items()},

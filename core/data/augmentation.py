@@ -27,10 +27,12 @@ from core.utils.validation import FrozenModel, bounds, read_only
 
 
 class Augmentation(FrozenModel):
-    """Random affine changes, new ones each time a digit is seen; each value is the largest change.
+    """Random changes, new ones each time a digit is seen.
 
-    Units are those of Keras's ImageDataGenerator: degrees for rotation and shear, fractions of the
-    28 pixels for the shifts, and a factor between 1 - zoom and 1 + zoom for each axis.
+    Each value but `pens` is the largest change of an affine map, in the units of Keras's
+    ImageDataGenerator: degrees for rotation and shear, fractions of the 28 pixels for the shifts,
+    and a factor between 1 - zoom and 1 + zoom for each axis. `pens` is the share of digits that are
+    redrawn before that (`core.preprocessing.pens`).
     """
 
     rotation: float = Field(default=0.0, ge=0, le=45)
@@ -38,6 +40,7 @@ class Augmentation(FrozenModel):
     height_shift: float = Field(default=0.0, ge=0, le=0.3)
     shear: float = Field(default=0.0, ge=0, le=45)
     zoom: float = Field(default=0.0, ge=0, le=0.5)
+    pens: float = Field(default=0.0, ge=0, le=1)
 
     @property
     def active(self) -> bool:
@@ -98,29 +101,6 @@ def augmented_examples(
     columns = sin * row + cos * column + middle[1]
     augmented = _bilinear(digits.astype(np.float64), rows, columns)
     return np.rint(augmented).astype(np.uint8).reshape(n, height, width)
-
-
-def augmentation_sheet(
-    digits: NDArray[np.uint8], augmentation: Augmentation, rows: int, seed: int
-) -> NDArray[np.uint8]:
-    """Lay digits and augmented copies of them out as one picture.
-
-    The same seed gives the same draws, so that a stronger setting shows as more of the same change.
-
-    Args:
-        digits: uint8 (n, height, width), the first row of the picture.
-        augmentation: The largest change of each kind.
-        rows: How many rows of augmented copies follow.
-        seed: Of the draws.
-
-    Returns:
-        uint8 ((1 + rows) · height, n · width).
-    """
-    n = len(digits)
-    changed = [
-        augmented_examples(digits, augmentation, random_draws(n, seed + row)) for row in range(rows)
-    ]
-    return np.vstack([np.hstack(list(line)) for line in (digits, *changed)])
 
 
 def _bilinear(digits: Floats, rows: Floats, columns: Floats) -> Floats:

@@ -194,11 +194,15 @@ _MODULES = (
     ("math", ""),
     ("os", ""),
     ("zlib", ""),
+    ("collections.abc", "from Sequence"),
     ("dataclasses", "from dataclass"),
+    ("dataclasses", "from replace"),
+    ("functools", "from lru_cache"),
     ("importlib", "from resources"),
     ("pathlib", "from Path"),
     ("typing", "from Final"),
     ("typing", "from Literal"),
+    ("typing", "from Self"),
     ("", ""),
     ("cv2", ""),
     ("keras", ""),
@@ -359,14 +363,16 @@ def _sections(recipe: Recipe, run: Run | None) -> list[Section]:
     if run and run.info.recipe != recipe:
         raise ValueError(f"the run {run.id!r} was not trained by this recipe")
     expected = expected_answers(run) if run else None
+    pens = bool(recipe.augmentation.pens)  # they prepare some digits as pictures are prepared
     return [
         settings_section(recipe),
         digits_section(recipe),
+        *[preparation_source()] * pens,
         batches_section(recipe),
         network_section(recipe),
         training_section(recipe, run.info.rate_changes if run else (), expected_first_loss(run)),
         evaluation_section(),
-        preparation_source(),
+        *[preparation_source()] * (not pens),
         *([proof_source(expected)] if expected else []),
     ]
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.data import mnist
+from core.export.sections import preparation_definitions
 from core.export.source_code import Section, join_definitions, required_definitions
 from core.preprocessing.mnist_format import find_digit
 from core.runs.run import Run, StoredPredictions
@@ -122,9 +123,7 @@ def preparation_source() -> Section:
 class PictureError(Exception):
     """A picture in which no digit can be found; the text says why."""
 '''
-    definitions = required_definitions(
-        [("preprocessing.mnist_format", "find_digit")], given=["PictureError"]
-    )
+    definitions = preparation_definitions()
     return Section(
         "From any picture to a digit", text, join_definitions([error, *definitions, _READ])
     )

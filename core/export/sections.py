@@ -150,9 +150,21 @@ def _pipeline_definitions(recipe: Recipe) -> list[str]:
     module = "training.input_pipeline"
     if not recipe.augmentation.active:
         return required_definitions([(module, "scale")])
-    names = ("scale", "augment", "_AUGMENTATION_SEEDS")
-    definitions = required_definitions([(module, name) for name in names], given=["Augmentation"])
+    wanted = [(module, name) for name in ("scale", "augment", "_AUGMENTATION_SEEDS")]
+    if recipe.augmentation.pens:
+        wanted.append(("preprocessing.pens", "PenRedrawer"))
+    definitions = required_definitions(wanted, given=["Augmentation", "PictureError"])
+    if recipe.augmentation.pens:  # that part stands before this one
+        known = set(preparation_definitions())
+        definitions = [text for text in definitions if text not in known]
     return [dataclass_source(recipe.augmentation), *definitions]
+
+
+def preparation_definitions() -> list[str]:
+    """Return the definitions that `find_digit` needs, without the error that it raises."""
+    return required_definitions(
+        [("preprocessing.mnist_format", "find_digit")], given=["PictureError"]
+    )
 
 
 def batches_section(recipe: Recipe) -> Section:
@@ -164,11 +176,14 @@ def batches_section(recipe: Recipe) -> Section:
     changed, step = "", "_step"
     if recipe.augmentation.active:
         text += ", and every digit is turned, shifted, sheared and zoomed anew"
+        if recipe.augmentation.pens:
+            text += ", some after they were redrawn with another pen"
         step = "step"
         changed = (
             "        seed = tf.stack([SEED, step + _AUGMENTATION_SEEDS])\n"
             "        digits = augment(digits, Augmentation(), seed)\n"
         )
+    sources, pictures = _pictures_code(recipe)
     text += "; the same seed gives the same digits in the same order."
     if recipe.drop_remainder:
         text += " Digits that do not fill an epoch's last batch are left out of that epoch."
@@ -180,8 +195,7 @@ def training_batches(images, labels) -> tf.data.Dataset:
     """Batches of all epochs, one after the other; {last_batch}."""
     n = len(labels)
     steps = {_steps(recipe, "n")}
-    images, labels = tf.constant(images), tf.constant(labels)
-
+{sources}
     def one_epoch(epoch):
         order = tf.random.experimental.stateless_shuffle(tf.range(n), tf.stack([SEED, epoch]))
         starts = tf.data.Dataset.range(steps, output_type=tf.int32)
@@ -190,7 +204,7 @@ def training_batches(images, labels) -> tf.data.Dataset:
         )
 
     def one_batch({step}, chosen):
-        digits = tf.cast(tf.gather(images, chosen), tf.float32)[..., None]
+{pictures}\
 {changed}\
         return scale(digits, SCALING), {encoded.format("tf.gather(labels, chosen)")}
 
@@ -209,6 +223,26 @@ def validation_batches(images, labels) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices((images, labels)).batch(500).map(one_batch)
 ''')
     return Section("What the network is fed", text, join_definitions(code))
+
+
+def _pictures_code(recipe: Recipe) -> tuple[str, str]:
+    """Return the lines of `training_batches` that keep the digits, and those that take a batch."""
+    kept = "    images, labels = tf.constant(images), tf.constant(labels)\n"
+    taken = "        digits = tf.cast(tf.gather(images, chosen), tf.float32)[..., None]\n"
+    if not recipe.augmentation.pens:
+        return kept, taken
+    kept = """\
+    redrawer = PenRedrawer(images, labels, SEED)
+    labels = tf.constant(labels)
+
+    def redrawn(indices, step):
+        return redrawer.batch(indices, int(step), Augmentation().pens)
+"""
+    taken = """\
+        pixels = tf.numpy_function(redrawn, [chosen, step], tf.uint8, stateful=False)
+        digits = tf.cast(tf.ensure_shape(pixels, (None, 28, 28)), tf.float32)[..., None]
+"""
+    return kept, taken
 
 
 def _steps(recipe: Recipe, n: str) -> str:

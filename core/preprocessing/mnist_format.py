@@ -177,7 +177,7 @@ def _crop_fit_center(
     x, y, w, h = box = ink_bounds(inked)
     crop = inked[y : y + h, x : x + w]
     fitted = _fit(inked, box, blur)
-    pixels = _center(fitted)
+    pixels = center_of_mass_image(fitted)
     stages = (gray, light, foreground, inked, crop, fitted, pixels)
     steps = tuple(
         PreparationStep(*texts, image) for texts, image in zip(_STEP_TEXTS, stages, strict=True)
@@ -296,7 +296,7 @@ def _fit(inked: GrayImage, box: Box, blur: float) -> GrayImage:
     return np.asarray(cv2.convertScaleAbs(fitted, alpha=255 / max(1, int(fitted.max()))), np.uint8)
 
 
-def _center(fitted: GrayImage) -> GrayImage:
+def center_of_mass_image(fitted: GrayImage) -> GrayImage:
     """Put into uint8 (28, 28), the center of mass as near to (14, 14) as whole pixels allow.
 
     Raises PictureError if there is no ink.

@@ -12,6 +12,7 @@ import tensorflow as tf
 from core.data.augmentation import Augmentation
 from core.data.mnist import CLASSES, Split
 from core.data.normalization import MNIST_MEAN, MNIST_STD, Scaling
+from core.preprocessing.pens import PenRedrawer
 from core.recipes.recipe import Recipe
 from core.training.pseudo_labels import UNLABELED_SHARE, PseudoLabeledDigits
 
@@ -38,7 +39,7 @@ def training_batches(split: Split, recipe: Recipe, first_step: int = 0) -> tf.da
     """
     n, size = len(split), recipe.batch_size
     steps = recipe.steps_per_epoch(n)
-    images, labels = tf.constant(split.images), tf.constant(split.labels)
+    pictures, labels = _pictures_of(split, recipe), tf.constant(split.labels)
 
     def one_epoch(epoch: tf.Tensor) -> tf.data.Dataset:
         order = tf.random.experimental.stateless_shuffle(
@@ -48,7 +49,7 @@ def training_batches(split: Split, recipe: Recipe, first_step: int = 0) -> tf.da
         return within.map(lambda k: (epoch * steps + k, order[k * size : (k + 1) * size]))
 
     def one_batch(step: tf.Tensor, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        digits = _augmented(_as_floats(images, chosen), recipe, step)
+        digits = _augmented(pictures(chosen, step), recipe, step)
         return scale(digits, recipe.scaling), encode(tf.gather(labels, chosen), recipe)
 
     return _all_epochs(one_epoch, one_batch, recipe, first_step, steps)
@@ -73,7 +74,7 @@ def mixed_batches(
     steps = recipe.steps_per_epoch(len(digits))
     unlabeled = round(recipe.batch_size * UNLABELED_SHARE)
     labeled = recipe.batch_size - unlabeled
-    images, labels = tf.constant(digits.labeled.images), tf.constant(digits.labeled.labels)
+    pictures, labels = _pictures_of(digits.labeled, recipe), tf.constant(digits.labeled.labels)
     other_images, targets = tf.constant(digits.images), tf.constant(digits.targets)
 
     def order(n: int, per_batch: int, seeds: int, epoch: tf.Tensor) -> tf.Tensor:
@@ -98,7 +99,7 @@ def mixed_batches(
     def one_batch(
         step: tf.Tensor, chosen: tf.Tensor, others: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        augmented = _augmented(_as_floats(images, chosen), recipe, step)
+        augmented = _augmented(pictures(chosen, step), recipe, step)
         batch = tf.concat([augmented, _as_floats(other_images, others)], axis=0)
         known = encode(tf.gather(labels, chosen), recipe)
         return scale(batch, recipe.scaling), tf.concat([known, tf.gather(targets, others)], axis=0)
@@ -108,6 +109,26 @@ def mixed_batches(
 
 def _as_floats(images: tf.Tensor, chosen: tf.Tensor) -> tf.Tensor:
     return tf.cast(tf.gather(images, chosen), tf.float32)[..., None]
+
+
+def _pictures_of(split: Split, recipe: Recipe) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    """A function from digits' indices and the step to their pictures, some of them redrawn."""
+    share = recipe.augmentation.pens
+    if not share:
+        images = tf.constant(split.images)
+        return lambda chosen, step: _as_floats(images, chosen)
+    redrawer = PenRedrawer(split.images, split.labels, recipe.seed)
+
+    def redrawn(chosen: tf.Tensor, step: tf.Tensor) -> tf.Tensor:
+        batch = tf.numpy_function(
+            lambda indices, number: redrawer.batch(indices, int(number), share),
+            [chosen, step],
+            tf.uint8,
+            stateful=False,
+        )
+        return tf.cast(tf.ensure_shape(batch, (None, 28, 28)), tf.float32)[..., None]
+
+    return redrawn
 
 
 def _augmented(digits: tf.Tensor, recipe: Recipe, step: tf.Tensor) -> tf.Tensor:

@@ -6,13 +6,14 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import _broken_digits, _hand_signs, _not_digits, _other_things, _pens
+from benchmarks import _broken_digits, _hand_signs, _not_digits, _other_things
 from benchmarks._gate_network import moved
 from benchmarks._glyphs import HELD_OUT_FONTS, RUBIK
 from benchmarks._not_digits import CYRILLIC, UNSEEN
 from benchmarks.train_digit_gate import DIGITS, NOTHING, makers, ways_of_nothing
 from core.data import mnist
 from core.data.mnist import Split
+from core.preprocessing import pens
 from core.preprocessing.digitness import NO_DIGIT_CLASS
 
 
@@ -75,7 +76,7 @@ def test_every_hand_written_sign_has_a_size() -> None:
 def test_half_a_digit_by_pen_is_what_lies_on_that_side() -> None:
     page = np.zeros((28, 28), np.uint8)
     cv2.rectangle(page, (8, 4), (20, 24), 255, 2)
-    lines = _pens.center_lines(page)
+    lines = pens.center_lines(page)
     for side, axis, sign in (("l", 0, -1), ("r", 0, 1), ("t", 1, -1), ("b", 1, 1)):
         kept = _broken_digits._half(lines, side, np.random.default_rng(3))
         assert kept is not None

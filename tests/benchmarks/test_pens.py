@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from benchmarks._pens import Lines, center_lines, draw, lines_of, thin
+from benchmarks._pens import draw
 from benchmarks.stroke_digits import by_pen
 from core.preprocessing.mnist_format import find_digit
+from core.preprocessing.pens import Lines, center_lines, lines_of, thin
 
 
 def blank(side: int = 60) -> NDArray[np.uint8]:

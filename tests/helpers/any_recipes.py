@@ -94,6 +94,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
             height_shift=draw(st.floats(0, 0.3)),
             shear=draw(st.floats(0, 45)),
             zoom=draw(st.floats(0, 0.5)),
+            pens=draw(st.floats(0, 1)),
         ),
         early_stopping=draw(st.integers(0, 20)) if validates else 0,
         keep_best=draw(st.booleans()) if validates else False,

@@ -1,9 +1,11 @@
 """The full level of the settings: data, validation, augmentation, and training."""
 
+import numpy as np
 import streamlit as st
 
-from core.data.augmentation import Augmentation, augmentation_sheet
+from core.data.augmentation import Augmentation
 from core.data.mnist import CLASSES, load
+from core.preprocessing.pens import augmentation_sheet
 from core.recipes.descriptions import GLOSSARY
 from core.recipes.recipe import Optimizer, Recipe, Schedule
 from core.runs.permissions import Limits
@@ -95,6 +97,7 @@ def augmentation() -> None:
         _strength("width_shift", "Shift left or right", 0.01)
         _strength("height_shift", "Shift up or down", 0.01)
         _strength("zoom", "Zoom", 0.01)
+        _strength("pens", "Redrawn with other pens", 0.05)
 
 
 def _strength(name: str, label: str, step: float) -> None:
@@ -111,7 +114,8 @@ def _preview(changes: Augmentation) -> None:
         return
     one_of_each = [int((train.labels == digit).argmax()) for digit in range(CLASSES)]
     seed: int = st.session_state.setdefault(_SEED, 0)
-    pixels = augmentation_sheet(train.images[one_of_each], changes, _CHANGED_ROWS, seed)
+    digits = train.take(np.array(one_of_each))
+    pixels = augmentation_sheet(digits.images, digits.labels, changes, _CHANGED_ROWS, seed)
     st.image(
         pixels.repeat(_ENLARGED, axis=0).repeat(_ENLARGED, axis=1),
         width=_ENLARGED * pixels.shape[1],

@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 
 from core.data.augmentation import (
     Augmentation,
-    augmentation_sheet,
     augmented_examples,
     random_draws,
 )
@@ -61,13 +60,3 @@ def test_draws_are_repeatable_and_within_their_range() -> None:
     assert 0.99 < draws.max() < 1
     assert np.array_equal(draws, random_draws(1000, 5))
     assert not np.array_equal(draws, random_draws(1000, 6))
-
-
-def test_a_sheet_has_the_digits_on_top_and_others_in_every_row(digits: Digits) -> None:
-    picture = augmentation_sheet(digits[:10], Augmentation(rotation=30), rows=3, seed=0)
-    assert picture.shape == (4 * 28, 10 * 28)
-    assert np.array_equal(picture[:28, 28:56], digits[1])
-    rows = [picture[28 * k : 28 * (k + 1)] for k in range(4)]
-    for k in range(4):
-        for other in range(k):
-            assert not np.array_equal(rows[k], rows[other])

@@ -109,6 +109,7 @@ OTHER = {
     "augmentation.height_shift": 0.01,
     "augmentation.shear": 1.0,
     "augmentation.zoom": 0.01,
+    "augmentation.pens": 0.5,
     "early_stopping": 3,
     "keep_best": True,
     "seed": 2,

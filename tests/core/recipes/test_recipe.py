@@ -289,6 +289,7 @@ def test_only_katariya_augments_among_the_tutorials() -> None:
         "height_shift": 0.08,
         "shear": 0.3,
         "zoom": 0.08,
+        "pens": 0,
     }
 
 

@@ -111,6 +111,7 @@ SHARED_MEANS = {
         "height_shift": 0.0,
         "shear": 0.0,
         "zoom": 0.0,
+        "pens": 0.0,
     },
     "early_stopping": 2,
     "keep_best": False,

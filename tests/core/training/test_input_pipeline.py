@@ -54,11 +54,35 @@ def test_labels_stay_with_their_digits(marked: Split) -> None:
     assert labels.tolist() == [number % 10 for number in numbers_seen(pairs)]
 
 
+def test_a_smaller_last_batch_can_be_left_out(marked: Split) -> None:
+    pairs = batches(marked, epochs=3, drop_remainder=True)
+    assert [len(x) for x, _ in pairs] == [16] * 4 * 3
+    left_out = [set(range(N)) - set(numbers_seen(pairs[start : start + 4])) for start in (0, 4, 8)]
+    assert [len(numbers) for numbers in left_out] == [6] * 3
+    assert left_out[0] != left_out[1]  # other digits each time
+
+
+def test_pens_redraw_their_share_of_the_digits_and_no_label() -> None:
+    split = mnist.load("mnist-sample").train.take(slice(400))
+    plain, redrawn = (
+        batches(split, augmentation=augmentation, seed=9)
+        for augmentation in (Augmentation(), Augmentation(pens=0.4))
+    )
+    changed = []
+    for (x, y), (x_redrawn, y_redrawn) in zip(plain, redrawn, strict=True):
+        np.testing.assert_array_equal(y, y_redrawn)
+        changed += (np.abs(x - x_redrawn).max(axis=(1, 2, 3)) > 0.05).tolist()
+    assert np.mean(changed) == pytest.approx(0.4, abs=0.08)
+
+
 def test_last_batch_is_no_shorter_when_the_digits_fill_it(marked: Split) -> None:
     assert [len(x) for x, _ in batches(marked.take(slice(32)))] == [16, 16]
 
 
-@pytest.mark.parametrize("augmentation", [Augmentation(), Augmentation(rotation=20, zoom=0.2)])
+@pytest.mark.parametrize(
+    "augmentation",
+    [Augmentation(), Augmentation(rotation=20, zoom=0.2), Augmentation(pens=0.5)],
+)
 def test_seed_decides_every_bit(augmentation: Augmentation) -> None:
     split = mnist.load("mnist-sample").test.take(slice(N))
     first, same, other = (

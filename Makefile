@@ -19,7 +19,7 @@ UNFINISHED := $(VENV)/.unfinished
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup setup-dev run download browser test lint format train bench screenshots clean \
+.PHONY: help setup setup-dev run download browser test lint format train bench screenshots reproduce clean \
 	FORCE
 
 help:  ## List these commands
@@ -156,7 +156,7 @@ format: setup-dev  ## Put the code into its format, and mend what can be mended
 # A benchmark with a line `# bench: heavy` (it trains, or takes minutes) comes after the others.
 bench: setup-dev browser  ## Run every benchmark (long: about an hour); a single one: ONLY=one_digit
 	@$(hand_on_browser); \
-	all=$$(ls benchmarks/*.py | grep -v -e '/_' -e '/common.py' -e '_as_before.py'); \
+	all=$$(ls benchmarks/*.py | grep -v -e '/_' -e '/common.py' -e '_as_before.py' -e '/train_' -e '/reproduce.py' -e '/real_pictures.py'); \
 	if [ -n "$(ONLY)" ]; then \
 		printf '%s\n' $$all | grep -qx "benchmarks/$(ONLY).py" || { \
 			echo "There is no benchmark $(ONLY). There are:" \
@@ -174,6 +174,9 @@ bench: setup-dev browser  ## Run every benchmark (long: about an hour); a single
 
 screenshots: setup-dev browser  ## Photograph every page, refresh the pictures in the docs
 	@$(hand_on_browser); $(PY) -m tests.browser.screenshots $(ARGS)
+
+reproduce: setup-dev  ## Train each tutorial with five seeds, compare with its author (long; goes on where it was)
+	@exec $(PY) -m benchmarks.reproduce $(ARGS)
 
 clean:  ## Remove caches; the environment, your runs and the shipped models stay
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -3,8 +3,10 @@
 import streamlit as st
 
 from core.utils.errors import DigitscopeError
+from pages.widgets.filters.adversarial import adversarial_view
 from pages.widgets.filters.attribution import why_view
 from pages.widgets.filters.choices import (
+    ADVERSARIAL,
     DETECTOR,
     DREAMS,
     FORMING,
@@ -37,6 +39,7 @@ _DRAW = {
     MAPS: maps_view,
     FORMING: forming_view,
     WHY: why_view,
+    ADVERSARIAL: adversarial_view,
     DREAMS: dreams_view,
     INSIDE: inside_view,
 }

@@ -29,6 +29,7 @@ from core.data import mnist
 from core.evaluation import epoch_predictions, robustness
 from core.evaluation.before_after import compare_with_members, compare_with_parent
 from core.evaluation.epoch_predictions import compute_epoch_predictions
+from core.evaluation.mnist_c import MNIST_C_FILE, load_mnist_c, measure_and_store_mnist_c
 from core.recipes.presets import PRESETS, find_preset
 from core.recipes.recipe import Recipe, explain_error
 from core.runs import registry
@@ -64,7 +65,7 @@ def explore(
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Also what is kept already.")] = False,
 ) -> None:
-    """Work out how a run bears stress, and what it answered after each epoch; keep it in the run.
+    """Work out how a run bears stress and MNIST-C, and its answers after each epoch; keep them.
 
     What is kept already is left as it is.
     """
@@ -81,6 +82,10 @@ def explore(
     typer.echo(
         f"{opened.id}: its stress curves are in {opened.folder / robustness.ROBUSTNESS_FILE}."
     )
+    if again or load_mnist_c(opened) is None:
+        with progress_bar("MNIST-C") as report:
+            measure_and_store_mnist_c(opened, report)
+    typer.echo(f"{opened.id}: its results on MNIST-C are in {opened.folder / MNIST_C_FILE}.")
     for name in names:
         _answers(opened, name, again=again)
 

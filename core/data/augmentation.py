@@ -32,7 +32,8 @@ class Augmentation(FrozenModel):
     Each value but `pens` is the largest change of an affine map, in the units of Keras's
     ImageDataGenerator: degrees for rotation and shear, fractions of the 28 pixels for the shifts,
     and a factor between 1 - zoom and 1 + zoom for each axis. `pens` is the share of digits that are
-    redrawn before that (`core.preprocessing.pens`).
+    redrawn before that (`core.preprocessing.pens`). `adversarial` is by how much of the gray scale
+    each pixel may be pushed towards a larger loss after it (`core.recipes.adversarial_network`).
     """
 
     rotation: float = Field(default=0.0, ge=0, le=45)
@@ -41,6 +42,7 @@ class Augmentation(FrozenModel):
     shear: float = Field(default=0.0, ge=0, le=45)
     zoom: float = Field(default=0.0, ge=0, le=0.5)
     pens: float = Field(default=0.0, ge=0, le=1)
+    adversarial: float = Field(default=0.0, ge=0, le=0.3)
 
     @property
     def active(self) -> bool:

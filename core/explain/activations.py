@@ -32,11 +32,12 @@ class LayerModel:
 
     Attributes:
         model: the network.
+        scaling: how pixels become its input.
     """
 
     def __init__(self, model: keras.Model, scaling: Scaling) -> None:
         self.model: keras.Model = model
-        self._scaling: Scaling = scaling
+        self.scaling: Scaling = scaling
         self._outputs_model = keras.Model(
             self.model.inputs, [layer.output for layer in self.model.layers]
         )
@@ -48,7 +49,7 @@ class LayerModel:
 
     def network_input(self, images: NDArray[np.uint8]) -> Values:
         """The scaled input of the first layer: uint8 (n, 28, 28) to float32 (n, 28, 28, 1)."""
-        return np.asarray(scale(images, self._scaling), np.float32)
+        return np.asarray(scale(images, self.scaling), np.float32)
 
     def layer_outputs(self, images: NDArray[np.uint8]) -> dict[str, Values]:
         """The activations of each layer.

@@ -275,8 +275,22 @@ def build_network() -> keras.Sequential:
         keras.Input((28, 28, 1)),
 {rows}
     ]
-    return keras.Sequential(stack, name="digitscope")
+{_network_made(recipe)}\
 '''
+
+
+def _network_made(recipe: Recipe) -> str:
+    """Return the last lines of `build_network`: which kind of model it gives."""
+    epsilon = recipe.augmentation.adversarial
+    if not epsilon:
+        return '    return keras.Sequential(stack, name="digitscope")\n'
+    return f"""\
+    model = AdversarialNetwork(stack, name="digitscope")
+    empty_and_full = tf.reshape(tf.constant([0.0, 255.0]), (1, 1, 2, 1))
+    low, high = scale(empty_and_full, SCALING).numpy().ravel().tolist()
+    model.push_within({epsilon!r} * (high - low), low, high, SEED)
+    return model
+"""
 
 
 def _layer(row: Row) -> str:
@@ -330,9 +344,14 @@ def network_section(recipe: Recipe) -> Section:
             " It ends in ten sigmoids; Keras takes the cross-entropy from what goes into them, as "
             "if it were a softmax."
         )
-    return Section(
-        "The network", text, join_definitions([network_source(recipe)]), "build_network().summary()"
-    )
+    code = [network_source(recipe)]
+    if recipe.augmentation.adversarial:
+        text += " Before each step it is pushed: it learns from digits that fool it most."
+        code = [
+            *required_definitions([("recipes.adversarial_network", "AdversarialNetwork")]),
+            *code,
+        ]
+    return Section("The network", text, join_definitions(code), "build_network().summary()")
 
 
 def training_section(

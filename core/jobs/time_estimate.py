@@ -355,7 +355,10 @@ def estimate_time(
 
 def step_seconds(recipe: Recipe, speed: MachineSpeed) -> float:
     """Seconds of one training step, a batch of the recipe's size."""
-    return sum(speed.costs[kind] * amount for kind, amount in training_step_work(recipe).items())
+    work = training_step_work(recipe)
+    step = sum(speed.costs[kind] * amount for kind, amount in work.items())
+    # The push takes the network forward and backward once more.
+    return 2 * step if recipe.augmentation.adversarial else step
 
 
 def inference_seconds(recipe: Recipe, speed: MachineSpeed) -> float:

@@ -3,8 +3,11 @@
 from typing import Any, Final
 
 import keras
+import numpy as np
 import tensorflow as tf
 
+from core.data.normalization import scale
+from core.recipes.adversarial_network import AdversarialNetwork
 from core.recipes.architecture import (
     INPUT_SHAPE,
     Activation,
@@ -19,6 +22,8 @@ from core.recipes.architecture import (
 )
 from core.recipes.recipe import Optimizer, Recipe
 
+_EXTREMES: Final = np.tile(np.array([0, 255], np.uint8), (1, 28, 14))
+"""A picture of empty pixels and full ink."""
 _KERAS_LAYERS: Final[dict[type, Any]] = {
     Conv: keras.layers.Conv2D,
     BatchNorm: keras.layers.BatchNormalization,
@@ -30,11 +35,14 @@ _KERAS_LAYERS: Final[dict[type, Any]] = {
 }
 
 
-def build_model(architecture: Architecture) -> keras.Sequential:
+def build_model(
+    architecture: Architecture, kind: type[keras.Sequential] = keras.Sequential
+) -> keras.Sequential:
     """Build the network in Keras, with fresh weights.
 
     Args:
         architecture: The layers, from input to output.
+        kind: The class of the model.
 
     Returns:
         A model that is not compiled. Its layers carry the names that `Architecture.rows` gives; it
@@ -42,7 +50,7 @@ def build_model(architecture: Architecture) -> keras.Sequential:
     """
     # All at once: for each layer that is added later, Keras connects all of them anew.
     layers = [_keras_layer(row.layer, row.name) for row in architecture.rows()]
-    return keras.Sequential([keras.Input(INPUT_SHAPE), *layers], name="digitscope")
+    return kind([keras.Input(INPUT_SHAPE), *layers], name="digitscope")
 
 
 def compiled_model(recipe: Recipe) -> keras.Sequential:
@@ -57,7 +65,7 @@ def compiled_model(recipe: Recipe) -> keras.Sequential:
     """
     keras.utils.set_random_seed(recipe.seed)
     tf.config.experimental.enable_op_determinism()
-    model = build_model(recipe.architecture)
+    model = _network(recipe)
     loss: keras.losses.Loss = keras.losses.SparseCategoricalCrossentropy()
     accuracy: keras.metrics.Metric = keras.metrics.SparseCategoricalAccuracy(name="accuracy")
     if recipe.loss == "categorical_crossentropy":
@@ -72,6 +80,17 @@ def compiled_model(recipe: Recipe) -> keras.Sequential:
     )
     # With all variables there, the first step is traced once; creating them, it would be twice.
     model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def _network(recipe: Recipe) -> keras.Sequential:
+    """The recipe's network: one that is trained against an attack, if the recipe says so."""
+    epsilon = recipe.augmentation.adversarial
+    if not epsilon:
+        return build_model(recipe.architecture)
+    model = build_model(recipe.architecture, AdversarialNetwork)
+    low, high = (float(value) for value in scale(_EXTREMES, recipe.scaling)[0, 0, :2, 0])
+    model.push_within(epsilon * (high - low), low, high, recipe.seed)
     return model
 
 

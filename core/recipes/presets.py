@@ -1,4 +1,4 @@
-"""Eight recipes to start from: five published tutorials, and three of our own making.
+"""Nine recipes to start from: five published tutorials, and four of our own making.
 
 A tutorial's preset is what its author ran, by the author's own code where that is known. One of
 them explains batch norm but ran without it: `katariya-batchnorm` is what its article describes.
@@ -108,7 +108,7 @@ _SOORYA = Preset(
         2021,
         "Exactly its author's code.",
         "test accuracy shown as a picture only",
-        "With no figure to compare, ours stands alone.",
+        "With no figure to compare, ours stands alone: five seeds give 97.65 to 98.10 %.",
     ),
 )
 _YALCIN = Preset(
@@ -137,7 +137,7 @@ _YALCIN = Preset(
         "Exactly its author's code. The convolution has no activation, so it is linear; only the "
         "max pooling after it keeps it from being one linear step with the dense layer.",
         "98.5 % test accuracy",
-        "REMARK",
+        "Confirmed: five seeds of ours give 98.31 to 98.54 %.",
         accuracy=0.985,
     ),
 )
@@ -167,7 +167,7 @@ _KUNDATHIL = Preset(
         2020,
         "Exactly its author's code.",
         "98.72 % test accuracy, test loss 0.0395",
-        "REMARK",
+        "Confirmed: five seeds of ours give 98.59 to 98.80 %, with losses of 0.0365 to 0.0416.",
         accuracy=0.9872,
         loss=0.0395,
     ),
@@ -194,7 +194,8 @@ _PURAWR = Preset(
         None,
         "Its author's code but for the optimizer, which the text does not name: Adam.",
         "98.9 % training accuracy (no test figure)",
-        "REMARK",
+        "Confirmed as training accuracy: five seeds of ours give 98.73 to 98.87 %. On test digits, "
+        "which count, they give 96.57 to 97.63 %.",
         accuracy=0.989,
         measured_on="training",
     ),
@@ -234,13 +235,14 @@ _KATARIYA = Preset(
         "adds its batch norm layers to the network; katariya-batchnorm has them. Each epoch leaves "
         "out its last, smaller batch, and is validated on the test digits.",
         "99.48 % test accuracy (99.55 % of 9,984 test digits after the last epoch)",
-        "REMARK",
+        "Above what five seeds of ours give, 99.30 to 99.45 %: it is the end of a training that was "
+        "watched on the test digits. The average of the five networks reaches 99.63 %.",
         accuracy=0.9948,
     ),
 )
 _KATARIYA_BATCHNORM = Preset(
     "katariya-batchnorm",
-    "The same with batch norm, as the article describes it.",
+    "The preset katariya with batch norm, which its article describes and its notebook left out.",
     _KATARIYA.recipe.changed(
         architecture=Architecture(
             layers=(
@@ -318,11 +320,35 @@ BEST = Preset(
         loss="categorical_crossentropy",
         label_smoothing=0.05,
         batch_size=128,
-        epochs=16,
+        epochs=24,
         validation_split=0.05,
         augmentation=Augmentation(
-            rotation=12, width_shift=0.08, height_shift=0.08, shear=12, zoom=0.12
+            rotation=12, width_shift=0.08, height_shift=0.08, shear=12, zoom=0.12, pens=0.35
         ),
+    ),
+)
+STURDY = Preset(
+    "sturdy",
+    "Ours, for strength: it learns from digits whose pixels are pushed to fool it.",
+    Recipe(
+        dataset="mnist",
+        architecture=Architecture(
+            layers=(
+                *(Conv(filters=32),) * 2,
+                Pool(),
+                *(Conv(filters=64),) * 2,
+                Pool(),
+                Flatten(),
+                Dense(units=128),
+                Dense(units=10, activation="softmax"),
+            )
+        ),
+        optimizer=Optimizer(learning_rate=0.002),
+        schedule=Schedule(kind="one-cycle"),
+        batch_size=128,
+        epochs=8,
+        validation_split=0.05,
+        augmentation=Augmentation(adversarial=0.15),
     ),
 )
 PRESETS: dict[str, Preset] = {
@@ -330,6 +356,7 @@ PRESETS: dict[str, Preset] = {
     for preset in (
         FAST,
         BEST,
+        STURDY,
         _SOORYA,
         _YALCIN,
         _KUNDATHIL,

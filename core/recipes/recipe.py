@@ -112,6 +112,11 @@ class Recipe(FrozenModel):
             raise ValueError(
                 f"train_size must be 0, which takes all digits, or at least {MIN_TRAIN_SIZE}"
             )
+        if self.augmentation.adversarial and self.scaling == "l2-axis-1":
+            raise ValueError(
+                "adversarial pushes are bounded pixel by pixel, and l2-axis-1 scales a column of "
+                "pixels as a whole: choose the scaling divide-255 or standardise"
+            )
         if self.validate_on_test and self.validation_split:
             raise ValueError(
                 "choose one of validation_split and validate_on_test: a run is validated on one set"

@@ -11,6 +11,7 @@ kind, which `core.runs.writer` writes:
     test_predictions.npz   for each dataset: labels, probabilities
     epochs/epoch_07.npz    the weights after epoch 7 as float16
     stress.json            accuracy on distorted digits, once asked for (`core.evaluation`)
+    mnist_c.json           mistakes under MNIST-C's corruptions, once asked for
     epoch_predictions-mnist.npz    answers after each kept epoch, once asked for
 
 and, for a run that is being trained here, or was:

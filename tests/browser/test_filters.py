@@ -11,7 +11,17 @@ from tests.browser.arranging import DRAWN
 
 pytestmark = pytest.mark.timeout(180)
 TEST = mnist.load("mnist-sample").test
-VIEWS = ["Network", "Kernels", "Maps", "Forming", "Why", "Dreams", "Inside", "Digit detector"]
+VIEWS = [
+    "Network",
+    "Kernels",
+    "Maps",
+    "Forming",
+    "Why",
+    "Adversarial",
+    "Dreams",
+    "Inside",
+    "Digit detector",
+]
 
 
 def open_page(page: Page, address: str, query: str) -> None:

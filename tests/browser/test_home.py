@@ -3,21 +3,13 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.recipes.presets import PRESETS
 from pages.widgets.shared.navigation import ENTRIES
 from tests.browser.app import SLOW_MS, drawing_area, settle
 
 pytestmark = pytest.mark.offline
 
-SHIPPED = (
-    "fast",
-    "best",
-    "soorya",
-    "yalcin",
-    "kundathil",
-    "purawr",
-    "katariya",
-    "katariya-batchnorm",
-)
+SHIPPED = tuple(PRESETS)
 
 
 def test_the_seven_runs_stand_there_and_a_card_opens_the_prediction_page_with_its_run(

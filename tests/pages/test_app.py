@@ -28,18 +28,8 @@ from pages.widgets.shared import warm_up as warm_up_module
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import ENTRIES
 from pages.widgets.shared.warm_up import warm_up
+from tests.helpers.networks import SHIPPED
 from tests.helpers.pages_manager import navigation_remembered
-
-SHIPPED = (
-    "best",
-    "fast",
-    "katariya",
-    "katariya-batchnorm",
-    "kundathil",
-    "purawr",
-    "soorya",
-    "yalcin",
-)
 
 
 @pytest.fixture(autouse=True)

@@ -31,6 +31,7 @@ from core.runs.run import Network, Run
 from core.utils.background import shared_task
 from core.utils.errors import DigitscopeError
 from pages.widgets.confusion.matrix import draw_matrix
+from pages.widgets.confusion.mnist_c import mnist_c_table
 from pages.widgets.shared.background_task import draw_task
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.pictures import CHART_CONFIG, text_color
@@ -82,6 +83,7 @@ def _test(predictions: Predictions, other: Predictions | None) -> None:
     _curve(unchanged, stress)
     st.subheader("The matrix under this stress", anchor=False)
     draw_matrix(changed[0], changed[1] if len(changed) > 1 else None, key="confusion-stress-matrix")
+    mnist_c_table(unchanged)
 
 
 def _sliders() -> Corruption:

@@ -161,8 +161,8 @@ def open_test_digit(index: int) -> None:
 
 
 NETWORK, KERNELS, MAPS, FORMING = "Network", "Kernels", "Maps", "Forming"
-WHY, DREAMS, INSIDE = "Why", "Dreams", "Inside"
-RUN_VIEWS = (NETWORK, KERNELS, MAPS, FORMING, WHY, DREAMS, INSIDE)
+WHY, ADVERSARIAL, DREAMS, INSIDE = "Why", "Adversarial", "Dreams", "Inside"
+RUN_VIEWS = (NETWORK, KERNELS, MAPS, FORMING, WHY, ADVERSARIAL, DREAMS, INSIDE)
 """The views of a run's network with a digit at its input."""
 DETECTOR = "Digit detector"
 VIEWS = (*RUN_VIEWS, DETECTOR)

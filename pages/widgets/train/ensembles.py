@@ -89,8 +89,10 @@ def ensemble_result(run: Run) -> None:
         st.dataframe(_table(comparison), hide_index=True, alt="The members and the ensemble")
         st.write(comparison.sentence())
     st.caption(
-        "Before: a member alone. After: the average. McNemar's exact test on the same digits, held "
-        f"to 5 % divided by the {len(run.info.members)} members. {_USE}"
+        "Before: a member by itself. After: the average. Right alone: digits that only the member "
+        "reads rightly; ensemble alone: only the average. p: McNemar's exact test on these, held "
+        "to "
+        f"5 % divided by the {len(run.info.members)} members. {_USE}"
     )
 
 
@@ -100,11 +102,9 @@ def _table(comparison: EnsembleComparison) -> pd.DataFrame:
             "Member": [without_formulas(member.name) for member in comparison.members],
             "Wrong before": [f"{member.metrics.wrong:,}" for member in comparison.members],
             "Wrong after": [f"{comparison.metrics.wrong:,}"] * len(comparison.members),
-            "Only the member right": [f"{m.difference.only_first:,}" for m in comparison.members],
-            "Only the ensemble right": [
-                f"{m.difference.only_second:,}" for m in comparison.members
-            ],
-            "McNemar": [p_value(m.difference.probability) for m in comparison.members],
             "The ensemble is": [member.verdict for member in comparison.members],
+            "p": [p_value(member.difference.probability) for member in comparison.members],
+            "Right alone": [f"{m.difference.only_first:,}" for m in comparison.members],
+            "Ensemble alone": [f"{m.difference.only_second:,}" for m in comparison.members],
         }
     )

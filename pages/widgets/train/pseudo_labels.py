@@ -36,7 +36,8 @@ def offer_pseudo_labels(run: Run, token: str, limits: Limits) -> None:
         st.write(
             "The network goes on learning from digits without labels, with its own answers as "
             "their labels (“pseudo-labels”). It can help where labels are few and pictures many. "
-            "What the network is sure of and wrong about, it learns once more."
+            "What the network is sure of and wrong about, it learns once more. More epochs alone "
+            "may help too: continue the run itself for as long to see what pseudo-labels add."
         )
         settings = _settings(limits)
         try:
@@ -106,7 +107,9 @@ def pseudo_label_result(run: Run) -> None:
     for change in comparisons:
         if change.parent:
             names = (plain(change.parent.name), "the new run")
-            st.write(f"{TEST_DIGITS[change.dataset]}: {change.parent.difference.sentence(names)}")
+            st.write(
+                f"On {TEST_DIGITS[change.dataset]}: {change.parent.difference.sentence(names)}"
+            )
     st.caption(_caption(run))
 
 

@@ -98,6 +98,7 @@ def augmentation() -> None:
         _strength("height_shift", "Shift up or down", 0.01)
         _strength("zoom", "Zoom", 0.01)
         _strength("pens", "Redrawn with other pens", 0.05)
+        _strength("adversarial", "Adversarial push", 0.01)
 
 
 def _strength(name: str, label: str, step: float) -> None:
@@ -122,6 +123,8 @@ def _preview(changes: Augmentation) -> None:
         alt="Ten digits, and below each of them three that augmentation made of it",
     )
     below = "what the network may see instead, new every time." if changes.active else "the same."
+    if changes.adversarial:
+        below += " Adversarial pushes are not shown: they depend on what the network has learned."
     st.caption(f"First row: the digits as they are. Below: {below}")
     st.button("Show others", icon=":material/casino:", on_click=_other_draws)
 

@@ -110,6 +110,7 @@ OTHER = {
     "augmentation.shear": 1.0,
     "augmentation.zoom": 0.01,
     "augmentation.pens": 0.5,
+    "augmentation.adversarial": 0.2,
     "early_stopping": 3,
     "keep_best": True,
     "seed": 2,

@@ -10,11 +10,11 @@ from core.explain import activations
 from core.explain.activations import layer_activations
 from core.inference.predictor import load_predictor
 from core.runs import registry
-from tests.helpers.networks import network_of
+from tests.helpers.networks import SHIPPED, network_of
 from tests.helpers.oracles import convolve
 
 TEST = mnist.load("mnist-sample").test
-RUNS = ["best", "fast", "katariya", "katariya-batchnorm", "kundathil", "purawr", "soorya", "yalcin"]
+RUNS = SHIPPED
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -37,10 +37,10 @@ from core.recipes.architecture import (
 )
 from core.recipes.keras_model import build_model
 from core.runs import registry
-from tests.helpers.networks import network_of
+from tests.helpers.networks import SHIPPED, network_of
 
 IMAGES = mnist.load("mnist-sample").test.images
-RUNS = ["best", "fast", "katariya", "katariya-batchnorm", "kundathil", "purawr", "soorya", "yalcin"]
+RUNS = SHIPPED
 
 
 def places(shape: tuple[int, ...]) -> list[tuple[int, ...]]:

@@ -22,10 +22,10 @@ from core.runs import registry
 from core.runs.run import Network
 from core.utils.errors import RunError
 from tests.conftest import conv_recipe
-from tests.helpers.networks import network_of
+from tests.helpers.networks import SHIPPED, network_of
 
 TEST = mnist.load("mnist-sample").test
-RUNS = ["best", "fast", "katariya", "katariya-batchnorm", "kundathil", "purawr", "soorya", "yalcin"]
+RUNS = SHIPPED
 END = Dense(units=10, activation="softmax")
 
 

@@ -290,6 +290,7 @@ def test_only_katariya_augments_among_the_tutorials() -> None:
         "shear": 0.3,
         "zoom": 0.08,
         "pens": 0,
+        "adversarial": 0,
     }
 
 
@@ -306,5 +307,5 @@ def test_tutorials_name_their_authors_and_ours_do_not() -> None:
 
 
 def test_unknown_preset_names_those_there_are() -> None:
-    with pytest.raises(RecipeError, match=r"no preset 'resnet'.*fast, best, soorya"):
+    with pytest.raises(RecipeError, match=r"no preset 'resnet'.*fast, best, sturdy, soorya"):
         find_preset("resnet")

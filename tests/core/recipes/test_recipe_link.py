@@ -112,6 +112,7 @@ SHARED_MEANS = {
         "shear": 0.0,
         "zoom": 0.0,
         "pens": 0.0,
+        "adversarial": 0.0,
     },
     "early_stopping": 2,
     "keep_best": False,

@@ -7,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.data import mnist
 from core.evaluation.examples import find_label_issues
+from tests.helpers.networks import SHIPPED
 from tests.helpers.views import said
 
 
@@ -37,7 +38,9 @@ def test_every_line_says_digit_label_and_what_the_runs_read(view: AppTest) -> No
     labels = mnist.load("mnist-sample").test.labels
     assert table.value["Label"].tolist() == [labels[k] for k in table.value["Index"]]
     first = issues[0]
-    expected = f"{first.agreeing} of 8 read {first.predicted} ({first.confident} confident)"
+    expected = (
+        f"{first.agreeing} of {len(SHIPPED)} read {first.predicted} ({first.confident} confident)"
+    )
     assert table.value["The runs"][0] == expected
     assert table.value["Digit"].str.startswith("data:image/png;base64,").all()
 

@@ -11,6 +11,7 @@ from core.data import mnist
 from core.data.mnist import MNIST_DOWNLOAD
 from core.runs import registry
 from core.utils.background import BackgroundTask, TaskState
+from tests.helpers.networks import SHIPPED
 from tests.pages.train.test_page import said
 
 pytestmark = pytest.mark.usefixtures("only_sample")
@@ -148,7 +149,7 @@ def test_an_index_that_is_none_breaks_nothing(app: AppTest, nonsense: str) -> No
 def test_what_the_shipped_runs_answer(app: AppTest) -> None:
     opened(app, index="17")
     rows = app.table[0].value
-    assert len(rows) == 8
+    assert len(rows) == len(SHIPPED)
     stored = registry.find_run("katariya").predictions("mnist-sample")
     assert stored
     row = rows[rows["run"] == "katariya"].iloc[0]

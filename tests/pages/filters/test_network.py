@@ -11,10 +11,10 @@ from core.data import mnist
 from core.explain import activations
 from core.inference.predictor import load_predictor
 from core.runs import registry
-from tests.helpers.networks import network_of
+from tests.helpers.networks import SHIPPED, network_of
 
 TEST = mnist.load("mnist-sample").test
-RUNS = ["best", "fast", "katariya", "katariya-batchnorm", "kundathil", "purawr", "soorya", "yalcin"]
+RUNS = SHIPPED
 
 
 def page() -> None:

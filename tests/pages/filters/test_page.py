@@ -20,7 +20,7 @@ from tests.pages.train.test_page import said
 
 pytestmark = pytest.mark.usefixtures("only_sample")
 TEST = mnist.load("mnist-sample").test
-VIEWS = ["Network", "Kernels", "Maps", "Forming", "Why", "Dreams", "Inside"]
+VIEWS = ["Network", "Kernels", "Maps", "Forming", "Why", "Adversarial", "Dreams", "Inside"]
 
 
 def opened(app: AppTest, **link: str) -> AppTest:

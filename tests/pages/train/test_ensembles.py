@@ -22,7 +22,7 @@ from tests.pages.train.test_page import ME, opened, said
 pytestmark = pytest.mark.usefixtures("only_sample")
 own, app = test_page.own, test_page.app
 TEST = mnist.load("mnist-sample").test
-VIEWS = ["Network", "Kernels", "Maps", "Forming", "Why", "Dreams", "Inside"]
+VIEWS = ["Network", "Kernels", "Maps", "Forming", "Why", "Adversarial", "Dreams", "Inside"]
 
 
 @pytest.fixture

@@ -152,7 +152,7 @@ def test_its_last_kept_epoch_is_its_network(name: str) -> None:
         np.testing.assert_array_equal(half, whole.astype(np.float16))
 
 
-# --- What its remark says, compared with the five seeds of `benchmarks/reproduce.py` ---------------
+# --- What its remark says, compared with the five seeds of `benchmarks/reproduce.py` --------------
 
 REPRODUCED = json.loads(
     (MODELS.parent / "benchmarks" / "results" / "reproduce.json").read_text(encoding="utf-8")

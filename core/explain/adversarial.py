@@ -138,7 +138,7 @@ def adversarial_accuracy(
         part = slice(start, start + _AT_ONCE)
         digits = images[part, ..., None].astype(np.float32) / np.float32(255)
         moved = attacked(layer_model, digits, labels[part], attack, epsilon)
-        answers = layer_model.logits_after(_scaled(layer_model, tf.constant(moved)), None)
+        answers = layer_model.logits_after(scaled(layer_model, moved), None)
         right += int((answers.numpy().argmax(axis=1) == labels[part]).sum())
     return right / len(images)
 
@@ -150,10 +150,11 @@ def attacked(
     attack: Attack,
     epsilon: float | NDArray[np.float32],
     steps: int = PGD_STEPS,
+    chance: np.random.Generator | None = None,
 ) -> NDArray[np.float32]:
     """Push digits away from labels.
 
-    PGD starts at the digits themselves, so that the same digit always gives the same push.
+    Without `chance`, PGD starts at the digits themselves, so that a digit always gives one push.
 
     Args:
         layer_model: the network.
@@ -163,6 +164,7 @@ def attacked(
         epsilon: the largest change of a pixel, as a part of the gray scale; one number, or one for
             each digit, (n, 1, 1, 1).
         steps: how many steps PGD takes.
+        chance: draws where PGD starts within epsilon; None: at the digits.
 
     Returns:
         float32 (n, 28, 28, 1), 0 to 1, nowhere further than epsilon from `digits`.
@@ -176,6 +178,9 @@ def attacked(
     low, high = np.maximum(digits - epsilon, 0), np.minimum(digits + epsilon, 1)
     step = _STEP_SHARE * np.asarray(epsilon, np.float32) / steps
     moved = digits
+    if chance is not None:
+        away = chance.uniform(-1, 1, digits.shape).astype(np.float32) * np.float32(epsilon)
+        moved = np.asarray(np.clip(digits + away, low, high), np.float32)
     for _ in range(steps):
         sign = _gradient_sign(layer_model, moved, labels)
         moved = np.asarray(np.clip(moved + step * sign, low, high), np.float32)
@@ -189,7 +194,7 @@ def _gradient_sign(
     pixels = tf.constant(digits)
     with tf.GradientTape() as tape:
         tape.watch(pixels)
-        logits = layer_model.logits_after(_scaled(layer_model, pixels), None)
+        logits = layer_model.logits_after(scaled(layer_model, pixels), None)
         loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels.astype(np.int32), logits)
     gradient = tape.gradient(loss, pixels).numpy()
     if not np.isfinite(gradient).all():
@@ -200,8 +205,9 @@ def _gradient_sign(
     return np.sign(gradient, dtype=np.float32)
 
 
-def _scaled(layer_model: LayerModel, pixels: tf.Tensor) -> tf.Tensor:
-    return scale(255 * pixels, layer_model.scaling)
+def scaled(layer_model: LayerModel, pixels: tf.Tensor | NDArray[np.float32]) -> tf.Tensor:
+    """A network's input of digits, 0 to 1, (n, 28, 28, 1); differentiable."""
+    return scale(255 * tf.convert_to_tensor(pixels), layer_model.scaling)
 
 
 def _probabilities(layer_model: LayerModel, images: Pixels) -> NDArray[np.float32]:

@@ -62,6 +62,7 @@ def _table(results: dict[str, MnistCResults]) -> None:
     st.dataframe(
         rows,
         hide_index=True,
+        placeholder="",
         height=620,
         row_height=36,
         column_config={"Examples": st.column_config.ImageColumn(width=320)},

@@ -163,7 +163,7 @@ def _columns() -> dict[str, Any]:
     """Return the column settings; the most important columns come first, for narrow windows."""
     column = st.column_config
     return {
-        "name": column.TextColumn("Name", pinned=True, width=115),
+        "name": column.TextColumn("Name", pinned=True, width=135),
         "accuracy": column.NumberColumn(
             "Accuracy",
             format="%.2f %%",

@@ -11,8 +11,9 @@ Not everything here is unseen: the preparation's few constants (how far ink is s
 thickened, what counts as a speck) were chosen, at 80 to 230 px, while looking at every fifth MNIST
 test digit, and at `load_digits` as well. So MNIST's figure is also given without those digits, as
 "not_used_for_tuning"; for `load_digits` there is no such rest. The network saw none of either.
-A run that `benchmarks/train_best_pens.py` trained on has seen MNIST's training digits made as
-coarse as `load_digits` are; of the mistakes on these every fifth was looked at for it.
+A run whose recipe redraws digits (`augmentation.pens`), as `best` does, has seen MNIST's training
+digits made as coarse as `load_digits` are; of the mistakes on these every fifth was looked at when
+that was written.
 
     python -m benchmarks.placed_digits [--run best] [--seed 1] [--limit N] [--quick]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from core import ROOT
 
 WITH_TENSORFLOW = {
+    "core.recipes.adversarial_network",
     "core.recipes.keras_model",
     "core.inference.predictor",
     "core.training.callbacks",
@@ -19,6 +20,7 @@ WITH_TENSORFLOW = {
     "core.training.input_pipeline",
     "core.training.trainer",
     "core.explain.activations",
+    "core.explain.adversarial",
     "core.explain.attribution",
     "core.explain.feature_maps",
     "core.explain.feature_visualization",

@@ -12,7 +12,7 @@ from tests.browser.app import chromium_path
 ROOT = Path(__file__).parent.parent
 TARGETS = {
     "help", "setup", "setup-dev", "run", "browser", "test", "lint", "format", "train", "bench",
-    "screenshots", "clean", "download",
+    "screenshots", "reproduce", "clean", "download",
 }  # fmt: skip
 
 pytestmark = [

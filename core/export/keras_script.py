@@ -15,7 +15,7 @@ from typing import Any
 
 from core import __version__
 from core.export.proof import expected_answers, preparation_source, proof_source
-from core.export.run_report import describe_ending, describe_pens, describe_result
+from core.export.run_report import describe_ending, describe_result
 from core.export.sections import (
     batches_section,
     digits_section,
@@ -140,8 +140,6 @@ def _differences(run: Run) -> Iterator[str]:
             "to digits without labels, neither of which is part of this code. What follows trains "
             "a network from nothing with these settings, so its figures will differ."
         )
-    if info.provenance.pens:
-        yield f"{describe_pens(info)} This code stops before that, so its figures will differ."
     if info.best_epoch:
         yield f"The weights kept are those of epoch {info.best_epoch}."
     if info.status == "stopped" and info.epochs_done:

@@ -203,11 +203,11 @@ def describe_ending(info: RunInfo) -> str:
         return f"An ensemble of {len(info.members)} runs: nothing was trained."
     status = {"queued": "It waits", "running": "It is being trained"}.get(info.status)
     if status:
-        return f"{status}: {info.epochs_done} of {info.epochs_planned} epochs are done."
+        return f"{status}: {info.epochs_done} of {info.recipe.epochs} epochs are done."
     why = {"": "", "last epoch": "", "fault": " by a fault", "diverged": ": it diverged"}.get(
         info.ended_by, f": {info.ended_by}"
     )
-    done = f" after {info.epochs_done} of {info.epochs_planned} epochs" if info.epochs_done else ""
+    done = f" after {info.epochs_done} of {info.recipe.epochs} epochs" if info.epochs_done else ""
     return f"The training {_PAST[info.status]}{done}{why}."
 
 
@@ -233,8 +233,6 @@ def _origin(run: Run) -> Iterator[str]:
         yield from _fine_tuned(source.fine_tuned)
     if source.pseudo_labeled:
         yield from _pseudo_labeled(source.pseudo_labeled, info.pseudo_labels)
-    if source.pens:
-        yield f"- Pens: {describe_pens(info)}"
     if info.command:
         yield f"- Command that makes such a run again: `{info.command}`"
     if info.machine:
@@ -261,19 +259,6 @@ def _pseudo_labeled(pseudo: PseudoLabeled, results: Metrics | None) -> Iterator[
         f"- Pseudo-labels: it began with the network of the run `{pseudo.parent}` (SHA-256 "
         f"`{pseudo.parent_sha256}`). A quarter of each batch are {pseudo.source} without labels "
         f"({pseudo.unlabeled:,}), whose targets are that network's answers.{wrong}"
-    )
-
-
-def describe_pens(info: RunInfo) -> str:
-    """Describe the epochs on redrawn digits after those of the recipe; empty without any."""
-    pens = info.provenance.pens
-    if not pens:
-        return ""
-    return (
-        f"After the {info.recipe.epochs} epochs of its recipe it was trained for {pens.epochs} "
-        f"more, on {pens.redrawn:,} redrawn digits beside those of the dataset: its training "
-        "digits as pens of any width draw them, slanted, bent, with gaps. The highest learning "
-        f"rate was {pens.learning_rate:g}."
     )
 
 

@@ -517,7 +517,7 @@ def _charts(run: Run, live: LiveRun, options: ChartOptions) -> list[LiveView]:
     if options.smooth:
         curve = curve.smoothed()
     shared: dict[str, Any] = {
-        "total": run.info.epochs_planned,
+        "total": run.info.recipe.epochs,
         "compare": _compared_runs(options.compare),
         "marks": live.marks,
     }

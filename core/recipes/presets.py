@@ -420,7 +420,7 @@ def augmentation_presets() -> tuple[AugmentationPreset, ...]:
             training_augmentation(preset.recipe.augmentation),
         )
         for name, preset in PRESETS.items()
-        if preset.recipe.augmentation.active
+        if training_augmentation(preset.recipe.augmentation) != AugmentationDraw()
     ]
     return (
         AugmentationPreset("Nothing", "The digit as it is", AugmentationDraw()),

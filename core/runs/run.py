@@ -91,21 +91,6 @@ class PseudoLabeled(BaseModel):
     unlabeled: int = Field(ge=1, description="digits without labels")
 
 
-class Pens(BaseModel):
-    """The last epochs of a run, after its recipe's own: they also show redrawn digits.
-
-    Training digits were redrawn with pens of any width, slanted, bent, with gaps
-    (`benchmarks/train_best_pens.py`).
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    epochs: int = Field(ge=1, description="how many there were, the recipe's own not counted")
-    redrawn: int = Field(ge=1, description="redrawn digits in each, beside those of the dataset")
-    learning_rate: float = Field(gt=0, description="the highest of its cycle")
-    seed: int
-
-
 class Member(BaseModel):
     """A run in an ensemble; its copy lies in the ensemble's folder (`registry.read_members`)."""
 
@@ -126,7 +111,6 @@ class Provenance(BaseModel):
     n_train: int
     n_validation: int
     fine_tuned: FineTuned | None = None
-    pens: Pens | None = None
     pseudo_labeled: PseudoLabeled | None = None
     seen_unlabeled: tuple[DatasetName, ...] = Field(
         default=(), description="datasets whose test digits were learned from without their labels"
@@ -206,12 +190,6 @@ class RunInfo(BaseModel):
         if self.members:
             return sum(member.parameters for member in self.members)
         return self.recipe.architecture.parameters
-
-    @property
-    def epochs_planned(self) -> int:
-        """The epochs of the whole training: its recipe's, and those with redrawn digits."""
-        pens = self.provenance.pens
-        return self.recipe.epochs + (pens.epochs if pens else 0)
 
     @property
     def from_scratch(self) -> Recipe:

@@ -50,7 +50,7 @@ def stratified_indices(labels: NDArray[np.uint8], size: int, seed: int) -> NDArr
 
     Example:
         >>> stratified_indices(np.array([0, 0, 0, 0, 1, 1], np.uint8), 3, seed=0)
-        array([0, 2, 5])
+        array([2, 3, 5])
     """
     order = np.random.default_rng(seed).permutation(len(labels))
     # The place of each digit among those of its class, in random order, as a part of the class.

@@ -149,7 +149,6 @@ def plan_pseudo_labels(parent: Run, settings: PseudoLabelSettings) -> PseudoLabe
         update={
             "n_train": 0,  # counted when it begins
             "n_validation": 0,
-            "pens": None,
             "pseudo_labeled": pseudo_labeled,
             "seen_unlabeled": tuple(sorted({*info.provenance.seen_unlabeled, *seen})),
         }

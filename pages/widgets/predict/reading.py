@@ -98,7 +98,7 @@ def _which_epoch(ready: ReadyNetwork) -> None:
     if ready.network.epoch is None:
         return
     info = ready.network.run.info
-    in_all = info.epochs_done or info.epochs_planned
+    in_all = info.epochs_done or info.recipe.epochs
     st.caption(f"after epoch {ready.network.epoch} of {in_all}: this is not the finished network")
 
 

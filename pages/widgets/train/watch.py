@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.export.run_report import describe_pens
 from core.jobs import submission
 from core.jobs.live_run import followed_run
 from core.jobs.live_view import ChartOptions, has_curves, live_view
@@ -79,12 +78,10 @@ def _about(run: Run) -> str:
         members = ", ".join(plain(member.id) for member in run.info.members)
         return f"An ensemble of {members}: {run.info.parameters:,} parameters together"
     start = f"from {plain(run.info.preset)}, " if run.info.preset else ""
-    about = (
-        f"{start}on {recipe.dataset}, {run.info.epochs_planned} epochs, "
+    return (
+        f"{start}on {recipe.dataset}, {run.info.recipe.epochs} epochs, "
         f"{recipe.architecture.parameters:,} parameters"
     )
-    redrawn = describe_pens(run.info)
-    return f"{about}. {redrawn}" if redrawn else about
 
 
 def _live_part(run: Run, token: str, limits: Limits, was_alive: bool) -> None:

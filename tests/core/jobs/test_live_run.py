@@ -227,7 +227,7 @@ def test_what_is_given_out_is_not_changed_later(tmp_path: Path) -> None:
 )
 def test_shipped_runs_can_be_looked_at_as_they_were_trained(run: Run) -> None:
     live = LiveRun.from_finished_run(run)
-    assert live.epoch == run.info.epochs_planned
+    assert live.epoch == run.info.recipe.epochs
     assert len(live.epochs) == len(run.history())
     assert live.ended
     curve = live.curve(300)

@@ -82,7 +82,7 @@ def test_on_mnist_what_people_read_stands_beside_the_first_fifty(view: AppTest) 
     view.session_state["data"] = "mnist"
     view.run()
     table = view.dataframe[0].value
-    assert len(table) == 50
+    assert len(table) == min(50, len(find_label_issues("mnist")))
     people = dict(zip(table["Index"], table["People"], strict=True))
     assert people[947] == "most read 9"
     assert people[340] == "most confirm the label 5"

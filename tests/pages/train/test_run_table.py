@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.recipes.presets import BEST
 from core.runs import registry
 from pages.widgets.train.run_table import TABLE
 from tests.helpers import run_list
@@ -181,7 +182,7 @@ def test_two_runs_stand_side_by_side(three: AppTest) -> None:
     settings = three.dataframe[1].value
     assert list(settings.columns) == ["Setting", "theirs", "best"]
     values = settings.set_index("Setting")
-    assert list(values.loc["Epochs"]) == ["2", "16"]
+    assert list(values.loc["Epochs"]) == ["2", str(BEST.recipe.epochs)]
     assert "Batch size" not in values.index  # 128 in both
     assert len(three.get("plotly_chart")) == 2
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from core.recipes.presets import PRESETS
+from core.recipes.presets import BEST, PRESETS
 from core.recipes.recipe import recipe_to_link
 from core.runs.permissions import JobCard, write_card
 from tests.conftest import conv_recipe
@@ -93,7 +93,7 @@ def test_back_in_the_browser_brings_the_former_settings_and_their_start(form: Ap
     form.slider(key=EPOCHS).set_value(13).run()
     before = in_address(form, "recipe")
     form.pills(key="settings-preset").set_value("best").run()
-    assert got(form).epochs == 16
+    assert got(form).epochs == BEST.recipe.epochs
     opened(form, recipe=before)
     assert got(form) == FAST_ON_SAMPLE.changed(epochs=13)
     assert form.pills(key="settings-preset").value == "fast"
@@ -304,7 +304,7 @@ def test_a_servers_limits_hold_for_files(form: AppTest, monkeypatch: pytest.Monk
     monkeypatch.setenv("DIGITSCOPE_MAX_EPOCHS", "1")
     monkeypatch.setenv("DIGITSCOPE_DATASETS", "mnist-sample")
     uploaded(opened(form), PRESETS["best"].recipe.to_json().encode())
-    assert "at most 1 epoch, not 16" in form.warning[0].value
+    assert f"at most 1 epoch, not {BEST.recipe.epochs}" in form.warning[0].value
     assert got(form) == PRESETS["best"].recipe.changed(epochs=1, dataset="mnist-sample")
 
 

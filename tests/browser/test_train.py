@@ -41,7 +41,13 @@ LONG = recipe_to_link(SLOW)
 SHORT = recipe_to_link(
     SLOW.changed(
         architecture=Architecture(
-            layers=(Conv(filters=8), Pool(), Flatten(), Dense(units=10, activation="softmax"))
+            layers=(
+                # Enough to compute that the curves are seen to move.
+                Conv(filters=24, kernel_size=5),
+                Pool(),
+                Flatten(),
+                Dense(units=10, activation="softmax"),
+            )
         ),
         epochs=2,
     )

@@ -167,6 +167,8 @@ def test_broken_off_without_its_parent_it_goes_on_to_the_same_weights(
     tiny: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(submission, "DOUBLE_CLICK_S", 0.0)
+    # Each batch is told, so that it is broken off in the middle of the epoch, however fast it goes.
+    monkeypatch.setattr("core.training.callbacks.PROGRESS_EVERY_S", 0.0)
     whole = resume_training(ResumedWriter(asked(mirrored(), epochs=1)))
     run = asked(mirrored(), epochs=1)
     assert run.id != whole.id

@@ -6,10 +6,10 @@ page (`core.evaluation.confusion_matrix`), on white, for paper and slides.
 In all functions `predictions` are a network's answers on the test digits of a dataset.
 """
 
+import contextlib
 import html
 import importlib
 import io
-import sys
 import zipfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, Literal
@@ -196,6 +196,10 @@ def matrix_caption(predictions: Predictions, style: CellStyle) -> list[str]:
 
 def _drawn(predictions: Predictions, style: CellStyle, kind: Literal["png", "svg"]) -> bytes:
     # Not through pyplot, which keeps figures in one list for all threads.
+    # A figure asks IPython for its version, if IPython is imported. Another thread that imports
+    # TensorFlow may be half-way through importing it: this waits for the end of that.
+    with contextlib.suppress(ImportError):
+        importlib.import_module("IPython")
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 7.5), facecolor="white")
@@ -224,10 +228,6 @@ def _drawn(predictions: Predictions, style: CellStyle, kind: Literal["png", "svg
     )
     target = io.BytesIO()
     metadata = {"Date": None} if kind == "svg" else {"Software": None}
-    if "IPython" in sys.modules:
-        # matplotlib asks for its version. Another thread that imports TensorFlow may be half-way
-        # through importing it: this waits for the end of that.
-        importlib.import_module("IPython")
     figure.savefig(target, format=kind, dpi=200, metadata=metadata)
     return target.getvalue()
 

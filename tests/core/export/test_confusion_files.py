@@ -286,6 +286,9 @@ def test_the_matrix_is_drawn_while_another_thread_imports_ipython(
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setitem(sys.modules, "IPython", None)  # so that what was there comes back
     del sys.modules["IPython"]
+    # As in a process in which no figure was made before: matplotlib asks once for each class.
+    bases = importlib.import_module("matplotlib.backend_bases")
+    bases.FigureCanvasBase._fix_ipython_backend2gui.__func__.cache_clear()
     with ThreadPoolExecutor(1) as pool:
         imported = pool.submit(importlib.import_module, "IPython")
         while "IPython" not in sys.modules:

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.inference.reader import DigitReading, group_lines, read_digits, run_temperature
+from core.inference.reader import DigitReading, group_lines, read_digits
+from core.inference.temperature import run_temperature
 from core.preprocessing.background import Ink
 from core.preprocessing.image_files import decode_image
 from core.preprocessing.page.detection import FoundPage, find_page

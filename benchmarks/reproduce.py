@@ -20,23 +20,22 @@ import math
 import os
 import re
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Any, Final
 
 from benchmarks.common import parser, start, write_result
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from benchmarks import _kept_trainings as kept_trainings
+from benchmarks._kept_trainings import is_finished, spread
 from core.recipes.presets import PRESETS, Tutorial
 from core.recipes.recipe import Recipe
 from core.runs import registry
 from core.runs.ensembles import plan_ensemble
 from core.runs.predictions import score_predictions
 from core.runs.run import Run
-from core.runs.writer import ResumedWriter, make_run_folder, write_info
+from core.runs.writer import make_run_folder, write_info
 from core.training.pseudo_labels import PseudoLabelSettings, plan_pseudo_labels
-from core.training.trainer import resume_training, train
-from core.utils.errors import RunError
 
 # A folder with a dot is not listed among the runs.
 FOLDER: Final = registry.own_folder() / ".reproduce"
@@ -74,7 +73,9 @@ def main() -> None:
         for name in asked.presets:
             run = trained(name, seed)
             print(f"{name}, seed {seed}: {run.info.metrics['mnist']}", flush=True)
-    missing = [(name, seed) for name in RECIPES for seed in seeds if not _is_finished(name, seed)]
+    missing = [
+        (name, seed) for name in RECIPES for seed in seeds if not is_finished(folder_of(name, seed))
+    ]
     if missing:
         print(f"{len(missing)} trainings are still missing: no table is written")
         return
@@ -100,15 +101,7 @@ def trained(name: str, seed: int) -> Run:
     recipe, folder = recipe_of(name, seed), folder_of(name, seed)
     if name == PSEUDO:
         return pseudo_labeled(seed, folder)
-    try:
-        run = registry.read_run(folder)
-    except RunError:
-        return train(recipe, folder, max_epoch_bytes=0, preset=name)
-    if run.info.recipe != recipe:
-        raise RunError(f"The run {run.id!r} is of another recipe: delete its folder.").at(folder)
-    if run.info.status == "finished":
-        return run
-    return resume_training(ResumedWriter(run, max_epoch_bytes=0))
+    return kept_trainings.trained(recipe, folder, name)
 
 
 def pseudo_labeled(seed: int, folder: Path) -> Run:
@@ -118,18 +111,7 @@ def pseudo_labeled(seed: int, folder: Path) -> Run:
         make_run_folder(folder)
         plan.write(folder)
         write_info(folder, plan.info(folder.name))
-    run = registry.read_run(folder)
-    if run.info.status == "finished":
-        return run
-    return resume_training(ResumedWriter(run, max_epoch_bytes=0))
-
-
-def _is_finished(name: str, seed: int) -> bool:
-    try:
-        info = registry.read_run(folder_of(name, seed)).info
-    except RunError:
-        return False
-    return info.status == "finished"
+    return kept_trainings.finished(registry.read_run(folder))
 
 
 def summarize(name: str, runs: list[Run]) -> dict[str, Any]:
@@ -161,17 +143,6 @@ def summarize(name: str, runs: list[Run]) -> dict[str, Any]:
         told = {"accuracy": PSEUDO_LABELED_ACCURACY, "of": "test digits", "accuracy_lies": where}
         return figures | {"author": told}
     return figures | {"author": compare(TUTORIALS[name], figures)}
-
-
-def spread(values: list[float]) -> dict[str, Any]:
-    """Mean, sample standard deviation, smallest and largest; a single value has no deviation."""
-    return {
-        "mean": round(mean(values), 5),
-        "sd": round(stdev(values), 5) if len(values) > 1 else None,
-        "min": round(min(values), 5),
-        "max": round(max(values), 5),
-        "by_seed": [round(value, 5) for value in values],
-    }
 
 
 def compare(tutorial: Tutorial | None, figures: dict[str, Any]) -> dict[str, Any] | None:

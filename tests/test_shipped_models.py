@@ -140,7 +140,7 @@ def test_its_network_still_gives_the_stored_answers(name: str) -> None:
 def test_its_last_kept_epoch_is_its_network(name: str) -> None:
     run = shipped(name)
     kept = run.epochs()
-    assert len(kept) >= 2
+    assert len(kept) >= min(2, run.info.recipe.epochs)
     assert kept[-1] == run.info.recipe.epochs == len(run.history())
     expected, _ = weights_and_answers(name)
     weights = run.epoch_weights(kept[-1])

@@ -177,7 +177,7 @@ def train(
     """
     asked = {"dataset": dataset, "epochs": epochs, "seed": seed}
     changes = {key: value for key, value in asked.items() if value is not None}
-    recipe = _asked_recipe(preset_name, recipe_file).changed(**changes)
+    recipe = _asked_recipe(preset_name, recipe_file, dataset).changed(**changes)
     now = datetime.now(UTC).astimezone()
     folder = out or registry.own_folder() / f"{preset_name or 'run'}-{now:%Y%m%d-%H%M%S}"
     registry.check_run_name(folder.resolve().name)
@@ -304,8 +304,8 @@ def pseudo_label(
         print(comparison.sentence())
 
 
-def _asked_recipe(preset_name: str | None, file: Path | None) -> Recipe:
-    """Return the recipe of the preset or the file.
+def _asked_recipe(preset_name: str | None, file: Path | None, dataset: str | None) -> Recipe:
+    """Return the recipe of the preset on the dataset, or of the file.
 
     Raises:
         RecipeError: not exactly one of them is given, or it does not hold a recipe.
@@ -313,7 +313,7 @@ def _asked_recipe(preset_name: str | None, file: Path | None) -> Recipe:
     if (preset_name is None) == (file is None):
         raise RecipeError("Say what to train: either --preset NAME or --recipe FILE.")
     if preset_name is not None:
-        return find_preset(preset_name).recipe
+        return find_preset(preset_name).on(dataset or "mnist")
     try:
         return Recipe.from_json(Path(str(file)).read_bytes())
     except OSError as error:

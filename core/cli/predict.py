@@ -150,7 +150,7 @@ def predict(
     """
     if as_json and as_csv:
         raise typer.BadParameter("--json and --csv exclude each other: choose one")
-    from core.inference.reader import run_temperature
+    from core.inference.temperature import run_temperature
 
     opened = registry.open_run(run)
     reader = Reader(

@@ -1,9 +1,10 @@
 """Augmentation of digits: the settings of a training, and what they do, without TensorFlow.
 
 `Augmentation` holds the largest changes that a training makes at random; `augmented_examples` shows
-them on a few digits, with the maps of `core.training.input_pipeline.augment`. An `AugmentationDraw`
-is one exact change of one digit. Besides rotation, shifts, shear and zoom it knows an elastic warp,
-blur and noise, as paper, lens and sensor would add them; no recipe has these.
+the affine ones on a few digits, with the maps of `core.training.input_pipeline.augment`. An
+`AugmentationDraw` is one exact change of one digit. Besides rotation, shifts, shear, zoom and an
+elastic warp it knows blur and noise by an exact amount; a recipe has these only among its
+corruptions (`core.data.random_corruptions`).
 
 The elastic warp is that of Simard, Steinkraus and Platt, "Best Practices for Convolutional Neural
 Networks Applied to Visual Document Analysis", ICDAR 2003: each pixel gets a random displacement
@@ -29,11 +30,13 @@ from core.utils.validation import FrozenModel, bounds, read_only
 class Augmentation(FrozenModel):
     """Random changes, new ones each time a digit is seen.
 
-    Each value but `pens` is the largest change of an affine map, in the units of Keras's
+    The first five are the largest changes of an affine map, in the units of Keras's
     ImageDataGenerator: degrees for rotation and shear, fractions of the 28 pixels for the shifts,
     and a factor between 1 - zoom and 1 + zoom for each axis. `pens` is the share of digits that are
-    redrawn before that (`core.preprocessing.pens`). `adversarial` is by how much of the gray scale
-    each pixel may be pushed towards a larger loss after it (`core.recipes.adversarial_network`).
+    redrawn before that (`core.preprocessing.pens`). After it, `warp` is the largest alpha of the
+    elastic warp, `corruptions` the share of digits that get noise, blur, lines and the like
+    (`core.data.random_corruptions`), and `adversarial` by how much of the gray scale each pixel may
+    be pushed towards a larger loss (`core.recipes.adversarial_network`).
     """
 
     rotation: float = Field(default=0.0, ge=0, le=45)
@@ -41,7 +44,9 @@ class Augmentation(FrozenModel):
     height_shift: float = Field(default=0.0, ge=0, le=0.3)
     shear: float = Field(default=0.0, ge=0, le=45)
     zoom: float = Field(default=0.0, ge=0, le=0.5)
+    warp: float = Field(default=0.0, ge=0, le=60)
     pens: float = Field(default=0.0, ge=0, le=1)
+    corruptions: float = Field(default=0.0, ge=0, le=1)
     adversarial: float = Field(default=0.0, ge=0, le=0.3)
 
     @property
@@ -229,9 +234,15 @@ def exceeds_training(change: AugmentationDraw) -> tuple[str, ...]:
             f"zoom beyond {100 * MAX_DRAWS['zoom']:g} %",
             max(change.taller, change.wider, key=abs),
         ),
+        "warp": (f"warp beyond {MAX_DRAWS['warp']:g}", change.warp),
     }
     too_far = [text for name, (text, value) in offered.items() if abs(value) > MAX_DRAWS[name]]
-    not_offered = {"elastic warp": change.warp, "blur": change.blur, "noise": change.noise}
+    not_offered = {
+        f"a warp of smoothness {change.smoothness:g}": change.warp
+        and change.smoothness != PAPER_SIGMA,
+        "blur": change.blur,
+        "noise": change.noise,
+    }
     # The two shifts share their text.
     return tuple(dict.fromkeys([*too_far, *(text for text, value in not_offered.items() if value)]))
 

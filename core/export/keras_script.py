@@ -192,6 +192,7 @@ _MODULES = (
     ("math", ""),
     ("os", ""),
     ("zlib", ""),
+    ("collections.abc", "from Callable"),
     ("collections.abc", "from Sequence"),
     ("dataclasses", "from dataclass"),
     ("dataclasses", "from replace"),

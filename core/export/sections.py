@@ -153,6 +153,8 @@ def _pipeline_definitions(recipe: Recipe) -> list[str]:
     wanted = [(module, name) for name in ("scale", "augment", "_AUGMENTATION_SEEDS")]
     if recipe.augmentation.pens:
         wanted.append(("preprocessing.pens", "PenRedrawer"))
+    if _warps_or_corrupts(recipe):
+        wanted += [(module, name) for name in ("warp_and_corrupt", "_CHANGE_SEEDS")]
     definitions = required_definitions(wanted, given=["Augmentation", "PictureError"])
     if recipe.augmentation.pens:  # that part stands before this one
         known = set(preparation_definitions())
@@ -178,11 +180,20 @@ def batches_section(recipe: Recipe) -> Section:
         text += ", and every digit is turned, shifted, sheared and zoomed anew"
         if recipe.augmentation.pens:
             text += ", some after they were redrawn with another pen"
+        if recipe.augmentation.warp:
+            text += ", then bent as if written on rubber"
+        if recipe.augmentation.corruptions:
+            text += ", and some get noise, blur, lines and the like"
         step = "step"
         changed = (
             "        seed = tf.stack([SEED, step + _AUGMENTATION_SEEDS])\n"
             "        digits = augment(digits, Augmentation(), seed)\n"
         )
+        if _warps_or_corrupts(recipe):
+            changed += (
+                "        seed = tf.stack([SEED, step + _CHANGE_SEEDS])\n"
+                "        digits = warp_and_corrupt(digits, Augmentation(), seed)\n"
+            )
     sources, pictures = _pictures_code(recipe)
     text += "; the same seed gives the same digits in the same order."
     if recipe.drop_remainder:
@@ -223,6 +234,10 @@ def validation_batches(images, labels) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices((images, labels)).batch(500).map(one_batch)
 ''')
     return Section("What the network is fed", text, join_definitions(code))
+
+
+def _warps_or_corrupts(recipe: Recipe) -> bool:
+    return bool(recipe.augmentation.warp or recipe.augmentation.corruptions)
 
 
 def _pictures_code(recipe: Recipe) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from core.data.normalization import scale
-from core.inference.reader import apply_temperature, run_temperature
+from core.inference.temperature import apply_temperature, run_temperature
 from core.runs import registry
 from core.runs.permissions import is_shipped, shown_name
 from core.runs.run import Network, Run

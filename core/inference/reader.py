@@ -3,12 +3,7 @@
 A picture gives boxes (`core.preprocessing.page.detection`), a network gives ten probabilities for
 each box, and this module says which answers are sure, unsure, or of something that is no digit.
 
-Confidence is calibrated by temperature scaling: Guo, Pleiss, Sun, Weinberger, "On calibration of
-modern neural networks" (2017), section 4.2. The logits are divided by a temperature T, one number
-per run, fitted on its test answers. T above 1 makes a network less sure, T below 1 more sure; the
-answer stays the same. Networks that were trained with label smoothing are right more often than
-they say, so they need T below 1. The logarithms of the stored probabilities serve as logits: they
-differ from the logits by a constant for each digit, which the softmax cancels.
+Confidence is calibrated by a temperature (`core.inference.temperature`).
 
 The verdict on an answer:
 - "not a digit" where the gate (`core.preprocessing.digitness`) gives less than
@@ -40,19 +35,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import groupby
 from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.inference.temperature import apply_temperature
 from core.preprocessing.digitness import DIGITNESS_THRESHOLD, LIKELY_DIGITNESS, digitness
 from core.preprocessing.page.detection import FoundDigit, FoundPage, FoundSign
 from core.preprocessing.page.detector import SURE_SCORE
-from core.runs.predictions import check_predictions
-from core.runs.run import Network, Run, StoredPredictions
-from core.utils.errors import RunError
 from core.utils.validation import Predict
 
 UNSURE_BELOW = 0.7
@@ -61,109 +53,10 @@ SURE_EVIDENCE: Final = 2.4
 """Log-odds of the detector and the gate together, below which an answer is unsure."""
 _SCORE_WEIGHT: Final = 2.0
 """What the detector's log-odds count beside the gate's."""
-_MIN_TEMPERATURE: Final = 0.1
-"""Answers with hardly a mistake would be fitted by ever lower temperatures."""
-_MAX_TEMPERATURE: Final = 10.0
-_MIN_FIT_DIGITS: Final = 100
-"""A fit needs at least so many stored answers, and one of them wrong."""
 _NO_DIGIT: Final = "?"
 """The character for something that is no digit."""
-_SMALLEST: Final = 1e-12
 _SMALLEST_ODDS: Final = 1e-4
 AnswerKind = Literal["sure", "unsure", "not a digit"]
-
-
-def run_temperature(run: Run) -> float:
-    """The temperature that calibrates a run's network, fitted once per run.
-
-    It is fitted on the run's answers on MNIST's test digits, else on the sample's, if these were
-    held out of its training. Earlier epochs of the run take the same temperature.
-
-    Args:
-        run: whose answers it is fitted on.
-
-    Returns:
-        `_MIN_TEMPERATURE` to `_MAX_TEMPERATURE`; 1.0 where there is nothing to fit it on.
-    """
-    return _fitted_temperature(Network(run))
-
-
-@lru_cache(maxsize=64)
-def _fitted_temperature(network: Network) -> float:
-    run = network.run
-    for dataset in ("mnist", "mnist-sample"):
-        answers = run.predictions(dataset)
-        if answers is None or not run.info.provenance.held_out(dataset):
-            continue
-        try:
-            check_predictions(run.id, answers)
-        except RunError:
-            continue
-        return fit_temperature(answers)
-    return 1.0
-
-
-def fit_temperature(answers: StoredPredictions) -> float:
-    """The temperature at which the mean cross-entropy of the answers is least.
-
-    Args:
-        answers: labels and probabilities of n digits.
-
-    Returns:
-        `_MIN_TEMPERATURE` to `_MAX_TEMPERATURE`; 1.0 if there are fewer than `_MIN_FIT_DIGITS`
-        answers or none of them is wrong, because these cannot tell how sure the network may be.
-    """
-    # Here, since SciPy takes a fifth of a second to import, and every page imports this module.
-    from scipy.optimize import minimize_scalar
-    from scipy.special import log_softmax
-
-    labels = answers.labels.astype(np.intp)
-    if len(labels) < _MIN_FIT_DIGITS or (answers.probabilities.argmax(axis=1) == labels).all():
-        return 1.0
-    logits = _logits(answers.probabilities)
-    rows = np.arange(len(labels))
-
-    def loss(log_temperature: float) -> float:
-        return float(-log_softmax(logits / np.exp(log_temperature), axis=1)[rows, labels].mean())
-
-    # Convex in 1 / T, so there is one minimum.
-    fit = minimize_scalar(
-        loss, bounds=(np.log(_MIN_TEMPERATURE), np.log(_MAX_TEMPERATURE)), method="bounded"
-    )
-    return float(np.exp(fit.x))
-
-
-def apply_temperature(
-    probabilities: NDArray[np.float32], temperature: float
-) -> NDArray[np.float32]:
-    """Probabilities after their logits were divided by a temperature.
-
-    Args:
-        probabilities: float32 (n, 10), rows sum to 1.
-        temperature: above 0; 1 changes nothing.
-
-    Returns:
-        float32 (n, 10), rows sum to 1.
-
-    Raises:
-        ValueError: the temperature is not above 0.
-
-    Example:
-        >>> probabilities = np.array([[0.8, 0.2]], np.float32)
-        >>> apply_temperature(probabilities, 2.0).round(2)
-        array([[0.67, 0.33]], dtype=float32)
-    """
-    if not temperature > 0:
-        raise ValueError(f"a temperature is above 0, not {temperature}")
-    if temperature == 1.0:
-        return probabilities
-    from scipy.special import softmax
-
-    return np.asarray(softmax(_logits(probabilities) / temperature, axis=1), np.float32)
-
-
-def _logits(probabilities: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.asarray(np.log(np.maximum(probabilities.astype(np.float64), _SMALLEST)))
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from core.data.augmentation import (
     displacement_fields,
     random_draws,
 )
+from core.data.random_corruptions import change_at_random
 from core.preprocessing.mnist_format import (
     DIGIT_SIDE,
     center_of_mass_image,
@@ -155,7 +156,8 @@ def augmentation_sheet(
     Args:
         digits: uint8 (n, 28, 28), the first row of the picture.
         labels: 0 to 9, (n,).
-        augmentation: The largest change of each kind, and the share that pens redraw.
+        augmentation: The largest change of each kind, and the shares that pens redraw and that are
+            corrupted.
         rows: How many rows of augmented copies follow.
         seed: Of the draws.
 
@@ -164,15 +166,22 @@ def augmentation_sheet(
     """
     n = len(digits)
     redrawer = PenRedrawer(digits, labels, 0)
-    changed = [
-        augmented_examples(
-            redrawer.batch(np.arange(n), seed + row, augmentation.pens),
+
+    def changed(seed: int) -> Picture:
+        moved = augmented_examples(
+            redrawer.batch(np.arange(n), seed, augmentation.pens),
             augmentation,
-            random_draws(n, seed + row),
+            random_draws(n, seed),
         )
-        for row in range(rows)
-    ]
-    return np.vstack([np.hstack(list(line)) for line in (digits, *changed)])
+        chance = np.random.default_rng(seed)
+        return np.rint(
+            change_at_random(
+                moved.astype(np.float32), augmentation.warp, augmentation.corruptions, chance
+            )
+        ).astype(np.uint8)
+
+    lines = (digits, *(changed(seed + row) for row in range(rows)))
+    return np.vstack([np.hstack(list(line)) for line in lines])
 
 
 def redraw(digit: Picture, lines: Lines, label: int, chance: Chance) -> Picture | None:

@@ -39,7 +39,7 @@ class Conv(_Layer):
     """Two-dimensional convolution with a square kernel and stride 1."""
 
     kind: Literal["conv"] = "conv"
-    filters: int = Field(ge=4, le=128)
+    filters: int = Field(ge=4, le=256)
     kernel_size: int = Field(default=3, ge=1, le=7)
     padding: Literal["valid", "same"] = "valid"
     activation: ActivationName = "relu"

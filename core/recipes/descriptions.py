@@ -110,6 +110,14 @@ GLOSSARY: Final[dict[str, str]] = {
         "bent, coarser, or in a form that MNIST hardly has, such as a 7 with a bar. Drawings and "
         "uploads are then read better."
     ),
+    "augmentation.warp": (
+        "Bends each digit as if it were written on rubber (Simard, Steinkraus and Platt, 2003): up "
+        "to so many times a smooth random field; they used 34."
+    ),
+    "augmentation.corruptions": (
+        "The part of the digits that get noise, blur, haze, a negative, lines, drops, or lose all "
+        "but their outlines. The network then reads bad photos and scans better."
+    ),
     "augmentation.adversarial": (
         "Before each step, every pixel is pushed by up to this part of the gray scale in the "
         "direction that fools the network most, so that it learns to withstand such pushes. It "
@@ -219,9 +227,9 @@ def describe_settings(recipe: Recipe) -> dict[str, str]:
         "Vertical shift": _around(100 * changes.height_shift, " % of the height"),
         "Shear": _around(changes.shear, "°"),
         "Zoom": _around(100 * changes.zoom, " %"),
-        "Redrawn with other pens": f"{100 * changes.pens:.10g} % of the digits"
-        if changes.pens
-        else "none",
+        "Elastic warp": f"up to {changes.warp:.10g}" if changes.warp else "none",
+        "Redrawn with other pens": _part_of_digits(changes.pens),
+        "Corrupted": _part_of_digits(changes.corruptions),
         "Adversarial push": _around(100 * changes.adversarial, " % of the gray scale"),
         "Early stopping": (
             f"after {recipe.early_stopping} epochs without a lower validation loss"
@@ -251,6 +259,10 @@ def _validation(recipe: Recipe) -> str:
         return "on the test digits"
     share = recipe.validation_split
     return f"on {100 * share:.10g} % of the training digits" if share else "none"
+
+
+def _part_of_digits(share: float) -> str:
+    return f"{100 * share:.10g} % of the digits" if share else "none"
 
 
 def _around(amount: float, unit: str) -> str:

@@ -60,24 +60,33 @@ class Preset:
         about: What it is for, in a sentence.
         recipe: What is trained.
         tutorial: Where it comes from; None for our own.
+        epochs_on_sample: How often each digit is seen where the dataset is the sample; None: as
+            often as elsewhere.
     """
 
     name: str
     about: str
     recipe: Recipe
     tutorial: Tutorial | None = None
+    epochs_on_sample: int | None = None
+
+    def on(self, dataset: str) -> Recipe:
+        """The preset's recipe on a dataset.
+
+        An epoch of the sample has few steps: a preset of one epoch takes more of them there.
+
+        Example:
+            >>> PRESETS["fast"].on("mnist").epochs, PRESETS["fast"].on("mnist-sample").epochs
+            (1, 10)
+        """
+        more = dataset == "mnist-sample" and self.epochs_on_sample
+        return self.recipe.changed(dataset=dataset, **({"epochs": more} if more else {}))
 
 
-def _conv_bn_relu(filters: int, kernel_size: int = 3) -> tuple[Layer, ...]:
+def _conv_bn_relu(filters: int, padding: Literal["same", "valid"] = "same") -> tuple[Layer, ...]:
     """Convolution without bias (batch norm has its own), batch norm, ReLU."""
     return (
-        Conv(
-            filters=filters,
-            kernel_size=kernel_size,
-            padding="same",
-            activation="linear",
-            use_bias=False,
-        ),
+        Conv(filters=filters, padding=padding, activation="linear", use_bias=False),
         BatchNorm(),
         Activation(),
     )
@@ -270,30 +279,31 @@ _KATARIYA_BATCHNORM = Preset(
 )
 FAST = Preset(
     "fast",
-    "Ours, for impatient people: 99 % on the full MNIST in half a minute on two cores.",
+    "Ours, for impatient people: 99.2 % on the full MNIST in one epoch, seconds on two cores.",
     Recipe(
         dataset="mnist",
         scaling="standardise",
         architecture=Architecture(
             layers=(
-                Conv(filters=16, kernel_size=5, activation="linear", use_bias=False),
-                BatchNorm(),
-                Activation(),
+                # No batch norm here, where maps are largest: it would take a third of the time.
+                Conv(filters=16, kernel_size=5),
                 Pool(),
-                *_conv_bn_relu(32),
+                *_conv_bn_relu(48, "valid"),
                 Pool(),
-                *_conv_bn_relu(64),
+                *_conv_bn_relu(96, "valid"),
                 Flatten(),
-                Dropout(rate=0.25),
                 Dense(units=10, activation="softmax"),
             )
         ),
-        optimizer=Optimizer(learning_rate=0.01, beta_2=0.99),
+        optimizer=Optimizer(learning_rate=0.02, beta_2=0.99),
         schedule=Schedule(kind="one-cycle"),
-        batch_size=128,
-        epochs=2,
+        loss="categorical_crossentropy",
+        label_smoothing=0.05,
+        batch_size=96,
+        epochs=1,
         validation_split=0.05,
     ),
+    epochs_on_sample=10,
 )
 BEST = Preset(
     "best",
@@ -309,7 +319,7 @@ BEST = Preset(
                 *_conv_bn_relu(64) * 2,
                 Pool(),
                 Dropout(rate=0.1),
-                *_conv_bn_relu(128) * 2,
+                *_conv_bn_relu(192) * 2,
                 GlobalAverage(),
                 Dropout(rate=0.2),
                 Dense(units=10, activation="softmax"),
@@ -320,10 +330,17 @@ BEST = Preset(
         loss="categorical_crossentropy",
         label_smoothing=0.05,
         batch_size=128,
-        epochs=24,
+        epochs=28,
         validation_split=0.05,
         augmentation=Augmentation(
-            rotation=12, width_shift=0.08, height_shift=0.08, shear=12, zoom=0.12, pens=0.35
+            rotation=12,
+            width_shift=0.08,
+            height_shift=0.08,
+            shear=12,
+            zoom=0.12,
+            warp=25,
+            pens=0.35,
+            corruptions=0.15,
         ),
     ),
 )
@@ -375,7 +392,7 @@ def find_preset(name: str) -> Preset:
 
     Example:
         >>> find_preset("fast").recipe.epochs
-        2
+        1
     """
     if name not in PRESETS:
         raise RecipeError(f"There is no preset {name!r}. The presets are: {', '.join(PRESETS)}.")
@@ -406,6 +423,7 @@ def training_augmentation(augmentation: Augmentation) -> AugmentationDraw:
         shear=augmentation.shear,
         taller=augmentation.zoom,
         wider=augmentation.zoom,
+        warp=augmentation.warp,
     )
 
 

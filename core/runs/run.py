@@ -170,6 +170,11 @@ class RunInfo(BaseModel):
     epochs_done: int = Field(default=0, description="whole epochs")
     best_epoch: int = Field(default=0, description="whose weights were kept; 0: the last ones")
     rate_changes: tuple[RateChange, ...] = ()
+    temperature: float | None = Field(
+        default=None,
+        gt=0,
+        description="by which its logits are divided, so that its confidence is calibrated",
+    )
     own_before: dict[OwnPart, Metrics] = Field(
         default={}, description="how the parent did on the own digits of a fine-tuned run"
     )

@@ -7,11 +7,13 @@ that the same recipe and seed give the same digits in the same order, augmented 
 import math
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from core.data.augmentation import Augmentation
 from core.data.mnist import CLASSES, Split
 from core.data.normalization import MNIST_MEAN, MNIST_STD, Scaling
+from core.data.random_corruptions import change_at_random
 from core.preprocessing.pens import PenRedrawer
 from core.recipes.recipe import Recipe
 from core.training.pseudo_labels import UNLABELED_SHARE, PseudoLabeledDigits
@@ -21,6 +23,8 @@ _EVALUATION_BATCH = 500
 _AUGMENTATION_SEEDS = 1_000_000
 _UNLABELED_SEEDS = 2_000_000
 """Digits without labels are shuffled from seeds [seed, epoch + this]."""
+_CHANGE_SEEDS = 3_000_000
+"""Warp and corruptions draw from seeds [seed, step + this]."""
 
 
 def training_batches(split: Split, recipe: Recipe, first_step: int = 0) -> tf.data.Dataset:
@@ -135,7 +139,26 @@ def _augmented(digits: tf.Tensor, recipe: Recipe, step: tf.Tensor) -> tf.Tensor:
     if not recipe.augmentation.active:
         return digits
     seed = tf.stack([recipe.seed, step + _AUGMENTATION_SEEDS])
-    return augment(digits, recipe.augmentation, seed)
+    moved = augment(digits, recipe.augmentation, seed)
+    if not (recipe.augmentation.warp or recipe.augmentation.corruptions):
+        return moved
+    seed = tf.stack([recipe.seed, step + _CHANGE_SEEDS])
+    return warp_and_corrupt(moved, recipe.augmentation, seed)
+
+
+def warp_and_corrupt(digits: tf.Tensor, augmentation: Augmentation, seed: tf.Tensor) -> tf.Tensor:
+    """Warp each digit of a batch, and corrupt a share of them (`core.data.random_corruptions`).
+
+    `digits`: float32 (n, 28, 28, 1), 0 to 255.
+    """
+
+    def changed(pixels: np.ndarray, seed: np.ndarray) -> np.ndarray:
+        chance = np.random.default_rng(seed)
+        warp, corruptions = augmentation.warp, augmentation.corruptions
+        return change_at_random(pixels[..., 0], warp, corruptions, chance)[..., None]
+
+    pixels = tf.numpy_function(changed, [digits, seed], tf.float32, stateful=False)
+    return tf.ensure_shape(pixels, (None, 28, 28, 1))
 
 
 def _all_epochs(

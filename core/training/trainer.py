@@ -22,6 +22,7 @@ from core.data import mnist
 from core.data.mnist import Split, download_mnist
 from core.data.normalization import Scaling
 from core.inference.predictor import Predictor, ScaledModel
+from core.inference.temperature import fit_temperature
 from core.recipes.keras_model import build_model, compiled_model
 from core.recipes.recipe import Recipe
 from core.runs.messages import (
@@ -252,6 +253,7 @@ def _train_and_test(
     if all(np.isfinite(array).all() for array in model.get_weights()):
         writer.model(lambda path: _without_optimizer(model, recipe).save(path))
     _test(evaluator.predictor, writer)
+    _calibrate(evaluator.predictor, writer, validation)
     fine_tuning.record_user_metrics(writer, evaluator.predictor.probabilities, "own_after")
     seconds = callback.clock()
     writer.update(status=status, ended_by=ended_by, seconds=round(seconds, 2))
@@ -358,6 +360,23 @@ def _test(predictor: Predictor, writer: RunWriter) -> None:
         metrics[name] = score_predictions(answer, held_out=writer.info.provenance.held_out(name))
     writer.predictions(answers)
     writer.update(metrics=metrics)
+
+
+def _calibrate(predictor: Predictor, writer: RunWriter, validation: Split | None) -> None:
+    """Fit the temperature on digits that the run neither learned from nor is tested on."""
+    info = writer.info
+    if not info.metrics:  # it diverged
+        return
+    parts = []
+    if validation and not info.recipe.validate_on_test:
+        parts.append(validation)
+    if info.recipe.dataset == "mnist" and info.provenance.held_out("mnist-sample"):
+        parts.append(mnist.load("mnist-sample").test)
+    answers = [
+        StoredPredictions(part.labels, predictor.probabilities(part.images)) for part in parts
+    ]
+    temperature = fit_temperature(answers)
+    writer.update(temperature=temperature and round(temperature, 4))
 
 
 def _machine() -> str:

@@ -10,7 +10,7 @@ from core.recipes.presets import PRESETS
 from core.recipes.recipe import Recipe, recipe_from_link
 from core.runs import registry
 
-FAST_ON_SAMPLE = PRESETS["fast"].recipe.changed(dataset="mnist-sample")
+FAST_ON_SAMPLE = PRESETS["fast"].on("mnist-sample")
 EPOCHS, FILTERS, KERNEL = "settings-epochs", "settings-filters", "settings-kernel-size"
 RATE = "settings-optimizer.learning_rate"
 

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from core.figures import prediction_charts
 from core.figures.images import digit_sheet_url
 from core.figures.style import OTHER_COLOR
-from core.inference.reader import UNSURE_BELOW, DigitReading, apply_temperature, group_lines
+from core.inference.reader import UNSURE_BELOW, DigitReading, group_lines
+from core.inference.temperature import apply_temperature
 from core.preprocessing.page.detection import FoundSign
 from core.utils import text
 from pages.widgets.components.digit_grid import Cell, picture_grid

@@ -119,7 +119,7 @@ def wake_up(network: Network) -> ReadyNetwork:
         RunError: It cannot be opened, or the weights of that epoch are not kept.
     """
     # Here, since every page imports this module, and home reads no digit.
-    from core.inference.reader import run_temperature
+    from core.inference.temperature import run_temperature
 
     with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
         ask = predictor(network).probabilities

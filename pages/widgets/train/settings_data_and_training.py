@@ -97,7 +97,9 @@ def augmentation() -> None:
         _strength("width_shift", "Shift left or right", 0.01)
         _strength("height_shift", "Shift up or down", 0.01)
         _strength("zoom", "Zoom", 0.01)
+        _strength("warp", "Elastic warp", 1)
         _strength("pens", "Redrawn with other pens", 0.05)
+        _strength("corruptions", "Corrupted", 0.05)
         _strength("adversarial", "Adversarial push", 0.01)
 
 

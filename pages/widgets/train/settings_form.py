@@ -240,11 +240,11 @@ def _began_with(origin: str) -> str:
 def _differs(origin: str, limits: Limits) -> bool:
     """Whether the settings differ from those of the preset (on any dataset) or the run."""
     try:
-        start = fit_to_limits(recipe_of(origin), limits)
         recipe = state().draft.recipe()
+        start = PRESETS[origin].on(recipe.dataset) if origin in PRESETS else recipe_of(origin)
     except DigitscopeError:
         return True
-    return recipe != (start.changed(dataset=recipe.dataset) if origin in PRESETS else start)
+    return recipe != fit_to_limits(start, limits)
 
 
 def _everything(limits: Limits) -> None:

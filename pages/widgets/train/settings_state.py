@@ -60,7 +60,7 @@ def state() -> State:
 
 def default_recipe(limits: Limits) -> Recipe:
     """Return the default settings: the fast network on the sample of MNIST."""
-    return fit_to_limits(FAST.recipe.changed(dataset="mnist-sample"), limits)
+    return fit_to_limits(FAST.on("mnist-sample"), limits)
 
 
 def change(draft: Draft) -> None:
@@ -79,7 +79,7 @@ def start_from(recipe: Recipe, origin: str) -> None:
 def start_from_preset(name: str, limits: Limits) -> None:
     """Start from a preset, but keep the dataset, on which the duration depends; for callbacks."""
     dataset = state().draft.get("dataset")
-    start_from(fit_to_limits(PRESETS[name].recipe.changed(dataset=dataset), limits), name)
+    start_from(fit_to_limits(PRESETS[name].on(dataset), limits), name)
 
 
 def open_file(name: str, content: bytes, limits: Limits) -> None:

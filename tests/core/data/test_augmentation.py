@@ -194,7 +194,7 @@ def test_throws_are_what_a_training_sees(digits: Digits) -> None:
 def test_starts_are_the_presets_settings() -> None:
     changes = {start.name: start.change for start in augmentation_presets()}
     assert changes["katariya"] == AugmentationDraw(8, 0.08, 0.08, 0.3, 0.08, 0.08)
-    assert changes["best"] == AugmentationDraw(12, 0.08, 0.08, 12, 0.12, 0.12)
+    assert changes["best"] == AugmentationDraw(12, 0.08, 0.08, 12, 0.12, 0.12, warp=25)
     assert changes["Upside down"].rotation == 180
     assert (changes["Rubber"].warp, changes["Rubber"].smoothness) == (34, 4)
     assert set(changes) == {
@@ -220,9 +220,11 @@ def test_starts_are_the_presets_settings() -> None:
         (AugmentationDraw(wider=-0.6), ("zoom beyond 50 %",)),
         (AugmentationDraw(shear=50), ("shear beyond 45°",)),
         (
-            AugmentationDraw(warp=1, blur=1, noise=1),
-            ("elastic warp", "blur", "noise"),
+            AugmentationDraw(warp=1, smoothness=5, blur=1, noise=1),
+            ("a warp of smoothness 5", "blur", "noise"),
         ),
+        (AugmentationDraw(warp=60), ()),
+        (AugmentationDraw(warp=61), ("warp beyond 60",)),
     ],
 )
 def test_what_training_cannot_do_is_named(

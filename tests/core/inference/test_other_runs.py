@@ -23,7 +23,7 @@ from core.inference.other_runs import (
     run_predictions,
 )
 from core.inference.predictor import load_predictor
-from core.inference.reader import run_temperature
+from core.inference.temperature import run_temperature
 from core.runs import registry
 from core.runs.run import Run, epoch_file
 from core.utils.errors import RunError

@@ -9,8 +9,8 @@ from core.inference.reader import (
     AnswerVerdict,
     answer_kind,
     classify_answer,
-    run_temperature,
 )
+from core.inference.temperature import run_temperature
 from core.preprocessing.digitness import DIGITNESS_THRESHOLD, LIKELY_DIGITNESS
 from core.preprocessing.mnist_format import find_digit
 from core.runs import registry

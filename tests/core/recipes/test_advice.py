@@ -18,13 +18,17 @@ def test_our_own_presets_get_no_caution_on_mnist(name: str):
     assert cautions(find_preset(name).recipe) == {}
 
 
-def test_what_a_newcomer_reads_is_advice_that_silences_it() -> None:
-    start = find_preset("fast").recipe.changed(dataset="mnist-sample")
+def test_what_a_newcomer_starts_from_gets_no_caution() -> None:
+    assert cautions(find_preset("fast").on("mnist-sample"), 3800) == {}
+
+
+def test_what_trains_too_short_reads_is_advice_that_silences_it() -> None:
+    start = find_preset("fast").on("mnist-sample").changed(epochs=2)
     (caution,) = cautions(start, 3800).values()
     assert caution.mild
-    assert "7 epochs" in caution.sentence
-    assert cautions(start.changed(epochs=6), 3800)
-    assert cautions(start.changed(epochs=7), 3800) == {}
+    assert "5 epochs" in caution.sentence
+    assert cautions(start.changed(epochs=4), 3800)
+    assert cautions(start.changed(epochs=5), 3800) == {}
 
 
 @pytest.mark.parametrize(

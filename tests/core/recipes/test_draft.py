@@ -69,12 +69,12 @@ def test_augmentation_of_a_recipe_without_any_is_that_of_best() -> None:
 def test_knobs_start_from_the_layers_as_they_were_set() -> None:
     start = Draft.from_recipe(PRESETS["fast"].recipe)
     there = start.with_knobs(128, 7)
-    # Clipped to 128, 128, 128 on the way, and 5, 3, 3 made 7, 7, 7: nothing of it stays.
+    # Clipped to 128, 256, 256 on the way, and 5, 3, 3 made 7, 7, 7: nothing of it stays.
     assert there.with_knobs(16, 5).recipe() == PRESETS["fast"].recipe
     number = there.blocks[1].number
     edited = there.with_block(number, ConvBlock(64, 3))
     wider = [b.filters for _, b in edited.with_knobs(64, 7).blocks if isinstance(b, ConvBlock)]
-    assert wider == [64, 32, 64]  # half of 128, 64, 128
+    assert wider == [64, 32, 128]  # half of 128, 64, 256
 
 
 def test_knobs_work_where_blocks_could_be_joined() -> None:

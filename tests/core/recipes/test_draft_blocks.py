@@ -103,7 +103,7 @@ def test_an_impossible_shape_names_the_layer() -> None:
 
 
 def test_values_out_of_bounds_are_a_sentence() -> None:
-    with pytest.raises(RecipeError, match=r"filters is 500: .*128"):
+    with pytest.raises(RecipeError, match=r"filters is 500: .*256"):
         block_layers([ConvBlock(500)])
     with pytest.raises(
         RecipeError, match=r"at most 40 layers are allowed, not 50: take some out\.$"
@@ -119,9 +119,9 @@ def filters_of(blocks: tuple[Block, ...]) -> list[int]:
 
 def test_filters_keep_their_proportions_within_the_bounds() -> None:
     best = to_blocks(PRESETS["best"].recipe.architecture.layers)
-    assert filters_of(with_filters(best, 16)) == [16, 16, 32, 32, 64, 64]
-    assert filters_of(with_filters(best, 6)) == [6, 6, 12, 12, 24, 24]
-    assert filters_of(with_filters(best, 100)) == [100, 100, 128, 128, 128, 128]
+    assert filters_of(with_filters(best, 16)) == [16, 16, 32, 32, 96, 96]
+    assert filters_of(with_filters(best, 6)) == [6, 6, 12, 12, 36, 36]
+    assert filters_of(with_filters(best, 100)) == [100, 100, 200, 200, 256, 256]
     assert filters_of(with_filters((ConvBlock(30), ConvBlock(20)), 16)) == [16, 11]  # of 10.67
     narrowing = (ConvBlock(64), ConvBlock(8))
     assert filters_of(with_filters(narrowing, 16)) == [16, 4]  # 8 · 16/64 would be 2

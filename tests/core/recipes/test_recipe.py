@@ -289,7 +289,9 @@ def test_only_katariya_augments_among_the_tutorials() -> None:
         "height_shift": 0.08,
         "shear": 0.3,
         "zoom": 0.08,
+        "warp": 0,
         "pens": 0,
+        "corruptions": 0,
         "adversarial": 0,
     }
 

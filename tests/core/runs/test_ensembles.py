@@ -56,7 +56,7 @@ def test_an_ensemble_is_a_run_with_figures_of_its_own(copy: Copy) -> None:
         # What averaging is for: fewer mistakes than the members have on average.
         alone = [int((stored(name, dataset)[1].argmax(1) != labels).sum()) for name in NAMES]
         assert wrong < sum(alone) / 3
-    assert run.info.parameters == 81_066 + 42_310 + 46_938
+    assert run.info.parameters == 81_066 + 42_310 + 58_026
     assert (run.info.status, run.epochs(), run.model_file.exists()) == ("finished", [], False)
     found = registry.find_run(run.id)
     assert found.info == run.info

@@ -75,13 +75,31 @@ def test_pens_redraw_their_share_of_the_digits_and_no_label() -> None:
     assert np.mean(changed) == pytest.approx(0.4, abs=0.08)
 
 
+def test_corruptions_change_their_share_of_the_digits_and_no_label() -> None:
+    split = mnist.load("mnist-sample").train.take(slice(400))
+    plain, corrupted = (
+        batches(split, augmentation=augmentation, seed=9)
+        for augmentation in (Augmentation(), Augmentation(corruptions=0.4))
+    )
+    changed = []
+    for (x, y), (x_corrupted, y_corrupted) in zip(plain, corrupted, strict=True):
+        np.testing.assert_array_equal(y, y_corrupted)
+        changed += (np.abs(x - x_corrupted).max(axis=(1, 2, 3)) > 0.05).tolist()
+    assert np.mean(changed) == pytest.approx(0.4, abs=0.08)
+
+
 def test_last_batch_is_no_shorter_when_the_digits_fill_it(marked: Split) -> None:
     assert [len(x) for x, _ in batches(marked.take(slice(32)))] == [16, 16]
 
 
 @pytest.mark.parametrize(
     "augmentation",
-    [Augmentation(), Augmentation(rotation=20, zoom=0.2), Augmentation(pens=0.5)],
+    [
+        Augmentation(),
+        Augmentation(rotation=20, zoom=0.2),
+        Augmentation(pens=0.5),
+        Augmentation(warp=30, corruptions=0.5),
+    ],
 )
 def test_seed_decides_every_bit(augmentation: Augmentation) -> None:
     split = mnist.load("mnist-sample").test.take(slice(N))

@@ -11,7 +11,7 @@ from scipy.special import softmax
 from streamlit.testing.v1 import AppTest
 
 from core.data.normalization import scale
-from core.inference.reader import run_temperature
+from core.inference.temperature import run_temperature
 from core.preprocessing.mnist_format import find_digit
 from core.recipes.keras_model import build_model
 from core.runs import registry

@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from core.inference.predictor import load_predictor
-from core.inference.reader import DigitReading, group_lines, read_digits, run_temperature
+from core.inference.reader import DigitReading, group_lines, read_digits
+from core.inference.temperature import run_temperature
 from core.preprocessing.page.detection import find_page
 from core.runs import registry
 from core.utils.errors import PictureError

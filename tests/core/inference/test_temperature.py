@@ -1,5 +1,6 @@
 """Calibrated confidence: against SciPy's minimizer, hand-made answers and the runs that ship."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from core.evaluation.calibration import calibration_error, reliability
-from core.inference.reader import apply_temperature, fit_temperature, run_temperature
-from core.runs import predictions, registry
+from core.inference.temperature import apply_temperature, fit_temperature, run_temperature
+from core.recipes.presets import PRESETS
+from core.runs import registry
 from core.runs.predictions import Predictions
 from core.runs.run import Network, StoredPredictions
 
@@ -28,7 +30,7 @@ def drawn(temperature: float, n: int = 6000) -> StoredPredictions:
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 1.8])
 def test_a_network_that_is_too_sure_is_found_out(temperature: float) -> None:
-    assert fit_temperature(drawn(temperature)) == pytest.approx(temperature, rel=0.06)
+    assert fit_temperature([drawn(temperature)]) == pytest.approx(temperature, rel=0.06)
 
 
 def test_it_is_the_least_cross_entropy() -> None:
@@ -40,17 +42,27 @@ def test_it_is_the_least_cross_entropy() -> None:
         return float(-log_softmax(logits / np.exp(t[0]), axis=1)[rows, answers.labels].mean())
 
     other = minimize(loss, [0.0], method="Nelder-Mead")
-    assert fit_temperature(answers) == pytest.approx(float(np.exp(other.x[0])), rel=1e-3)
+    assert fit_temperature([answers]) == pytest.approx(float(np.exp(other.x[0])), rel=1e-3)
+
+
+def test_parts_are_fitted_as_one() -> None:
+    whole = drawn(1.4, 2000)
+    halves = [
+        StoredPredictions(whole.labels[half], whole.probabilities[half])
+        for half in (slice(700), slice(700, None))
+    ]
+    assert fit_temperature(halves) == fit_temperature([whole])
 
 
 def test_what_cannot_tell_leaves_confidence_alone() -> None:
+    assert fit_temperature([]) is None
     few = drawn(2.0, 50)
-    assert fit_temperature(few) == 1.0
+    assert fit_temperature([few]) is None
     answers = drawn(1.0, 500)
     faultless = StoredPredictions(
         answers.probabilities.argmax(axis=1).astype(np.uint8), answers.probabilities
     )
-    assert fit_temperature(faultless) == 1.0
+    assert fit_temperature([faultless]) is None
 
 
 def test_tempered_answers_by_hand() -> None:
@@ -74,52 +86,59 @@ def test_the_answer_stays_and_rows_sum_to_one() -> None:
         assert changed.sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
-def test_label_smoothing_made_best_too_unsure_and_this_mends_it() -> None:
-    """Fitted on the even digits, judged on the odd ones."""
-    stored = registry.find_run("best").predictions("mnist")
+def test_label_smoothing_makes_best_too_unsure_and_its_temperature_mends_it() -> None:
+    """The 10,000 test digits were not what it was fitted on."""
+    run = registry.find_run("best")
+    stored = run.predictions("mnist")
     assert stored is not None
-    even = np.arange(len(stored.labels)) % 2 == 0
-    fitted = fit_temperature(StoredPredictions(stored.labels[even], stored.probabilities[even]))
-    assert fitted < 0.8
+    temperature = run_temperature(run)
+    assert temperature < 0.8
+    assert calibration_error_of(stored) > 0.03
+    calibrated = apply_temperature(stored.probabilities, temperature)
+    assert calibration_error_of(StoredPredictions(stored.labels, calibrated)) < 0.003
 
-    def error(probabilities: np.ndarray) -> float:
-        images = np.zeros((int((~even).sum()), 28, 28), np.uint8)
-        odd = Predictions(
-            Network(registry.find_run("best")),
-            "mnist",
-            images,
-            stored.labels[~even],
-            probabilities[~even],
-            True,
+
+def calibration_error_of(answers: StoredPredictions) -> float:
+    images = np.zeros((len(answers.labels), 28, 28), np.uint8)
+    network = Network(registry.find_run("best"))
+    return calibration_error(
+        reliability(
+            Predictions(network, "mnist", images, answers.labels, answers.probabilities, True)
         )
-        return calibration_error(reliability(odd))
-
-    assert error(stored.probabilities) > 0.03
-    assert error(apply_temperature(stored.probabilities, fitted)) < 0.005
-
-
-def test_each_shipped_run_has_its_own() -> None:
-    temperatures = {run: run_temperature(registry.find_run(run)) for run in ("best", "purawr")}
-    assert temperatures["best"] < 0.8
-    assert temperatures["purawr"] > 1.2
-    sample = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
-    before = calibration_error(reliability(sample))
-    after = Predictions(
-        sample.network,
-        "mnist-sample",
-        sample.images,
-        sample.labels,
-        apply_temperature(sample.probabilities, temperatures["purawr"]),
-        True,
     )
-    # These 1,000 digits were not what it was fitted on.
-    assert calibration_error(reliability(after)) < before
+
+
+@pytest.mark.parametrize("run_id", sorted(PRESETS))
+def test_no_shipped_run_was_calibrated_on_the_test_digits(run_id: str) -> None:
+    """Fitted on all 10,000 test digits, it would be another number."""
+    run = registry.find_run(run_id)
+    stored = run.predictions("mnist")
+    assert stored is not None
+    assert run.info.temperature is not None
+    assert run_temperature(run) == run.info.temperature
+    assert run.info.temperature != pytest.approx(fit_temperature([stored]), rel=1e-3)
+
+
+def test_a_run_without_a_temperature_takes_that_of_the_samples_test_digits(tmp_path: Path) -> None:
+    folder = without_temperature("purawr", tmp_path)
+    sample = registry.find_run("purawr").predictions("mnist-sample")
+    assert sample is not None
+    assert run_temperature(registry.read_run(folder)) == fit_temperature([sample])
+
+
+def without_temperature(run_id: str, parent: Path) -> Path:
+    folder = parent / run_id
+    shutil.copytree(registry.find_run(run_id).folder, folder)
+    file = folder / "run.json"
+    info = json.loads(file.read_text())
+    info["temperature"] = None
+    file.write_text(json.dumps(info))
+    return folder
 
 
 @pytest.mark.parametrize("harm", ["gone", "cut off"])
 def test_a_run_without_answers_is_taken_as_it_is(tmp_path: Path, harm: str) -> None:
-    folder = tmp_path / harm.replace(" ", "-")
-    shutil.copytree(registry.find_run("fast").folder, folder)
+    folder = without_temperature("fast", tmp_path)
     file = folder / "test_predictions.npz"
     if harm == "gone":
         file.unlink()

@@ -7,12 +7,17 @@ network and means nothing to a reader. Regularization makes it readable, as in O
 Schubert, "Feature Visualization", 2017: jitter (the picture is moved by some pixels before each
 step), total variation (neighboring pixels shall be alike) and decay (ink that gains nothing fades).
 The picture holds ink from 0 to 1 at all times, as paper does.
+
+A ReLU whose every value is 0 has no gradient, and a picture that starts there would stay as it is:
+so it was for half of the units of some networks. As in Lucid, the code of Olah et al., the gradient
+then passes a ReLU where it would raise a value ("redirected ReLU").
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
@@ -248,7 +253,8 @@ def _gradient_function(
     def gradient_of(ink: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             tape.watch(ink)
-            total = tf.reduce_sum(_target_values(layer_model, scaled_image(ink, scaling), targets))
+            values = scaled_image(ink, scaling)
+            total = tf.reduce_sum(_target_values(layer_model, values, targets, _call_redirected))
         gradient = tape.gradient(total, ink)
         size = tf.sqrt(tf.reduce_mean(gradient**2, axis=(1, 2), keepdims=True))
         return tf.math.divide_no_nan(gradient, size)
@@ -256,17 +262,59 @@ def _gradient_function(
     return gradient_of
 
 
+def _call(layer: Any, values: tf.Tensor) -> tf.Tensor:
+    return layer(values, training=False)
+
+
+def _call_redirected(layer: Any, values: tf.Tensor) -> tf.Tensor:
+    """What `layer` gives, with a gradient through its ReLU where that is 0 everywhere."""
+    if getattr(layer, "activation", None) is not keras.activations.relu:
+        return _call(layer, values)
+    if isinstance(layer, keras.layers.Conv2D):
+        values = layer.convolution_op(values, layer.kernel)
+    elif isinstance(layer, keras.layers.Dense):
+        values = tf.matmul(values, layer.kernel)
+    # An `Activation` has neither kernel nor bias.
+    if getattr(layer, "use_bias", False):
+        values = values + layer.bias
+    return _redirected_relu(values)
+
+
+@tf.custom_gradient
+def _redirected_relu(values: tf.Tensor) -> tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]:
+    """ReLU; in a picture that gets no gradient through it, what raises a value passes all the same.
+
+    Args:
+        values: (n, ...), of n pictures.
+
+    Returns:
+        The values without those below 0, and the function from their gradient to that of `values`.
+    """
+
+    def gradient_of(above: tf.Tensor) -> tf.Tensor:
+        usual = tf.where(values > 0, above, 0.0)
+        redirected = tf.where((values > 0) | (above > 0), above, 0.0)
+        within = tf.range(1, tf.rank(values))
+        silent = tf.reduce_all(usual == 0, axis=within, keepdims=True)
+        return tf.where(silent, redirected, usual)
+
+    return tf.nn.relu(values), gradient_of
+
+
 def _target_values(
-    layer_model: LayerModel, values: tf.Tensor, targets: Sequence[VisualizationTarget]
+    layer_model: LayerModel,
+    values: tf.Tensor,
+    targets: Sequence[VisualizationTarget],
+    call: Callable[[Any, tf.Tensor], tf.Tensor] = _call,
 ) -> tf.Tensor:
     """The value of each target, (n,), from the network's scaled input (n, 28, 28, 1)."""
-    layer = targets[0].layer
-    if layer is None:
-        activations = layer_model.logits_after(values, None)
-    else:
-        activations = values
-        for model_layer in layer_model.model.layers[: layer_model.layer_names.index(layer) + 1]:
-            activations = model_layer(activations, training=False)
+    layers, name = layer_model.model.layers, targets[0].layer
+    last = len(layers) - 2 if name is None else layer_model.layer_names.index(name)
+    activations = values
+    for layer in layers[: last + 1]:
+        activations = call(layer, activations)
+    if name is None:
+        activations = layer_model.logits_after(activations, layers[last].name)
     return tf.stack([_target_value(activations[k], target) for k, target in enumerate(targets)])
 
 

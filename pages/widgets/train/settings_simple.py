@@ -1,6 +1,7 @@
 """The simple level of the settings: six of them. The full level draws some of these too."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -14,7 +15,7 @@ from core.utils.errors import DatasetError
 from core.utils.validation import Bounds, bounds, choices
 from pages.widgets.shared.markdown import plain
 from pages.widgets.train.settings_fields import Setting, listed, scale, setting, slider, switch
-from pages.widgets.train.settings_state import state
+from pages.widgets.train.settings_state import on_dataset, state
 
 COLUMN_WIDTH = 200
 _NO_CONVOLUTION = (
@@ -111,7 +112,7 @@ def augmentation_switch() -> None:
 
 def dataset(limits: Limits) -> None:
     """Draw the choice of the training dataset, with a caption for each."""
-    chosen = setting("dataset")
+    chosen = replace(setting("dataset"), changed=on_dataset)
     options = [name for name in choices(Recipe, "dataset") if name in limits.datasets]
     options.sort(key=lambda name: name != "mnist-sample")
     try:

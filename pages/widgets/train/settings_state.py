@@ -82,6 +82,20 @@ def start_from_preset(name: str, limits: Limits) -> None:
     start_from(fit_to_limits(PRESETS[name].on(dataset), limits), name)
 
 
+def on_dataset(draft: Draft, dataset: str) -> Draft:
+    """Return the draft with another dataset.
+
+    A preset may see the digits of the sample more often: while its number of epochs was not
+    changed, that of the other dataset takes its place.
+    """
+    preset = PRESETS.get(state().origin)
+    before, after = (
+        preset.on(name).epochs if preset else None for name in (draft.get("dataset"), dataset)
+    )
+    draft = draft.with_setting("dataset", dataset)
+    return draft.with_setting("epochs", after) if draft.get("epochs") == before else draft
+
+
 def open_file(name: str, content: bytes, limits: Limits) -> None:
     """Start from the recipe in a file, or store what is wrong with it; for callbacks."""
     try:
@@ -230,7 +244,7 @@ def _beyond(recipe: Recipe, limits: Limits) -> str:
 def _preset_of(recipe: Recipe) -> str:
     """Return the preset with exactly these settings, on any dataset; empty if there is none."""
     for preset in PRESETS.values():
-        if preset.recipe.changed(dataset=recipe.dataset) == recipe:
+        if preset.on(recipe.dataset) == recipe:
             return preset.name
     return ""
 

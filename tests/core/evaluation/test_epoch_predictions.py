@@ -41,8 +41,8 @@ SHIPPED = [run.id for run in registry.list_shipped()]
 
 @pytest.fixture
 def copy(run_folders: tuple[Path, Path]) -> Run:
-    """The run `fast`, which keeps two epochs, as a visitor's own run `mine`."""
-    source = ROOT / "models" / "fast"
+    """The run `kundathil`, which keeps two epochs, as a visitor's own run `mine`."""
+    source = ROOT / "models" / "kundathil"
     shutil.copytree(source, run_folders[1] / "mine")
     return registry.read_run(run_folders[1] / "mine")
 
@@ -81,8 +81,9 @@ def test_every_shipped_run_has_its_answers_on_the_sample(name: str) -> None:
         assert not answers.probabilities.flags.writeable
         assert (answers.labels == mnist.load(SAMPLE).test.labels).all()
     assert load_epoch_predictions(Network(run, run.epochs()[0]), SAMPLE) is every_epoch[0]
-    # Every one of these trainings knows more in the end than after its first epoch.
-    assert every_epoch[-1].correct.sum() > every_epoch[0].correct.sum()
+    # Each of these trainings knows more in the end than after its first epoch, if it had others.
+    if len(every_epoch) > 1:
+        assert every_epoch[-1].correct.sum() > every_epoch[0].correct.sum()
 
 
 def test_they_are_the_answers_of_that_epochs_weights() -> None:

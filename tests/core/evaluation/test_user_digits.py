@@ -87,10 +87,10 @@ def test_a_run_answers_on_them_as_on_its_test_digits() -> None:
 
 
 def test_a_run_after_an_epoch_answers_otherwise() -> None:
-    fast = registry.find_run("fast")
-    early, late = (user_predictions(labeled(40), Network(fast, epoch)) for epoch in (1, None))
+    soorya = registry.find_run("soorya")
+    early, late = (user_predictions(labeled(40), Network(soorya, epoch)) for epoch in (1, None))
     assert early.epoch == 1
-    assert early.name == "fast (epoch 1)"
+    assert early.name == "soorya (epoch 1)"
     assert not np.allclose(early.probabilities, late.probabilities, atol=1e-3)
 
 

@@ -197,8 +197,8 @@ def test_where_a_units_inputs_come_from() -> None:
 
 def test_layers_that_change_nothing_say_where_the_number_stood() -> None:
     network = activations_with_inputs(network_of("fast"), IMAGES[0])
-    laid = explain_number(network, "flatten_1", (70,))
-    assert laid == [PassThrough("flatten_1", (70,), "activation_3", (0, 1, 6), laid[0].result)]
+    laid = explain_number(network, "flatten_1", (300,))
+    assert laid == [PassThrough("flatten_1", (300,), "activation_2", (1, 0, 12), laid[0].result)]
     steps = explain_number(
         activations_with_inputs(network_of("best"), IMAGES[0]), "dropout_1", (0, 0, 0)
     )

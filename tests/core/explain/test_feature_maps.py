@@ -44,16 +44,16 @@ def cut_logits(model, run: str, image: np.ndarray) -> np.ndarray:
 
 
 def test_all_maps_in_batches_are_as_each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    # 16 maps: more than are worked out at once.
+    # 48 maps: more than are worked out at once.
     monkeypatch.setattr(feature_maps, "_ABLATED_AT_ONCE", 7)
     image, network = IMAGES[5], network_of("fast")
     opened = activations.load_layer_model(network)
     ablation = ablate_maps(network, image, "activation_1", "mean")
-    assert ablation.ablated.shape == (16, 10)
+    assert ablation.ablated.shape == (48, 10)
     values = opened.layer_outputs(image[None])["activation_1"]
     means = opened.layer_outputs(IMAGES[::5])["activation_1"].mean(axis=0, dtype=np.float64)
     assert len(IMAGES[::5]) == MEAN_DIGITS
-    for number in (6, 7, 15):  # the last of the first batch, the first of the next, the very last
+    for number in (6, 7, 47):  # the last of the first batch, the first of the next, the very last
         cut = values.copy()
         cut[0, :, :, number] = means[:, :, number]
         logits = np.asarray(opened.logits_after(cut, "activation_1"), np.float64)[0]
@@ -102,8 +102,8 @@ def test_what_a_batch_normalization_makes_of_a_zero() -> None:
     # The network itself, with the whole map at 0.
     opened = activations.load_layer_model(network_of("fast"))
     norm = opened.model.get_layer("batch_norm_1")
-    given = np.asarray(norm(np.zeros((1, 24, 24, 16), np.float32), training=False))
-    assert activation_of_zero(network_of("fast"), "conv_1", 3) == pytest.approx(
+    given = np.asarray(norm(np.zeros((1, 10, 10, 48), np.float32), training=False))
+    assert activation_of_zero(network_of("fast"), "conv_2", 3) == pytest.approx(
         given[0, 5, 5, 3], abs=1e-5
     )
     assert abs(given[0, 5, 5, 3]) > 0.01

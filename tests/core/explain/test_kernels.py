@@ -136,7 +136,7 @@ def test_an_epoch_that_gives_no_numbers_has_no_probabilities(
 
 
 def test_the_gif_has_a_frame_for_each_epoch_and_loops() -> None:
-    run = registry.find_run("fast")
+    run = registry.find_run("kundathil")
     picture: Any = Image.open(io.BytesIO(evolution_gif(run, IMAGE, "conv_1")))
     assert picture.n_frames == 3
     assert picture.info["loop"] == 0

@@ -53,7 +53,7 @@ def test_every_layer_with_weights_has_keras_own(run_id: str) -> None:
     [
         ("kundathil", "pool_1", "dense_1", (12, 12, 32, 128)),
         ("yalcin", "pool_1", "dense_1", (13, 13, 28, 128)),
-        ("fast", "activation_3", "dense_1", (6, 6, 64, 10)),
+        ("fast", "activation_2", "dense_1", (3, 3, 96, 10)),
     ],
 )
 def test_behind_a_flatten_weights_lie_on_the_maps(

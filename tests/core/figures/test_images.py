@@ -123,8 +123,8 @@ def test_every_layer_has_its_place_among_the_steps(preset: str) -> None:
 def test_a_step_is_seen_as_it_goes_on_but_not_flattened() -> None:
     _, steps = network_steps(PRESETS["fast"].recipe.architecture.rows())
     leaves = {step.row.name: step.output_row.name for step in steps}
-    # After conv_3 come batch_norm_3, activation_3, flatten_1, dropout_1.
-    assert (leaves["conv_1"], leaves["conv_3"]) == ("activation_1", "activation_3")
+    # conv_1 has its activation within; after conv_3 come batch_norm_2, activation_2, flatten_1.
+    assert (leaves["conv_1"], leaves["conv_3"]) == ("conv_1", "activation_2")
     assert leaves["pool_1"] == "pool_1"
 
 

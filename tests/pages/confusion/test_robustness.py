@@ -71,7 +71,7 @@ def test_two_runs_are_told_side_by_side(view: AppTest) -> None:
     view.run()
     words = said(view)
     assert "**purawr**: 24 wrong of 1,000" in words
-    assert "**fast**: 6 wrong of 1,000" in words
+    assert "**fast**: 4 wrong of 1,000" in words
 
 
 def test_a_visitors_own_digits_are_stressed(view: AppTest) -> None:

@@ -33,8 +33,8 @@ def view() -> AppTest:
 
 
 def on_six(view: AppTest) -> AppTest:
-    six = int((mnist.load("mnist-sample").test.labels == 6).argmax())
-    view.session_state["index"] = six
+    sixes = np.flatnonzero(mnist.load("mnist-sample").test.labels == 6)
+    view.session_state["index"] = int(sixes[4])
     return view
 
 
@@ -118,7 +118,7 @@ def test_what_is_to_play_with_only_is_said(view: AppTest) -> None:
     view.slider(key="augment-warp").set_value(34.0).run()
     assert not view.slider(key="augment-smoothness").disabled
     view.slider(key="augment-noise").set_value(20.0).run()
-    assert "No training here can do this: elastic warp, noise." in said(view)
+    assert "No training here can do this: noise." in said(view)
 
 
 def test_a_look_at_another_view_keeps_the_sliders(view: AppTest) -> None:

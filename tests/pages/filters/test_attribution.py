@@ -119,7 +119,7 @@ def test_weights_are_made_random_from_none_to_all() -> None:
     slider.set_value(0).run()
     assert not page.exception
     assert said(page).count("The same network, so the same map.") == 3
-    assert said(page).count("**1.00**") == 2  # Grad-CAM's is empty: no ranks
+    assert said(page).count("**1.00**") == 3
     page.select_slider(key="filters-why-count").set_value(4).run()
     assert "**1.00**" not in said(page)
     assert "it depends on what the network has learnt" in said(page)

@@ -96,7 +96,7 @@ def test_another_digit_begins_unchanged(page: AppTest) -> None:
 def _unlearned() -> int:
     """A digit that the finished network reads otherwise than after its first epoch."""
     early, late = (
-        load_predictor(network_of("fast", epoch)).probabilities(SAMPLE.images).argmax(axis=1)
+        load_predictor(network_of("soorya", epoch)).probabilities(SAMPLE.images).argmax(axis=1)
         for epoch in (1, None)
     )
     return int(np.flatnonzero(early != late)[0])
@@ -104,12 +104,13 @@ def _unlearned() -> int:
 
 def test_an_epoch_answers_for_itself_and_a_missing_one_gets_a_sentence() -> None:
     page = AppTest.from_function(_page, default_timeout=60)
+    page.session_state["of"] = "soorya"
     page.session_state["at"] = 1
     page.session_state["digit"] = index = _unlearned()
-    early = load_predictor(network_of("fast", 1)).probabilities(SAMPLE.images[index][None])[0]
+    early = load_predictor(network_of("soorya", 1)).probabilities(SAMPLE.images[index][None])[0]
     assert f"Reads **{early.argmax()}**" in reads(page.run())
     assert f"no longer reads {early.argmax()}" in said(page)
     page.session_state["at"] = 99
     page.run()
     assert not page.exception
-    assert "The weights of epoch 99 of the run 'fast' cannot be read" in page.error[0].value
+    assert "The weights of epoch 99 of the run 'soorya' cannot be read" in page.error[0].value

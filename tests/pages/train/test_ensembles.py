@@ -85,7 +85,7 @@ def test_in_the_list_it_counts_all_parameters_and_offers_what_it_can(
 ) -> None:
     ticked(app, ensemble.id)
     row = app.dataframe(key=TABLE).value.iloc[0]
-    assert (row["status"], row["parameters"]) == ("average of 2", 46_938 + 42_310)
+    assert (row["status"], row["parameters"]) == ("average of 2", 58_026 + 42_310)
     labels = [link.proto.label for link in app.get("page_link")]
     assert "See its members" in labels
     assert "Train this again, changed" not in labels
@@ -146,4 +146,4 @@ def test_home_shows_a_shipped_ensemble(app: AppTest, run_folders: tuple[Path, Pa
     app.switch_page("pages/home.py")
     app.run()
     assert "together" in [head.value for head in app.subheader]
-    assert "89,248 parameters" in said(app)
+    assert "100,336 parameters" in said(app)

@@ -38,7 +38,7 @@ def test_each_run_is_told_in_figures(copy: Copy, page: Any) -> None:
     assert first["errors"].strip() == f"{wrong} of 10,000"
     assert first["accuracy"] == pytest.approx(100 - wrong / 100)
     assert (first["preset"], first["dataset"]) == ("fast", "mnist")
-    assert (first["parameters"], first["seconds"]) == (46_938, 22.5)
+    assert (first["parameters"], first["seconds"]) == (58_026, 22.5)
     assert first["date"] == pd.Timestamp("2026-11-21T10:11:12Z")
     assert first["status"] == "finished early"
 
@@ -182,8 +182,9 @@ def test_two_runs_stand_side_by_side(three: AppTest) -> None:
     settings = three.dataframe[1].value
     assert list(settings.columns) == ["Setting", "theirs", "best"]
     values = settings.set_index("Setting")
-    assert list(values.loc["Epochs"]) == ["2", str(BEST.recipe.epochs)]
-    assert "Batch size" not in values.index  # 128 in both
+    assert list(values.loc["Epochs"]) == ["1", str(BEST.recipe.epochs)]
+    assert list(values.loc["Batch size"]) == ["96", "128"]
+    assert "Label smoothing" not in values.index  # 0.05 in both
     assert len(three.get("plotly_chart")) == 2
 
 

@@ -45,7 +45,7 @@ def test_every_simple_setting_is_in_the_recipe_at_once(form: AppTest) -> None:
         for layer in got(form).architecture.layers
         if layer.kind == "conv"
     ]
-    assert sizes == [(8, 3), (16, 3), (32, 3)]
+    assert sizes == [(8, 3), (24, 3), (48, 3)]
     form.toggle(key="settings-augment").set_value(True).run()
     assert got(form).augmentation == PRESETS["best"].recipe.augmentation
     form.radio(key="settings-dataset").set_value("mnist").run()
@@ -140,7 +140,7 @@ def test_every_setting_of_training_reaches_the_recipe(form: AppTest) -> None:
     assert got(form) == PRESETS["fast"].recipe.changed(
         optimizer={
             "kind": "sgd",
-            "learning_rate": 0.01,
+            "learning_rate": 0.02,
             "beta_2": 0.99,
             "momentum": 0.9,
             "weight_decay": 0.01,

@@ -136,12 +136,12 @@ def test_a_network_without_convolutions_has_a_sentence_for_their_sliders(form: A
 def test_too_large_a_network_for_the_server_is_said_and_still_shown(
     form: AppTest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("DIGITSCOPE_MAX_PARAMETERS", "50000")
+    monkeypatch.setenv("DIGITSCOPE_MAX_PARAMETERS", "60000")
     opened(form)
     assert not form.error
     form.slider(key=FILTERS).set_value(64).run()
-    assert "at most 50,000 parameters" in form.error[0].value
-    assert got(form).architecture.parameters > 50_000
+    assert "at most 60,000 parameters" in form.error[0].value
+    assert got(form).architecture.parameters > 60_000
 
 
 def test_a_slider_of_a_network_that_is_gone_changes_nothing() -> None:

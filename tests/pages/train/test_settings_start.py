@@ -267,7 +267,7 @@ UNKNOWN = FAST_ON_SAMPLE.to_json().removesuffix("}") + f', "{"x" * 40_000}": 1}}
         (b"no JSON", "no JSON, or was cut off"),
         (b'{"cells": [], "nbformat": 4}', "it describes no network"),
         (b"[" + b"1," * 30_000 + b"1]", "it has 60,003 bytes"),
-        (FAST_ON_SAMPLE.to_json().replace('"epochs": 2', '"epochs": 99').encode(), "at most 50"),
+        (FAST_ON_SAMPLE.to_json().replace('"epochs": 10', '"epochs": 99').encode(), "at most 50"),
         (IMPOSSIBLE.encode(), "layer 5 (Conv2D 64 kernels 5×5, relu) leaves nothing"),
         (UNKNOWN.encode(), "The recipe cannot be used: xxx"),
     ],

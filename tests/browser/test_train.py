@@ -43,7 +43,7 @@ SHORT = recipe_to_link(
         architecture=Architecture(
             layers=(
                 # Enough to compute that the curves are seen to move.
-                Conv(filters=24, kernel_size=5),
+                Conv(filters=64, kernel_size=5),
                 Pool(),
                 Flatten(),
                 Dense(units=10, activation="softmax"),

@@ -94,7 +94,9 @@ def test_a_map_is_excited_more_than_by_any_digit(aim: VisualizationTarget) -> No
     )
 
 
-@pytest.mark.parametrize(("run", "layer", "units"), [("purawr", "dense_1", 50), ("fast", "pool_2", 48)])
+@pytest.mark.parametrize(
+    ("run", "layer", "units"), [("purawr", "dense_1", 50), ("fast", "pool_2", 48)]
+)
 def test_a_unit_that_the_first_gray_does_not_excite_is_climbed_all_the_same(
     run: str, layer: str, units: int
 ) -> None:

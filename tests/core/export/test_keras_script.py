@@ -62,7 +62,9 @@ def awkward(**changes: object) -> Recipe:
         batch_size=128,
         epochs=3,
         validation_split=0.4,  # few digits are trained on
-        augmentation=Augmentation(rotation=10, width_shift=0.05, shear=8, zoom=0.1),
+        augmentation=Augmentation(
+            rotation=10, width_shift=0.05, shear=8, zoom=0.1, warp=20, corruptions=0.3
+        ),
         early_stopping=1,
         keep_best=True,
         seed=1,

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
+from scipy.special import softmax
 from sklearn.metrics import accuracy_score, log_loss
 
 from core.data import mnist
@@ -52,6 +54,18 @@ def test_the_network_learns(trained: Trained) -> None:
     # Guessing gives 0.1; softmax regression some 0.88 on these digits.
     assert second.val_accuracy > 0.85
     assert trained.run.info.metrics["mnist-sample"].accuracy > 0.85
+
+
+def test_the_temperature_suits_the_validation_digits(trained: Trained) -> None:
+    digits = mnist.load("mnist-sample").train
+    held_out = ScaledModel(load_model(trained.run), trained.run.info.recipe.scaling)
+    logits = np.log(Predictor(held_out).probabilities(digits.images[3600:]).astype(float))
+
+    def loss(temperature: float) -> float:
+        return float(log_loss(digits.labels[3600:], softmax(logits / temperature, axis=1)))
+
+    best = minimize_scalar(loss, bounds=(0.1, 10), method="bounded").x
+    assert trained.run.info.temperature == pytest.approx(best, rel=0.02)
 
 
 def test_events_come_in_order(trained: Trained) -> None:

@@ -31,6 +31,7 @@ from benchmarks.common import RESULTS, parser, start, write_result
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -72,7 +73,8 @@ def main() -> None:
     write_result("cost_curves", figures, quick=asked.quick, seeds=list(seeds))
     if not asked.quick:
         PICTURE.parent.mkdir(exist_ok=True)
-        picture(figures).savefig(PICTURE, metadata={"Date": None})
+        with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": PICTURE.name}):
+            picture(figures).savefig(PICTURE, metadata={"Date": None})
         print(f"written: {PICTURE}")
 
 
@@ -153,17 +155,23 @@ def picture(figures: Mapping[str, Any]) -> Figure:
         if name != FAST.name:
             place = (row["parameters"], 100 - 100 * row["accuracy"])
             parameters.scatter(*place, s=18, color="#7a7a7a")
-            parameters.annotate(name, place, (4, 4), textcoords="offset points", fontsize=7)
+            # A name beside a point at the right edge would stand in the next chart.
+            side, away = ("right", -5) if row["parameters"] > 400_000 else ("left", 5)
+            parameters.annotate(
+                name, place, (away, 3), textcoords="offset points", ha=side, fontsize=7
+            )
     for axes, words in (
         (seconds, "seconds of training"),
         (parameters, "parameters"),
         (digits, "training digits"),
     ):
         axes.set(xscale="log", yscale="log", xlabel=words, ylabel="wrong of 100 test digits")
-        axes.yaxis.set_major_formatter("{x:g}")
+        for axis in (axes.yaxis, axes.xaxis):
+            axis.set_major_formatter("{x:,g}")
         axes.yaxis.set_minor_formatter("{x:g}")
         axes.tick_params(which="both", labelsize=7)
         axes.grid(which="both", alpha=0.25)
+    seconds.xaxis.set_minor_formatter("{x:g}")
     return figure
 
 

@@ -26,7 +26,7 @@ import os
 import tempfile
 import time
 from pathlib import Path
-from statistics import mean, median
+from statistics import median
 from typing import Any, Final
 
 from benchmarks.common import parser, start, write_result
@@ -34,8 +34,8 @@ from benchmarks.common import parser, start, write_result
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from benchmarks._kept_trainings import is_finished, spread, trained
+from benchmarks.mnist_c import corrupted_accuracies
 from core.data import mnist
-from core.data.mnist_c import MNIST_C, corrupt_mnist_c
 from core.inference.predictor import load_predictor
 from core.recipes.presets import BEST
 from core.runs import registry
@@ -58,13 +58,17 @@ def main() -> None:
         known = is_finished(folder_of(seed))
         runs.append(trained(BEST.recipe.changed(seed=seed), folder_of(seed), "best"))
         print(f"seed {seed}: {runs[-1].info.metrics['mnist']}{' (known)' * known}", flush=True)
+    corrupted = corrupted_accuracies(
+        {run.id: load_predictor(Network(run)).probabilities for run in runs},
+        mnist.load("mnist").test,
+    )
     figures: dict[str, Any] = {
         "parameters": BEST.recipe.architecture.parameters,
         "wrong_of_10000_by_seed": [run.info.metrics["mnist"].wrong for run in runs],
         "test_accuracy": spread([run.info.metrics["mnist"].accuracy for run in runs]),
         "test_loss": spread([run.info.metrics["mnist"].loss for run in runs]),
         "seconds": spread([run.info.seconds for run in runs]),
-        "mnist_c": spread([read_mnist_c(run) for run in runs]),
+        "mnist_c": spread([row["mean"] for row in corrupted.values()]),
     }
     if len(runs) > 1:
         figures["ensemble"] = measure_ensemble(runs)
@@ -75,20 +79,6 @@ def main() -> None:
 def folder_of(seed: int) -> Path:
     """The folder of a training."""
     return FOLDER / f"best-{seed}"
-
-
-def read_mnist_c(run: Run) -> float:
-    """The mean accuracy over MNIST-C's corruptions of the 10,000 test digits."""
-    test, network = mnist.load("mnist").test, load_predictor(Network(run))
-    return mean(
-        float(
-            (
-                network.probabilities(corrupt_mnist_c(test.images, corruption.name)).argmax(axis=1)
-                == test.labels
-            ).mean()
-        )
-        for corruption in MNIST_C
-    )
 
 
 def measure_ensemble(runs: list[Run]) -> dict[str, Any]:

@@ -54,6 +54,11 @@ class Augmentation(FrozenModel):
         """Whether anything is changed at all."""
         return any(self.model_dump().values())
 
+    @property
+    def warps_or_corrupts(self) -> bool:
+        """Whether `core.data.random_corruptions` has anything to do."""
+        return bool(self.warp or self.corruptions)
+
 
 Floats = NDArray[np.float64]
 

@@ -153,7 +153,7 @@ def _pipeline_definitions(recipe: Recipe) -> list[str]:
     wanted = [(module, name) for name in ("scale", "augment", "_AUGMENTATION_SEEDS")]
     if recipe.augmentation.pens:
         wanted.append(("preprocessing.pens", "PenRedrawer"))
-    if _warps_or_corrupts(recipe):
+    if recipe.augmentation.warps_or_corrupts:
         wanted += [(module, name) for name in ("warp_and_corrupt", "_CHANGE_SEEDS")]
     definitions = required_definitions(wanted, given=["Augmentation", "PictureError"])
     if recipe.augmentation.pens:  # that part stands before this one
@@ -189,7 +189,7 @@ def batches_section(recipe: Recipe) -> Section:
             "        seed = tf.stack([SEED, step + _AUGMENTATION_SEEDS])\n"
             "        digits = augment(digits, Augmentation(), seed)\n"
         )
-        if _warps_or_corrupts(recipe):
+        if recipe.augmentation.warps_or_corrupts:
             changed += (
                 "        seed = tf.stack([SEED, step + _CHANGE_SEEDS])\n"
                 "        digits = warp_and_corrupt(digits, Augmentation(), seed)\n"
@@ -234,10 +234,6 @@ def validation_batches(images, labels) -> tf.data.Dataset:
     return tf.data.Dataset.from_tensor_slices((images, labels)).batch(500).map(one_batch)
 ''')
     return Section("What the network is fed", text, join_definitions(code))
-
-
-def _warps_or_corrupts(recipe: Recipe) -> bool:
-    return bool(recipe.augmentation.warp or recipe.augmentation.corruptions)
 
 
 def _pictures_code(recipe: Recipe) -> tuple[str, str]:

@@ -140,7 +140,7 @@ def _augmented(digits: tf.Tensor, recipe: Recipe, step: tf.Tensor) -> tf.Tensor:
         return digits
     seed = tf.stack([recipe.seed, step + _AUGMENTATION_SEEDS])
     moved = augment(digits, recipe.augmentation, seed)
-    if not (recipe.augmentation.warp or recipe.augmentation.corruptions):
+    if not recipe.augmentation.warps_or_corrupts:
         return moved
     seed = tf.stack([recipe.seed, step + _CHANGE_SEEDS])
     return warp_and_corrupt(moved, recipe.augmentation, seed)

@@ -8,7 +8,7 @@ import math
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from core import __version__
 from core.data import mnist
-from core.data.mnist import Split, download_mnist
+from core.data.mnist import DatasetName, Split, download_mnist
 from core.data.normalization import Scaling
 from core.inference.predictor import Predictor, ScaledModel
 from core.inference.temperature import fit_temperature
@@ -252,8 +252,8 @@ def _train_and_test(
     status = "finished" if ended_by in {"last epoch", "early stopping"} else "stopped"
     if all(np.isfinite(array).all() for array in model.get_weights()):
         writer.model(lambda path: _without_optimizer(model, recipe).save(path))
-    _test(evaluator.predictor, writer)
-    _calibrate(evaluator.predictor, writer, validation)
+    tested = _test(evaluator.predictor, writer)
+    _calibrate(evaluator.predictor, writer, validation, tested)
     fine_tuning.record_user_metrics(writer, evaluator.predictor.probabilities, "own_after")
     seconds = callback.clock()
     writer.update(status=status, ended_by=ended_by, seconds=round(seconds, 2))
@@ -345,9 +345,13 @@ def _without_optimizer(model: keras.Model, recipe: Recipe) -> keras.Model:
     return bare
 
 
-def _test(predictor: Predictor, writer: RunWriter) -> None:
-    """Answer the test digits of every dataset at hand, and store answers and scores."""
-    answers = {}
+def _test(predictor: Predictor, writer: RunWriter) -> dict[DatasetName, StoredPredictions]:
+    """Answer the test digits of every dataset at hand, and store answers and scores.
+
+    Returns:
+        The answers by dataset; empty if the training diverged.
+    """
+    answers: dict[DatasetName, StoredPredictions] = {}
     metrics = {}
     for name in mnist.available():
         test = mnist.load(name).test
@@ -355,26 +359,30 @@ def _test(predictor: Predictor, writer: RunWriter) -> None:
             answer = StoredPredictions(test.labels, predictor.probabilities(test.images))
         except RunError:
             writer.update(error=_DIVERGED, metrics={})
-            return
+            return {}
         answers[name] = answer
         metrics[name] = score_predictions(answer, held_out=writer.info.provenance.held_out(name))
     writer.predictions(answers)
     writer.update(metrics=metrics)
+    return answers
 
 
-def _calibrate(predictor: Predictor, writer: RunWriter, validation: Split | None) -> None:
+def _calibrate(
+    predictor: Predictor,
+    writer: RunWriter,
+    validation: Split | None,
+    tested: Mapping[DatasetName, StoredPredictions],
+) -> None:
     """Fit the temperature on digits that the run neither learned from nor is tested on."""
     info = writer.info
-    if not info.metrics:  # it diverged
+    if not tested:  # it diverged
         return
-    parts = []
+    answers = []
     if validation and not info.recipe.validate_on_test:
-        parts.append(validation)
+        probabilities = predictor.probabilities(validation.images)
+        answers.append(StoredPredictions(validation.labels, probabilities))
     if info.recipe.dataset == "mnist" and info.provenance.held_out("mnist-sample"):
-        parts.append(mnist.load("mnist-sample").test)
-    answers = [
-        StoredPredictions(part.labels, predictor.probabilities(part.images)) for part in parts
-    ]
+        answers.append(tested["mnist-sample"])
     temperature = fit_temperature(answers)
     writer.update(temperature=temperature and round(temperature, 4))
 

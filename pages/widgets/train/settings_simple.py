@@ -112,7 +112,9 @@ def augmentation_switch() -> None:
 
 def dataset(limits: Limits) -> None:
     """Draw the choice of the training dataset, with a caption for each."""
-    chosen = replace(setting("dataset"), changed=on_dataset)
+    chosen = replace(
+        setting("dataset"), changed=lambda draft, name: on_dataset(draft, name, limits)
+    )
     options = [name for name in choices(Recipe, "dataset") if name in limits.datasets]
     options.sort(key=lambda name: name != "mnist-sample")
     try:

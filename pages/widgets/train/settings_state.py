@@ -82,15 +82,16 @@ def start_from_preset(name: str, limits: Limits) -> None:
     start_from(fit_to_limits(PRESETS[name].on(dataset), limits), name)
 
 
-def on_dataset(draft: Draft, dataset: str) -> Draft:
+def on_dataset(draft: Draft, dataset: str, limits: Limits) -> Draft:
     """Return the draft with another dataset.
 
     A preset may see the digits of the sample more often: while its number of epochs was not
-    changed, that of the other dataset takes its place.
+    changed, that of the other dataset takes its place, within the limits.
     """
     preset = PRESETS.get(state().origin)
     before, after = (
-        preset.on(name).epochs if preset else None for name in (draft.get("dataset"), dataset)
+        fit_to_limits(preset.on(name), limits).epochs if preset else None
+        for name in (draft.get("dataset"), dataset)
     )
     draft = draft.with_setting("dataset", dataset)
     return draft.with_setting("epochs", after) if draft.get("epochs") == before else draft

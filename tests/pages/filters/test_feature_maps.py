@@ -102,6 +102,11 @@ def test_all_maps_and_one_of_them_at_its_largest(view: AppTest) -> None:
     assert f"At row {row}, column {column} its value is **{values.max():.5g}**" in words
     # A 3×3 kernel on a 2×2 pool on a 5×5 kernel, none with zeros around: 3 · 2 + 4 pixels a side.
     assert f"rows {2 * row} to {2 * row + 9}" in words
+    opened(view, "conv_3", 5, "best")
+    values = values_of("conv_3", "best")[..., 5]
+    row = int(values.argmax()) // 14
+    # Kernels of 3, 3 and 3, a pool before the last, zeros around: 3 · 2 + 4 pixels, or fewer.
+    assert f"rows {max(2 * row - 4, 0)} to {min(2 * row + 5, 27)}" in said(view)
 
 
 def test_the_large_maps_colors(view: AppTest) -> None:
@@ -162,6 +167,9 @@ def test_the_arithmetic_can_be_followed(view: AppTest) -> None:
     patch, kernel, products = np.array(cells).reshape(3, 9)
     assert products == pytest.approx(patch * kernel, abs=2e-3)
     assert products.sum() == pytest.approx(values["conv_1"][row, column, 2], abs=2e-2)
+    opened(view, "conv_2", 2)
+    told = re.findall(r"= \*\*\S+\*\* in (\w+) at row \d+, column \d+ of map 2", said(view))
+    assert told == ["conv_2", "batch_norm_1", "activation_1", "pool_2"]
 
 
 def test_another_input_map_is_written_out(view: AppTest) -> None:

@@ -95,6 +95,18 @@ def test_back_to_the_start_is_offered_once_something_differs(form: AppTest) -> N
     assert got(form) == PRESETS["fast"].recipe
 
 
+def test_a_presets_epochs_on_another_dataset_stay_within_the_limits(
+    form: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITSCOPE_MAX_EPOCHS", "5")  # of the ten that `fast` takes on the sample
+    opened(form)
+    epochs = [got(form).epochs]
+    for dataset in ("mnist", "mnist-sample"):
+        form.radio(key="settings-dataset").set_value(dataset).run()
+        epochs.append(got(form).epochs)
+    assert epochs == [5, 1, 5]
+
+
 def test_levels_and_other_pages_lose_nothing(form: AppTest) -> None:
     opened(form, preset="best")
     everything(form)

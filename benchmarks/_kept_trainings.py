@@ -1,15 +1,19 @@
 """Trainings of a benchmark that can be killed at any moment and go on where they were.
 
 Each is a run folder. One that is finished is not trained again; one that was cut off goes on at its
-last checkpoint.
+last checkpoint. What was measured of a seed is kept in the result file for as long as the recipe
+stays the same, so that a later start, on another machine even, measures only the other seeds.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from benchmarks.common import RESULTS
 from core.recipes.recipe import Recipe
 from core.runs import registry
 from core.runs.run import Run
@@ -54,3 +58,18 @@ def spread(values: list[float]) -> dict[str, Any]:
         "max": round(max(values), 5),
         "by_seed": [round(value, 5) for value in values],
     }
+
+
+def recipe_digest(recipe: Recipe) -> str:
+    """By which the results of a recipe are known again; the seed does not count."""
+    return hashlib.sha256(recipe.changed(seed=0).model_dump_json().encode()).hexdigest()
+
+
+def kept_seeds(name: str, recipe: Recipe) -> dict[str, Any]:
+    """What `results/NAME.json` holds of each seed; nothing if it is of another recipe."""
+    try:
+        report = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    seeds: dict[str, Any] = report["seeds"] if report["recipe"] == recipe_digest(recipe) else {}
+    return seeds

@@ -8,87 +8,127 @@ Peers, published, without choosing by test digits: the mean of ten networks of 4
 parameters is 99.74 % (github.com/ttdoucet/mnist), that of 1,500 smaller ones 99.65 %
 (github.com/cdeotte/MNIST-CNN-99.75); ensembles reach 99.82 to 99.87 %.
 
-How: the preset is trained with the seeds 0, 1, ... as `python -m core train` does. Each training is
-a run folder under `runs/.best/`; one that is finished is not trained again, and one that was cut
-off goes on at its last checkpoint. The recipe was fixed before its seeds were tested; every seed
-that was trained is listed, and the one that ships is seed 0, whatever it reached. Each network also
-reads MNIST-C (`core.data.mnist_c`). The ensemble is written by the same code as the app's, and
-timed on one digit at a time.
+How: the preset is trained with the seeds 0, 1, ... as `python -m core train` does. The recipe was
+fixed before its seeds were tested; every seed that was trained is listed, and the one that ships is
+seed 0, whatever it reached. Each network also reads MNIST-C (`core.data.mnist_c`). The ensemble
+averages the answers of all seeds, as the app does; what it takes for one digit is measured on an
+ensemble of the same size whose members are the first network, each changed a little.
 
-    python -m benchmarks.best_seeds [--seeds 5] [--quick]      (quick: seed 0 only, nothing written)
+The script can be killed at any moment. Each training is a run folder under `runs/.best/`, which
+goes on at its last checkpoint, and is not trained again once it is finished. What a seed reached is
+written at once, its answers to the test digits too; a later start, on another machine even, only
+trains the seeds that are not there.
 
-Writes `benchmarks/results/best_seeds.json`.
+    python -m benchmarks.best_seeds [--seeds 5] [--quick]   (quick: seed 0 only, nothing written)
+
+Writes `benchmarks/results/best_seeds.json` and `benchmarks/results/best_seeds.npz`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.common import parser, start, write_result
+import numpy as np
+
+from benchmarks.common import NETWORK_PACKAGES, RESULTS, machine, parser, start, write_result
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from benchmarks._kept_trainings import is_finished, spread, trained
+from benchmarks._kept_trainings import kept_seeds, recipe_digest, spread, trained
 from benchmarks.mnist_c import corrupted_accuracies
 from core.data import mnist
 from core.inference.predictor import load_predictor
 from core.recipes.presets import BEST
 from core.runs import registry
-from core.runs.ensembles import plan_ensemble
+from core.runs.ensembles import average, plan_ensemble
 from core.runs.predictions import score_predictions
-from core.runs.run import Network, Run
+from core.runs.run import Network, Run, StoredPredictions
+from core.runs.writer import write_info
 
 FOLDER: Final = registry.own_folder() / ".best"
+ANSWERS: Final = RESULTS / "best_seeds.npz"
 TIMED: Final = 200
 
 
 def main() -> None:
-    """Train what is missing, then measure all."""
+    """Train and measure the seeds that are missing, one by one; write after each."""
     made = parser(__doc__)
     made.add_argument("--seeds", type=int, default=5)
     asked = made.parse_args()
-    seeds = range(1 if asked.quick else asked.seeds)
-    runs = []
-    for seed in seeds:
-        known = is_finished(folder_of(seed))
-        runs.append(trained(BEST.recipe.changed(seed=seed), folder_of(seed), "best"))
-        print(f"seed {seed}: {runs[-1].info.metrics['mnist']}{' (known)' * known}", flush=True)
-    corrupted = corrupted_accuracies(
-        {run.id: load_predictor(Network(run)).probabilities for run in runs},
-        mnist.load("mnist").test,
-    )
-    figures: dict[str, Any] = {
-        "parameters": BEST.recipe.architecture.parameters,
-        "wrong_of_10000_by_seed": [run.info.metrics["mnist"].wrong for run in runs],
-        "test_accuracy": spread([run.info.metrics["mnist"].accuracy for run in runs]),
-        "test_loss": spread([run.info.metrics["mnist"].loss for run in runs]),
-        "seconds": spread([run.info.seconds for run in runs]),
-        "mnist_c": spread([row["mean"] for row in corrupted.values()]),
+    rows = kept_seeds("best_seeds", BEST.recipe)
+    answers = {seed: stored for seed, stored in kept_answers().items() if seed in rows}
+    for seed in range(1 if asked.quick else asked.seeds):
+        if str(seed) in rows and not asked.quick:
+            print(f"seed {seed}: {rows[str(seed)]['wrong_of_10000']} wrong (known)", flush=True)
+            continue
+        run = trained(BEST.recipe.changed(seed=seed), FOLDER / f"best-{seed}", "best")
+        rows[str(seed)] = measured(run)
+        stored = run.predictions("mnist")
+        assert stored is not None  # `measured` has read its score
+        answers[str(seed)] = stored.probabilities.astype(np.float16)
+        print(f"seed {seed}: {rows[str(seed)]}", flush=True)
+        figures = summary(rows) | {"ensemble": measure_ensemble(run, answers)}
+        if not asked.quick:  # before the rows: one without its answers would never be averaged
+            np.savez_compressed(ANSWERS, **answers)
+        recipe = recipe_digest(BEST.recipe)
+        write_result("best_seeds", figures, quick=asked.quick, recipe=recipe, seeds=rows)
+
+
+def kept_answers() -> dict[str, Any]:
+    """The answers of each seed to the test digits, float16 (10000, 10), that were kept."""
+    if not ANSWERS.exists():
+        return {}
+    with np.load(ANSWERS) as arrays:
+        return dict(arrays)
+
+
+def measured(run: Run) -> dict[str, Any]:
+    """What a seed's network reaches, and how and where it was trained."""
+    metrics = run.info.metrics["mnist"]
+    read = {run.id: load_predictor(Network(run)).probabilities}
+    corrupted = corrupted_accuracies(read, mnist.load("mnist").test)
+    return {
+        "wrong_of_10000": metrics.wrong,
+        "loss": round(metrics.loss, 5),
+        "mnist_c": corrupted[run.id]["mean"],
+        "seconds": round(run.info.seconds),
+        "versions": {name: run.info.versions[name] for name in NETWORK_PACKAGES},
+        "machine": machine(),
     }
-    if len(runs) > 1:
-        figures["ensemble"] = measure_ensemble(runs)
-    print(figures)
-    write_result("best_seeds", figures, quick=asked.quick, seeds=list(seeds))
 
 
-def folder_of(seed: int) -> Path:
-    """The folder of a training."""
-    return FOLDER / f"best-{seed}"
+def summary(rows: dict[str, Any]) -> dict[str, Any]:
+    """The figures of all seeds together."""
+    return {
+        "parameters": BEST.recipe.architecture.parameters,
+        "test_accuracy": spread([1 - row["wrong_of_10000"] / 10_000 for row in rows.values()]),
+        "test_loss": spread([row["loss"] for row in rows.values()]),
+        "seconds": spread([row["seconds"] for row in rows.values()]),
+        "mnist_c": spread([row["mnist_c"] for row in rows.values()]),
+    }
 
 
-def measure_ensemble(runs: list[Run]) -> dict[str, Any]:
-    """The ensemble of all runs: its mistakes, its size on disk, its time for a digit."""
-    plan = plan_ensemble(runs)
-    score = score_predictions(plan.answers["mnist"], held_out=True)
+def measure_ensemble(run: Run, answers: dict[str, Any]) -> dict[str, Any] | None:
+    """The ensemble of all seeds: its mistakes, its size on disk, its time for a digit."""
+    if len(answers) < 2:
+        return None
+    labels = mnist.load("mnist").test.labels
+    mean = average(
+        [StoredPredictions(labels, each.astype(np.float32)) for each in answers.values()]
+    )
+    score = score_predictions(mean, held_out=True)
     with tempfile.TemporaryDirectory() as parent:
+        members = [changed_copy(run, Path(parent), index) for index in range(len(answers))]
         folder = Path(parent) / "ensemble"
         folder.mkdir()
-        plan.write(folder)
+        plan_ensemble(members).write(folder)
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         network = load_predictor(Network(registry.read_run(folder)))
         digits = mnist.load("mnist-sample").test.images
@@ -98,12 +138,27 @@ def measure_ensemble(runs: list[Run]) -> dict[str, Any]:
             network.probabilities(digits[index : index + 1])
             spent.append(time.perf_counter() - began)
     return {
-        "members": len(runs),
+        "members": len(answers),
         "wrong_of_10000": score.wrong,
         "accuracy": score.accuracy,
         "megabytes": round(size / 1e6, 2),
         "median_ms_for_a_digit": round(1000 * median(spent), 2),
     }
+
+
+def changed_copy(run: Run, parent: Path, index: int) -> Run:
+    """A copy of a run whose weights are scaled a little: as large and as fast, and not the same."""
+    import keras
+
+    folder = parent / f"member-{index}"
+    shutil.copytree(run.folder, folder, ignore=shutil.ignore_patterns("epochs", "checkpoint*"))
+    model = keras.models.load_model(run.model_file)
+    model.set_weights([weight * (1 + index / 1000) for weight in model.get_weights()])
+    model.save(folder / "model.keras")
+    sha256 = hashlib.sha256((folder / "model.keras").read_bytes()).hexdigest()
+    changes = {"id": folder.name, "model_sha256": sha256}
+    write_info(folder, run.info.model_copy(update=changes))
+    return registry.read_run(folder)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,11 @@ How: three curves, each with three seeds a point, on MNIST's test digits. Nothin
   but at most 50.
 
 Each training is a run folder under `runs/.cost/`: one that is finished is not trained again, and
-one that was cut off goes on at its last checkpoint.
+one that was cut off goes on at its last checkpoint. The unchanged recipe is a point of each curve
+and trained once.
 
     python -m benchmarks.cost_curves [--seeds 3] [--quick]       (quick: one seed, a point a curve)
+    python -m benchmarks.cost_curves --redraw      (the curves as they are, the shipped runs anew)
 
 Writes `benchmarks/results/cost_curves.json` and `docs/figures/cost_curves.svg`.
 """
@@ -35,7 +37,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmarks._kept_trainings import spread, trained
+from benchmarks._kept_trainings import recipe_digest, spread, trained
 from core import ROOT
 from core.recipes.draft import to_architecture, to_blocks, with_filters
 from core.recipes.presets import FAST, PRESETS
@@ -60,15 +62,20 @@ def main() -> None:
     """Train what is missing, then write the curves and their picture."""
     made = parser(__doc__)
     made.add_argument("--seeds", type=int, default=3)
+    made.add_argument("--redraw", action="store_true", help="keep the curves as they are written")
     asked = made.parse_args()
     seeds = range(1 if asked.quick else asked.seeds)
-    curves = {
-        name: {
-            point: measure(f"{name}-{point}", recipe, seeds)
-            for point, recipe in list(recipes.items())[: 1 if asked.quick else None]
+    if asked.redraw:
+        report = json.loads((RESULTS / "cost_curves.json").read_text(encoding="utf-8"))
+        curves, seeds = report["figures"]["fast"], report["seeds"]
+    else:
+        curves = {
+            name: {
+                point: measure(f"{name}, {point}", recipe, seeds)
+                for point, recipe in list(recipes.items())[: 1 if asked.quick else None]
+            }
+            for name, recipes in recipes_of_curves().items()
         }
-        for name, recipes in recipes_of_curves().items()
-    }
     figures = {"fast": curves, "shipped": shipped_runs(), "tutorials": tutorials()}
     write_result("cost_curves", figures, quick=asked.quick, seeds=list(seeds))
     if not asked.quick:
@@ -106,7 +113,7 @@ def of_digits(digits: int) -> Recipe:
 
 def measure(name: str, recipe: Recipe, seeds: Sequence[int]) -> dict[str, Any]:
     """The trainings of one point, with every seed."""
-    folder = FOLDER / name.replace(" ", "-")
+    folder = FOLDER / recipe_digest(recipe)[:12]
     runs = [trained(recipe.changed(seed=s), folder / f"seed-{s}", "fast") for s in seeds]
     row = {
         "epochs": recipe.epochs,

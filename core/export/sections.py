@@ -171,11 +171,15 @@ def preparation_definitions() -> list[str]:
 
 def batches_section(recipe: Recipe) -> Section:
     """Return the section with the input pipeline: order, augmentation, scaling, labels."""
-    one_hot = recipe.loss == "categorical_crossentropy"
-    encoded = "tf.one_hot({}, 10)" if one_hot else "tf.cast({}, tf.int32)"
+    code = [*_pipeline_definitions(recipe), _training_batches_code(recipe)]
+    if recipe.validates:
+        code.append(_validation_batches_code(recipe))
+    return Section("What the network is fed", _batches_text(recipe), join_definitions(code))
+
+
+def _batches_text(recipe: Recipe) -> str:
+    """Say what happens to the digits from epoch to epoch."""
     text = "Every epoch has a new order"
-    code = _pipeline_definitions(recipe)
-    changed, step = "", "_step"
     if recipe.augmentation.active:
         text += ", and every digit is turned, shifted, sheared and zoomed anew"
         if recipe.augmentation.pens:
@@ -184,6 +188,15 @@ def batches_section(recipe: Recipe) -> Section:
             text += ", then bent as if written on rubber"
         if recipe.augmentation.corruptions:
             text += ", and some get noise, blur, lines and the like"
+    text += "; the same seed gives the same digits in the same order."
+    if recipe.drop_remainder:
+        text += " Digits that do not fill an epoch's last batch are left out of that epoch."
+    return text
+
+
+def _training_batches_code(recipe: Recipe) -> str:
+    changed, step = "", "_step"
+    if recipe.augmentation.active:
         step = "step"
         changed = (
             "        seed = tf.stack([SEED, step + _AUGMENTATION_SEEDS])\n"
@@ -195,13 +208,10 @@ def batches_section(recipe: Recipe) -> Section:
                 "        digits = warp_and_corrupt(digits, Augmentation(), seed)\n"
             )
     sources, pictures = _pictures_code(recipe)
-    text += "; the same seed gives the same digits in the same order."
-    if recipe.drop_remainder:
-        text += " Digits that do not fill an epoch's last batch are left out of that epoch."
     last_batch = (
         "they are all full" if recipe.drop_remainder else "an epoch's last one may be smaller"
     )
-    code.append(f'''
+    return f'''
 def training_batches(images, labels) -> tf.data.Dataset:
     """Batches of all epochs, one after the other; {last_batch}."""
     n = len(labels)
@@ -217,23 +227,31 @@ def training_batches(images, labels) -> tf.data.Dataset:
     def one_batch({step}, chosen):
 {pictures}\
 {changed}\
-        return scale(digits, SCALING), {encoded.format("tf.gather(labels, chosen)")}
+        return scale(digits, SCALING), {_encoded(recipe, "tf.gather(labels, chosen)")}
 
     epochs = tf.data.Dataset.range(EPOCHS, output_type=tf.int32)
     return epochs.flat_map(one_epoch).map(one_batch).prefetch(4)
-''')
-    if recipe.validates:
-        code.append(f'''
+'''
+
+
+def _validation_batches_code(recipe: Recipe) -> str:
+    return f'''
 def validation_batches(images, labels) -> tf.data.Dataset:
     """The digits in their order, neither shuffled nor changed."""
 
     def one_batch(images, labels):
         digits = tf.cast(images, tf.float32)[..., None]
-        return scale(digits, SCALING), {encoded.format("labels")}
+        return scale(digits, SCALING), {_encoded(recipe, "labels")}
 
     return tf.data.Dataset.from_tensor_slices((images, labels)).batch(500).map(one_batch)
-''')
-    return Section("What the network is fed", text, join_definitions(code))
+'''
+
+
+def _encoded(recipe: Recipe, labels: str) -> str:
+    """The targets as the recipe's loss wants them, as code."""
+    if recipe.loss == "categorical_crossentropy":
+        return f"tf.one_hot({labels}, 10)"
+    return f"tf.cast({labels}, tf.int32)"
 
 
 def _pictures_code(recipe: Recipe) -> tuple[str, str]:

@@ -18,3 +18,6 @@ ASSETS: Final = ROOT / "core" / "assets"
 # TensorFlow prints a screenful about CPU instructions; a user's terminal is for our words.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# On a processor without AVX-512, TensorFlow leaves oneDNN's convolutions off; they are faster there
+# too (benchmarks/results/onednn.json).
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")

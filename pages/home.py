@@ -26,7 +26,7 @@ for key, entry in ENTRIES.items():
 
 st.header("The networks that come with it")
 st.write(
-    "Two are our own; five are published tutorials, trained as their authors trained them, and one "
+    "Three are our own; five are published tutorials, trained as their authors trained them, and one "
     "is what a tutorial describes but did not run. The figures count mistakes on MNIST's 10,000 "
     "test digits, none of which was trained on."
 )

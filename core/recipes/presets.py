@@ -313,15 +313,17 @@ BEST = Preset(
         scaling="standardise",
         architecture=Architecture(
             layers=(
-                *_conv_bn_relu(32) * 2,
+                # Without padding: maps are smaller from the first layer on, and a step takes half
+                # the time.
+                *_conv_bn_relu(32, "valid") * 2,
                 Pool(),
-                Dropout(rate=0.1),
-                *_conv_bn_relu(64) * 2,
+                Dropout(rate=0.05),
+                *_conv_bn_relu(64, "valid") * 2,
                 Pool(),
-                Dropout(rate=0.1),
-                *_conv_bn_relu(128) * 2,
+                Dropout(rate=0.05),
+                *_conv_bn_relu(192) * 2,
                 GlobalAverage(),
-                Dropout(rate=0.2),
+                Dropout(rate=0.1),
                 Dense(units=10, activation="softmax"),
             )
         ),
@@ -333,7 +335,14 @@ BEST = Preset(
         epochs=24,
         validation_split=0.05,
         augmentation=Augmentation(
-            rotation=12, width_shift=0.08, height_shift=0.08, shear=12, zoom=0.12, pens=0.35
+            rotation=12,
+            width_shift=0.08,
+            height_shift=0.08,
+            shear=12,
+            zoom=0.12,
+            warp=25,
+            pens=0.35,
+            corruptions=0.05,
         ),
     ),
 )

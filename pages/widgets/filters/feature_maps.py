@@ -31,7 +31,8 @@ _SCALE, _ORDER = "filters-maps-scale", "filters-maps-order"
 _PLACE: Final = "filters-maps-place"
 _COLUMNS, _UNITS_A_ROW, _TILE_PX, _WIDTH = 16, 32, 60, 300
 _TILES: Final = 128
-"""More maps than this are drawn as one picture: so many buttons would be slow."""
+"""More units than this are drawn as one picture: so many buttons would be slow. Maps, of which a
+layer has at most 256, are always pictures of their own."""
 _SCALES: dict[Scale, str] = {"each": "of each map", "common": "one for all"}
 _ORDERS: dict[Order, str] = {
     "number": "number",
@@ -155,7 +156,7 @@ def _all_maps(
         color_legend(f"−{end:.3g}", "0", f"{end:.3g}")
     else:
         color_legend("its largest, negative", "0", "its largest")
-    if count > _TILES:
+    if values.ndim == 1 and count > _TILES:
         _strip(values, numbers, number)
     else:
         _tiles(layer, values, numbers, scale, moved, number)

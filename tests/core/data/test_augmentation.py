@@ -194,7 +194,7 @@ def test_throws_are_what_a_training_sees(digits: Digits) -> None:
 def test_starts_are_the_presets_settings() -> None:
     changes = {start.name: start.change for start in augmentation_presets()}
     assert changes["katariya"] == AugmentationDraw(8, 0.08, 0.08, 0.3, 0.08, 0.08)
-    assert changes["best"] == AugmentationDraw(12, 0.08, 0.08, 12, 0.12, 0.12)
+    assert changes["best"] == AugmentationDraw(12, 0.08, 0.08, 12, 0.12, 0.12, warp=25)
     assert changes["Upside down"].rotation == 180
     assert (changes["Rubber"].warp, changes["Rubber"].smoothness) == (34, 4)
     assert set(changes) == {

@@ -164,15 +164,13 @@ def test_a_convolution_batch_norm_activation_and_pool_by_hand() -> None:
 
 
 def test_the_zeros_of_the_padding_are_told_from_the_pictures() -> None:
-    step = explain_number(
-        activations_with_inputs(network_of("best"), IMAGES[0]), "conv_1", (0, 27, 3)
-    )[0]
+    network = activations_with_inputs(network_of("best"), IMAGES[0])
+    step = explain_number(network, "conv_5", (0, 3, 3))[0]
     assert isinstance(step, ConvolutionStep)
-    assert step.corner == (-1, 26)
+    assert step.corner == (-1, 2)
     assert step.inside_input.tolist() == [[False] * 3, [True, True, False], [True, True, False]]
     assert not step.patch[~step.inside_input].any()
-    # Standardized, an empty pixel is (0 - 0.1307) / 0.3081.
-    assert step.patch[1, 0, 0] == pytest.approx(-0.1307 / 0.3081)
+    assert (step.patch[1:, :2] == network.values["dropout_2"][:2, 2:]).all()
 
 
 def test_where_a_units_inputs_come_from() -> None:

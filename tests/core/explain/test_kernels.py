@@ -89,9 +89,9 @@ def test_it_is_worked_out_once_and_cannot_be_changed() -> None:
 
 
 def test_the_networks_of_visitors_stay_loaded() -> None:
-    kept = load_predictor(network_of("best", 5))
+    kept = load_predictor(network_of("best", 2))
     kernel_evolution(registry.find_run("purawr"), TEST.images[5], "dense_2")
-    assert load_predictor(network_of("best", 5)) is kept
+    assert load_predictor(network_of("best", 2)) is kept
 
 
 def test_what_does_not_exist_is_told() -> None:

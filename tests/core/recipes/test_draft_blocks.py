@@ -119,8 +119,8 @@ def filters_of(blocks: tuple[Block, ...]) -> list[int]:
 
 def test_filters_keep_their_proportions_within_the_bounds() -> None:
     best = to_blocks(PRESETS["best"].recipe.architecture.layers)
-    assert filters_of(with_filters(best, 16)) == [16, 16, 32, 32, 64, 64]
-    assert filters_of(with_filters(best, 6)) == [6, 6, 12, 12, 24, 24]
+    assert filters_of(with_filters(best, 16)) == [16, 16, 32, 32, 96, 96]
+    assert filters_of(with_filters(best, 6)) == [6, 6, 12, 12, 36, 36]
     assert filters_of(with_filters(best, 100)) == [100, 100, 200, 200, 256, 256]
     assert filters_of(with_filters((ConvBlock(30), ConvBlock(20)), 16)) == [16, 11]  # of 10.67
     narrowing = (ConvBlock(64), ConvBlock(8))

@@ -102,11 +102,12 @@ def test_all_maps_and_one_of_them_at_its_largest(view: AppTest) -> None:
     assert f"At row {row}, column {column} its value is **{values.max():.5g}**" in words
     # A 3×3 kernel on a 2×2 pool on a 5×5 kernel, none with zeros around: 3 · 2 + 4 pixels a side.
     assert f"rows {2 * row} to {2 * row + 9}" in words
-    opened(view, "conv_3", 5, "best")
-    values = values_of("conv_3", "best")[..., 5]
-    row = int(values.argmax()) // 14
-    # Kernels of 3, 3 and 3, a pool before the last, zeros around: 3 · 2 + 4 pixels, or fewer.
-    assert f"rows {max(2 * row - 4, 0)} to {min(2 * row + 5, 27)}" in said(view)
+    opened(view, "conv_5", 5, "best")
+    assert numbers(view, "conv_5") == list(range(192))
+    row = int(values_of("conv_5", "best")[..., 5].argmax()) // 4
+    # It has zeros around, so it sees three rows of the pool before it, at the edge two. Each of
+    # them sees 16 rows of pixels, and begins 4 below the one above it.
+    assert f"rows {max(4 * row - 4, 0)} to {min(4 * row + 19, 27)}" in said(view)
 
 
 def test_the_large_maps_colors(view: AppTest) -> None:

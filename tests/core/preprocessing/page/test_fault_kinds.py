@@ -237,10 +237,10 @@ class TestSplitAndLostDigits:
 class TestSigns:
     def test_a_slash_between_numbers(self) -> None:
         page = sheet(200, 620)
-        for label, x in ((2, 30), (4, 160), (1, 400), (2, 490)):
+        for label, x in ((3, 30), (4, 160), (1, 400), (3, 490)):
             put(page, digit(label, 100), x, 50)
         stroke(page, [(350, 30), (305, 170)], 9)
-        assert text_in(page).replace(" ", "") == "24/12"
+        assert text_in(page).replace(" ", "") == "34/13"
 
     def test_a_minus_a_point_and_a_comma(self) -> None:
         page = sheet(200, 860)

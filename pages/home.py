@@ -26,8 +26,8 @@ for key, entry in ENTRIES.items():
 
 st.header("The networks that come with it")
 st.write(
-    "Three are our own; five are published tutorials, trained as their authors trained them, and one "
-    "is what a tutorial describes but did not run. The figures count mistakes on MNIST's 10,000 "
-    "test digits, none of which was trained on."
+    "Three are our own; five are published tutorials, trained as their authors trained them, and "
+    "one is what a tutorial describes but did not run. The figures count mistakes on MNIST's "
+    "10,000 test digits, none of which was trained on."
 )
 run_cards(registry.list_shipped())

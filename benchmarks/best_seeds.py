@@ -30,14 +30,21 @@ import hashlib
 import os
 import shutil
 import tempfile
-import time
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.common import NETWORK_PACKAGES, RESULTS, machine, parser, start, write_result
+from benchmarks.common import (
+    NETWORK_PACKAGES,
+    RESULTS,
+    machine,
+    parser,
+    start,
+    timed,
+    write_result,
+)
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -132,11 +139,10 @@ def measure_ensemble(run: Run, answers: dict[str, Any]) -> dict[str, Any] | None
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         network = load_predictor(Network(registry.read_run(folder)))
         digits = mnist.load("mnist-sample").test.images
-        spent = []
+        spent: list[float] = []
         for index in range(TIMED):
-            began = time.perf_counter()
-            network.probabilities(digits[index : index + 1])
-            spent.append(time.perf_counter() - began)
+            with timed(spent):
+                network.probabilities(digits[index : index + 1])
     return {
         "members": len(answers),
         "wrong_of_10000": score.wrong,

@@ -102,17 +102,23 @@ def without_paths(arguments: Sequence[str]) -> list[str]:
 
 def machine() -> dict[str, Any]:
     """System, processor, cores, and how busy the machine was (a result wants an idle one)."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        lines = []
-    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    models = [
+        line.split(":", 1)[1].strip() for line in cpu_lines() if line.startswith("model name")
+    ]
     return {
         "system": platform.system(),
         "cpu": models[0] if models else platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "load_of_last_minute": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
+
+
+def cpu_lines() -> list[str]:
+    """What Linux tells of the processor, line by line; nothing on another system."""
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
 
 
 @contextmanager

@@ -19,12 +19,10 @@ import json
 import os
 import subprocess
 import sys
-import time
-from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from benchmarks.common import parser, start, write_result
+from benchmarks.common import cpu_lines, parser, start, timed, write_result
 
 NETWORKS: Final = ("fast", "best", "katariya")
 ROUNDS: Final = 3
@@ -42,8 +40,8 @@ def main() -> None:
     figures = {name: summary(times["0"], times["1"]) for name, times in spent.items()}
     for name, row in figures.items():
         print(name, row)
-    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8") if os.name == "posix" else ""
-    write_result("onednn", figures, quick=quick, avx512="avx512f" in flags)
+    avx512 = any("avx512f" in line for line in cpu_lines())
+    write_result("onednn", figures, quick=quick, avx512=avx512)
 
 
 def measured_with(setting: str) -> dict[str, float]:
@@ -77,11 +75,10 @@ def step_milliseconds(name: str) -> float:
     digits = random.random((recipe.batch_size, 28, 28, 1), np.float32)
     targets = np.eye(10, dtype=np.float32)[random.integers(0, 10, recipe.batch_size)]
     model = compiled_model(recipe)
-    seconds = []
+    seconds: list[float] = []
     for _ in range(STEPS + 3):
-        began = time.perf_counter()
-        model.train_on_batch(digits, targets)
-        seconds.append(time.perf_counter() - began)
+        with timed(seconds):
+            model.train_on_batch(digits, targets)
     return 1000 * median(seconds[3:])
 
 

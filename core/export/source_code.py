@@ -163,7 +163,7 @@ def import_statements(code: str, known: Sequence[tuple[str, str]]) -> str:
         code: Python source.
         known: the imports to choose from, in their order: ("math", "") for `import math`,
             ("numpy", "np") for `import numpy as np`, ("pathlib", "from Path") for
-            `from pathlib import Path`. An empty module separates two groups.
+            `from pathlib import Path`.
 
     Returns:
         The statements for the names that `code` uses, one a line.
@@ -172,15 +172,13 @@ def import_statements(code: str, known: Sequence[tuple[str, str]]) -> str:
     lines: list[str] = []
     for module, name in known:
         wanted = name.removeprefix("from ")
-        if not module and lines and lines[-1]:
-            lines.append("")
-        elif name.startswith("from ") and wanted in used:
+        if name.startswith("from ") and wanted in used:
             start = f"from {module} import "
             if lines and lines[-1].startswith(start):
                 lines[-1] += f", {wanted}"
             else:
                 lines.append(start + wanted)
-        elif module and not name.startswith("from ") and (wanted or module) in used:
+        elif not name.startswith("from ") and (wanted or module) in used:
             lines.append(f"import {module}" + (f" as {name}" if name else ""))
     return "\n".join(lines)
 

@@ -1,6 +1,7 @@
 """What exported code looks like, says and needs: clean, the same each time, honest of its run."""
 
 import json
+import os
 import runpy
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 
 from core.data import mnist
 from core.data.augmentation import Augmentation
-from core.export import keras_script
+from core.export import ensemble_script, keras_script
 from core.export.source_code import required_definitions
 from core.recipes.architecture import Architecture, Conv, Dense, Flatten
 from core.recipes.recipe import Optimizer, Recipe, Schedule
@@ -78,6 +79,34 @@ def test_code_is_clean_and_formatted(trained: Trained, tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stdout
+
+
+def test_onednn_is_on_before_tensorflow_is_imported(trained: Trained, tmp_path: Path) -> None:
+    """A Keras that prints the setting and ends the code stands in for the real one."""
+    for package in ("keras", "tensorflow"):
+        (tmp_path / f"{package}.py").write_text(
+            "import os, sys\nsys.exit(os.environ.get('TF_ENABLE_ONEDNN_OPTS', 'not set'))\n"
+        )
+    notebook = json.loads(keras_script.keras_notebook(trained.run.info.recipe))
+    cells = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    codes = {
+        "script": of(trained.run),
+        "notebook": "\n".join(cells),
+        "ensemble": ensemble_script.SCRIPT,
+    }
+    without = {name: text for name, text in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    for environment, expected in ((without, "1"), ({**without, "TF_ENABLE_ONEDNN_OPTS": "0"}, "0")):
+        for name, code in codes.items():
+            (tmp_path / "code.py").write_text(code, "utf-8")
+            done = subprocess.run(
+                [sys.executable, "code.py"],
+                cwd=tmp_path,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.stderr.strip() == expected, name
 
 
 def test_rates_set_by_hand_hold_from_their_batch_on(trained: Trained, tmp_path: Path) -> None:
@@ -218,10 +247,10 @@ def test_proof_shows_a_mistake_if_there_is_one(trained: Trained, tmp_path: Path)
 
 
 def test_nothing_in_a_run_folder_can_become_code(trained: Trained) -> None:
-    evil = 'x"""\nimport os\n"""'
+    evil = 'x"""\nimport shutil\n"""'
     made = {"keras": evil, "tensorflow": evil}
     text = of(changed(trained.run, id=evil, machine=evil, versions=made))
-    assert "\nimport os" not in text
+    assert "\nimport shutil" not in text
     assert text.count('"""') == of(trained.run).count('"""')
 
 

@@ -13,12 +13,14 @@ import typer
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from core.cli import console
+from core.cli import console, experiment
 from core.cli.console import (
     AsJson,
     EpochOption,
+    asked_recipe,
     check_weights,
     download_with_bar,
+    fetch_if_missing,
     progress_bar,
     quiet_tensorflow,
     range_with_bar,
@@ -30,8 +32,8 @@ from core.evaluation import epoch_predictions, robustness
 from core.evaluation.before_after import compare_with_members, compare_with_parent
 from core.evaluation.epoch_predictions import compute_epoch_predictions
 from core.evaluation.mnist_c import MNIST_C_FILE, load_mnist_c, measure_and_store_mnist_c
-from core.recipes.presets import PRESETS, find_preset
-from core.recipes.recipe import Recipe, explain_error
+from core.recipes.presets import PRESETS
+from core.recipes.recipe import explain_error
 from core.runs import registry
 from core.runs.ensembles import PRESET, plan_ensemble
 from core.runs.permissions import clear_stop
@@ -177,11 +179,11 @@ def train(
     """
     asked = {"dataset": dataset, "epochs": epochs, "seed": seed}
     changes = {key: value for key, value in asked.items() if value is not None}
-    recipe = _asked_recipe(preset_name, recipe_file, dataset).changed(**changes)
+    recipe = asked_recipe(preset_name, recipe_file, dataset).changed(**changes)
     now = datetime.now(UTC).astimezone()
     folder = out or registry.own_folder() / f"{preset_name or 'run'}-{now:%Y%m%d-%H%M%S}"
     registry.check_run_name(folder.resolve().name)
-    _fetch_if_missing(recipe.dataset)
+    fetch_if_missing(recipe.dataset)
     print(recipe.architecture.summary())
     with quiet_tensorflow():
         from core.training.trainer import train as train_recipe
@@ -286,7 +288,7 @@ def pseudo_label(
         settings = PseudoLabelSettings(epochs=epochs, learning_rate=learning_rate)
     except ValidationError as error:
         raise RecipeError(explain_error(error)) from error
-    _fetch_if_missing(opened.info.recipe.dataset)
+    fetch_if_missing(opened.info.recipe.dataset)
     plan = plan_pseudo_labels(opened, settings)
     now = datetime.now(UTC).astimezone()
     folder = out or registry.own_folder() / f"{opened.id[:40]}-pseudo-{now:%Y%m%d-%H%M%S}"
@@ -302,24 +304,6 @@ def pseudo_label(
     _tell_result(trained)
     for comparison in compare_with_parent(trained):
         print(comparison.sentence())
-
-
-def _asked_recipe(preset_name: str | None, file: Path | None, dataset: str | None) -> Recipe:
-    """Return the recipe of the preset on the dataset, or of the file.
-
-    Raises:
-        RecipeError: not exactly one of them is given, or it does not hold a recipe.
-    """
-    if (preset_name is None) == (file is None):
-        raise RecipeError("Say what to train: either --preset NAME or --recipe FILE.")
-    if preset_name is not None:
-        return find_preset(preset_name).on(dataset or "mnist")
-    try:
-        return Recipe.from_json(Path(str(file)).read_bytes())
-    except OSError as error:
-        raise RecipeError(
-            f"The recipe {str(file)!r} cannot be read ({error.strerror}). Name another file."
-        ) from error
 
 
 def _tell_result(run: Run) -> None:
@@ -345,7 +329,7 @@ def evaluate(
     """
     opened = registry.open_run(run)
     check_weights(opened, epoch)
-    _fetch_if_missing(dataset)
+    fetch_if_missing(dataset)
     name = dataset or mnist.available()[0]
     test = mnist.load(name).test
     answers = StoredPredictions(
@@ -366,11 +350,7 @@ def evaluate(
 
 app.command()(explore)
 app.command()(predict)
-
-
-def _fetch_if_missing(dataset: str | None) -> None:
-    if dataset == "mnist" and mnist.mnist_file() is None:
-        download_with_bar()
+app.add_typer(experiment.app, name="experiment")
 
 
 def _read_all(predictor: "Predictor", images: NDArray[np.uint8]) -> NDArray[np.float32]:

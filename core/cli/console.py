@@ -22,12 +22,15 @@ from rich.progress import (
     track,
 )
 
+from core.data import mnist
 from core.data.mnist import download_mnist
+from core.recipes.presets import find_preset
 from core.recipes.recipe import Recipe
 from core.runs import registry
 from core.runs.messages import EpochEnded, Event
 from core.runs.messages import Progress as BatchesDone
 from core.runs.run import Network, Run
+from core.utils.errors import RecipeError
 
 if TYPE_CHECKING:
     from core.inference.predictor import Predictor
@@ -208,3 +211,36 @@ def load_network(run: Run, epoch: int | None) -> "Predictor":
     with quiet_tensorflow():
         from core.inference.predictor import open_predictor
     return open_predictor(Network(run, epoch))
+
+
+def asked_recipe(preset_name: str | None, file: Path | None, dataset: str | None) -> Recipe:
+    """Return the recipe of the preset on the dataset, or of the file.
+
+    Args:
+        preset_name: a preset, or None.
+        file: a recipe.json, or None.
+        dataset: of the preset; the full MNIST by default.
+
+    Raises:
+        RecipeError: not exactly one of them is given, or it does not hold a recipe.
+    """
+    if (preset_name is None) == (file is None):
+        raise RecipeError("Say what to train: either --preset NAME or --recipe FILE.")
+    if preset_name is not None:
+        return find_preset(preset_name).on(dataset or "mnist")
+    try:
+        return Recipe.from_json(Path(str(file)).read_bytes())
+    except OSError as error:
+        raise RecipeError(
+            f"The recipe {str(file)!r} cannot be read ({error.strerror}). Name another file."
+        ) from error
+
+
+def fetch_if_missing(dataset: str | None) -> None:
+    """Download the full MNIST with a progress bar, if it is asked for and not there.
+
+    Raises:
+        DatasetError: the download failed, or the file is not MNIST.
+    """
+    if dataset == "mnist" and mnist.mnist_file() is None:
+        download_with_bar()

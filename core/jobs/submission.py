@@ -81,13 +81,36 @@ def submit(recipe: Recipe, *, token: str, preset: str = "", title: str = "") -> 
         RecipeError: the recipe passes a limit of this server.
         JobError: the queue is full, or the visitor's part of it, or the disk.
     """
-    provenance = Provenance(
+    return _submit(_Job(recipe, _from_nothing(recipe), preset, title), token, limits())
+
+
+def queue_run(folder: Path, recipe: Recipe, card: JobCard, *, preset: str, allowed: Limits) -> Run:
+    """Put a training into the queue, whatever waits there; for callers that hold its lock.
+
+    Args:
+        folder: of the new run, which does not exist.
+        recipe: what to train.
+        card: whose it is, its title and its limits.
+        preset: the preset or run that the recipe came from.
+        allowed: this server's limits.
+
+    Raises:
+        JobError: the disk is full, or the folder cannot be written.
+        RunError: the folder cannot be made.
+    """
+    check_disk_space(_room_needed(recipe) + _bytes_to_come(), allowed)
+    make_run_folder(folder)
+    return _queued(folder, _Job(recipe, _from_nothing(recipe), preset, card.title), card)
+
+
+def _from_nothing(recipe: Recipe) -> Provenance:
+    """The provenance of a training that begins with random weights."""
+    return Provenance(
         dataset=recipe.dataset,
         excluded_sample_test=recipe.exclude_sample_test,
         n_train=0,  # counted when it begins
         n_validation=0,
     )
-    return _submit(_Job(recipe, provenance, preset, title), token, limits())
 
 
 def fine_tune(
@@ -245,21 +268,35 @@ def resume_training(run: Run, *, token: str, epochs: int) -> Run:
                 f"This run has been trained for {run.info.epochs_done} epochs already: "
                 "ask for more in all."
             )
-        more = max(_room_needed(recipe) - folder_size(run.folder), 0)
-        check_disk_space(more + _bytes_to_come(), allowed)
-        card = read_card(run.folder)
-        changes = {
-            "submitted": time.time(),
-            "attempts": 0,
-            "started_at": 0.0,
-            "stop_asked": 0.0,
-            # The limit holds for this continuation: the clock goes on from where it was.
-            "max_seconds": 60 * allowed.minutes and run.info.seconds + 60 * allowed.minutes,
-        }
-        update_run(run, card.model_copy(update=changes), status="queued", recipe=recipe, error="")
-        _send(run, "go-on")
+        resume_under_lock(run, recipe)
         start_next(allowed)
     return _reread(run)
+
+
+def resume_under_lock(run: Run, recipe: Recipe) -> None:
+    """Queue a run that has ended, to go on by a recipe; for callers that hold the queue's lock.
+
+    Args:
+        run: as it is now.
+        recipe: its own, perhaps with more epochs.
+
+    Raises:
+        JobError: the disk is full.
+    """
+    allowed = limits()
+    more = max(_room_needed(recipe) - folder_size(run.folder), 0)
+    check_disk_space(more + _bytes_to_come(), allowed)
+    card = read_card(run.folder)
+    changes = {
+        "submitted": time.time(),
+        "attempts": 0,
+        "started_at": 0.0,
+        "stop_asked": 0.0,
+        # The limit holds for this continuation: the clock goes on from where it was.
+        "max_seconds": 60 * allowed.minutes and run.info.seconds + 60 * allowed.minutes,
+    }
+    update_run(run, card.model_copy(update=changes), status="queued", recipe=recipe, error="")
+    _send(run, "go-on")
 
 
 def stop(run: Run, *, token: str) -> None:
@@ -275,13 +312,18 @@ def stop(run: Run, *, token: str) -> None:
     """
     run = _managed(run, token, limits())
     with queue_lock():
-        run = _reread(run)
-        card = read_card(run.folder)
-        if run.info.status == "queued" and not is_starting(run, card):
-            update_run(run, card, status="stopped", ended_by="by hand")
-        elif run.info.status in {"queued", "running"}:
-            _send(run, "stop")
-            save_card(run, card.model_copy(update={"stop_asked": time.time()}))
+        stop_under_lock(run)
+
+
+def stop_under_lock(run: Run) -> None:
+    """Do what `stop` does, whoever asks; for callers that hold the queue's lock."""
+    run = _reread(run)
+    card = read_card(run.folder)
+    if run.info.status == "queued" and not is_starting(run, card):
+        update_run(run, card, status="stopped", ended_by="by hand")
+    elif run.info.status in {"queued", "running"}:
+        _send(run, "stop")
+        save_card(run, card.model_copy(update={"stop_asked": time.time()}))
 
 
 def pause(run: Run, *, token: str) -> None:
@@ -457,7 +499,11 @@ def _discard(folder: Path, error: BaseException) -> None:
 
 
 def _new_folder(job: _Job, card: JobCard) -> Run:
-    folder = _make_folder(job.preset)
+    return _queued(_make_folder(job.preset), job, card)
+
+
+def _queued(folder: Path, job: _Job, card: JobCard) -> Run:
+    """Write a queued run into a new folder."""
     info = RunInfo(
         id=folder.name,
         status="queued",

@@ -1,7 +1,8 @@
 """The process that trains one queued run: `python -m core.jobs.worker FOLDER`.
 
 It reads commands and writes events through the run folder alone, so it outlives the server that
-started it; at its end it starts the next run of the queue itself.
+started it; at its end it puts what experiments have next into the queue,
+and starts the next run of the queue itself.
 """
 
 import logging
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from core.jobs.experiments import advance
 from core.jobs.scheduler import tick
 from core.runs import registry
 from core.runs.locks import is_being_trained
@@ -29,6 +31,7 @@ def main(folder: Path) -> None:
         # The run's folder says so too; the log is for whoever runs the server.
         logging.getLogger(__name__).error("%s: %s", folder.name, error)  # noqa: TRY400
     finally:
+        advance()
         tick()
 
 

@@ -9,12 +9,9 @@ changes a default of a recipe or a layer must raise the version and translate th
 that were shared would mean something else.
 """
 
-import base64
-import binascii
 import json
 import math
 import reprlib
-import zlib
 from typing import Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -24,6 +21,7 @@ from core.data.augmentation import Augmentation
 from core.data.mnist import MNIST_TRAIN, DatasetName
 from core.data.normalization import Scaling
 from core.recipes.architecture import Architecture
+from core.utils.compact_text import pack_text, unpack_text
 from core.utils.errors import RecipeError
 from core.utils.validation import FrozenModel
 
@@ -265,8 +263,7 @@ def recipe_to_link(recipe: Recipe) -> str:
         for layer in recipe.architecture.layers
     ]
     text = json.dumps(fields, sort_keys=True, separators=(",", ":"))
-    packed = base64.urlsafe_b64encode(zlib.compress(text.encode(), level=9))
-    return _LINK_VERSION + packed.decode().rstrip("=")
+    return _LINK_VERSION + pack_text(text)
 
 
 def recipe_from_link(text: str) -> Recipe:
@@ -334,12 +331,6 @@ def _text(content: bytes) -> str:
 
 def _unpacked(text: str) -> bytes:
     try:
-        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        unpacker = zlib.decompressobj()
-        # No more than this: four thousand characters could unpack to three megabytes.
-        unpacked = unpacker.decompress(packed, _MAX_JSON)
-    except (binascii.Error, ValueError, zlib.error) as error:
+        return unpack_text(text, _MAX_JSON)
+    except ValueError as error:
         raise RecipeError(_DAMAGED) from error
-    if not unpacker.eof or unpacker.unused_data:
-        raise RecipeError(_DAMAGED)
-    return unpacked

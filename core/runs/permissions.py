@@ -65,6 +65,26 @@ class Limits(BaseSettings):
     datasets: Annotated[tuple[DatasetName, ...], NoDecode, BeforeValidator(_comma_separated)] = (
         Field(default=DATASETS, min_length=1, alias="DIGITSCOPE_DATASETS")
     )
+    experiments: int = Field(
+        default=3,
+        ge=1,
+        le=50,
+        alias="DIGITSCOPE_MAX_EXPERIMENTS",
+        description="of one visitor, going on at once",
+    )
+    experiment_runs: int = Field(
+        default=1000,
+        ge=2,
+        le=1000,
+        alias="DIGITSCOPE_MAX_EXPERIMENT_RUNS",
+        description="trainings of one experiment",
+    )
+    experiment_minutes: float = Field(
+        default=0,
+        ge=0,
+        alias="DIGITSCOPE_MAX_EXPERIMENT_MINUTES",
+        description="of all trainings of one experiment; 0: no limit",
+    )
     disk_mb: int = Field(
         default=2000, ge=10, alias="DIGITSCOPE_DISK_MB", description="of all visitors' runs"
     )
@@ -76,6 +96,9 @@ _PUBLIC: Final[dict[str, Any]] = {
     "parameters": 1_000_000,
     "minutes": 15,
     "pause_minutes": 3,
+    "experiments": 1,
+    "experiment_runs": 20,
+    "experiment_minutes": 60,
     "disk_mb": 1000,
 }
 

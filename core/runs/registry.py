@@ -107,10 +107,7 @@ def find_run(run_id: str, *, name_own: bool = False) -> Run:
     for root in (SHIPPED_FOLDER, own_folder()):
         # The pattern keeps an id from a link inside the two folders: no "..", no "/".
         if _ID.fullmatch(run_id) and is_folder(root / run_id):
-            run = _read_or_broken(root / run_id)
-            if isinstance(run, BrokenRun):
-                raise RunError(run.problem)
-            return run
+            return read_cached(root / run_id)
     name = shortened(run_id, 40)
     raise RunError(f"There is no run {name!r}. The runs are: {_all_runs(name_own)}.")
 
@@ -191,6 +188,18 @@ def _list_in(root: Path) -> list[Run | BrokenRun]:
         )
         return [BrokenRun(root.name, root, problem)]
     return [_read_or_broken(folder) for folder in folders if not folder.name.startswith(".")]
+
+
+def read_cached(folder: Path) -> Run:
+    """Read a run folder as `read_run` does, but again only when its run.json has changed.
+
+    Raises:
+        RunError: it is missing, damaged, or of another version.
+    """
+    run = _read_or_broken(folder)
+    if isinstance(run, BrokenRun):
+        raise RunError(run.problem)
+    return run
 
 
 def _all_runs(name_own: bool) -> str:

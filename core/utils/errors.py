@@ -35,3 +35,7 @@ class SettingError(DigitscopeError):
 
 class JobError(DigitscopeError):
     """A training that cannot be started, changed or stopped as requested."""
+
+
+class ExperimentError(DigitscopeError):
+    """An experiment that cannot be read, changed or gone on with as requested."""

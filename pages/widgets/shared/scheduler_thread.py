@@ -1,4 +1,4 @@
-"""A thread of the server that keeps the queue of trainings moving."""
+"""A thread of the server that keeps the queue of trainings and the experiments moving."""
 
 import logging
 import threading
@@ -6,7 +6,7 @@ import time
 
 import streamlit as st
 
-from core.jobs import scheduler
+from core.jobs import experiments, scheduler
 from core.runs.housekeeping import empty_trash
 from core.utils.errors import DigitscopeError
 
@@ -31,6 +31,7 @@ def keep_trainings_going() -> threading.Thread:
 def _keep_ticking() -> None:
     while True:
         try:
+            experiments.advance()
             scheduler.tick()
             empty_trash()
         except DigitscopeError as error:

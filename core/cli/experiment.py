@@ -1,0 +1,295 @@
+"""`python -m core experiment`: repeat a training over seeds, or try a grid of settings."""
+
+import csv
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from core.cli.console import AsJson, asked_recipe, fetch_if_missing
+from core.data import mnist
+from core.experiments.experiment import (
+    BrokenExperiment,
+    Experiment,
+    TrialRun,
+    find_experiment,
+    list_experiments,
+    trial_runs,
+)
+from core.experiments.plan import Factor, make_factor, make_plan
+from core.experiments.results import (
+    MEASURES,
+    Measure,
+    Summary,
+    format_value,
+    higher_is_better,
+    measures_of,
+    result_rows,
+    summaries,
+)
+from core.experiments.settings import VARIABLE_SETTINGS
+from core.experiments.significance import Verdict, verdicts
+from core.jobs import experiments, scheduler
+from core.jobs.time_estimate import load_speed
+from core.recipes.presets import PRESETS
+from core.runs.permissions import limits
+from core.utils.errors import ExperimentError, RecipeError
+from core.utils.files import to_json, without_formulas
+from core.utils.text import duration
+
+app = typer.Typer(
+    help="Repeat a training over seeds, or try a grid of settings, and compare the results.",
+    no_args_is_help=True,
+)
+_LOOK_EVERY_S: Final = 1.0
+_Id = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its id, which `list` shows.")]
+
+
+@app.command()
+def start(
+    preset: Annotated[
+        str | None, typer.Option("--preset", help=f"One of: {', '.join(PRESETS)}.")
+    ] = None,
+    recipe_file: Annotated[
+        Path | None, typer.Option("--recipe", help="A recipe.json, instead of a preset.")
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help=f"One of: {', '.join(mnist.DATASETS)}.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="How often each digit is seen.")] = None,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A setting and its values, such as optimizer.learning_rate=0.001,0.003; up to "
+            f"three times. The settings: {', '.join(VARIABLE_SETTINGS)}."
+        ),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="How many seeds each combination gets.")] = 5,
+    title: Annotated[str, typer.Option(help="What pages call it.")] = "",
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return at once; the trainings go on by themselves.")
+    ] = False,
+) -> None:
+    """Train a recipe with several seeds, and with each combination of the varied settings.
+
+    The trainings are ordinary runs in the ordinary queue. They go on in processes of their own,
+    also after Ctrl-C.
+    """
+    recipe = asked_recipe(preset, recipe_file, dataset)
+    recipe = recipe.changed(epochs=epochs) if epochs is not None else recipe
+    plan = make_plan(recipe, [_factor(text) for text in vary or []], seeds)
+    fetch_if_missing(recipe.dataset)
+    print(f"{plan.describe()}.")
+    speed = load_speed()
+    if speed:
+        seconds = experiments.estimated_seconds(plan, speed, limits().trainings)
+        print(f"About {duration(seconds)} on this machine.")
+    experiment = experiments.start_experiment(plan, token=None, title=title, preset=preset or "")
+    print(f"The experiment is {experiment.id}.")
+    if not detach:
+        _watch(experiment.id)
+
+
+@app.command("list")
+def list_all(as_json: AsJson = False) -> None:
+    """List all experiments, the newest first."""
+    for experiment in list_experiments():
+        if isinstance(experiment, BrokenExperiment):
+            row = {"experiment": experiment.id, "error": experiment.problem}
+            print(to_json(row) if as_json else f"{experiment.id}: {experiment.problem}")
+            continue
+        runs = trial_runs(experiment)
+        status = experiments.experiment_status(experiment, runs)
+        done = sum(trial_run.has_result for trial_run in runs)
+        row = {"experiment": experiment.id, "title": experiment.title, "status": status}
+        figures = {"finished": done, "trainings": len(runs)}
+        title = f" “{experiment.title}”" * bool(experiment.title)
+        line = f"{experiment.id}{title}: {status}, {done} of {len(runs)} trainings finished"
+        print(to_json({**row, **figures}, ensure_ascii=False) if as_json else line)
+
+
+@app.command()
+def show(
+    experiment: _Id,
+    measure: Annotated[
+        str, typer.Option(help=f"One of: {', '.join(MEASURES)} [default: the first there is].")
+    ] = "",
+    as_csv: Annotated[bool, typer.Option("--csv", help="A line for each training.")] = False,
+) -> None:
+    """Sum up an experiment: each combination's mean and spread, and what is more than chance."""
+    found = find_experiment(experiment)
+    runs = trial_runs(found)
+    if as_csv:
+        _print_csv(runs)
+        return
+    status = experiments.experiment_status(found, runs)
+    print(f"{found.name}: {found.plan.describe()}, {status}.")
+    if found.problem:
+        print(found.problem)
+    print("\n".join(_state_lines(runs)))
+    there = measures_of(runs)
+    if not there:
+        print("No training is finished yet.")
+        return
+    for name in [_measure(measure, there)] if measure else _shown_first(there):
+        _print_table(verdicts(summaries(runs, name), name), name)
+
+
+@app.command()
+def pause(experiment: _Id) -> None:
+    """Begin no further training; one that is being trained goes on to its end."""
+    _tell(experiments.pause_experiment(find_experiment(experiment), token=None))
+
+
+@app.command()
+def resume(experiment: _Id) -> None:
+    """Go on with an experiment that was paused or stopped."""
+    _tell(experiments.resume_experiment(find_experiment(experiment), token=None))
+
+
+@app.command()
+def extend(
+    experiment: _Id,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds more each combination gets.")],
+) -> None:
+    """Give each combination more seeds; the trainings that are there stay."""
+    found = find_experiment(experiment)
+    _tell(experiments.resume_experiment(found, token=None, more_seeds=seeds))
+
+
+@app.command()
+def stop(experiment: _Id) -> None:
+    """End an experiment and the training of it that is going on; what was learned is kept."""
+    _tell(experiments.stop_experiment(find_experiment(experiment), token=None))
+
+
+@app.command()
+def delete(experiment: _Id) -> None:
+    """Delete an experiment that is not going on; its runs stay."""
+    experiments.delete_experiment(find_experiment(experiment), token=None)
+    print(f"The experiment {experiment} is deleted; its runs stay.")
+
+
+@app.command()
+def watch(experiment: _Id) -> None:
+    """Wait for the end of an experiment, and sum it up."""
+    _watch(find_experiment(experiment).id)
+
+
+def _factor(text: str) -> Factor:
+    """The setting and the values of `--vary`."""
+    name, equals, values = text.partition("=")
+    if not equals:
+        raise RecipeError(
+            f"--vary {text!r} cannot be read: write a setting, = and its values, such as "
+            "conv.filters=8,16."
+        )
+    return make_factor(
+        name.strip(), [value.strip() for value in values.split(",") if value.strip()]
+    )
+
+
+def _watch(experiment_id: str) -> None:
+    """Print a line for each training that ends, until none is left."""
+    told: set[int] = set()
+    try:
+        while True:
+            experiments.advance()
+            scheduler.tick()
+            experiment = find_experiment(experiment_id)
+            runs = trial_runs(experiment)
+            for trial_run in runs:
+                ended = trial_run.status not in {"planned", "queued", "running"}
+                if ended and trial_run.trial.number not in told:
+                    told.add(trial_run.trial.number)
+                    print(_trial_line(trial_run, len(runs)), flush=True)
+            if experiments.experiment_status(experiment, runs) != "going on":
+                break
+            time.sleep(_LOOK_EVERY_S)
+    except KeyboardInterrupt:
+        print(
+            f"The trainings go on. `python -m core experiment watch {experiment_id}` waits for "
+            "them again, `stop` ends them."
+        )
+        return
+    show(experiment_id)
+
+
+def _trial_line(trial_run: TrialRun, count: int) -> str:
+    trial = trial_run.trial
+    start_of_line = f"{trial.number + 1}/{count} {trial.combination.name}, seed {trial.seed}"
+    if not trial_run.has_result or trial_run.run is None:
+        return f"{start_of_line}: {trial_run.status}"
+    results = "; ".join(f"{name} {found}" for name, found in trial_run.run.info.metrics.items())
+    return f"{start_of_line}: {results}"
+
+
+def _state_lines(runs: list[TrialRun]) -> list[str]:
+    """What is to be said of trainings that gave no result."""
+    lines = []
+    for status in ("failed", "stopped", "deleted"):
+        count = sum(trial_run.status == status for trial_run in runs)
+        if count:
+            subject, rest = ("1 training", "is") if count == 1 else (f"{count} trainings", "are")
+            was = "" if status == "failed" else "was " if count == 1 else "were "
+            lines.append(f"{subject} {was}{status}, and {rest} left out.")
+    return lines
+
+
+def _measure(asked: str, there: list[Measure]) -> Measure:
+    for name in there:
+        if name == asked:
+            return name
+    raise ExperimentError(
+        f"There is no measure {asked!r} of all its runs. There are: {', '.join(there)}."
+    )
+
+
+def _shown_first(there: list[Measure]) -> list[Measure]:
+    """The measure to choose by, then how good the choice is on test digits."""
+    first = there[:1]
+    tested: list[Measure] = [name for name in there if name == "test accuracy"]
+    return list(dict.fromkeys([*first, *tested]))
+
+
+def _print_table(rows: list[Verdict], measure: Measure) -> None:
+    better = "higher" if higher_is_better(measure) else "lower"
+    print(f"\n{measure} ({better} is better): mean ± standard deviation, 95 % interval of the mean")
+    width = max(len(row.summary.combination.name) for row in rows)
+    for row in rows:
+        summary = row.summary
+        print(
+            f"{summary.combination.name:<{width}}  {summary.n} of {summary.planned}  "
+            f"{_spread(summary, measure)}  {row.text() if len(rows) > 1 else ''}".rstrip()
+        )
+
+
+def _spread(summary: Summary, measure: Measure) -> str:
+    mean = format_value(summary.mean, measure)
+    if summary.n < 2:
+        return mean
+    deviation = format_value(summary.deviation, measure)
+    low, high = (format_value(end, measure) for end in (summary.low, summary.high))
+    return f"{mean} ± {deviation} ({low} to {high})"
+
+
+def _print_csv(runs: list[TrialRun]) -> None:
+    rows = result_rows(runs)
+    writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(
+        {
+            name: without_formulas(value) if isinstance(value, str) else value
+            for name, value in row.items()
+        }
+        for row in rows
+    )
+
+
+def _tell(experiment: Experiment) -> None:
+    status = experiments.experiment_status(experiment, trial_runs(experiment))
+    print(f"The experiment {experiment.id} is {status}: {experiment.plan.describe()}.")
+    if experiment.problem:
+        print(experiment.problem)

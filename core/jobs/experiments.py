@@ -1,0 +1,376 @@
+"""Experiments in the queue: start one, keep it going, pause, stop, extend and delete it.
+
+The trainings of an experiment are put into the queue one after the other, not all at once: only as
+many of them wait as may run at a time. So a visitor who presses Train beside an experiment of fifty
+runs waits for one of them, and not for fifty. `advance` puts the next ones in; servers call it
+every few seconds, and each training at its end, so an experiment goes on without a server too.
+"""
+
+import itertools
+import logging
+import shutil
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from core.experiments.experiment import (
+    Experiment,
+    TrialRun,
+    experiment_file,
+    find_experiment,
+    list_experiments,
+    trial_runs,
+    write_experiment,
+)
+from core.experiments.plan import MAX_SEEDS, Plan, combinations_of, make_plan
+from core.jobs import submission
+from core.jobs.scheduler import LOCAL, Engine, is_starting, queue, start_next
+from core.jobs.time_estimate import MachineSpeed, estimate_time
+from core.runs import registry
+from core.runs.locks import queue_lock
+from core.runs.permissions import (
+    MAX_TITLE,
+    JobCard,
+    Limits,
+    check_limits,
+    limits,
+    owner_of,
+    read_card,
+)
+from core.runs.run import CHECKPOINT, Run
+from core.runs.writer import utc_now
+from core.utils.errors import DigitscopeError, ExperimentError, RunError
+from core.utils.text import shortened
+
+Token = str | None
+"""A visitor's secret; None on the command line, where everything may be managed."""
+
+
+def estimated_seconds(plan: Plan, speed: MachineSpeed, at_once: int = 1) -> float:
+    """Estimate how long all trainings of a plan take on an otherwise idle machine.
+
+    Args:
+        plan: what is trained.
+        speed: what was measured on the machine.
+        at_once: so many trainings run at a time, each as quickly as by itself.
+    """
+    each = (estimate_time(combination.recipe, speed).total for combination in combinations_of(plan))
+    return plan.seeds * sum(each) / at_once
+
+
+def start_experiment(
+    plan: Plan, *, token: Token, title: str = "", preset: str = "", engine: Engine = LOCAL
+) -> Experiment:
+    """Start an experiment: its first trainings are put into the queue.
+
+    Args:
+        plan: what it trains.
+        token: the visitor's secret.
+        title: how pages call it; without one they say its id.
+        preset: the preset or run that the recipe came from.
+        engine: where trainings run.
+
+    Returns:
+        The new experiment.
+
+    Raises:
+        RecipeError: one of its recipes passes a limit of this server.
+        ExperimentError: it passes a limit of this server, or cannot be written.
+        JobError: the folder of runs cannot be written.
+    """
+    allowed = limits()
+    _check_plan(plan, allowed)
+    with queue_lock():
+        owner = "" if token is None else owner_of(token)
+        _check_count(owner, allowed)
+        experiment = Experiment(
+            id=_new_id(),
+            plan=plan,
+            created=utc_now(),
+            owner=owner,
+            title=shortened(" ".join(title.split()), MAX_TITLE),
+            preset=preset,
+        )
+        write_experiment(experiment)
+        experiment = _put_next(experiment, allowed)
+        start_next(allowed, engine)
+    return experiment
+
+
+def advance(engine: Engine = LOCAL) -> None:
+    """Put the next trainings of all experiments that are going on into the queue.
+
+    May be called at any time, by any process, as often as it likes.
+
+    Args:
+        engine: where trainings run.
+
+    Raises:
+        JobError: the queue's lock cannot be had.
+        SettingError: a limit of this server is not valid.
+    """
+    if not _unfinished():
+        return
+    with queue_lock():
+        allowed = limits()
+        for experiment in _unfinished():
+            try:
+                _put_next(experiment, allowed)
+            except DigitscopeError as error:  # it must not keep the others waiting
+                logging.getLogger(__name__).warning("%s: %s", experiment.id, error)
+        start_next(allowed, engine)
+
+
+def pause_experiment(experiment: Experiment, *, token: Token) -> Experiment:
+    """Begin no further training of an experiment; one that is being trained goes on to its end.
+
+    Args:
+        experiment: which is going on.
+        token: the visitor's secret.
+
+    Raises:
+        ExperimentError: it is another visitor's, or gone.
+    """
+    with queue_lock():
+        return _held(_managed(experiment, token), state="paused")
+
+
+def stop_experiment(experiment: Experiment, *, token: Token) -> Experiment:
+    """End an experiment, and the training of it that is going on; what was learned is kept.
+
+    Args:
+        experiment: which is going on or paused.
+        token: the visitor's secret.
+
+    Raises:
+        ExperimentError: it is another visitor's, or gone.
+        JobError: a training cannot be told.
+    """
+    with queue_lock():
+        stopped = _held(_managed(experiment, token), state="stopped")
+        for trial_run in trial_runs(stopped):
+            if trial_run.status in {"queued", "running"} and trial_run.run is not None:
+                submission.stop_under_lock(trial_run.run)
+    return stopped
+
+
+def resume_experiment(
+    experiment: Experiment, *, token: Token, more_seeds: int = 0, engine: Engine = LOCAL
+) -> Experiment:
+    """Go on with an experiment that was paused or stopped, or give it more seeds.
+
+    Args:
+        experiment: any.
+        token: the visitor's secret.
+        more_seeds: so many seeds are added to its plan.
+        engine: where trainings run.
+
+    Raises:
+        ExperimentError: it is another visitor's or gone, or the seeds pass a limit.
+        RecipeError: its trainings would become too many.
+    """
+    allowed = limits()
+    with queue_lock():
+        current = _managed(experiment, token)
+        seeds = current.plan.seeds + more_seeds
+        if seeds > MAX_SEEDS:
+            raise ExperimentError(
+                f"This experiment has {current.plan.seeds} seeds, and {MAX_SEEDS} are the most: "
+                f"ask for at most {MAX_SEEDS - current.plan.seeds} more."
+            )
+        plan = make_plan(current.plan.recipe, current.plan.factors, seeds)
+        _check_plan(plan, allowed)
+        if current.state == "stopped":
+            _take_up_stopped(current)
+        resumed = current.model_copy(update={"plan": plan, "state": "going on", "problem": ""})
+        write_experiment(resumed)
+        resumed = _put_next(resumed, allowed)
+        start_next(allowed, engine)
+    return resumed
+
+
+def delete_experiment(experiment: Experiment, *, token: Token) -> None:
+    """Delete an experiment that is not going on; its runs stay.
+
+    Args:
+        experiment: to be deleted.
+        token: the visitor's secret.
+
+    Raises:
+        ExperimentError: it is another visitor's, going on, or cannot be deleted.
+    """
+    with queue_lock():
+        current = _managed(experiment, token)
+        if experiment_status(current, trial_runs(current)) == "going on":
+            raise ExperimentError(
+                f"The experiment {current.name!r} is going on: stop it first, then delete it."
+            )
+        try:
+            experiment_file(current.id).unlink()
+        except OSError as error:
+            raise ExperimentError(
+                f"The experiment {current.name!r} cannot be deleted ({error.strerror})."
+            ) from error
+
+
+def experiment_status(experiment: Experiment, runs: Sequence[TrialRun]) -> str:
+    """Say where an experiment is.
+
+    It is "going on", "ending" (paused or stopped while its last training goes on), "paused",
+    "stopped" or "finished".
+
+    Args:
+        experiment: any.
+        runs: its trainings.
+    """
+    if any(trial_run.status in {"queued", "running"} for trial_run in runs):
+        return "going on" if experiment.state == "going on" else "ending"
+    if experiment.submitted >= experiment.plan.trials:
+        return "finished"
+    return experiment.state
+
+
+def may_manage_experiment(experiment: Experiment, token: Token, allowed: Limits) -> bool:
+    """Whether a visitor may pause, stop, extend and delete an experiment."""
+    if token is None:
+        return True
+    return experiment.owner == owner_of(token) if experiment.owner else not allowed.public
+
+
+def _unfinished() -> list[Experiment]:
+    """The experiments that have trainings to put into the queue, the oldest first."""
+    return [
+        experiment
+        for experiment in reversed(list_experiments())
+        if isinstance(experiment, Experiment)
+        and experiment.state == "going on"
+        and experiment.submitted < experiment.plan.trials
+    ]
+
+
+def _put_next(experiment: Experiment, allowed: Limits) -> Experiment:
+    """Put as many trainings into the queue as may run at a time; under the queue's lock."""
+    ids = {experiment.run_folder(number).name for number in range(experiment.submitted)}
+    waiting = sum(run.id in ids for run in queue())
+    while waiting < allowed.trainings and experiment.submitted < experiment.plan.trials:
+        problem = _overtime(experiment, allowed)
+        if not problem:
+            try:
+                _put(experiment, allowed)
+            except DigitscopeError as error:
+                problem = str(error)
+        if problem:
+            experiment = experiment.model_copy(update={"state": "paused", "problem": problem})
+        else:
+            experiment = experiment.model_copy(update={"submitted": experiment.submitted + 1})
+        write_experiment(experiment)
+        if problem:
+            break
+        waiting += 1
+    return experiment
+
+
+def _put(experiment: Experiment, allowed: Limits) -> None:
+    trial = experiment.plan.trial(experiment.submitted)
+    folder = experiment.run_folder(trial.number)
+    if folder.exists():  # a server died after it had made the folder
+        return
+    recipe = trial.recipe
+    check_limits(recipe, allowed)
+    card = JobCard(
+        owner=experiment.owner,
+        title=shortened(f"{trial.combination.name}, seed {trial.seed}", MAX_TITLE),
+        submitted=time.time(),
+        max_seconds=60 * allowed.minutes,
+        max_pause_seconds=60 * allowed.pause_minutes,
+    )
+    submission.queue_run(folder, recipe, card, preset=experiment.preset, allowed=allowed)
+
+
+def _overtime(experiment: Experiment, allowed: Limits) -> str:
+    """A sentence if an experiment has used up its time on this server; else empty."""
+    if not allowed.experiment_minutes:
+        return ""
+    seconds = sum(
+        trial_run.run.info.seconds for trial_run in trial_runs(experiment) if trial_run.run
+    )
+    if seconds < 60 * allowed.experiment_minutes:
+        return ""
+    return (
+        f"This server gives an experiment {allowed.experiment_minutes:g} minutes of training, and "
+        "they are used up. Its finished runs stay."
+    )
+
+
+def _held(experiment: Experiment, *, state: str) -> Experiment:
+    """The experiment in another state; its runs that wait and never began leave the queue."""
+    submitted = experiment.submitted
+    while submitted:
+        folder = experiment.run_folder(submitted - 1)
+        try:
+            run = registry.read_run(folder)
+        except RunError:
+            break
+        if not _never_began(run):
+            break
+        shutil.rmtree(folder, ignore_errors=True)
+        submitted -= 1
+    held = experiment.model_copy(update={"state": state, "submitted": submitted, "problem": ""})
+    write_experiment(held)
+    return held
+
+
+def _take_up_stopped(experiment: Experiment) -> None:
+    """Put the trainings that were stopped with the experiment into the queue again."""
+    for trial_run in trial_runs(experiment):
+        run = trial_run.run
+        if run is not None and run.info.status == "stopped" and run.info.ended_by == "by hand":
+            submission.resume_under_lock(run, run.info.recipe)
+
+
+def _never_began(run: Run) -> bool:
+    if run.info.status != "queued" or (run.folder / CHECKPOINT).exists():
+        return False
+    return not is_starting(run, read_card(run.folder))
+
+
+def _managed(experiment: Experiment, token: Token) -> Experiment:
+    """The experiment as it is now, if the visitor may manage it; under the queue's lock."""
+    current = find_experiment(experiment.id)
+    if not may_manage_experiment(current, token, limits()):
+        raise ExperimentError(
+            "Only the browser that started this experiment may change or stop it."
+        )
+    return current
+
+
+def _check_plan(plan: Plan, allowed: Limits) -> None:
+    if plan.trials > allowed.experiment_runs:
+        raise ExperimentError(
+            f"These are {plan.trials:,} trainings, and this server allows "
+            f"{allowed.experiment_runs:,} for an experiment: vary fewer values, or ask for fewer "
+            "seeds."
+        )
+    for combination in combinations_of(plan):
+        check_limits(combination.recipe, allowed)
+
+
+def _check_count(owner: str, allowed: Limits) -> None:
+    """Raise ExperimentError if a visitor has as many experiments as may go on at once."""
+    going_on = [experiment for experiment in _unfinished() if experiment.owner == owner]
+    if len(going_on) >= allowed.experiments:
+        raise ExperimentError(
+            f"{len(going_on)} of your experiments are going on already, and that is how many may. "
+            "Wait until one has ended, or stop one."
+        )
+
+
+def _new_id() -> str:
+    stem = f"experiment-{datetime.now(UTC).astimezone():%Y%m%d-%H%M%S}"
+    names = itertools.chain([stem], (f"{stem}-{k}" for k in itertools.count(2)))
+    return next(
+        name
+        for name in names
+        if not experiment_file(name).exists()
+        and not any(registry.own_folder().glob(f"{name}-[0-9][0-9][0-9]*"))
+    )

@@ -230,3 +230,26 @@ def value_in(recipe: Recipe, name: str) -> SettingValue | None:
         value = getattr(value, part)
     checked: SettingValue = value
     return checked
+
+
+def suggested_values(setting: VariableSetting, recipe: Recipe) -> list[int | float]:
+    """Values around the recipe's own: a third and three times, or lower and higher.
+
+    Args:
+        setting: one that has numbers.
+        recipe: whose value is in the middle.
+    """
+    own = value_in(recipe, setting.name)
+    whole = setting.kind == "whole number"
+    if not isinstance(own, int | float) or not own:
+        step = (setting.high - setting.low) / 4
+        tried = [setting.low, setting.low + step, setting.low + 2 * step]
+    elif setting.logarithmic:
+        factor = 2 if whole else 3
+        tried = [own / factor, own, own * factor]
+    else:
+        step = max(own / 2, 1) if whole else own / 2
+        tried = [own - step, own, own + step]
+    rounded = [round(value) if whole else float(f"{value:.2g}") for value in tried]
+    inside = [min(max(value, setting.low), setting.high) for value in rounded]
+    return list(dict.fromkeys(inside))

@@ -1,4 +1,8 @@
-"""Which part of the training page is shown, and which training it watches (`?training=ID`)."""
+"""Which part of the training page is shown, and what it shows there.
+
+`?training=ID` is the training that is watched, `?experiment=ID` the experiment that is open, and
+`?plan=...` the plan of a new one.
+"""
 
 import streamlit as st
 
@@ -7,13 +11,16 @@ from core.runs import registry
 from core.runs.permissions import is_mine
 from core.runs.run import Run
 
-_SET_UP, WATCH, ALL_RUNS = "Set up", "Watch", "All runs"
+_SET_UP, WATCH, EXPERIMENTS, ALL_RUNS = "Set up", "Watch", "Experiments", "All runs"
 TRAINING = "training"
+_EXPERIMENT, _PLAN = "experiment", "plan"
 _TO_SET_UP = ("from", "preset")
 _RECIPE = "recipe"
 _VIEW = "train-view"
 _WATCHED = "train-watched"
 _LAST_LINK = "train-last-link"
+_OPEN_EXPERIMENT = "train-experiment"
+_LAST_EXPERIMENT = "train-last-experiment"
 
 
 def pick_view(token: str) -> str:
@@ -23,7 +30,7 @@ def pick_view(token: str) -> str:
         token: the visitor's token.
 
     Returns:
-        `_SET_UP`, `WATCH` or `ALL_RUNS`.
+        `_SET_UP`, `WATCH`, `EXPERIMENTS` or `ALL_RUNS`.
     """
     state, link = st.session_state, st.query_params
     requested = link.get(TRAINING)
@@ -31,10 +38,12 @@ def pick_view(token: str) -> str:
         state[_VIEW], state[_WATCHED] = WATCH, requested
     elif any(name in link for name in _TO_SET_UP):
         state[_VIEW] = _SET_UP
+    elif _newly_linked_experiment():
+        state[_VIEW] = EXPERIMENTS
     state.setdefault(_VIEW, _SET_UP)
     view = st.segmented_control(
         "View",
-        [_SET_UP, WATCH, ALL_RUNS],
+        [_SET_UP, WATCH, EXPERIMENTS, ALL_RUNS],
         required=True,
         key=_VIEW,
         persist_state="session",
@@ -42,6 +51,37 @@ def pick_view(token: str) -> str:
     )
     _write_link(view or _SET_UP, watched(token) if view == WATCH else None)
     return view or _SET_UP
+
+
+def _newly_linked_experiment() -> bool:
+    """Whether the link asks for an experiment, or a plan, that was not shown before."""
+    state, link = st.session_state, st.query_params
+    asked = link.get(_EXPERIMENT, "")
+    if asked and asked != state.get(_LAST_EXPERIMENT):
+        state[_OPEN_EXPERIMENT] = state[_LAST_EXPERIMENT] = asked
+        return True
+    return _PLAN in link and state.get(_VIEW) is None
+
+
+def chosen_experiment() -> str:
+    """Return the id of the experiment that is open; empty for a new one."""
+    chosen: str = st.session_state.get(_OPEN_EXPERIMENT, "")
+    return chosen
+
+
+def choose_experiment(experiment_id: str) -> None:
+    """Open an experiment, or a new one if the id is empty; for callbacks."""
+    st.session_state[_OPEN_EXPERIMENT] = st.session_state[_LAST_EXPERIMENT] = experiment_id
+    st.query_params.pop(_PLAN, None)
+    if experiment_id:
+        st.query_params[_EXPERIMENT] = experiment_id
+    else:
+        st.query_params.pop(_EXPERIMENT, None)
+
+
+def show_set_up() -> None:
+    """Open the settings; for callbacks."""
+    st.session_state[_VIEW] = _SET_UP
 
 
 def watch_next(run: Run) -> None:
@@ -85,11 +125,14 @@ def watched(token: str) -> str | None:
 def _write_link(view: str, run_id: str | None) -> None:
     before = st.query_params.to_dict()
     # All at once: each change of the link is a step of the browser's Back.
-    link = {name: value for name, value in before.items() if name != TRAINING}
+    shown = {TRAINING, _EXPERIMENT, *([] if view == EXPERIMENTS else [_PLAN])}
+    link = {name: value for name, value in before.items() if name not in shown}
     if view != _SET_UP:
         link.pop(_RECIPE, None)
     if run_id:
         link[TRAINING] = run_id
+    if view == EXPERIMENTS and chosen_experiment() and _PLAN not in link:
+        link[_EXPERIMENT] = chosen_experiment()
     if link != before:
         st.query_params.from_dict(link)
     st.session_state[_LAST_LINK] = run_id

@@ -14,7 +14,7 @@ from core.experiments.plan import (
     plan_from_link,
     plan_to_link,
 )
-from core.experiments.settings import VARIABLE_SETTINGS, value_in
+from core.experiments.settings import VARIABLE_SETTINGS, suggested_values, value_in
 from core.recipes.architecture import Architecture, Conv, Dense, Dropout, Flatten
 from core.recipes.descriptions import GLOSSARY
 from core.recipes.presets import PRESETS
@@ -163,3 +163,12 @@ def test_no_link_whatever_breaks_the_page(text: str) -> None:
 def test_a_link_that_was_changed_by_hand_is_refused(fields: object) -> None:
     with pytest.raises(RecipeError):
         plan_from_link("1" + pack_text(json.dumps(fields)))
+
+
+def test_suggested_values_lie_around_the_recipes_own() -> None:
+    for name, setting in VARIABLE_SETTINGS.items():
+        if setting.choices:
+            continue
+        values = suggested_values(setting, FAST)
+        assert values == [setting.checked(value) for value in values], name
+        assert len(values) >= 2, name

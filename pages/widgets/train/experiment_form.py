@@ -1,0 +1,253 @@
+"""The form of a new experiment: the recipe of “Set up”, how many seeds, and what varies."""
+
+from typing import Any
+
+import streamlit as st
+
+from core.experiments.plan import (
+    MAX_FACTORS,
+    MAX_SEEDS,
+    Factor,
+    Plan,
+    make_factor,
+    make_plan,
+    plan_from_link,
+    plan_to_link,
+)
+from core.experiments.settings import VARIABLE_SETTINGS, VariableSetting, suggested_values
+from core.jobs import experiments
+from core.jobs.scheduler import start_benchmark
+from core.jobs.time_estimate import load_speed
+from core.recipes.descriptions import GLOSSARY
+from core.recipes.recipe import Recipe
+from core.runs.permissions import MAX_TITLE, Limits
+from core.utils.errors import DigitscopeError, RecipeError
+from core.utils.text import duration
+from pages.widgets.shared.markdown import plain
+from pages.widgets.train.settings_state import follow_link, start_from, state
+from pages.widgets.train.views import choose_experiment, show_set_up
+
+PLAN = "plan"
+"""The parameter of the page's link that holds the plan of a new experiment."""
+_SEEDS, _SETTINGS, _TITLE = "experiment-seeds", "experiment-settings", "experiment-title"
+_PROBLEM, _FOLLOWED = "experiment-problem", "experiment-plan-followed"
+_PROBLEM_OF = "experiment-problem-of"
+"""The plan that was on the form when the problem arose."""
+_VALUES = "experiment-values-{}"
+_DEFAULT_SEEDS = 3
+_WHY = (
+    "A single training cannot say whether 98.9 % is better than 98.7 %: with another seed, which "
+    "draws the first weights and the order of the digits, the same settings give another figure. "
+    "An experiment trains each setting with several seeds and shows the spread."
+)
+
+
+def new_experiment(token: str, limits: Limits) -> None:
+    """Draw the form, and write its plan into the page's link.
+
+    Args:
+        token: the visitor's token.
+        limits: the server's limits.
+    """
+    follow_link(limits, was_shown=False)
+    _follow_plan()
+    st.write(_WHY)
+    recipe = _recipe()
+    message = st.container()
+    if recipe is None:
+        return
+    plan = _plan(recipe)
+    _write_link(plan)
+    with message:
+        _problem(plan)
+    _start(plan, token, limits)
+
+
+def _recipe() -> Recipe | None:
+    """Draw which recipe is trained, and return it; None if “Set up” has none that works."""
+    try:
+        recipe = state().draft.recipe()
+    except RecipeError as error:
+        st.error(plain(str(error)), icon=":material/block:")
+        st.button("Mend it in “Set up”", icon=":material/tune:", on_click=show_set_up)
+        return None
+    name = state().origin or "your own settings"
+    epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(
+            f"**The recipe of “Set up”**: {plain(name)} on {recipe.dataset}, {epochs}, "
+            f"{recipe.architecture.parameters:,} parameters",
+            width="content",
+        )
+        st.button("Change it", icon=":material/tune:", on_click=show_set_up, key="experiment-setup")
+    if not recipe.validates:
+        st.caption(
+            ":material/lightbulb: It validates on nothing, so settings could only be chosen by the "
+            "test digits, and their figure would be too good. Set a validation split in “Set up”."
+        )
+    return recipe
+
+
+def _plan(recipe: Recipe) -> Plan | None:
+    """Draw the seeds and the settings that vary, and return the plan; None if there is none."""
+    left, right = st.columns([1, 2])
+    with left:
+        st.number_input(
+            "Seeds",
+            1,
+            MAX_SEEDS,
+            st.session_state.get(_SEEDS, _DEFAULT_SEEDS),
+            key=_SEEDS,
+            persist_state="session",
+            help="How often each setting is trained, each time with another seed. "
+            + GLOSSARY["seed"],
+        )
+    with right:
+        names = st.multiselect(
+            "Settings that vary",
+            list(VARIABLE_SETTINGS),
+            format_func=lambda name: VARIABLE_SETTINGS[name].label,
+            max_selections=MAX_FACTORS,
+            key=_SETTINGS,
+            persist_state="session",
+            placeholder="None: repeat the recipe. Up to three",
+            help="Each combination of their values is trained with each seed.",
+        )
+    try:
+        factors = [_factor(VARIABLE_SETTINGS[name], recipe) for name in names]
+        return make_plan(recipe, factors, st.session_state[_SEEDS] or _DEFAULT_SEEDS)
+    except RecipeError as error:
+        st.warning(plain(str(error)), icon=":material/block:")
+        return None
+
+
+def _factor(setting: VariableSetting, recipe: Recipe) -> Factor:
+    key = _VALUES.format(setting.name)
+    help_text = GLOSSARY[setting.name]
+    if setting.choices:
+        chosen: list[Any] = st.multiselect(
+            setting.label,
+            setting.choices,
+            default=None if key in st.session_state else list(setting.choices),
+            format_func=setting.text,
+            key=key,
+            persist_state="session",
+            help=help_text,
+        )
+        return make_factor(setting.name, chosen)
+    st.session_state.setdefault(
+        key, ", ".join(map(setting.text, suggested_values(setting, recipe)))
+    )
+    text = st.text_input(
+        f"{setting.label}: values, with commas between",
+        key=key,
+        persist_state="session",
+        help=f"{help_text} From {setting.low:.10g} to {setting.high:.10g}.",
+    )
+    return make_factor(setting.name, [part.strip() for part in text.split(",") if part.strip()])
+
+
+def _start(plan: Plan | None, token: str, limits: Limits) -> None:
+    st.text_input(
+        "Name",
+        max_chars=MAX_TITLE,
+        key=_TITLE,
+        placeholder="If you like: what this experiment asks",
+        width=420,
+    )
+    st.button(
+        "Start the experiment",
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=plan is None,
+        on_click=_submit,
+        args=(plan, token),
+        key="experiment-start",
+    )
+    if plan:
+        st.markdown(f"**{plan.describe()}**. {_time(plan, limits)}")
+    st.caption(_limits_text(limits))
+
+
+def _time(plan: Plan, limits: Limits) -> str:
+    speed = load_speed()
+    if speed is None:
+        start_benchmark()
+        return "How long they take here is being measured."
+    seconds = experiments.estimated_seconds(plan, speed, limits.trainings)
+    return f"About **{duration(seconds)}** on this machine, if nothing else is trained."
+
+
+def _limits_text(limits: Limits) -> str:
+    parts = [f"at most {limits.experiment_runs:,} trainings an experiment"]
+    if limits.experiment_minutes:
+        parts.append(f"{limits.experiment_minutes:g} minutes of training in all")
+    going_on = "1 experiment" if limits.experiments == 1 else f"{limits.experiments} experiments"
+    parts.append(f"{going_on} of yours going on at a time")
+    return (
+        f"This server: {', '.join(parts)}. Trainings come one after the other, and others who "
+        "press Train get their turn in between."
+    )
+
+
+def _submit(plan: Plan, token: str) -> None:
+    title = st.session_state.get(_TITLE) or ""
+    try:
+        experiment = experiments.start_experiment(
+            plan, token=token, title=title, preset=state().origin
+        )
+    except DigitscopeError as error:
+        _report(str(error))
+        return
+    _report("")
+    st.session_state[_TITLE] = ""
+    choose_experiment(experiment.id)
+
+
+def _problem(plan: Plan | None) -> None:
+    """Draw what was wrong with the link or the last start, until the plan is another one."""
+    session = st.session_state
+    if not session.get(_PROBLEM):
+        return
+    if session.setdefault(_PROBLEM_OF, plan) == plan:
+        st.error(plain(session[_PROBLEM]), icon=":material/block:")
+    else:
+        _report("")
+
+
+def _report(problem: str) -> None:
+    st.session_state[_PROBLEM] = problem
+    st.session_state.pop(_PROBLEM_OF, None)
+
+
+def _follow_plan() -> None:
+    """Take the plan of the link over, once."""
+    link = st.query_params.get(PLAN, "")
+    if not link or link == st.session_state.get(_FOLLOWED):
+        return
+    st.session_state[_FOLLOWED] = link
+    try:
+        plan = plan_from_link(link)
+    except RecipeError as error:
+        _report(str(error))
+        return
+    start_from(plan.recipe, "")
+    st.session_state[_SEEDS] = plan.seeds
+    st.session_state[_SETTINGS] = [factor.setting for factor in plan.factors]
+    for factor in plan.factors:
+        setting = factor.variable
+        st.session_state[_VALUES.format(factor.setting)] = (
+            list(factor.values)
+            if setting.choices
+            else ", ".join(setting.text(value) for value in factor.values)
+        )
+
+
+def _write_link(plan: Plan | None) -> None:
+    """Put the plan into the page's link, so that copying the address shares it."""
+    if plan is None:
+        return
+    link = plan_to_link(plan)
+    st.session_state[_FOLLOWED] = link
+    if st.query_params.get(PLAN) != link:
+        st.query_params[PLAN] = link

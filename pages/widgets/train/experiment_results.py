@@ -1,0 +1,339 @@
+"""What an experiment has found: a table and charts by setting, its runs, and its controls."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.experiments.experiment import Experiment, TrialRun, find_experiment, trial_runs
+from core.experiments.plan import MAX_SEEDS, combinations_of
+from core.experiments.results import (
+    Measure,
+    Summary,
+    common_dataset,
+    curve_band,
+    format_value,
+    higher_is_better,
+    measures_of,
+    result_rows,
+    summaries,
+)
+from core.experiments.significance import compare_settings, comparison_sentence, verdicts
+from core.figures.experiment_charts import MAX_BANDS, band_chart, grid_chart, results_chart
+from core.jobs import experiments
+from core.jobs.experiments import experiment_status, may_manage_experiment
+from core.runs.permissions import Limits
+from core.utils.errors import DigitscopeError
+from core.utils.files import csv_bytes, without_formulas
+from pages.widgets.shared.download import download_button
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.navigation import pages
+from pages.widgets.shared.pictures import CHART_CONFIG, text_color
+from pages.widgets.train.views import TRAINING, choose_experiment
+
+_EVERY_S = 3.0
+_MEASURE = "experiment-measure"
+_PROBLEM = "experiment-change-problem"
+_MAX_ROWS_DRAWN = 40
+_CURVES = {"validation loss": "val_loss", "validation accuracy": "val_accuracy"}
+
+
+def experiment_results(experiment: Experiment, token: str, limits: Limits) -> None:
+    """Draw an experiment; while it goes on, it is drawn again every few seconds.
+
+    Args:
+        experiment: as it was read.
+        token: the visitor's token.
+        limits: the server's limits.
+    """
+    alive = experiment_status(experiment, trial_runs(experiment)) in {"going on", "ending"}
+    st.fragment(_drawn, run_every=_EVERY_S if alive else None)(
+        experiment.id, token, limits, was_alive=alive
+    )
+
+
+def _drawn(experiment_id: str, token: str, limits: Limits, *, was_alive: bool) -> None:
+    try:
+        experiment = find_experiment(experiment_id)
+    except DigitscopeError:
+        st.rerun()  # the page says what became of it
+    runs = trial_runs(experiment)
+    status = experiment_status(experiment, runs)
+    if (status in {"going on", "ending"}) != was_alive:
+        st.rerun()
+    _head(experiment, runs, status)
+    if may_manage_experiment(experiment, token, limits):
+        _controls(experiment, status, token)
+    there = measures_of(runs)
+    if not there:
+        st.info("No training is finished yet.", icon=":material/hourglass_empty:")
+    else:
+        _results(experiment, runs, there)
+    _runs(experiment, runs)
+
+
+def _head(experiment: Experiment, runs: Sequence[TrialRun], status: str) -> None:
+    ended = sum(trial_run.status not in {"planned", "queued", "running"} for trial_run in runs)
+    st.subheader(plain(experiment.name), anchor=False)
+    st.caption(f"{experiment.plan.describe()} · {status}")
+    if status != "finished":
+        st.progress(ended / len(runs), text=f"{ended} of {len(runs)} trainings have ended")
+    if experiment.problem:
+        st.warning(plain(experiment.problem), icon=":material/pause_circle:")
+    if problem := st.session_state.pop(_PROBLEM, ""):
+        st.error(plain(problem), icon=":material/block:")
+    for name in ("failed", "stopped", "deleted"):
+        count = sum(trial_run.status == name for trial_run in runs)
+        if count:
+            subject = "1 run" if count == 1 else f"{count} runs"
+            was = "" if name == "failed" else "was " if count == 1 else "were "
+            st.caption(
+                f":material/info: {subject} {was}{name}, and {'is' if count == 1 else 'are'} left "
+                "out of all figures."
+            )
+
+
+def _controls(experiment: Experiment, status: str, token: str) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        if status == "going on":
+            _button(
+                "Pause", "pause", partial(experiments.pause_experiment, experiment, token=token)
+            )
+        elif experiment.submitted < experiment.plan.trials or experiment.state == "stopped":
+            _button(
+                "Go on",
+                "play_arrow",
+                partial(experiments.resume_experiment, experiment, token=token),
+            )
+        if status in {"going on", "ending", "paused"}:
+            _button("Stop", "stop", partial(experiments.stop_experiment, experiment, token=token))
+        more = MAX_SEEDS - experiment.plan.seeds
+        if more > 0:
+            with st.popover("More seeds", icon=":material/add:"):
+                count = st.number_input(
+                    "How many more for each setting", 1, more, min(5, more), key="experiment-more"
+                )
+                _button(
+                    "Add them",
+                    "add",
+                    partial(
+                        experiments.resume_experiment, experiment, token=token, more_seeds=count
+                    ),
+                )
+        if status not in {"going on", "ending"}:
+            with st.popover("Delete", icon=":material/delete:"):
+                st.write("The experiment is deleted. Its runs stay in the list of all runs.")
+                _button("Delete it", "delete", partial(_delete, experiment, token))
+
+
+def _delete(experiment: Experiment, token: str) -> None:
+    experiments.delete_experiment(experiment, token=token)
+    choose_experiment("")
+
+
+def _button(label: str, icon: str, action: Callable[[], Any]) -> None:
+    st.button(
+        label,
+        icon=f":material/{icon}:",
+        key=f"experiment-{icon}-{label}",
+        on_click=_do,
+        args=(action,),
+    )
+
+
+def _do(action: Callable[[], Any]) -> None:
+    try:
+        action()
+    except DigitscopeError as error:
+        st.session_state[_PROBLEM] = str(error)
+
+
+def _results(experiment: Experiment, runs: Sequence[TrialRun], there: list[Measure]) -> None:
+    if st.session_state.get(_MEASURE) not in there:
+        st.session_state[_MEASURE] = there[0]
+    measure: Measure = st.selectbox(
+        "Measure",
+        there,
+        key=_MEASURE,
+        persist_state="session",
+        width=260,
+        help="Choose settings by validation figures. Those on the test digits then say how good "
+        "the choice is.",
+    )
+    found = summaries(runs, measure)
+    _table(found, measure)
+    known = [summary for summary in found if summary.n][:_MAX_ROWS_DRAWN]
+    st.plotly_chart(
+        results_chart(known, measure, text_color()),
+        config=CHART_CONFIG,
+        key="experiment-points",
+        alt=f"The {measure} of each run, and each setting's mean with its 95 % interval",
+    )
+    st.caption(_caption(measure, runs))
+    factors = experiment.plan.factors
+    if len(factors) == 2:
+        st.plotly_chart(
+            grid_chart(found, (factors[0], factors[1]), measure, text_color()),
+            config=CHART_CONFIG,
+            key="experiment-grid",
+            alt=f"The mean {measure} of each pair of values",
+        )
+    _comparison(found, measure)
+    _curves(experiment, runs)
+
+
+def _caption(measure: Measure, runs: Sequence[TrialRun]) -> str:
+    tested = f" Test digits: those of {common_dataset(runs)}." if measure.startswith("test") else ""
+    return (
+        "A gray point is a run, the diamond the mean, the bar its 95 % bootstrap interval, which "
+        f"is too narrow for fewer than ten seeds.{tested}"
+    )
+
+
+def _table(found: Sequence[Summary], measure: Measure) -> None:
+    shown = verdicts(found, measure)
+    better = "Higher" if higher_is_better(measure) else "Lower"
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Setting": [without_formulas(row.summary.combination.name) for row in shown],
+                "Finished": [f"{row.summary.n} of {row.summary.planned}" for row in shown],
+                "Mean": [format_value(row.summary.mean, measure) for row in shown],
+                "Standard deviation": [
+                    format_value(row.summary.deviation, measure) for row in shown
+                ],
+                "95 % interval": [
+                    f"{format_value(row.summary.low, measure)} to "
+                    f"{format_value(row.summary.high, measure)}"
+                    if row.summary.n > 1
+                    else "–"
+                    for row in shown
+                ],
+                "Beside the best": [row.text() for row in shown],
+            }
+        ),
+        hide_index=True,
+        column_config={"Setting": st.column_config.TextColumn(pinned=True)},
+        alt=f"The {measure} of each setting",
+    )
+    if len(shown) > 1:
+        st.caption(
+            f"{better} is better. The best mean of several is partly luck: a setting counts as "
+            "worse only if a test says so (Student's t of the same seeds, or Welch's), corrected "
+            "for the number of settings by Holm's method, at 5 %."
+        )
+
+
+def _comparison(found: Sequence[Summary], measure: Measure) -> None:
+    names = {summary.combination.name: summary for summary in found if summary.n > 1}
+    if len(names) < 2:
+        return
+    st.markdown("**Two settings compared**")
+    left, right = st.columns(2)
+    with left:
+        first = st.selectbox("First", list(names), key="experiment-first")
+    with right:
+        second = st.selectbox("Second", list(names), index=1, key="experiment-second")
+    if first == second:
+        st.caption("Choose two different settings.")
+        return
+    comparison = compare_settings(names[first], names[second])
+    if comparison is None:
+        return
+    percent = higher_is_better(measure)
+    unit, suffix = (100, " points") if percent else (1, " s" if measure == "seconds" else "")
+    st.write(plain(comparison_sentence(comparison, measure, unit=unit, suffix=suffix)))
+
+
+def _curves(experiment: Experiment, runs: Sequence[TrialRun]) -> None:
+    combinations = {
+        combination.name: combination for combination in combinations_of(experiment.plan)
+    }
+    curve = st.segmented_control(
+        "Curves", list(_CURVES), default="validation loss", required=True, key="experiment-curve"
+    )
+    column = _CURVES[curve or "validation loss"]
+    bands = {
+        name: band
+        for name, combination in combinations.items()
+        if (band := curve_band(runs, combination, column)) is not None
+    }
+    if not bands:
+        st.caption("Nothing was validated, so there are no curves.")
+        return
+    chosen = list(bands)[:MAX_BANDS]
+    if len(bands) > MAX_BANDS:
+        chosen = st.multiselect(
+            "Settings in the chart",
+            list(bands),
+            default=chosen,
+            max_selections=MAX_BANDS,
+            key="experiment-bands",
+        )
+    st.plotly_chart(
+        band_chart(
+            {name: bands[name] for name in chosen},
+            curve or "",
+            text_color(),
+            percent=column == "val_accuracy",
+        ),
+        config=CHART_CONFIG,
+        key="experiment-curves",
+        alt=f"The {curve} by epoch: mean and standard deviation over the seeds",
+    )
+    st.caption(
+        "The line is the mean over the seeds, the band one standard deviation, thin: each run."
+    )
+
+
+def _runs(experiment: Experiment, runs: Sequence[TrialRun]) -> None:
+    with st.expander(f"All {len(runs)} trainings"):
+        rows = result_rows(runs)
+        header = list(rows[0])
+        cells = [
+            [without_formulas(cell) if isinstance(cell, str) else cell for cell in row.values()]
+            for row in rows
+        ]
+        download_button(
+            "Results as CSV",
+            csv_bytes([header, *cells]),
+            f"{experiment.id}.csv",
+            "text/csv",
+            key="experiment-csv",
+        )
+        running = next((each.run for each in runs if each.status == "running" and each.run), None)
+        if running:
+            st.page_link(
+                pages()["train"],
+                label="Watch the training that goes on",
+                icon=":material/show_chart:",
+                query_params={TRAINING: running.id},
+            )
+        st.dataframe(
+            pd.DataFrame(
+                {
+                    "training": [row["training"] for row in rows],
+                    "setting": [without_formulas(each.trial.combination.name) for each in runs],
+                    "seed": [row["seed"] for row in rows],
+                    "status": [row["status"] for row in rows],
+                    "test accuracy": [_percent(row["test_accuracy"]) for row in rows],
+                    "validation loss": [row["validation_loss"] for row in rows],
+                    "run": [
+                        f"/train?{TRAINING}={row['run']}" if row["run"] else None for row in rows
+                    ],
+                }
+            ),
+            hide_index=True,
+            column_config={
+                "run": st.column_config.LinkColumn(display_text="open"),
+                "validation loss": st.column_config.NumberColumn(format="%.4f"),
+                "test accuracy": st.column_config.NumberColumn(format="%.2f %%"),
+            },
+            alt="The trainings of the experiment",
+        )
+
+
+def _percent(fraction: float | None) -> float | None:
+    return None if fraction is None else 100 * fraction

@@ -263,9 +263,9 @@ def result_rows(runs: Sequence[TrialRun]) -> list[dict[str, Any]]:
             **dict(zip(trial.combination.settings, trial.combination.values, strict=True)),
             "seed": trial.seed,
         }
+        known = run if trial_run.has_result else None
         for measure in MEASURES:
-            known = trial_run.has_result and run is not None
-            row[measure.replace(" ", "_")] = value_of(run, measure, dataset) if known else None
+            row[measure.replace(" ", "_")] = known and value_of(known, measure, dataset)
         rows.append(row)
     return rows
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from pydantic import BaseModel
+
 from core.data.augmentation import Augmentation
 from core.recipes.architecture import Conv, Dropout
 from core.recipes.draft import block_layers, first_conv, to_blocks, with_filters, with_kernel_size
@@ -144,12 +146,19 @@ def _with_layers(recipe: Recipe, layers: Any) -> Recipe:
     return recipe.changed(architecture={"layers": [layer.model_dump() for layer in layers]})
 
 
+_MODELS: Final[dict[str, type[BaseModel]]] = {
+    "": Recipe,
+    "optimizer": Optimizer,
+    "schedule": Schedule,
+    "augmentation": Augmentation,
+}
+
+
 def _numeric(
     name: str, label: str, kind: ValueKind, *, logarithmic: bool = False
 ) -> VariableSetting:
     part, _, field = name.rpartition(".")
-    model = {"": Recipe, "optimizer": Optimizer, "schedule": Schedule, "augmentation": Augmentation}
-    low, high = bounds(model[part], field)
+    low, high = bounds(_MODELS[part], field)
     return VariableSetting(name, label, kind, _field(name), low, high, logarithmic=logarithmic)
 
 

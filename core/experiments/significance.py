@@ -274,7 +274,7 @@ def comparison_sentence(
         return f"{comparison.first} and {comparison.second} have the same mean {measure} ({seeds})."
     text = (
         f"The {measure} of {comparison.second} is {abs(mean):.3g}{suffix} {more} than that of "
-        f"{comparison.first} (95 % interval {low:+.3g} to {high:+.3g}, {seeds}). "
+        f"{comparison.first} (95 % interval {_signed(low)} to {_signed(high)}, {seeds}). "
     )
     if comparison.more_than_chance:
         return f"{text}That is more than chance (p {p_value(comparison.probability)})."
@@ -284,3 +284,7 @@ def comparison_sentence(
         else "A difference so small needs more than 10,000 seeds to be seen."
     )
     return f"{text}That may be chance (p {p_value(comparison.probability)}). {needed}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3g}".replace("-", "−")

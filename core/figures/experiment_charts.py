@@ -4,7 +4,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from core.experiments.plan import Factor
 from core.experiments.results import (
@@ -42,22 +44,23 @@ def results_chart(
         measure: what the values are.
         text_color: of all text; None keeps Plotly's.
     """
-    figure = go.Figure()
     factor = 100 if higher_is_better(measure) else 1
     names = [_row_name(summary) for summary in results]
-    for name, summary in zip(names, results, strict=True):
-        figure.add_trace(
-            go.Scatter(
-                x=(factor * summary.values).tolist(),
-                y=[name] * summary.n,
-                mode="markers",
-                marker={"color": OTHER_COLOR, "size": 7, "opacity": 0.7},
-                customdata=[
-                    [seed, format_value(value, measure)] for seed, value in summary.by_seed.items()
-                ],
-                hovertemplate="seed %{customdata[0]}: %{customdata[1]}<extra>%{y}</extra>",
-            )
+    runs = [
+        (name, seed, value)
+        for name, summary in zip(names, results, strict=True)
+        for seed, value in summary.by_seed.items()
+    ]
+    figure = go.Figure(
+        go.Scatter(
+            x=[factor * value for _, _, value in runs],
+            y=[name for name, _, _ in runs],
+            mode="markers",
+            marker={"color": OTHER_COLOR, "size": 7, "opacity": 0.7},
+            customdata=[[seed, format_value(value, measure)] for _, seed, value in runs],
+            hovertemplate="seed %{customdata[0]}: %{customdata[1]}<extra>%{y}</extra>",
         )
+    )
     known = [(name, summary) for name, summary in zip(names, results, strict=True) if summary.n]
     figure.add_trace(
         go.Scatter(
@@ -105,46 +108,15 @@ def band_chart(
         ValueError: there are more than four.
     """
     check_run_count(bands)
-    figure = go.Figure()
     factor = 100 if percent else 1
+    shown = "%{y:.2f} %" if percent else "%{y:.4f}"
+    traces: list[go.Scatter] = []
     for place, (name, band) in enumerate(bands.items()):
         color = LINE_STYLES[place][0]
-        epochs = band.epochs.tolist()
-        for run in band.runs:
-            figure.add_trace(
-                go.Scatter(
-                    x=epochs,
-                    y=_gaps(factor * run),
-                    mode="lines",
-                    line={"color": color, "width": 1},
-                    opacity=0.3,
-                    hoverinfo="skip",
-                    showlegend=False,
-                    legendgroup=name,
-                )
-            )
-        known = [k for k, deviation in enumerate(band.deviation) if math.isfinite(deviation)]
-        if known:
-            upper = [factor * (band.mean[k] + band.deviation[k]) for k in known]
-            lower = [factor * (band.mean[k] - band.deviation[k]) for k in known]
-            around = [epochs[k] for k in known]
-            red, green, blue = rgb(color)
-            figure.add_trace(
-                go.Scatter(
-                    x=around + around[::-1],
-                    y=upper + lower[::-1],
-                    fill="toself",
-                    fillcolor=f"rgba({red}, {green}, {blue}, 0.18)",
-                    line={"width": 0},
-                    hoverinfo="skip",
-                    showlegend=False,
-                    legendgroup=name,
-                )
-            )
-        shown = "%{y:.2f} %" if percent else "%{y:.4f}"
-        figure.add_trace(
+        traces += [_thin_curves(band, factor, color, name), *_band(band, factor, color, name)]
+        traces.append(
             go.Scatter(
-                x=epochs,
+                x=band.epochs.tolist(),
                 y=_gaps(factor * band.mean),
                 **line_style(place),
                 name=in_figure(name),
@@ -152,11 +124,56 @@ def band_chart(
                 hovertemplate=f"epoch %{{x}}: {shown}<extra>{in_figure(name)}</extra>",
             )
         )
+    figure = go.Figure(traces)
     set_curve_layout(figure, 360, text_color)
     figure.update_layout(showlegend=True)
-    figure.update_xaxes(title_text="epoch", tickformat="d", nticks=10)
+    last = max((int(band.epochs[-1]) for band in bands.values()), default=1)
+    figure.update_xaxes(title_text="epoch", dtick=math.ceil(last / 10))
     figure.update_yaxes(title_text=label, ticksuffix=" %" if percent else "")
     return figure
+
+
+def _thin_curves(band: CurveBand, factor: int, color: str, name: str) -> go.Scatter:
+    """All runs as one trace, with a gap between two: a trace for each takes Plotly much longer."""
+    epochs: list[float | None] = []
+    values: list[float | None] = []
+    for run in band.runs:
+        epochs += [*band.epochs.tolist(), None]
+        values += [*_gaps(factor * run), None]
+    return go.Scatter(
+        x=epochs,
+        y=values,
+        mode="lines",
+        line={"color": color, "width": 1},
+        opacity=0.3,
+        hoverinfo="skip",
+        showlegend=False,
+        legendgroup=name,
+    )
+
+
+def _band(band: CurveBand, factor: int, color: str, name: str) -> list[go.Scatter]:
+    """One standard deviation to either side of the mean, where there are two runs or more."""
+    known = np.isfinite(band.deviation)
+    if not known.any():
+        return []
+    epochs = band.epochs[known]
+    upper = factor * (band.mean + band.deviation)[known]
+    lower = factor * (band.mean - band.deviation)[known]
+    red, green, blue = rgb(color)
+    return [
+        go.Scatter(
+            x=np.concatenate([epochs, epochs[::-1]]).tolist(),
+            y=np.concatenate([upper, lower[::-1]]).tolist(),
+            mode="lines",  # no points at the corners
+            fill="toself",
+            fillcolor=f"rgba({red}, {green}, {blue}, 0.18)",
+            line={"width": 0},
+            hoverinfo="skip",
+            showlegend=False,
+            legendgroup=name,
+        )
+    ]
 
 
 def grid_chart(
@@ -233,6 +250,6 @@ def _spread_text(summary: Summary, measure: Measure) -> str:
     return f"{summary.n} runs: {mean} ({low} to {high})"
 
 
-def _gaps(values: Sequence[float]) -> list[float | None]:
+def _gaps(values: NDArray[np.float64]) -> list[float | None]:
     """Values for Plotly: a gap where there is none."""
-    return [float(value) if math.isfinite(value) else None for value in values]
+    return [value if math.isfinite(value) else None for value in values.tolist()]

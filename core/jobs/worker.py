@@ -31,8 +31,10 @@ def main(folder: Path) -> None:
         # The run's folder says so too; the log is for whoever runs the server.
         logging.getLogger(__name__).error("%s: %s", folder.name, error)  # noqa: TRY400
     finally:
-        advance()
-        tick()
+        try:
+            advance()
+        finally:
+            tick()
 
 
 def _give_way() -> None:

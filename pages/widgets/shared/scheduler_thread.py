@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -30,13 +31,17 @@ def keep_trainings_going() -> threading.Thread:
 
 def _keep_ticking() -> None:
     while True:
-        try:
-            experiments.advance()
-            scheduler.tick()
-            empty_trash()
-        except DigitscopeError as error:
-            # Visitors see it on the page when they train; the log is for the server's operator.
-            logging.getLogger(__name__).warning("looking after trainings: %s", error)
-        except Exception:  # without this thread, nothing that was killed would ever go on
-            logging.getLogger(__name__).exception("looking after trainings")
+        for work in (experiments.advance, scheduler.tick, empty_trash):
+            _done(work)
         time.sleep(_EVERY_S)
+
+
+def _done(work: Callable[[], object]) -> None:
+    """Do one of the thread's works; if it fails, the others are done all the same."""
+    try:
+        work()
+    except DigitscopeError as error:
+        # Visitors see it on the page when they train; the log is for the server's operator.
+        logging.getLogger(__name__).warning("looking after trainings: %s", error)
+    except Exception:  # without this thread, nothing that was killed would ever go on
+        logging.getLogger(__name__).exception("looking after trainings")

@@ -15,7 +15,7 @@ from core.experiments.plan import (
     plan_to_link,
 )
 from core.experiments.settings import VARIABLE_SETTINGS, VariableSetting, suggested_values
-from core.jobs import experiments
+from core.jobs import experiments, scheduler
 from core.jobs.scheduler import start_benchmark
 from core.jobs.time_estimate import load_speed
 from core.recipes.descriptions import GLOSSARY
@@ -35,6 +35,7 @@ _PROBLEM_OF = "experiment-problem-of"
 """The plan that was on the form when the problem arose."""
 _VALUES = "experiment-values-{}"
 _DEFAULT_SEEDS = 3
+_MEASURED_EVERY_S = 2.0
 _WHY = (
     "A single training cannot say whether 98.9 % is better than 98.7 %: with another seed, which "
     "draws the first weights and the order of the digits, the same settings give another figure. "
@@ -165,15 +166,27 @@ def _start(plan: Plan | None, token: str, limits: Limits) -> None:
         key="experiment-start",
     )
     if plan:
-        st.markdown(f"**{plan.describe()}**. {_time(plan, limits)}")
+        waiting = load_speed() is None
+        st.fragment(_cost, run_every=_MEASURED_EVERY_S if waiting else None)(
+            plan, limits, waiting=waiting
+        )
     st.caption(_limits_text(limits))
+
+
+def _cost(plan: Plan, limits: Limits, *, waiting: bool) -> None:
+    """Draw how many trainings it is and how long they take; repeated until that is measured."""
+    st.markdown(f"**{plan.describe()}**. {_time(plan, limits)}")
+    if waiting and load_speed():
+        st.rerun()
 
 
 def _time(plan: Plan, limits: Limits) -> str:
     speed = load_speed()
     if speed is None:
+        if scheduler.running() or scheduler.queue():
+            return "How long they take is measured when no training is running."
         start_benchmark()
-        return "How long they take here is being measured."
+        return "How long they take here is being measured: half a minute or more."
     seconds = experiments.estimated_seconds(plan, speed, limits.trainings)
     return f"About **{duration(seconds)}** on this machine, if nothing else is trained."
 

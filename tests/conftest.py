@@ -34,7 +34,7 @@ settings.load_profile("calm")
 
 # A browser and its server are costly, and as many files as possible share one: these are one group
 # of tests, the other browser tests another.
-IN_THE_SECOND_BROWSER = {"test_download", "test_train", "test_visitor"}
+IN_THE_SECOND_BROWSER = {"test_download", "test_experiments", "test_train", "test_visitor"}
 
 
 class FileScheduling(LoadFileScheduling):

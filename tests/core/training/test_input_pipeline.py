@@ -62,29 +62,17 @@ def test_a_smaller_last_batch_can_be_left_out(marked: Split) -> None:
     assert left_out[0] != left_out[1]  # other digits each time
 
 
-def test_pens_redraw_their_share_of_the_digits_and_no_label() -> None:
+@pytest.mark.parametrize("kind", ["pens", "corruptions"])
+def test_pens_and_corruptions_change_their_share_of_the_digits_and_no_label(kind: str) -> None:
     split = mnist.load("mnist-sample").train.take(slice(400))
-    plain, redrawn = (
+    plain, augmented = (
         batches(split, augmentation=augmentation, seed=9)
-        for augmentation in (Augmentation(), Augmentation(pens=0.4))
+        for augmentation in (Augmentation(), Augmentation(**{kind: 0.4}))
     )
     changed = []
-    for (x, y), (x_redrawn, y_redrawn) in zip(plain, redrawn, strict=True):
-        np.testing.assert_array_equal(y, y_redrawn)
-        changed += (np.abs(x - x_redrawn).max(axis=(1, 2, 3)) > 0.05).tolist()
-    assert np.mean(changed) == pytest.approx(0.4, abs=0.08)
-
-
-def test_corruptions_change_their_share_of_the_digits_and_no_label() -> None:
-    split = mnist.load("mnist-sample").train.take(slice(400))
-    plain, corrupted = (
-        batches(split, augmentation=augmentation, seed=9)
-        for augmentation in (Augmentation(), Augmentation(corruptions=0.4))
-    )
-    changed = []
-    for (x, y), (x_corrupted, y_corrupted) in zip(plain, corrupted, strict=True):
-        np.testing.assert_array_equal(y, y_corrupted)
-        changed += (np.abs(x - x_corrupted).max(axis=(1, 2, 3)) > 0.05).tolist()
+    for (x, y), (x_augmented, y_augmented) in zip(plain, augmented, strict=True):
+        np.testing.assert_array_equal(y, y_augmented)
+        changed += (np.abs(x - x_augmented).max(axis=(1, 2, 3)) > 0.05).tolist()
     assert np.mean(changed) == pytest.approx(0.4, abs=0.08)
 
 

@@ -280,6 +280,7 @@ def _put(experiment: Experiment, allowed: Limits) -> None:
     card = JobCard(
         owner=experiment.owner,
         title=shortened(f"{trial.combination.name}, seed {trial.seed}", MAX_TITLE),
+        experiment=experiment.id,
         submitted=time.time(),
         max_seconds=60 * allowed.minutes,
         max_pause_seconds=60 * allowed.pause_minutes,

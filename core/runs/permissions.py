@@ -200,6 +200,7 @@ class JobCard(BaseModel):
 
     owner: str = Field(default="", description="SHA-256 of its visitor's token; empty: nobody's")
     title: str = Field(default="", max_length=MAX_TITLE)
+    experiment: str = Field(default="", description="the experiment that it is a training of")
     submitted: float = Field(default=0.0, description="Unix seconds; the order of the queue")
     max_seconds: float = Field(default=0.0, description="of training; 0: no limit")
     max_pause_seconds: float = 600.0

@@ -53,7 +53,7 @@ def finish(
         epochs_done=recipe.epochs,
     )
     write_info(folder, info)
-    write_card(folder, JobCard(owner=made.owner))
+    write_card(folder, JobCard(owner=made.owner, experiment=made.id))
     pd.DataFrame(
         {
             "epoch": [1, 2],

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.runs.housekeeping import why_not_allowed
-from core.runs.permissions import Limits, is_shipped, may_manage, shown_name
+from core.runs.permissions import Limits, is_shipped, may_manage, read_card
 from core.runs.run import BrokenRun, Run
 from core.utils.files import without_formulas
 
@@ -28,6 +28,7 @@ _ENDED = {
 }
 """Why a training ended, short enough for a column of the table."""
 WHOSE = ("All", "Mine", "Shipped")
+NO_EXPERIMENT = "–"
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Row:
         kind: its status, as the filter names it.
         status: its status, as the table shows it.
         whose: "yours", "another's", "shipped" or empty.
+        experiment: the id of the experiment that it is a training of; empty if it is of none.
     """
 
     run: Run | BrokenRun
@@ -47,6 +49,7 @@ class Row:
     kind: str
     status: str
     whose: str
+    experiment: str = ""
 
     @property
     def folder(self) -> Path:
@@ -56,12 +59,16 @@ class Row:
 
 @dataclass(frozen=True)
 class RowFilter:
-    """The visitor's filters; an empty text matches every run."""
+    """The visitor's filters; an empty text matches every run.
+
+    The experiment is an id, or `NO_EXPERIMENT` for runs that are of none.
+    """
 
     text: str = ""
     dataset: str = ""
     kind: str = ""
     whose: str = WHOSE[0]
+    experiment: str = ""
 
     def matches(self, row: Row) -> bool:
         """Whether a row is shown. A damaged run has no dataset, so it matches no dataset."""
@@ -71,6 +78,7 @@ class RowFilter:
             self.text.strip().casefold() in sought
             and (not self.dataset or bool(info and info.recipe.dataset == self.dataset))
             and (not self.kind or self.kind == row.kind)
+            and self.experiment in {"", row.experiment or NO_EXPERIMENT}
             and (self.whose == "All" or row.whose == {"Mine": "yours"}.get(self.whose, "shipped"))
         )
 
@@ -122,7 +130,9 @@ def _row(
         )
     whose = "yours" if may_manage(run, token, limits) else "another's"
     whose = "shipped" if is_shipped(run) else whose
-    return Row(run, shown_name(run), STATUSES[run.info.status], status_text(run), whose)
+    card = read_card(run.folder)
+    name, kind = card.title or run.id, STATUSES[run.info.status]
+    return Row(run, name, kind, status_text(run), whose, card.experiment)
 
 
 def _newest_first(row: Row) -> tuple[bool, float, str]:

@@ -7,11 +7,13 @@ from typing import Any
 import streamlit as st
 
 from core.data.mnist import DATASETS
+from core.experiments.experiment import find_experiment
 from core.export.run_report import run_zip
 from core.runs import registry
 from core.runs.housekeeping import is_busy
 from core.runs.permissions import Limits
 from core.runs.run import BrokenRun, Run
+from core.utils.errors import DigitscopeError
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.run_picker import NO_RUN
 from pages.widgets.train.ensembles import offer_ensemble
@@ -25,6 +27,7 @@ from pages.widgets.train.run_actions import (
 from pages.widgets.train.run_comparison import compare_runs
 from pages.widgets.train.run_rows import (
     DAMAGED,
+    NO_EXPERIMENT,
     STATUSES,
     WHOSE,
     Row,
@@ -37,6 +40,7 @@ from pages.widgets.train.run_rows import (
 TABLE = "runs_table"
 _MOST_COMPARED = 4
 _DRAWN = "runs_drawn"
+_OPTION_NAMES = {"": "all", NO_EXPERIMENT: "none"}
 
 
 def run_table(
@@ -62,7 +66,7 @@ def run_table(
     if not rows:
         st.info(NO_RUN)
         return
-    row_filter = _filter_controls()
+    row_filter = _filter_controls(rows)
     shown = [row for row in rows if row_filter.matches(row)]
     if not shown:
         st.info("No run fits this filter. Loosen it to see more.", icon=":material/filter_alt:")
@@ -76,8 +80,9 @@ def run_table(
     _actions_or_comparison(ticked, token, limits, busy, zipped)
 
 
-def _filter_controls() -> RowFilter:
+def _filter_controls(rows: Sequence[Row]) -> RowFilter:
     """Draw the filters, and return their values."""
+    known = list(dict.fromkeys(row.experiment for row in rows if row.experiment))
     with st.container(horizontal=True):
         text = st.text_input(
             "Search",
@@ -111,7 +116,29 @@ def _filter_controls() -> RowFilter:
             key="runs_whose",
             persist_state="session",
         )
-    return RowFilter(text or "", dataset, kind, whose)
+        experiment = ""
+        if known:
+            options = ["", NO_EXPERIMENT, *known]
+            if st.session_state.get("runs_experiment") not in options:
+                st.session_state.pop("runs_experiment", None)
+            experiment = st.selectbox(
+                "Experiment",
+                options,
+                format_func=_experiment_name,
+                width=200,
+                key="runs_experiment",
+                persist_state="session",
+            )
+    return RowFilter(text or "", dataset, kind, whose, experiment)
+
+
+def _experiment_name(experiment_id: str) -> str:
+    if experiment_id in _OPTION_NAMES:
+        return _OPTION_NAMES[experiment_id]
+    try:
+        return find_experiment(experiment_id).name
+    except DigitscopeError:  # its runs stay when it is deleted
+        return experiment_id
 
 
 def _chosen_before(rows: Sequence[Row]) -> list[Path]:

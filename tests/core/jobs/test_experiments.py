@@ -44,6 +44,7 @@ def test_trainings_come_one_after_the_other_as_ordinary_runs(engine: NoEngine) -
     run = registry.find_run(f"{made.id}-001")
     assert run.info.recipe == made.plan.trial(0).recipe
     assert read_card(run.folder).owner == made.owner
+    assert read_card(run.folder).experiment == made.id
     assert run.info.preset == "yalcin"
     for number in range(6):
         assert experiment_status(made, trial_runs(made)) == "going on"

@@ -179,3 +179,24 @@ def test_an_experiment_that_is_gone_leads_to_a_new_one(app: AppTest) -> None:
     assert "There is no experiment 'experiment-of-yesterday'" in said(app)
     press(app, "New experiment")
     assert "one recipe × 3 seeds" in said(app)
+
+
+def test_the_list_of_runs_can_leave_experiments_out(app: AppTest, own: Path) -> None:
+    def names() -> set[str]:
+        return set(app.dataframe(key="runs_table").value["name"])
+
+    opened(app)
+    app.session_state["train-view"] = "All runs"
+    app.run()
+    assert "Experiment" not in [each.label for each in app.selectbox]
+    shipped = names()
+    made = done(title="Rates")
+    app.run()
+    assert len(names() - shipped) == 6
+    choice = app.selectbox(key="runs_experiment")
+    assert choice.options == ["all", "none", "Rates"]
+    choice.set_value("–").run()
+    assert names() == shipped
+    app.selectbox(key="runs_experiment").set_value(made.id).run()
+    assert len(names()) == 6
+    assert not names() & shipped

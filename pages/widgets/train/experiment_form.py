@@ -7,7 +7,6 @@ import streamlit as st
 from core.experiments.plan import (
     MAX_FACTORS,
     MAX_SEEDS,
-    Factor,
     Plan,
     make_factor,
     make_plan,
@@ -19,12 +18,13 @@ from core.jobs import experiments, scheduler
 from core.jobs.scheduler import start_benchmark
 from core.jobs.time_estimate import load_speed
 from core.recipes.descriptions import GLOSSARY
+from core.recipes.presets import PRESETS
 from core.recipes.recipe import Recipe
 from core.runs.permissions import MAX_TITLE, Limits
 from core.utils.errors import DigitscopeError, RecipeError
 from core.utils.text import duration
 from pages.widgets.shared.markdown import plain
-from pages.widgets.train.settings_state import follow_link, start_from, state
+from pages.widgets.train.settings_state import follow_link, recipe_of, start_from, state
 from pages.widgets.train.views import choose_experiment, show_set_up
 
 PLAN = "plan"
@@ -72,7 +72,7 @@ def _recipe() -> Recipe | None:
         st.error(plain(str(error)), icon=":material/block:")
         st.button("Mend it in “Set up”", icon=":material/tune:", on_click=show_set_up)
         return None
-    name = state().origin or "your own settings"
+    name = _recipe_name(recipe)
     epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
@@ -87,6 +87,18 @@ def _recipe() -> Recipe | None:
             "test digits, and their figure would be too good. Set a validation split in “Set up”."
         )
     return recipe
+
+
+def _recipe_name(recipe: Recipe) -> str:
+    """The preset or run that the settings came from, and whether they were changed since."""
+    origin = state().origin
+    if not origin:
+        return "your own settings"
+    try:
+        began = PRESETS[origin].on(recipe.dataset) if origin in PRESETS else recipe_of(origin)
+    except DigitscopeError:  # the run was deleted meanwhile
+        return origin
+    return origin if began == recipe else f"{origin}, changed"
 
 
 def _plan(recipe: Recipe) -> Plan | None:
@@ -114,15 +126,18 @@ def _plan(recipe: Recipe) -> Plan | None:
             placeholder="None: repeat the recipe. Up to three",
             help="Each combination of their values is trained with each seed.",
         )
+    # All fields are drawn before any value is judged: a wrong one must not take the others away.
+    drawn = [(name, _values(VARIABLE_SETTINGS[name], recipe)) for name in names]
     try:
-        factors = [_factor(VARIABLE_SETTINGS[name], recipe) for name in names]
+        factors = [make_factor(name, values) for name, values in drawn]
         return make_plan(recipe, factors, st.session_state[_SEEDS] or _DEFAULT_SEEDS)
     except RecipeError as error:
         st.warning(plain(str(error)), icon=":material/block:")
         return None
 
 
-def _factor(setting: VariableSetting, recipe: Recipe) -> Factor:
+def _values(setting: VariableSetting, recipe: Recipe) -> list[Any]:
+    """Draw the field for the values of a setting, and return what it holds."""
     key = _VALUES.format(setting.name)
     help_text = GLOSSARY[setting.name]
     if setting.choices:
@@ -135,7 +150,7 @@ def _factor(setting: VariableSetting, recipe: Recipe) -> Factor:
             persist_state="session",
             help=help_text,
         )
-        return make_factor(setting.name, chosen)
+        return chosen
     st.session_state.setdefault(
         key, ", ".join(map(setting.text, suggested_values(setting, recipe)))
     )
@@ -145,7 +160,7 @@ def _factor(setting: VariableSetting, recipe: Recipe) -> Factor:
         persist_state="session",
         help=f"{help_text} From {setting.low:.10g} to {setting.high:.10g}.",
     )
-    return make_factor(setting.name, [part.strip() for part in text.split(",") if part.strip()])
+    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _start(plan: Plan | None, token: str, limits: Limits) -> None:

@@ -68,6 +68,7 @@ def test_the_recipe_of_set_up_is_repeated_over_seeds(app: AppTest) -> None:
 
 def test_settings_are_varied_by_their_values(app: AppTest) -> None:
     shown(app)
+    assert "fast on mnist-sample, 10 epochs" in said(app)
     settings = app.multiselect(key="experiment-settings")
     settings.set_value(["optimizer.learning_rate", "optimizer.kind"]).run()
     assert "9 combinations × 3 seeds = 27 trainings" in said(app)
@@ -98,6 +99,19 @@ def test_values_that_cannot_be_are_named_and_nothing_starts(
     app.text_input(key="experiment-values-optimizer.learning_rate").set_value(values).run()
     assert words in said(app)
     assert app.button(key="experiment-start").disabled
+    app.multiselect(key="experiment-settings").set_value(
+        ["optimizer.learning_rate", "epochs"]
+    ).run()
+    # The field of the other setting is there all the same.
+    assert app.text_input(key="experiment-values-epochs").value == "5, 10, 15"
+
+
+def test_a_changed_preset_is_called_so(app: AppTest) -> None:
+    opened(app)
+    app.slider(key="settings-epochs").set_value(3).run()
+    app.session_state["train-view"] = "Experiments"
+    app.run()
+    assert "fast, changed on mnist-sample, 3 epochs" in said(app)
 
 
 def test_a_link_to_a_plan_fills_the_form(app: AppTest) -> None:

@@ -376,8 +376,11 @@ def test_a_full_disk_keeps_the_old_name(
 def test_a_card_keeps_the_names_that_its_file_has(tmp_path: Path) -> None:
     known = {"owner": "", "title": "", "submitted": 1.0, "max_seconds": 0.0}
     known |= {"max_pause_seconds": 600.0, "starts": 2, "started": 3.0, "start": 4}
-    (tmp_path / "job.json").write_text(json.dumps(known | {"stop_asked": 0.0}))
+    (tmp_path / "job.json").write_text(json.dumps(known | {"stop_asked": 0.0, "experiment": ""}))
     card = read_card(tmp_path)
     assert (card.attempts, card.started_at, card.process_token) == (2, 3.0, 4)
     write_card(tmp_path, card)
-    assert json.loads((tmp_path / "job.json").read_text()) == known | {"stop_asked": 0.0}
+    assert json.loads((tmp_path / "job.json").read_text()) == known | {
+        "stop_asked": 0.0,
+        "experiment": "",
+    }

@@ -11,10 +11,10 @@ parameters is 99.74 % (github.com/ttdoucet/mnist), that of 1,500 smaller ones 99
 How: the preset is trained with the seeds 0, 1, ... as `python -m core train` does. The recipe was
 fixed before its seeds were tested; every seed that was trained is listed, and the one that ships is
 seed 0, whatever it reached. Seed 0 was trained alone on two cores; seeds 1 to 4 were trained two at
-a time, each on a core of its own (`taskset`), so their seconds are not those of two cores, and
-`seconds` of the figures is seed 0's. Each network also reads MNIST-C (`core.data.mnist_c`). The ensemble
-averages the answers of all seeds, as the app does; what it takes for one digit is measured on an
-ensemble of the same size whose members are the first network, each changed a little.
+a time, each on a core of its own (`taskset`), so their seconds are not those of two cores. Each
+network also reads MNIST-C (`core.data.mnist_c`). The ensemble averages the answers of all seeds, as
+the app does; what it takes for one digit is measured on an ensemble of the same size whose members
+are the first network, each changed a little.
 
 The script can be killed at any moment. Each training is a run folder under `runs/.best/`, which
 goes on at its last checkpoint, and is not trained again once it is finished. What a seed reached is

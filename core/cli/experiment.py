@@ -1,7 +1,5 @@
 """`python -m core experiment`: repeat a training over seeds, or try a grid of settings."""
 
-import csv
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Final
@@ -25,8 +23,9 @@ from core.experiments.results import (
     Summary,
     format_value,
     higher_is_better,
+    left_out_sentences,
     measures_of,
-    result_rows,
+    result_csv,
     summaries,
 )
 from core.experiments.settings import VARIABLE_SETTINGS
@@ -36,7 +35,7 @@ from core.jobs.time_estimate import load_speed
 from core.recipes.presets import PRESETS
 from core.runs.permissions import limits
 from core.utils.errors import ExperimentError, RecipeError
-from core.utils.files import to_json, without_formulas
+from core.utils.files import to_json
 from core.utils.text import duration
 
 app = typer.Typer(
@@ -102,7 +101,7 @@ def list_all(as_json: AsJson = False) -> None:
             continue
         runs = trial_runs(experiment)
         status = experiments.experiment_status(experiment, runs)
-        done = sum(trial_run.has_result for trial_run in runs)
+        done = sum(trial_run.result is not None for trial_run in runs)
         row = {"experiment": experiment.id, "title": experiment.title, "status": status}
         figures = {"finished": done, "trainings": len(runs)}
         title = f" “{experiment.title}”" * bool(experiment.title)
@@ -122,13 +121,13 @@ def show(
     found = find_experiment(experiment)
     runs = trial_runs(found)
     if as_csv:
-        _print_csv(runs)
+        print(result_csv(runs).decode(), end="")
         return
     status = experiments.experiment_status(found, runs)
     print(f"{found.name}: {found.plan.describe()}, {status}.")
     if found.problem:
         print(found.problem)
-    print("\n".join(_state_lines(runs)))
+    print("\n".join(left_out_sentences(runs)))
     there = measures_of(runs)
     if not there:
         print("No training is finished yet.")
@@ -201,8 +200,7 @@ def _watch(experiment_id: str) -> None:
             experiment = find_experiment(experiment_id)
             runs = trial_runs(experiment)
             for trial_run in runs:
-                ended = trial_run.status not in {"planned", "queued", "running"}
-                if ended and trial_run.trial.number not in told:
+                if trial_run.has_ended and trial_run.trial.number not in told:
                     told.add(trial_run.trial.number)
                     print(_trial_line(trial_run, len(runs)), flush=True)
             if experiments.experiment_status(experiment, runs) != "going on":
@@ -220,22 +218,10 @@ def _watch(experiment_id: str) -> None:
 def _trial_line(trial_run: TrialRun, count: int) -> str:
     trial = trial_run.trial
     start_of_line = f"{trial.number + 1}/{count} {trial.combination.name}, seed {trial.seed}"
-    if not trial_run.has_result or trial_run.run is None:
+    if trial_run.result is None:
         return f"{start_of_line}: {trial_run.status}"
-    results = "; ".join(f"{name} {found}" for name, found in trial_run.run.info.metrics.items())
+    results = "; ".join(f"{name} {found}" for name, found in trial_run.result.info.metrics.items())
     return f"{start_of_line}: {results}"
-
-
-def _state_lines(runs: list[TrialRun]) -> list[str]:
-    """What is to be said of trainings that gave no result."""
-    lines = []
-    for status in ("failed", "stopped", "deleted"):
-        count = sum(trial_run.status == status for trial_run in runs)
-        if count:
-            subject, rest = ("1 training", "is") if count == 1 else (f"{count} trainings", "are")
-            was = "" if status == "failed" else "was " if count == 1 else "were "
-            lines.append(f"{subject} {was}{status}, and {rest} left out.")
-    return lines
 
 
 def _measure(asked: str, there: list[Measure]) -> Measure:
@@ -273,19 +259,6 @@ def _spread(summary: Summary, measure: Measure) -> str:
     deviation = format_value(summary.deviation, measure)
     low, high = (format_value(end, measure) for end in (summary.low, summary.high))
     return f"{mean} ± {deviation} ({low} to {high})"
-
-
-def _print_csv(runs: list[TrialRun]) -> None:
-    rows = result_rows(runs)
-    writer = csv.DictWriter(sys.stdout, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(
-        {
-            name: without_formulas(value) if isinstance(value, str) else value
-            for name, value in row.items()
-        }
-        for row in rows
-    )
 
 
 def _tell(experiment: Experiment) -> None:

@@ -9,7 +9,6 @@ Whoever changes the file holds the queue's lock, as for a run.
 import json
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -74,13 +73,19 @@ class TrialRun:
     run: Run | None
 
     @property
-    def has_result(self) -> bool:
-        """Whether its training came to an end by the plan, and was tested.
+    def result(self) -> Run | None:
+        """Its run, if the training came to an end by the plan, and was tested.
 
         A training that was stopped by hand has seen fewer epochs than the others: what it reached
         says nothing of its settings.
         """
-        return self.run is not None and self.status == "finished" and bool(self.run.info.metrics)
+        tested = self.run is not None and self.status == "finished" and self.run.info.metrics
+        return self.run if tested else None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more comes of it by itself."""
+        return self.status not in {"planned", "queued", "running"}
 
 
 @dataclass(frozen=True)
@@ -181,17 +186,14 @@ def write_experiment(experiment: Experiment) -> None:
 
 def trial_runs(experiment: Experiment) -> list[TrialRun]:
     """All trainings of an experiment, in the order of its plan, with their runs."""
-    return list(_trial_runs(experiment))
+    return [_trial_run(experiment, trial) for trial in experiment.plan.all_trials()]
 
 
-def _trial_runs(experiment: Experiment) -> Iterator[TrialRun]:
-    for trial in experiment.plan.all_trials():
-        if trial.number >= experiment.submitted:
-            yield TrialRun(trial, "planned", None)
-            continue
-        try:
-            run = registry.read_cached(experiment.run_folder(trial.number))
-        except RunError:
-            yield TrialRun(trial, "deleted", None)
-        else:
-            yield TrialRun(trial, run.info.status, run)
+def _trial_run(experiment: Experiment, trial: Trial) -> TrialRun:
+    if trial.number >= experiment.submitted:
+        return TrialRun(trial, "planned", None)
+    try:
+        run = registry.read_cached(experiment.run_folder(trial.number))
+    except RunError:
+        return TrialRun(trial, "deleted", None)
+    return TrialRun(trial, run.info.status, run)

@@ -20,6 +20,7 @@ from core.data.mnist import DATASETS, DatasetName
 from core.experiments.experiment import TrialRun
 from core.experiments.plan import Combination
 from core.runs.run import Run
+from core.utils.files import csv_bytes, without_formulas
 
 Measure = Literal["validation loss", "validation accuracy", "test accuracy", "test loss", "seconds"]
 MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
@@ -74,7 +75,7 @@ class Summary:
 
 def measures_of(runs: Sequence[TrialRun]) -> list[Measure]:
     """The measures that every finished run has, those to choose by first."""
-    finished = [_run(trial_run) for trial_run in runs if trial_run.has_result]
+    finished = [trial_run.result for trial_run in runs if trial_run.result]
     dataset = common_dataset(runs)
     return [
         measure
@@ -85,7 +86,7 @@ def measures_of(runs: Sequence[TrialRun]) -> list[Measure]:
 
 def common_dataset(runs: Iterable[TrialRun]) -> DatasetName | None:
     """The largest set of test digits that all finished runs were tested on; None without any."""
-    finished = [_run(trial_run) for trial_run in runs if trial_run.has_result]
+    finished = [trial_run.result for trial_run in runs if trial_run.result]
     for name in DATASETS:
         if finished and all(name in run.info.metrics for run in finished):
             return name
@@ -156,8 +157,8 @@ def summaries(runs: Sequence[TrialRun], measure: Measure) -> list[Summary]:
         combinations.setdefault(number, trial.combination)
         planned[number] = planned.get(number, 0) + 1
         by_seed = values.setdefault(number, {})
-        if trial_run.has_result:
-            value = value_of(_run(trial_run), measure, dataset)
+        if trial_run.result:
+            value = value_of(trial_run.result, measure, dataset)
             if value is not None:
                 by_seed[trial.seed] = value
     return [
@@ -263,17 +264,33 @@ def result_rows(runs: Sequence[TrialRun]) -> list[dict[str, Any]]:
             **dict(zip(trial.combination.settings, trial.combination.values, strict=True)),
             "seed": trial.seed,
         }
-        known = run if trial_run.has_result else None
+        result = trial_run.result
         for measure in MEASURES:
-            row[measure.replace(" ", "_")] = known and value_of(known, measure, dataset)
+            row[measure.replace(" ", "_")] = result and value_of(result, measure, dataset)
         rows.append(row)
     return rows
 
 
-def _run(trial_run: TrialRun) -> Run:
-    """The run of a training that has one."""
-    assert trial_run.run is not None  # noqa: S101 - `has_result` was asked before
-    return trial_run.run
+def result_csv(runs: Sequence[TrialRun]) -> bytes:
+    """The rows of `result_rows` as CSV, in which no text is a formula."""
+    rows = result_rows(runs)
+    cells = [
+        [without_formulas(cell) if isinstance(cell, str) else cell for cell in row.values()]
+        for row in rows
+    ]
+    return csv_bytes([list(rows[0]), *cells])
+
+
+def left_out_sentences(runs: Sequence[TrialRun]) -> list[str]:
+    """A sentence for each kind of training that ended without a result."""
+    sentences: list[str] = []
+    for status in ("failed", "stopped", "deleted"):
+        count = sum(trial_run.status == status for trial_run in runs)
+        if count:
+            subject, rest = ("1 training", "is") if count == 1 else (f"{count} trainings", "are")
+            was = "" if status == "failed" else "was " if count == 1 else "were "
+            sentences.append(f"{subject} {was}{status}, and {rest} left out.")
+    return sentences
 
 
 def format_value(value: float, measure: Measure) -> str:

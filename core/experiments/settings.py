@@ -151,36 +151,38 @@ _MODELS: Final[dict[str, type[BaseModel]]] = {
     "optimizer": Optimizer,
     "schedule": Schedule,
     "augmentation": Augmentation,
+    "conv": Conv,
+    "dropout": Dropout,
 }
 
 
 def _numeric(
-    name: str, label: str, kind: ValueKind, *, logarithmic: bool = False
+    name: str,
+    label: str,
+    kind: ValueKind,
+    applied: Callable[[Recipe, Any], Recipe] | None = None,
+    *,
+    logarithmic: bool = False,
 ) -> VariableSetting:
+    """A setting with numbers; its bounds are those of the field that its name tells."""
     part, _, field = name.rpartition(".")
     low, high = bounds(_MODELS[part], field)
-    return VariableSetting(name, label, kind, _field(name), low, high, logarithmic=logarithmic)
+    return VariableSetting(
+        name, label, kind, applied or _field(name), low, high, logarithmic=logarithmic
+    )
 
 
 def _named(name: str, label: str, values: tuple[str, ...]) -> VariableSetting:
     return VariableSetting(name, label, "choice", _field(name), choices=values)
 
 
-def _of_layers(
-    name: str, label: str, kind: ValueKind, layer: type, applied: Callable[[Recipe, Any], Recipe]
-) -> VariableSetting:
-    low, high = bounds(layer, name.rpartition(".")[2])
-    logarithmic = name == "conv.filters"
-    return VariableSetting(name, label, kind, applied, low, high, logarithmic=logarithmic)
-
-
 VARIABLE_SETTINGS: Final[dict[str, VariableSetting]] = {
     setting.name: setting
     for setting in (
         _numeric("optimizer.learning_rate", "Learning rate", "number", logarithmic=True),
-        _of_layers("conv.filters", "Filters", "whole number", Conv, _filters),
-        _of_layers("conv.kernel_size", "Kernel size", "whole number", Conv, _kernel_size),
-        _of_layers("dropout.rate", "Dropout", "number", Dropout, _dropout),
+        _numeric("conv.filters", "Filters", "whole number", _filters, logarithmic=True),
+        _numeric("conv.kernel_size", "Kernel size", "whole number", _kernel_size),
+        _numeric("dropout.rate", "Dropout", "number", _dropout),
         _numeric("epochs", "Epochs", "whole number"),
         _numeric("batch_size", "Batch size", "whole number", logarithmic=True),
         _named("optimizer.kind", "Optimizer", choices(Optimizer, "kind")),

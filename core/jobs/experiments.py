@@ -6,12 +6,9 @@ runs waits for one of them, and not for fifty. `advance` puts the next ones in; 
 every few seconds, and each training at its end, so an experiment goes on without a server too.
 """
 
-import itertools
 import logging
 import shutil
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 from core.experiments.experiment import (
     Experiment,
@@ -30,10 +27,11 @@ from core.runs import registry
 from core.runs.locks import queue_lock
 from core.runs.permissions import (
     MAX_TITLE,
-    JobCard,
     Limits,
     check_limits,
     limits,
+    may_manage_owned,
+    new_card,
     owner_of,
     read_card,
 )
@@ -84,7 +82,7 @@ def start_experiment(
         owner = "" if token is None else owner_of(token)
         _check_count(owner, allowed)
         experiment = Experiment(
-            id=_new_id(),
+            id=submission.free_name("experiment", _is_taken),
             plan=plan,
             created=utc_now(),
             owner=owner,
@@ -232,9 +230,7 @@ def experiment_status(experiment: Experiment, runs: Sequence[TrialRun]) -> str:
 
 def may_manage_experiment(experiment: Experiment, token: Token, allowed: Limits) -> bool:
     """Whether a visitor may pause, stop, extend and delete an experiment."""
-    if token is None:
-        return True
-    return experiment.owner == owner_of(token) if experiment.owner else not allowed.public
+    return token is None or may_manage_owned(experiment.owner, token, allowed)
 
 
 def _unfinished() -> list[Experiment]:
@@ -277,14 +273,8 @@ def _put(experiment: Experiment, allowed: Limits) -> None:
         return
     recipe = trial.recipe
     check_limits(recipe, allowed)
-    card = JobCard(
-        owner=experiment.owner,
-        title=shortened(f"{trial.combination.name}, seed {trial.seed}", MAX_TITLE),
-        experiment=experiment.id,
-        submitted=time.time(),
-        max_seconds=60 * allowed.minutes,
-        max_pause_seconds=60 * allowed.pause_minutes,
-    )
+    title = shortened(f"{trial.combination.name}, seed {trial.seed}", MAX_TITLE)
+    card = new_card(experiment.owner, title, allowed, experiment=experiment.id)
     submission.queue_run(folder, recipe, card, preset=experiment.preset, allowed=allowed)
 
 
@@ -366,12 +356,7 @@ def _check_count(owner: str, allowed: Limits) -> None:
         )
 
 
-def _new_id() -> str:
-    stem = f"experiment-{datetime.now(UTC).astimezone():%Y%m%d-%H%M%S}"
-    names = itertools.chain([stem], (f"{stem}-{k}" for k in itertools.count(2)))
-    return next(
-        name
-        for name in names
-        if not experiment_file(name).exists()
-        and not any(registry.own_folder().glob(f"{name}-[0-9][0-9][0-9]*"))
-    )
+def _is_taken(name: str) -> bool:
+    """Whether an experiment has this id, or had it and left runs."""
+    runs = registry.own_folder().glob(f"{name}-[0-9][0-9][0-9]*")
+    return experiment_file(name).exists() or any(runs)

@@ -29,6 +29,7 @@ from core.runs.permissions import (
     is_mine,
     limits,
     may_manage,
+    new_card,
     owner_of,
     read_card,
     shown_name,
@@ -198,14 +199,7 @@ def _submit(job: _Job, token: str, allowed: Limits) -> Run:
                 "Try it again when one has begun."
             )
         check_disk_space(_room_needed(job.recipe) + job.extra_bytes + _bytes_to_come(), allowed)
-        card = JobCard(
-            owner=owner_of(token),
-            title=job.title,
-            submitted=time.time(),
-            max_seconds=60 * allowed.minutes,
-            max_pause_seconds=60 * allowed.pause_minutes,
-        )
-        run = _new_folder(job, card)
+        run = _new_folder(job, new_card(owner_of(token), job.title, allowed))
         start_next(allowed)
     return _reread(run)
 
@@ -477,12 +471,17 @@ def _managed(run: Run, token: str, allowed: Limits) -> Run:
 
 def _make_folder(preset: str) -> Path:
     """Make the folder of a new run, named by its preset and the time."""
-    stem = f"{preset[:40] or 'run'}-{datetime.now(UTC).astimezone():%Y%m%d-%H%M%S}"
     root = registry.own_folder()
-    names = itertools.chain([stem], (f"{stem}-{k}" for k in itertools.count(2)))
-    folder = next(root / name for name in names if not (root / name).exists())
+    folder = root / free_name(preset[:40] or "run", lambda name: (root / name).exists())
     make_run_folder(folder)
     return folder
+
+
+def free_name(start: str, is_taken: Callable[[str], bool]) -> str:
+    """A name of this time that is not taken, such as "fast-20261130-221500" or "...-2"."""
+    stem = f"{start}-{datetime.now(UTC).astimezone():%Y%m%d-%H%M%S}"
+    names = itertools.chain([stem], (f"{stem}-{k}" for k in itertools.count(2)))
+    return next(name for name in names if not is_taken(name))
 
 
 def _discard(folder: Path, error: BaseException) -> None:

@@ -10,6 +10,7 @@ without one was made on the command line.
 
 import hashlib
 import os
+import time
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -216,6 +217,18 @@ class JobCard(BaseModel):
     stop_asked: float = Field(default=0.0, description="when, Unix seconds; 0: it was not")
 
 
+def new_card(owner: str, title: str, allowed: Limits, *, experiment: str = "") -> JobCard:
+    """The card of a training that is put into the queue now, with a server's limits of time."""
+    return JobCard(
+        owner=owner,
+        title=title,
+        experiment=experiment,
+        submitted=time.time(),
+        max_seconds=60 * allowed.minutes,
+        max_pause_seconds=60 * allowed.pause_minutes,
+    )
+
+
 def read_card(folder: Path) -> JobCard:
     """Read the card of a run folder; an empty one if there is none, or it is damaged."""
     try:
@@ -277,7 +290,11 @@ def may_manage(run: Run | BrokenRun, token: str, allowed: Limits) -> bool:
     """
     if is_shipped(run):
         return False
-    owner = read_card(run.folder).owner
+    return may_manage_owned(read_card(run.folder).owner, token, allowed)
+
+
+def may_manage_owned(owner: str, token: str, allowed: Limits) -> bool:
+    """Whether the visitor with this token may manage what has this owner (see `may_manage`)."""
     return owner == owner_of(token) if owner else not allowed.public
 
 

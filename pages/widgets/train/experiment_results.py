@@ -16,7 +16,9 @@ from core.experiments.results import (
     curve_band,
     format_value,
     higher_is_better,
+    left_out_sentences,
     measures_of,
+    result_csv,
     result_rows,
     summaries,
 )
@@ -26,7 +28,7 @@ from core.jobs import experiments
 from core.jobs.experiments import experiment_status, may_manage_experiment
 from core.runs.permissions import Limits
 from core.utils.errors import DigitscopeError
-from core.utils.files import csv_bytes, without_formulas
+from core.utils.files import without_formulas
 from pages.widgets.shared.download import download_button
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import pages
@@ -75,7 +77,7 @@ def _drawn(experiment_id: str, token: str, limits: Limits, *, was_alive: bool) -
 
 
 def _head(experiment: Experiment, runs: Sequence[TrialRun], status: str) -> None:
-    ended = sum(trial_run.status not in {"planned", "queued", "running"} for trial_run in runs)
+    ended = sum(trial_run.has_ended for trial_run in runs)
     st.subheader(plain(experiment.name), anchor=False)
     st.caption(f"{experiment.plan.describe()} · {status}")
     if status != "finished":
@@ -84,15 +86,8 @@ def _head(experiment: Experiment, runs: Sequence[TrialRun], status: str) -> None
         st.warning(plain(experiment.problem), icon=":material/pause_circle:")
     if problem := st.session_state.pop(_PROBLEM, ""):
         st.error(plain(problem), icon=":material/block:")
-    for name in ("failed", "stopped", "deleted"):
-        count = sum(trial_run.status == name for trial_run in runs)
-        if count:
-            subject = "1 run" if count == 1 else f"{count} runs"
-            was = "" if name == "failed" else "was " if count == 1 else "were "
-            st.caption(
-                f":material/info: {subject} {was}{name}, and {'is' if count == 1 else 'are'} left "
-                "out of all figures."
-            )
+    for sentence in left_out_sentences(runs):
+        st.caption(f":material/info: {sentence}")
 
 
 def _controls(experiment: Experiment, status: str, token: str) -> None:
@@ -291,14 +286,9 @@ def _curves(experiment: Experiment, runs: Sequence[TrialRun]) -> None:
 def _runs(experiment: Experiment, runs: Sequence[TrialRun]) -> None:
     with st.expander(f"All {len(runs)} trainings"):
         rows = result_rows(runs)
-        header = list(rows[0])
-        cells = [
-            [without_formulas(cell) if isinstance(cell, str) else cell for cell in row.values()]
-            for row in rows
-        ]
         download_button(
             "Results as CSV",
-            csv_bytes([header, *cells]),
+            result_csv(runs),
             f"{experiment.id}.csv",
             "text/csv",
             key="experiment-csv",

@@ -135,9 +135,19 @@ def measure_ensemble(run: Run, answers: dict[str, Any]) -> dict[str, Any] | None
     score = score_predictions(mean, held_out=True)
     with tempfile.TemporaryDirectory() as parent:
         members = [changed_copy(run, Path(parent), index) for index in range(len(answers))]
-        folder = Path(parent) / "ensemble"
-        folder.mkdir()
-        plan_ensemble(members).write(folder)
+        cost = size_and_time(members)
+    return {
+        "members": len(answers),
+        "wrong_of_10000": score.wrong,
+        "accuracy": score.accuracy,
+    } | cost
+
+
+def size_and_time(runs: list[Run]) -> dict[str, float]:
+    """What the ensemble of these runs takes on disk (MB), and its median for a digit (ms)."""
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent)
+        plan_ensemble(runs).write(folder)
         size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
         network = load_predictor(Network(registry.read_run(folder)))
         digits = mnist.load("mnist-sample").test.images
@@ -146,9 +156,6 @@ def measure_ensemble(run: Run, answers: dict[str, Any]) -> dict[str, Any] | None
             with timed(spent):
                 network.probabilities(digits[index : index + 1])
     return {
-        "members": len(answers),
-        "wrong_of_10000": score.wrong,
-        "accuracy": score.accuracy,
         "megabytes": round(size / 1e6, 2),
         "median_ms_for_a_digit": round(1000 * median(spent), 2),
     }

@@ -1,4 +1,4 @@
-"""`python -m core experiment`: repeat a training over seeds, or try a grid of settings."""
+"""`python -m core experiment`: repeat a training over seeds, try a grid of settings, or search."""
 
 import time
 from pathlib import Path
@@ -16,7 +16,8 @@ from core.experiments.experiment import (
     list_experiments,
     trial_runs,
 )
-from core.experiments.plan import Factor, make_factor, make_plan
+from core.experiments.plan import make_factor, make_plan
+from core.experiments.proposals import setting_importance
 from core.experiments.results import (
     MEASURES,
     Measure,
@@ -28,21 +29,34 @@ from core.experiments.results import (
     result_csv,
     summaries,
 )
+from core.experiments.search import (
+    PRUNINGS,
+    AnyPlan,
+    Pruning,
+    Search,
+    make_dimension,
+    make_search,
+)
+from core.experiments.search_results import best_first, trainings_of
 from core.experiments.settings import VARIABLE_SETTINGS
 from core.experiments.significance import Verdict, verdicts
 from core.jobs import experiments, scheduler
 from core.jobs.time_estimate import load_speed
 from core.recipes.presets import PRESETS
+from core.recipes.recipe import Recipe
 from core.runs.permissions import limits
 from core.utils.errors import ExperimentError, RecipeError
 from core.utils.files import to_json
 from core.utils.text import duration
 
 app = typer.Typer(
-    help="Repeat a training over seeds, or try a grid of settings, and compare the results.",
+    help="Repeat a training over seeds, try a grid of settings or search among them, and compare.",
     no_args_is_help=True,
 )
 _LOOK_EVERY_S: Final = 1.0
+_DEFAULT_SEEDS: Final = 5
+_BOUNDS: Final = ".."
+_SHOWN: Final = 10
 _Id = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="Its id, which `list` shows.")]
 
 
@@ -62,23 +76,39 @@ def start(
         list[str] | None,
         typer.Option(
             help="A setting and its values, such as optimizer.learning_rate=0.001,0.003; up to "
-            f"three times. The settings: {', '.join(VARIABLE_SETTINGS)}."
+            "three times. With bounds, such as optimizer.learning_rate=0.0001..0.01, it is "
+            f"searched; up to six times. The settings: {', '.join(VARIABLE_SETTINGS)}."
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="How many seeds each combination gets.")] = 5,
+    seeds: Annotated[
+        int | None,
+        typer.Option(help=f"How many seeds each combination gets [default: {_DEFAULT_SEEDS}]."),
+    ] = None,
+    runs: Annotated[
+        int | None, typer.Option(help="Of a search: how many trainings [default: 20].")
+    ] = None,
+    minutes: Annotated[
+        float, typer.Option(help="Of a search: begin none after so many minutes; 0: no limit.")
+    ] = 0,
+    pruning: Annotated[
+        str, typer.Option(help=f"Of a search: end bad trainings early; {', '.join(PRUNINGS)}.")
+    ] = "successive halving",
     title: Annotated[str, typer.Option(help="What pages call it.")] = "",
     detach: Annotated[
         bool, typer.Option("--detach", help="Return at once; the trainings go on by themselves.")
     ] = False,
 ) -> None:
-    """Train a recipe with several seeds, and with each combination of the varied settings.
+    """Train a recipe with several seeds, or each combination of settings; or search for good ones.
+
+    A search (--vary with bounds) proposes the settings of each training from what the earlier ones
+    reached (TPE), by the validation loss.
 
     The trainings are ordinary runs in the ordinary queue. They go on in processes of their own,
     also after Ctrl-C.
     """
     recipe = asked_recipe(preset, recipe_file, dataset)
     recipe = recipe.changed(epochs=epochs) if epochs is not None else recipe
-    plan = make_plan(recipe, [_factor(text) for text in vary or []], seeds)
+    plan = _asked_plan(recipe, vary or [], seeds=seeds, runs=runs, minutes=minutes, pruning=pruning)
     fetch_if_missing(recipe.dataset)
     print(f"{plan.describe()}.")
     speed = load_speed()
@@ -103,9 +133,10 @@ def list_all(as_json: AsJson = False) -> None:
         status = experiments.experiment_status(experiment, runs)
         done = sum(trial_run.result is not None for trial_run in runs)
         row = {"experiment": experiment.id, "title": experiment.title, "status": status}
-        figures = {"finished": done, "trainings": len(runs)}
+        count = experiment.plan.trials
+        figures = {"finished": done, "trainings": count}
         title = f" “{experiment.title}”" * bool(experiment.title)
-        line = f"{experiment.id}{title}: {status}, {done} of {len(runs)} trainings finished"
+        line = f"{experiment.id}{title}: {status}, {done} of {count} trainings finished"
         print(to_json({**row, **figures}, ensure_ascii=False) if as_json else line)
 
 
@@ -132,6 +163,9 @@ def show(
     if not there:
         print("No training is finished yet.")
         return
+    if isinstance(found.plan, Search):
+        _print_search(found.plan, runs)
+        return
     for name in [_measure(measure, there)] if measure else _shown_first(there):
         _print_table(verdicts(summaries(runs, name), name), name)
 
@@ -151,11 +185,18 @@ def resume(experiment: _Id) -> None:
 @app.command()
 def extend(
     experiment: _Id,
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds more each combination gets.")],
+    seeds: Annotated[
+        int, typer.Option(min=0, help="How many seeds more each combination gets.")
+    ] = 0,
+    runs: Annotated[int, typer.Option(min=0, help="Of a search: how many trainings more.")] = 0,
 ) -> None:
-    """Give each combination more seeds; the trainings that are there stay."""
+    """Give each combination more seeds, or a search more trainings; those that are there stay."""
     found = find_experiment(experiment)
-    _tell(experiments.resume_experiment(found, token=None, more_seeds=seeds))
+    asked, other = ("runs", seeds) if isinstance(found.plan, Search) else ("seeds", runs)
+    more = seeds + runs
+    if other or not more:
+        raise ExperimentError(f"Say how many more it gets, with --{asked}.")
+    _tell(experiments.resume_experiment(found, token=None, more=more))
 
 
 @app.command()
@@ -177,17 +218,64 @@ def watch(experiment: _Id) -> None:
     _watch(find_experiment(experiment).id)
 
 
-def _factor(text: str) -> Factor:
-    """The setting and the values of `--vary`."""
+def _asked_plan(
+    recipe: Recipe,
+    vary: list[str],
+    *,
+    seeds: int | None,
+    runs: int | None,
+    minutes: float,
+    pruning: str,
+) -> AnyPlan:
+    """The plan of the options, or the search if a setting has bounds."""
+    settings = [_setting_and_values(text) for text in vary]
+    if not any(_BOUNDS in values for _, values in settings):
+        if runs is not None or minutes:
+            raise RecipeError(
+                "--runs and --minutes are for a search: give a setting bounds, such as --vary "
+                "optimizer.learning_rate=0.0001..0.01."
+            )
+        factors = [make_factor(name, _split(values, ",")) for name, values in settings]
+        return make_plan(recipe, factors, _DEFAULT_SEEDS if seeds is None else seeds)
+    if seeds is not None:
+        raise RecipeError(
+            "A search trains each setting once: leave --seeds out, and repeat the best one "
+            "afterwards."
+        )
+    dimensions = [
+        make_dimension(name, _split(values, _BOUNDS if _BOUNDS in values else ","))
+        for name, values in settings
+    ]
+    return make_search(
+        recipe,
+        dimensions,
+        runs=20 if runs is None else runs,
+        minutes=minutes,
+        pruning=_pruning(pruning),
+        parallel=limits().trainings,
+    )
+
+
+def _pruning(text: str) -> Pruning:
+    for name in PRUNINGS:
+        if name.lower() == text.lower():
+            return name
+    raise RecipeError(f"There is no pruning {text!r}. There are: {', '.join(PRUNINGS)}.")
+
+
+def _setting_and_values(text: str) -> tuple[str, str]:
+    """The two parts of `--vary`."""
     name, equals, values = text.partition("=")
     if not equals:
         raise RecipeError(
             f"--vary {text!r} cannot be read: write a setting, = and its values, such as "
-            "conv.filters=8,16."
+            "conv.filters=8,16, or its bounds, such as conv.filters=8..32."
         )
-    return make_factor(
-        name.strip(), [value.strip() for value in values.split(",") if value.strip()]
-    )
+    return name.strip(), values
+
+
+def _split(values: str, separator: str) -> list[str]:
+    return [value.strip() for value in values.split(separator) if value.strip()]
 
 
 def _watch(experiment_id: str) -> None:
@@ -202,7 +290,7 @@ def _watch(experiment_id: str) -> None:
             for trial_run in runs:
                 if trial_run.has_ended and trial_run.trial.number not in told:
                     told.add(trial_run.trial.number)
-                    print(_trial_line(trial_run, len(runs)), flush=True)
+                    print(_trial_line(trial_run, experiment.plan.trials), flush=True)
             if experiments.experiment_status(experiment, runs) != "going on":
                 break
             time.sleep(_LOOK_EVERY_S)
@@ -220,7 +308,7 @@ def _trial_line(trial_run: TrialRun, count: int) -> str:
     start_of_line = f"{trial.number + 1}/{count} {trial.combination.name}, seed {trial.seed}"
     if trial_run.result is None:
         return f"{start_of_line}: {trial_run.status}"
-    results = "; ".join(f"{name} {found}" for name, found in trial_run.result.info.metrics.items())
+    results = "; ".join(f"{name} {score}" for name, score in _scores(trial_run))
     return f"{start_of_line}: {results}"
 
 
@@ -250,6 +338,25 @@ def _print_table(rows: list[Verdict], measure: Measure) -> None:
             f"{summary.combination.name:<{width}}  {summary.n} of {summary.planned}  "
             f"{_spread(summary, measure)}  {row.text() if len(rows) > 1 else ''}".rstrip()
         )
+
+
+def _print_search(search: Search, runs: list[TrialRun]) -> None:
+    """The best trainings of a search, and which settings decide."""
+    print("\nThe best by validation loss; each was trained once, so their order is partly luck:")
+    for loss, trial_run in best_first(runs)[:_SHOWN]:
+        trial = trial_run.trial
+        scores = "; ".join(f"{name} {score}" for name, score in _scores(trial_run))
+        print(f"training {trial.number + 1}  {loss:.4f}  {trial.combination.name}  ({scores})")
+    importance = setting_importance(search, trainings_of(runs))
+    if importance:
+        print("\nHow much each setting decides whether a training is among the best (PED-ANOVA):")
+        for setting, part in importance.items():
+            print(f"{VARIABLE_SETTINGS[setting].label}  {100 * part:.0f} %")
+
+
+def _scores(trial_run: TrialRun) -> list[tuple[str, str]]:
+    result = trial_run.result
+    return [(name, str(score)) for name, score in result.info.metrics.items()] if result else []
 
 
 def _spread(summary: Summary, measure: Measure) -> str:

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from core.experiments.plan import Plan, Trial
+from core.experiments.plan import Combination, Trial, combinations_of
+from core.experiments.search import AnyPlan, Search
+from core.experiments.settings import SettingValue
 from core.runs import registry
 from core.runs.permissions import MAX_TITLE
 from core.runs.run import Run
@@ -31,7 +33,9 @@ _FOLDER: Final = ".experiments"
 # Room for "-001" in a run's id, which has at most 80 characters.
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,70}")
 ExperimentState = Literal["going on", "paused", "stopped"]
-TrialStatus = Literal["planned", "queued", "running", "finished", "stopped", "failed", "deleted"]
+TrialStatus = Literal[
+    "planned", "queued", "running", "finished", "pruned", "stopped", "failed", "deleted"
+]
 
 
 class Experiment(FrozenModel):
@@ -39,19 +43,50 @@ class Experiment(FrozenModel):
 
     format: Literal[1] = FORMAT
     id: str
-    plan: Plan
+    plan: AnyPlan
     created: datetime
     owner: str = Field(default="", description="SHA-256 of its visitor's token; empty: nobody's")
     title: str = Field(default="", max_length=MAX_TITLE)
     preset: str = Field(default="", description="the preset or run that its recipe came from")
     state: ExperimentState = "going on"
     submitted: int = Field(default=0, ge=0, description="trainings that were put into the queue")
+    proposals: tuple[tuple[SettingValue, ...], ...] = Field(
+        default=(), description="of a search: the values of each training that was proposed"
+    )
     problem: str = Field(default="", description="why it was paused or stopped, if not by hand")
 
     @property
     def name(self) -> str:
         """Its title, else its id."""
         return self.title or self.id
+
+    @model_validator(mode="after")
+    def _has_its_proposals(self) -> Self:
+        if not isinstance(self.plan, Search):
+            return self
+        if len(self.proposals) < self.submitted:
+            raise ValueError("a training of the search has no proposed values")
+        width = len(self.plan.dimensions)
+        if any(len(values) != width for values in self.proposals):
+            raise ValueError("proposed values do not fit the searched settings")
+        return self
+
+    def trial(self, number: int) -> Trial:
+        """Get a training by its place, from 0; one of a search must have been proposed."""
+        if isinstance(self.plan, Search):
+            return self.plan.trial(number, self.proposals[number])
+        return self.plan.trial(number)
+
+    def trials(self) -> list[Trial]:
+        """All trainings whose settings are known, in their order."""
+        known = self.submitted if isinstance(self.plan, Search) else self.plan.trials
+        return [self.trial(number) for number in range(known)]
+
+    def combinations(self) -> list[Combination]:
+        """All combinations that are known, in their order; of a search, one for each training."""
+        if isinstance(self.plan, Search):
+            return [trial.combination for trial in self.trials()]
+        return list(combinations_of(self.plan))
 
     def run_folder(self, number: int) -> Path:
         """The folder of the run of a training, by its place in the plan, from 0."""
@@ -185,8 +220,8 @@ def write_experiment(experiment: Experiment) -> None:
 
 
 def trial_runs(experiment: Experiment) -> list[TrialRun]:
-    """All trainings of an experiment, in the order of its plan, with their runs."""
-    return [_trial_run(experiment, trial) for trial in experiment.plan.all_trials()]
+    """All trainings of an experiment whose settings are known, in their order, with their runs."""
+    return [_trial_run(experiment, trial) for trial in experiment.trials()]
 
 
 def _trial_run(experiment: Experiment, trial: Trial) -> TrialRun:
@@ -196,4 +231,4 @@ def _trial_run(experiment: Experiment, trial: Trial) -> TrialRun:
         run = registry.read_cached(experiment.run_folder(trial.number))
     except RunError:
         return TrialRun(trial, "deleted", None)
-    return TrialRun(trial, run.info.status, run)
+    return TrialRun(trial, "pruned" if run.info.ended_by == "pruning" else run.info.status, run)

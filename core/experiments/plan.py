@@ -1,8 +1,9 @@
 """The plan of an experiment: a recipe, the settings that vary, and how many seeds each gets.
 
 Without a varied setting a plan repeats one recipe over seeds. With one to three of them it is a
-grid: each combination of their values, with each seed. A plan has a short form for links, as a
-recipe has; equal plans train equal runs on machines of one kind.
+grid: each combination of their values, with each seed. Equal plans train equal runs on machines of
+one kind. `core.experiments.search` is the plan of a search, `core.experiments.links` their form in
+links.
 """
 
 import itertools
@@ -10,14 +11,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final, Self
+from typing import Any, Final, Protocol, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from core.experiments.settings import SettingValue, VariableSetting, variable_setting
 from core.recipes.descriptions import describe_layer, describe_settings
-from core.recipes.recipe import MAX_LINK_LENGTH, Recipe, recipe_from_link, recipe_to_link
-from core.utils.compact_text import pack_text, unpack_text
+from core.recipes.recipe import Recipe
 from core.utils.errors import RecipeError
 from core.utils.validation import FrozenModel
 
@@ -25,12 +25,15 @@ MAX_FACTORS: Final = 3
 MAX_SEEDS: Final = 50
 MAX_RUNS: Final = 1_000
 _MAX_VALUES: Final = 50
-_LINK_VERSION: Final = "1"
-_MAX_LINK_BYTES: Final = 20_000
-_DAMAGED: Final = (
-    "The experiment in the link cannot be read: it was cut off, or it is no link of this page. "
-    "Copy the whole link again."
-)
+
+
+class Varied(Protocol):
+    """Anything that varies a setting."""
+
+    @property
+    def variable(self) -> VariableSetting:
+        """The setting with its label, bounds and effect."""
+        ...
 
 
 class Factor(FrozenModel):
@@ -214,7 +217,7 @@ def combinations_of(plan: Plan) -> tuple[Combination, ...]:
     combinations: list[Combination] = []
     settings = tuple(factor.setting for factor in plan.factors)
     for number, values in enumerate(itertools.product(*(factor.values for factor in plan.factors))):
-        name = _name(plan.factors, values)
+        name = combination_name(plan.factors, values)
         recipe = plan.recipe
         try:
             for factor, value in zip(plan.factors, values, strict=True):
@@ -226,38 +229,6 @@ def combinations_of(plan: Plan) -> tuple[Combination, ...]:
     return tuple(combinations)
 
 
-def plan_to_link(plan: Plan) -> str:
-    """Encode a plan for a link: text of the characters A-Z a-z 0-9 - _."""
-    fields = {
-        "recipe": recipe_to_link(plan.recipe),
-        "factors": [[factor.setting, *factor.values] for factor in plan.factors],
-        "seeds": plan.seeds,
-    }
-    return _LINK_VERSION + pack_text(json.dumps(fields, separators=(",", ":")))
-
-
-def plan_from_link(text: str) -> Plan:
-    """Decode the plan of a link.
-
-    Args:
-        text: what `plan_to_link` returned.
-
-    Raises:
-        RecipeError: it is damaged or of another version, or holds no plan that can be trained.
-    """
-    if len(text) > 2 * MAX_LINK_LENGTH or not text.startswith(_LINK_VERSION):
-        raise RecipeError(_DAMAGED)
-    try:
-        fields = json.loads(unpack_text(text.removeprefix(_LINK_VERSION), _MAX_LINK_BYTES))
-        recipe_link = str(fields["recipe"])
-        seeds = int(fields["seeds"])
-        listed = [(str(setting), values) for setting, *values in fields["factors"]]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise RecipeError(_DAMAGED) from error
-    factors = [make_factor(setting, values) for setting, values in listed]
-    return make_plan(recipe_from_link(recipe_link), factors, seeds)
-
-
 def _combination_count(factors: Sequence[Factor]) -> int:
     count = 1
     for factor in factors:
@@ -265,7 +236,8 @@ def _combination_count(factors: Sequence[Factor]) -> int:
     return count
 
 
-def _name(factors: Sequence[Factor], values: Sequence[SettingValue]) -> str:
+def combination_name(factors: Sequence[Varied], values: Sequence[SettingValue]) -> str:
+    """Name a combination by its values, such as "Learning rate 0.01, Filters 8"."""
     parts = [
         f"{factor.variable.label} {factor.variable.text(value)}"
         for factor, value in zip(factors, values, strict=True)

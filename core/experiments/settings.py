@@ -264,3 +264,24 @@ def suggested_values(setting: VariableSetting, recipe: Recipe) -> list[int | flo
     rounded = [round(value) if whole else float(f"{value:.2g}") for value in tried]
     inside = [min(max(value, setting.low), setting.high) for value in rounded]
     return list(dict.fromkeys(inside))
+
+
+def suggested_bounds(setting: VariableSetting, recipe: Recipe) -> tuple[int | float, int | float]:
+    """Bounds around the recipe's own value to search in: by factors of ten for a learning rate.
+
+    Args:
+        setting: one that has numbers.
+        recipe: whose value lies between them.
+    """
+    own = value_in(recipe, setting.name)
+    if setting.logarithmic and setting.kind == "number" and isinstance(own, float) and own:
+        low, high = (float(f"{own * factor:.2g}") for factor in (0.1, 10))
+        return max(low, setting.low), min(high, setting.high)
+    values = suggested_values(setting, recipe)
+    if values[0] < values[-1]:
+        return values[0], values[-1]
+    return (
+        (int(setting.low), int(setting.high))
+        if setting.kind == "whole number"
+        else (setting.low, setting.high)
+    )

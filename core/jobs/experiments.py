@@ -1,14 +1,16 @@
 """Experiments in the queue: start one, keep it going, pause, stop, extend and delete it.
 
 The trainings of an experiment are put into the queue one after the other, not all at once: only as
-many of them wait as may run at a time. So a visitor who presses Train beside an experiment of fifty
-runs waits for one of them, and not for fifty. `advance` puts the next ones in; servers call it
-every few seconds, and each training at its end, so an experiment goes on without a server too.
+many of them wait as may run at a time, and of a search only those whose settings can be proposed
+already. So a visitor who presses Train beside an experiment of fifty runs waits for one of them,
+and not for fifty. `advance` puts the next ones in; servers call it every few seconds, and each
+training at its end, so an experiment goes on without a server too.
 """
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from core.experiments.experiment import (
     Experiment,
@@ -19,7 +21,10 @@ from core.experiments.experiment import (
     trial_runs,
     write_experiment,
 )
-from core.experiments.plan import MAX_SEEDS, Plan, combinations_of, make_plan
+from core.experiments.plan import MAX_SEEDS, combinations_of, make_plan
+from core.experiments.proposals import propose, should_prune
+from core.experiments.search import MAX_SEARCH_RUNS, AnyPlan, Search, make_search
+from core.experiments.search_results import trainings_of, validation_losses
 from core.jobs import submission
 from core.jobs.scheduler import LOCAL, Engine, is_starting, queue, start_next
 from core.jobs.time_estimate import MachineSpeed, estimate_time
@@ -27,6 +32,7 @@ from core.runs import registry
 from core.runs.locks import queue_lock
 from core.runs.permissions import (
     MAX_TITLE,
+    JobCard,
     Limits,
     check_limits,
     limits,
@@ -44,20 +50,28 @@ Token = str | None
 """A visitor's secret; None on the command line, where everything may be managed."""
 
 
-def estimated_seconds(plan: Plan, speed: MachineSpeed, at_once: int = 1) -> float:
+def estimated_seconds(plan: AnyPlan, speed: MachineSpeed, at_once: int = 1) -> float:
     """Estimate how long all trainings of a plan take on an otherwise idle machine.
 
     Args:
         plan: what is trained.
         speed: what was measured on the machine.
         at_once: so many trainings run at a time, each as quickly as by itself.
+
+    Returns:
+        The time; of a search that of its trainings in the middle of its bounds, none of them
+        pruned, or its budget in minutes if that is less.
     """
+    if isinstance(plan, Search):
+        seconds = plan.runs * estimate_time(plan.middle(), speed).total
+        seconds = min(seconds, 60 * plan.minutes) if plan.minutes else seconds
+        return seconds / min(at_once, plan.parallel)
     each = (estimate_time(combination.recipe, speed).total for combination in combinations_of(plan))
     return plan.seeds * sum(each) / at_once
 
 
 def start_experiment(
-    plan: Plan, *, token: Token, title: str = "", preset: str = "", engine: Engine = LOCAL
+    plan: AnyPlan, *, token: Token, title: str = "", preset: str = "", engine: Engine = LOCAL
 ) -> Experiment:
     """Start an experiment: its first trainings are put into the queue.
 
@@ -153,30 +167,25 @@ def stop_experiment(experiment: Experiment, *, token: Token) -> Experiment:
 
 
 def resume_experiment(
-    experiment: Experiment, *, token: Token, more_seeds: int = 0, engine: Engine = LOCAL
+    experiment: Experiment, *, token: Token, more: int = 0, engine: Engine = LOCAL
 ) -> Experiment:
-    """Go on with an experiment that was paused or stopped, or give it more seeds.
+    """Go on with an experiment that was paused or stopped, or give it more to train.
 
     Args:
         experiment: any.
         token: the visitor's secret.
-        more_seeds: so many seeds are added to its plan.
+        more: so many seeds are added to its plan, or so many trainings to its search. A search
+            that is extended has no limit of minutes any more.
         engine: where trainings run.
 
     Raises:
-        ExperimentError: it is another visitor's or gone, or the seeds pass a limit.
+        ExperimentError: it is another visitor's or gone, or passes a limit.
         RecipeError: its trainings would become too many.
     """
     allowed = limits()
     with queue_lock():
         current = _managed(experiment, token)
-        seeds = current.plan.seeds + more_seeds
-        if seeds > MAX_SEEDS:
-            raise ExperimentError(
-                f"This experiment has {current.plan.seeds} seeds, and {MAX_SEEDS} are the most: "
-                f"ask for at most {MAX_SEEDS - current.plan.seeds} more."
-            )
-        plan = make_plan(current.plan.recipe, current.plan.factors, seeds)
+        plan = _extended(current.plan, more)
         _check_plan(plan, allowed)
         if current.state == "stopped":
             _take_up_stopped(current)
@@ -185,6 +194,38 @@ def resume_experiment(
         resumed = _put_next(resumed, allowed)
         start_next(allowed, engine)
     return resumed
+
+
+def may_be_added(plan: AnyPlan) -> int:
+    """How many seeds, or trainings of a search, may be added to a plan."""
+    if isinstance(plan, Search):
+        return MAX_SEARCH_RUNS - plan.runs
+    return MAX_SEEDS - plan.seeds
+
+
+def _extended(plan: AnyPlan, more: int) -> AnyPlan:
+    """The plan with more seeds, or more trainings of a search."""
+    if not more:
+        return plan
+    if more > may_be_added(plan):
+        has, most = (
+            (f"{plan.runs} trainings", MAX_SEARCH_RUNS)
+            if isinstance(plan, Search)
+            else (f"{plan.seeds} seeds", MAX_SEEDS)
+        )
+        raise ExperimentError(
+            f"This experiment has {has}, and {most} are the most: ask for at most "
+            f"{may_be_added(plan)} more."
+        )
+    if isinstance(plan, Search):
+        return make_search(
+            plan.recipe,
+            plan.dimensions,
+            runs=plan.runs + more,
+            pruning=plan.pruning,
+            parallel=plan.parallel,
+        )
+    return make_plan(plan.recipe, plan.factors, plan.seeds + more)
 
 
 def delete_experiment(experiment: Experiment, *, token: Token) -> None:
@@ -249,14 +290,20 @@ def _put_next(experiment: Experiment, allowed: Limits) -> Experiment:
     ids = {experiment.run_folder(number).name for number in range(experiment.submitted)}
     waiting = sum(run.id in ids for run in queue())
     while waiting < allowed.trainings and experiment.submitted < experiment.plan.trials:
-        problem = _overtime(experiment, allowed)
+        state, problem = "paused", _overtime(experiment, allowed)
+        if not problem and (problem := _budget_used_up(experiment)):
+            state = "stopped"
         if not problem:
             try:
+                proposed = _proposed(experiment)
+                if proposed is None:  # it knows too little yet
+                    break
+                experiment = proposed
                 _put(experiment, allowed)
             except DigitscopeError as error:
                 problem = str(error)
         if problem:
-            experiment = experiment.model_copy(update={"state": "paused", "problem": problem})
+            experiment = experiment.model_copy(update={"state": state, "problem": problem})
         else:
             experiment = experiment.model_copy(update={"submitted": experiment.submitted + 1})
         write_experiment(experiment)
@@ -266,8 +313,77 @@ def _put_next(experiment: Experiment, allowed: Limits) -> Experiment:
     return experiment
 
 
+def _proposed(experiment: Experiment) -> Experiment | None:
+    """The experiment with the settings of its next training; None if these are not known yet."""
+    search, number = experiment.plan, experiment.submitted
+    if not isinstance(search, Search) or len(experiment.proposals) > number:
+        return experiment
+    runs = trial_runs(experiment)
+    if not all(trial_run.has_ended for trial_run in runs[: search.known_before(number)]):
+        return None
+    values = propose(search, trainings_of(runs))
+    proposed = experiment.model_copy(update={"proposals": (*experiment.proposals, values)})
+    # Before its run: one that is there after a crash was made of these values.
+    write_experiment(proposed)
+    return proposed
+
+
+def prune_of(run: Run, card: JobCard) -> Callable[[], bool] | None:
+    """How a training learns after each epoch whether its search ends it.
+
+    Args:
+        run: that is about to be trained.
+        card: its card.
+
+    Returns:
+        A function that answers after each epoch; None if nothing prunes this training. Whoever
+        goes on with one that was pruned, or had ended, has it trained to its end.
+    """
+    if not card.experiment or run.info.ended_by:
+        return None
+    try:
+        experiment = find_experiment(card.experiment)
+    except ExperimentError:  # deleted: its runs are ordinary ones
+        return None
+    if not isinstance(experiment.plan, Search) or experiment.plan.pruning == "none":
+        return None
+    return partial(_is_pruned, experiment.id, run.id)
+
+
+def _is_pruned(experiment_id: str, run_id: str) -> bool:
+    """Whether the search of a training that goes on ends it after its present epoch."""
+    try:
+        experiment = find_experiment(experiment_id)
+    except ExperimentError:
+        return False
+    runs = trial_runs(experiment)
+    number = next((n for n, each in enumerate(runs) if each.run and each.run.id == run_id), None)
+    if number is None or not isinstance(experiment.plan, Search):
+        return False
+    return should_prune(
+        experiment.plan, trainings_of(runs), number, validation_losses(runs[number])
+    )
+
+
+def _budget_used_up(experiment: Experiment) -> str:
+    """A sentence if a search has used up the minutes that it was given; else empty."""
+    search = experiment.plan
+    if not isinstance(search, Search) or not search.minutes:
+        return ""
+    if _trained_seconds(experiment) < 60 * search.minutes:
+        return ""
+    return (
+        f"The {search.minutes:g} minutes of training that this search was given are used up. Add "
+        "trainings to go on."
+    )
+
+
+def _trained_seconds(experiment: Experiment) -> float:
+    return sum(each.run.info.seconds for each in trial_runs(experiment) if each.run)
+
+
 def _put(experiment: Experiment, allowed: Limits) -> None:
-    trial = experiment.plan.trial(experiment.submitted)
+    trial = experiment.trial(experiment.submitted)
     folder = experiment.run_folder(trial.number)
     if folder.exists():  # a server died after it had made the folder
         return
@@ -282,10 +398,7 @@ def _overtime(experiment: Experiment, allowed: Limits) -> str:
     """A sentence if an experiment has used up its time on this server; else empty."""
     if not allowed.experiment_minutes:
         return ""
-    seconds = sum(
-        trial_run.run.info.seconds for trial_run in trial_runs(experiment) if trial_run.run
-    )
-    if seconds < 60 * allowed.experiment_minutes:
+    if _trained_seconds(experiment) < 60 * allowed.experiment_minutes:
         return ""
     return (
         f"This server gives an experiment {allowed.experiment_minutes:g} minutes of training, and "
@@ -335,15 +448,20 @@ def _managed(experiment: Experiment, token: Token) -> Experiment:
     return current
 
 
-def _check_plan(plan: Plan, allowed: Limits) -> None:
+def _check_plan(plan: AnyPlan, allowed: Limits) -> None:
     if plan.trials > allowed.experiment_runs:
         raise ExperimentError(
             f"These are {plan.trials:,} trainings, and this server allows "
             f"{allowed.experiment_runs:,} for an experiment: vary fewer values, or ask for fewer "
             "seeds."
         )
-    for combination in combinations_of(plan):
-        check_limits(combination.recipe, allowed)
+    recipes = (
+        plan.corners()
+        if isinstance(plan, Search)
+        else [combination.recipe for combination in combinations_of(plan)]
+    )
+    for recipe in recipes:
+        check_limits(recipe, allowed)
 
 
 def _check_count(owner: str, allowed: Limits) -> None:

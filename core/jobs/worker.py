@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from core.jobs.experiments import advance
+from core.jobs.experiments import advance, prune_of
 from core.jobs.scheduler import tick
 from core.runs import registry
 from core.runs.locks import is_being_trained
@@ -68,7 +68,8 @@ def _train_queued(folder: Path) -> None:
         writer.fail("TensorFlow cannot be imported here: the server's log says why.")
         writer.close()
         raise
-    resume_training(writer, limits=TimeLimits(card.max_seconds, card.max_pause_seconds))
+    limits = TimeLimits(card.max_seconds, card.max_pause_seconds)
+    resume_training(writer, limits=limits, prune=prune_of(run, card))
 
 
 if __name__ == "__main__":

@@ -83,13 +83,27 @@ class Preset:
         return self.recipe.changed(dataset=dataset, **({"epochs": more} if more else {}))
 
 
-def _conv_bn_relu(filters: int, padding: Literal["same", "valid"] = "same") -> tuple[Layer, ...]:
-    """Convolution without bias (batch norm has its own), batch norm, ReLU."""
-    return (
-        Conv(filters=filters, padding=padding, activation="linear", use_bias=False),
-        BatchNorm(),
-        Activation(),
+def conv_bn_relu(
+    filters: int, padding: Literal["same", "valid"] = "same", kernel_size: int = 3
+) -> tuple[Layer, ...]:
+    """Convolution without bias (batch norm has its own), batch norm, ReLU.
+
+    Args:
+        filters: How many maps it makes.
+        padding: Keras' padding of the convolution.
+        kernel_size: The side of its kernel in pixels, odd.
+
+    Returns:
+        The three layers in their order.
+    """
+    convolution = Conv(
+        filters=filters,
+        kernel_size=kernel_size,
+        padding=padding,
+        activation="linear",
+        use_bias=False,
     )
+    return (convolution, BatchNorm(), Activation())
 
 
 _SOORYA = Preset(
@@ -288,9 +302,9 @@ FAST = Preset(
                 # No batch norm here, where maps are largest: it would take a third of the time.
                 Conv(filters=16, kernel_size=5),
                 Pool(),
-                *_conv_bn_relu(48, "valid"),
+                *conv_bn_relu(48, "valid"),
                 Pool(),
-                *_conv_bn_relu(96, "valid"),
+                *conv_bn_relu(96, "valid"),
                 Flatten(),
                 Dense(units=10, activation="softmax"),
             )
@@ -315,13 +329,13 @@ BEST = Preset(
             layers=(
                 # Without padding: maps are smaller from the first layer on, and a step takes half
                 # the time.
-                *_conv_bn_relu(32, "valid") * 2,
+                *conv_bn_relu(32, "valid") * 2,
                 Pool(),
                 Dropout(rate=0.05),
-                *_conv_bn_relu(64, "valid") * 2,
+                *conv_bn_relu(64, "valid") * 2,
                 Pool(),
                 Dropout(rate=0.05),
-                *_conv_bn_relu(192) * 2,
+                *conv_bn_relu(192) * 2,
                 GlobalAverage(),
                 Dropout(rate=0.1),
                 Dense(units=10, activation="softmax"),

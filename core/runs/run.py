@@ -24,7 +24,15 @@ from core.utils.files import NPZ_ERRORS
 FORMAT = 1
 Status = Literal["queued", "running", "finished", "stopped", "failed"]
 EndedBy = Literal[
-    "", "last epoch", "by hand", "early stopping", "time limit", "pause limit", "diverged", "fault"
+    "",
+    "last epoch",
+    "by hand",
+    "early stopping",
+    "pruning",
+    "time limit",
+    "pause limit",
+    "diverged",
+    "fault",
 ]
 OwnPart = Literal["trained on", "held out"]
 

@@ -35,6 +35,10 @@ CHECKPOINT_EVERY_S = 30.0
 _POLL_S = 0.05
 
 
+Prune = Callable[[], bool]
+"""Whether a search ends this training; its history on disk has the epoch that ended."""
+
+
 class StopTraining(Exception):  # noqa: N818 - a request, not an error
     """Raised by an `on_event` function to end the training after the current batch."""
 
@@ -95,6 +99,7 @@ class RunCallback(keras.callbacks.Callback):
         report: OnEvent,
         evaluate: Callable[[int], Event | None] | None = None,
         limits: TimeLimits = TimeLimits(),
+        prune: Prune | None = None,
     ) -> None:
         """Begin at a state, new or from a checkpoint.
 
@@ -106,6 +111,7 @@ class RunCallback(keras.callbacks.Callback):
             report: is called with each event; it may raise StopTraining.
             evaluate: is called with each finished epoch and may return an event.
             limits: how long the training may take.
+            prune: is asked after each epoch but the last whether the training is worth going on.
         """
         super().__init__()
         self.ended_by: EndedBy = ""
@@ -119,6 +125,7 @@ class RunCallback(keras.callbacks.Callback):
         self.clock = Clock(state.seconds)
         self._recipe, self._n, self._writer = recipe, n, writer
         self._report, self._evaluate, self._limits = report, evaluate, limits
+        self._prune = prune
         self._steps = recipe.steps_per_epoch(n)
         # A training that goes on after early stopping begins with new patience.
         self._patience_from = state.epoch if writer.ended_before == "early stopping" else 0
@@ -223,6 +230,8 @@ class RunCallback(keras.callbacks.Callback):
             self._end("last epoch")
         if self._patience_exhausted():
             self._end("early stopping")
+        if is_whole and not self.ended_by and self._prune and self._prune():
+            self._end("pruning")
         self.wait_while_paused()
         if self.ended_by:
             self.model.stop_training = True

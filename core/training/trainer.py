@@ -38,7 +38,7 @@ from core.runs.predictions import confused_pairs, hardest_digits, score_predicti
 from core.runs.run import Provenance, Run, StoredPredictions
 from core.runs.writer import MAX_EPOCH_BYTES, RunWriter, record_failure, why_unwritable
 from core.training import checkpoints, fine_tuning, pseudo_labels
-from core.training.callbacks import EndedEarly, RunCallback, StopTraining, TimeLimits
+from core.training.callbacks import EndedEarly, Prune, RunCallback, StopTraining, TimeLimits
 from core.training.checkpoints import TrainingState
 from core.training.digits import labeled_digits
 from core.training.input_pipeline import evaluation_batches, mixed_batches, training_batches
@@ -137,7 +137,10 @@ def train(
 
 
 def resume_training(
-    writer: RunWriter, on_event: OnEvent = lambda event: None, limits: TimeLimits = NO_TIME_LIMITS
+    writer: RunWriter,
+    on_event: OnEvent = lambda event: None,
+    limits: TimeLimits = NO_TIME_LIMITS,
+    prune: Prune | None = None,
 ) -> Run:
     """Begin a queued run, or continue a run at its last checkpoint, up to its last epoch.
 
@@ -148,6 +151,7 @@ def resume_training(
         writer: a `ResumedWriter`, which is closed at the end.
         on_event: is called with every event; it may raise StopTraining.
         limits: how long the training may take.
+        prune: is asked after each epoch whether the training is to end here.
 
     Raises:
         RunError: the folder cannot be written.
@@ -169,7 +173,7 @@ def resume_training(
         record_failure(writer, error, 0.0)
         writer.close()
         raise
-    return _train(writer, digits, on_event, limits)
+    return _train(writer, digits, on_event, limits, prune)
 
 
 def _download_progress(writer: RunWriter, on_event: OnEvent) -> Callable[[int, int], None]:
@@ -203,14 +207,20 @@ def _provenance(recipe: Recipe, train_split: Split, validation: Split | None) ->
     )
 
 
-def _train(writer: RunWriter, digits: Digits, on_event: OnEvent, limits: TimeLimits) -> Run:
+def _train(
+    writer: RunWriter,
+    digits: Digits,
+    on_event: OnEvent,
+    limits: TimeLimits,
+    prune: Prune | None = None,
+) -> Run:
     def report(event: Event) -> None:
         writer.event(event_to_line(event))
         on_event(event)
 
     began = time.monotonic()
     try:
-        ended = _train_and_test(writer, digits, report, limits)
+        ended = _train_and_test(writer, digits, report, limits, prune)
     except BaseException as error:
         # Ctrl-C too leaves a folder that says how it ended; nothing is swallowed.
         record_failure(writer, error, time.monotonic() - began)
@@ -225,7 +235,11 @@ def _train(writer: RunWriter, digits: Digits, on_event: OnEvent, limits: TimeLim
 
 
 def _train_and_test(
-    writer: RunWriter, digits: Digits, report: OnEvent, limits: TimeLimits
+    writer: RunWriter,
+    digits: Digits,
+    report: OnEvent,
+    limits: TimeLimits,
+    prune: Prune | None,
 ) -> Ended:
     recipe = writer.info.recipe
     model = compiled_model(recipe)
@@ -242,7 +256,7 @@ def _train_and_test(
     fitted, validation = digits
     epoch_digits = _with_pseudo_labels(writer, fitted)
     callback = RunCallback(
-        recipe, len(epoch_digits), state, writer, report, evaluator.evaluate, limits
+        recipe, len(epoch_digits), state, writer, report, evaluator.evaluate, limits, prune
     )
     _fit(model, callback, writer, epoch_digits, validation)
     if recipe.keep_best and state.best_weights:

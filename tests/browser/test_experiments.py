@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from core.experiments.plan import make_plan, plan_to_link
+from core.experiments.links import plan_to_link
+from core.experiments.plan import make_plan
 from tests.browser.app import settle
 from tests.conftest import dense_recipe
 from tests.helpers.made_experiments import RATES

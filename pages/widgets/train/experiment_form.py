@@ -1,18 +1,12 @@
-"""The form of a new experiment: the recipe of “Set up”, how many seeds, and what varies."""
+"""The form of a new experiment: the recipe of “Set up”, and what of it varies or is searched."""
 
 from typing import Any
 
 import streamlit as st
 
-from core.experiments.plan import (
-    MAX_FACTORS,
-    MAX_SEEDS,
-    Plan,
-    make_factor,
-    make_plan,
-    plan_from_link,
-    plan_to_link,
-)
+from core.experiments.links import plan_from_link, plan_to_link
+from core.experiments.plan import MAX_FACTORS, MAX_SEEDS, Plan, make_factor, make_plan
+from core.experiments.search import AnyPlan, Search
 from core.experiments.settings import VARIABLE_SETTINGS, VariableSetting, suggested_values
 from core.jobs import experiments, scheduler
 from core.jobs.scheduler import start_benchmark
@@ -24,6 +18,7 @@ from core.runs.permissions import MAX_TITLE, Limits
 from core.utils.errors import DigitscopeError, RecipeError
 from core.utils.text import duration
 from pages.widgets.shared.markdown import plain
+from pages.widgets.train.search_form import follow_search, search_fields
 from pages.widgets.train.settings_state import follow_link, recipe_of, start_from, state
 from pages.widgets.train.views import choose_experiment, show_set_up
 
@@ -34,6 +29,8 @@ _PROBLEM, _FOLLOWED = "experiment-problem", "experiment-plan-followed"
 _PROBLEM_OF = "experiment-problem-of"
 """The plan that was on the form when the problem arose."""
 _VALUES = "experiment-values-{}"
+_KIND = "experiment-kind"
+_GRID, _SEARCH = "Seeds and given values", "Search for good values"
 _DEFAULT_SEEDS = 3
 _MEASURED_EVERY_S = 2.0
 _WHY = (
@@ -57,7 +54,16 @@ def new_experiment(token: str, limits: Limits) -> None:
     message = st.container()
     if recipe is None:
         return
-    plan = _plan(recipe)
+    kind = st.segmented_control(
+        "What to try",
+        [_GRID, _SEARCH],
+        default=None if _KIND in st.session_state else _GRID,
+        required=True,
+        key=_KIND,
+        persist_state="session",
+        help="A search proposes values by itself, from what the trainings before have reached.",
+    )
+    plan = search_fields(recipe, limits) if kind == _SEARCH else _plan(recipe)
     _write_link(plan)
     with message:
         _problem(plan)
@@ -163,7 +169,7 @@ def _values(setting: VariableSetting, recipe: Recipe) -> list[Any]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _start(plan: Plan | None, token: str, limits: Limits) -> None:
+def _start(plan: AnyPlan | None, token: str, limits: Limits) -> None:
     st.text_input(
         "Name",
         max_chars=MAX_TITLE,
@@ -188,14 +194,15 @@ def _start(plan: Plan | None, token: str, limits: Limits) -> None:
     st.caption(_limits_text(limits))
 
 
-def _cost(plan: Plan, limits: Limits, *, waiting: bool) -> None:
+def _cost(plan: AnyPlan, limits: Limits, *, waiting: bool) -> None:
     """Draw how many trainings it is and how long they take; repeated until that is measured."""
-    st.markdown(f"**{plan.describe()}**. {_time(plan, limits)}")
+    words = plan.describe()
+    st.markdown(f"**{words[:1].upper()}{words[1:]}**. {_time(plan, limits)}")
     if waiting and load_speed():
         st.rerun()
 
 
-def _time(plan: Plan, limits: Limits) -> str:
+def _time(plan: AnyPlan, limits: Limits) -> str:
     speed = load_speed()
     if speed is None:
         if scheduler.running() or scheduler.queue():
@@ -203,7 +210,8 @@ def _time(plan: Plan, limits: Limits) -> str:
         start_benchmark()
         return "How long they take here is being measured: half a minute or more."
     seconds = experiments.estimated_seconds(plan, speed, limits.trainings)
-    return f"About **{duration(seconds)}** on this machine, if nothing else is trained."
+    about = "At most about" if isinstance(plan, Search) else "About"
+    return f"{about} **{duration(seconds)}** on this machine, if nothing else is trained."
 
 
 def _limits_text(limits: Limits) -> str:
@@ -218,7 +226,7 @@ def _limits_text(limits: Limits) -> str:
     )
 
 
-def _submit(plan: Plan, token: str) -> None:
+def _submit(plan: AnyPlan, token: str) -> None:
     title = st.session_state.get(_TITLE) or ""
     try:
         experiment = experiments.start_experiment(
@@ -232,7 +240,7 @@ def _submit(plan: Plan, token: str) -> None:
     choose_experiment(experiment.id)
 
 
-def _problem(plan: Plan | None) -> None:
+def _problem(plan: AnyPlan | None) -> None:
     """Draw what was wrong with the link or the last start, until the plan is another one."""
     session = st.session_state
     if not session.get(_PROBLEM):
@@ -260,6 +268,11 @@ def _follow_plan() -> None:
         _report(str(error))
         return
     start_from(plan.recipe, "")
+    if isinstance(plan, Search):
+        st.session_state[_KIND] = _SEARCH
+        follow_search(plan)
+        return
+    st.session_state[_KIND] = _GRID
     st.session_state[_SEEDS] = plan.seeds
     st.session_state[_SETTINGS] = [factor.setting for factor in plan.factors]
     for factor in plan.factors:
@@ -271,7 +284,7 @@ def _follow_plan() -> None:
         )
 
 
-def _write_link(plan: Plan | None) -> None:
+def _write_link(plan: AnyPlan | None) -> None:
     """Put the plan into the page's link, so that copying the address shares it."""
     if plan is None:
         return

@@ -8,7 +8,6 @@ import pandas as pd
 import streamlit as st
 
 from core.experiments.experiment import Experiment, TrialRun, find_experiment, trial_runs
-from core.experiments.plan import MAX_SEEDS, combinations_of
 from core.experiments.results import (
     Measure,
     Summary,
@@ -22,10 +21,11 @@ from core.experiments.results import (
     result_rows,
     summaries,
 )
+from core.experiments.search import Search
 from core.experiments.significance import compare_settings, comparison_sentence, verdicts
 from core.figures.experiment_charts import MAX_BANDS, band_chart, grid_chart, results_chart
 from core.jobs import experiments
-from core.jobs.experiments import experiment_status, may_manage_experiment
+from core.jobs.experiments import experiment_status, may_be_added, may_manage_experiment
 from core.runs.permissions import Limits
 from core.utils.errors import DigitscopeError
 from core.utils.files import without_formulas
@@ -33,6 +33,7 @@ from pages.widgets.shared.download import download_button
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import pages
 from pages.widgets.shared.pictures import CHART_CONFIG, text_color
+from pages.widgets.train.search_results import search_results
 from pages.widgets.train.views import TRAINING, choose_experiment
 
 _EVERY_S = 3.0
@@ -71,6 +72,8 @@ def _drawn(experiment_id: str, token: str, limits: Limits, *, was_alive: bool) -
     there = measures_of(runs)
     if not there:
         st.info("No training is finished yet.", icon=":material/hourglass_empty:")
+    elif isinstance(experiment.plan, Search):
+        search_results(experiment, experiment.plan, runs)
     else:
         _results(experiment, runs, there)
     _runs(experiment, runs)
@@ -81,11 +84,18 @@ def _head(experiment: Experiment, runs: Sequence[TrialRun], status: str) -> None
     st.subheader(plain(experiment.name), anchor=False)
     st.caption(f"{experiment.plan.describe()} · {status}")
     if status != "finished":
-        st.progress(ended / len(runs), text=f"{ended} of {len(runs)} trainings have ended")
+        count = experiment.plan.trials
+        st.progress(ended / count, text=f"{ended} of {count} trainings have ended")
     if experiment.problem:
         st.warning(plain(experiment.problem), icon=":material/pause_circle:")
     if problem := st.session_state.pop(_PROBLEM, ""):
         st.error(plain(problem), icon=":material/block:")
+    pruned = sum(trial_run.status == "pruned" for trial_run in runs)
+    if pruned:
+        st.caption(
+            f":material/content_cut: {pruned} of them {'was' if pruned == 1 else 'were'} pruned: "
+            "ended early, because others were better at the same epoch."
+        )
     for sentence in left_out_sentences(runs):
         st.caption(f":material/info: {sentence}")
 
@@ -104,23 +114,30 @@ def _controls(experiment: Experiment, status: str, token: str) -> None:
             )
         if status in {"going on", "ending", "paused"}:
             _button("Stop", "stop", partial(experiments.stop_experiment, experiment, token=token))
-        more = MAX_SEEDS - experiment.plan.seeds
-        if more > 0:
-            with st.popover("More seeds", icon=":material/add:"):
-                count = st.number_input(
-                    "How many more for each setting", 1, more, min(5, more), key="experiment-more"
-                )
-                _button(
-                    "Add them",
-                    "add",
-                    partial(
-                        experiments.resume_experiment, experiment, token=token, more_seeds=count
-                    ),
-                )
+        _extension(experiment, token)
         if status not in {"going on", "ending"}:
             with st.popover("Delete", icon=":material/delete:"):
                 st.write("The experiment is deleted. Its runs stay in the list of all runs.")
                 _button("Delete it", "delete", partial(_delete, experiment, token))
+
+
+def _extension(experiment: Experiment, token: str) -> None:
+    """Offer more seeds, or more trainings of a search."""
+    more = may_be_added(experiment.plan)
+    if more < 1:
+        return
+    label, ask = (
+        ("More trainings", "How many more")
+        if isinstance(experiment.plan, Search)
+        else ("More seeds", "How many more for each setting")
+    )
+    with st.popover(label, icon=":material/add:"):
+        count = st.number_input(ask, 1, more, min(5, more), key="experiment-more")
+        _button(
+            "Add them",
+            "add",
+            partial(experiments.resume_experiment, experiment, token=token, more=count),
+        )
 
 
 def _delete(experiment: Experiment, token: str) -> None:
@@ -167,7 +184,7 @@ def _results(experiment: Experiment, runs: Sequence[TrialRun], there: list[Measu
         alt=f"The {measure} of each run, and each setting's mean with its 95 % interval",
     )
     st.caption(_caption(measure, runs))
-    factors = experiment.plan.factors
+    factors = () if isinstance(experiment.plan, Search) else experiment.plan.factors
     if len(factors) == 2:
         st.plotly_chart(
             grid_chart(found, (factors[0], factors[1]), measure, text_color()),
@@ -243,9 +260,7 @@ def _comparison(found: Sequence[Summary], measure: Measure) -> None:
 
 
 def _curves(experiment: Experiment, runs: Sequence[TrialRun]) -> None:
-    combinations = {
-        combination.name: combination for combination in combinations_of(experiment.plan)
-    }
+    combinations = {combination.name: combination for combination in experiment.combinations()}
     curve = st.segmented_control(
         "Curves", list(_CURVES), default="validation loss", required=True, key="experiment-curve"
     )

@@ -22,6 +22,7 @@ STATUSES = {
 _ENDED = {
     "by hand": "stopped: by hand",
     "early stopping": "finished early",
+    "pruning": "pruned",
     "time limit": "stopped: time up",
     "pause limit": "paused too long",
     "diverged": "diverged",

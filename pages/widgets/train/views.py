@@ -79,6 +79,12 @@ def choose_experiment(experiment_id: str) -> None:
         st.query_params.pop(_EXPERIMENT, None)
 
 
+def open_plan(link: str) -> None:
+    """Open a new experiment with the plan of a link; for callbacks."""
+    choose_experiment("")
+    st.query_params[_PLAN] = link
+
+
 def show_set_up() -> None:
     """Open the settings; for callbacks."""
     st.session_state[_VIEW] = _SET_UP

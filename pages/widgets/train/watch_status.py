@@ -63,6 +63,7 @@ def _ended(run: Run, state: JobState, live: LiveRun) -> None:
     ending = {
         "last epoch": "Finished: all epochs are done.",
         "early stopping": "Finished by early stopping: the validation loss got no better.",
+        "pruning": "Pruned: its search had better trainings at this epoch, and went on to others.",
         "by hand": "Stopped by hand; what was learnt until then is kept.",
         "time limit": "Stopped by this server's time limit; what was learnt until then is kept.",
         "pause limit": "Stopped because it was paused for too long; what was learnt is kept.",

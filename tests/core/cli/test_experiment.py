@@ -6,11 +6,13 @@ import json
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from core.__main__ import main
 from core.experiments.experiment import Experiment, find_experiment, list_experiments
 from core.experiments.plan import make_plan
+from core.experiments.search import Search
 from core.jobs.scheduler import LOCAL
 from core.runs import registry
 from tests.conftest import dense_recipe
@@ -148,3 +150,67 @@ def test_bad_input_is_one_sentence(
 def test_find_reads_again_what_was_changed() -> None:
     made = experiment()
     assert finish(made, 0).submitted == find_experiment(made.id).submitted == 1
+
+
+@pytest.mark.long
+def test_a_real_search_ends_with_its_best_and_prunes_only_what_is_worse(
+    recipe_file: str, run_folders: tuple[Path, Path]
+) -> None:
+    bounds = ("--vary", "optimizer.learning_rate=0.000001..0.01", "--runs", "9")
+    done = core(
+        "experiment",
+        "start",
+        *("--recipe", recipe_file, "--epochs", "4", *bounds),
+        DIGITSCOPE_RUNS=str(run_folders[1]),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("a search of 1 setting with 9 trainings.")
+    runs = [registry.find_run(f"{only().id}-{number:03d}") for number in range(1, 10)]
+    assert {run.info.ended_by for run in runs} == {"last epoch", "pruning"}
+    first_losses = [pd.read_csv(run.folder / "history.csv")["val_loss"][0] for run in runs]
+    for place, run in enumerate(runs):
+        if run.info.ended_by == "pruning" and run.info.epochs_done == 1:
+            # Not among the best third of those that it was compared with.
+            assert (
+                sum(loss < first_losses[place] for loss in first_losses[:place]) >= (place + 1) // 3
+            )
+    rates = [values[0] for values in only().proposals]
+    assert [run.info.recipe.optimizer.learning_rate for run in runs] == rates
+    ranked = re.findall(r"^training (\d)  ([0-9.]+)  Learning rate", done.stdout, re.MULTILINE)
+    assert ranked
+    assert [float(loss) for _, loss in ranked] == sorted(float(loss) for _, loss in ranked)
+
+
+@pytest.mark.usefixtures("no_processes")
+def test_a_search_is_started_listed_and_extended(
+    capsys: pytest.CaptureFixture[str], recipe_file: str
+) -> None:
+    start = ("start", "--recipe", recipe_file, "--detach")
+    rate, kinds = "optimizer.learning_rate=0.001..0.1", "optimizer.kind=adam,sgd"
+    said(capsys, *start, "--vary", rate, "--vary", kinds, "--minutes", "9", "--pruning", "none")
+    search = only().plan
+    assert isinstance(search, Search)
+    assert [each.values for each in search.dimensions] == [(0.001, 0.1), ("adam", "sgd")]
+    assert (search.runs, search.minutes, search.pruning) == (20, 9, "none")
+    assert "0 of 20 trainings finished" in said(capsys, "list")
+    assert "with --runs" in said(capsys, "extend", only().id, "--seeds", "3", status=1)
+    said(capsys, "extend", only().id, "--runs", "9")
+    assert only().plan.trials == 29
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--vary", "epochs=2..4", "--seeds", "3"), "leave --seeds out"),
+        (("--vary", "epochs=2,4", "--runs", "9"), "for a search"),
+        (("--vary", "epochs=4..2"), "not below"),
+        (("--vary", "epochs=2.."), "two bounds"),
+        (("--vary", "epochs=2..4", "--pruning", "hard"), "no pruning 'hard'"),
+        (("--vary", "epochs=2..4", "--runs", "2"), "4 to 200 trainings, not 2"),
+    ],
+)
+def test_a_search_that_cannot_be_is_said(
+    capsys: pytest.CaptureFixture[str], recipe_file: str, options: tuple[str, ...], words: str
+) -> None:
+    assert words in said(capsys, "start", "--recipe", recipe_file, *options, status=1)
+    assert list_experiments() == []

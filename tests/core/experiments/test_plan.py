@@ -7,12 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.experiments.links import plan_from_link, plan_to_link
 from core.experiments.plan import (
     combinations_of,
     make_factor,
     make_plan,
-    plan_from_link,
-    plan_to_link,
 )
 from core.experiments.settings import VARIABLE_SETTINGS, suggested_values, value_in
 from core.recipes.architecture import Architecture, Conv, Dense, Dropout, Flatten

@@ -8,14 +8,13 @@ import pytest
 from core.experiments.experiment import Experiment, find_experiment, trial_runs
 from core.jobs import experiments, scheduler, submission
 from core.jobs.experiments import experiment_status
-from core.jobs.time_estimate import LAYER_WORK_KINDS, MachineSpeed
 from core.runs import registry
 from core.runs.permissions import read_card, shown_name
 from core.utils.errors import ExperimentError, RecipeError
 from tests.conftest import dense_recipe
 from tests.core.jobs import test_submission
 from tests.core.jobs.test_submission import ME, OTHER, NoEngine
-from tests.helpers.made_experiments import finish, small_plan
+from tests.helpers.made_experiments import SPEED, finish, small_plan
 
 pytestmark = pytest.mark.usefixtures("only_sample", "run_folders")
 engine = test_submission.engine
@@ -115,12 +114,12 @@ def test_ten_more_seeds_come_after_those_that_are_there() -> None:
     made = begun()
     for number in range(6):
         made = end(made, number)
-    made = experiments.resume_experiment(made, token=ME, more_seeds=10)
+    made = experiments.resume_experiment(made, token=ME, more=10)
     assert made.plan.trials == 26
     assert made.submitted == 7
     assert trial_runs(made)[6].trial.seed == 3
     with pytest.raises(ExperimentError, match="ask for at most 37 more"):
-        experiments.resume_experiment(made, token=ME, more_seeds=38)
+        experiments.resume_experiment(made, token=ME, more=38)
 
 
 @pytest.mark.usefixtures("engine")
@@ -209,21 +208,6 @@ def test_two_in_the_same_second_have_names_of_their_own(
 
 
 def test_time_is_estimated_for_all_trainings() -> None:
-    speed = MachineSpeed.model_validate(
-        {
-            "machine": {},
-            "measured": "2026-11-30T00:00:00Z",
-            "costs": dict.fromkeys(LAYER_WORK_KINDS, 0.0),
-            "answer": 0.3,
-            "launch": 3.0,
-            "trace": 1.0,
-            "trace_layer": 0.0,
-            "epoch": 0.5,
-            "epoch_weight": 0.0,
-            "test_layer": 0.0,
-            "company": 0.0,
-        }
-    )
     # Six trainings: 4 s to start, two epochs of 0.5 s.
-    assert experiments.estimated_seconds(small_plan(), speed) == pytest.approx(30)
-    assert experiments.estimated_seconds(small_plan(), speed, at_once=2) == pytest.approx(15)
+    assert experiments.estimated_seconds(small_plan(), SPEED) == pytest.approx(30)
+    assert experiments.estimated_seconds(small_plan(), SPEED, at_once=2) == pytest.approx(15)

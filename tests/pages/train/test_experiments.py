@@ -6,7 +6,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.experiments.experiment import Experiment, find_experiment, list_experiments
-from core.experiments.plan import make_factor, make_plan, plan_from_link, plan_to_link
+from core.experiments.links import plan_from_link, plan_to_link
+from core.experiments.plan import make_factor, make_plan
 from core.jobs import scheduler
 from core.recipes.presets import FAST
 from core.recipes.recipe import recipe_to_link
@@ -54,7 +55,7 @@ def test_the_recipe_of_set_up_is_repeated_over_seeds(app: AppTest) -> None:
     app.session_state["train-view"] = "Experiments"
     app.run()
     assert "your own settings on mnist-sample, 7 epochs" in said(app)
-    assert "one recipe × 3 seeds = 3 trainings" in said(app)
+    assert "One recipe × 3 seeds = 3 trainings" in said(app)
     app.number_input(key="experiment-seeds").set_value(2).run()
     app.text_input(key="experiment-title").set_value("Luck").run()
     press(app, "Start the experiment")
@@ -126,7 +127,7 @@ def test_a_link_to_a_plan_fills_the_form(app: AppTest) -> None:
 def test_a_damaged_link_says_so(app: AppTest) -> None:
     shown(app, plan="1abc")
     assert "The experiment in the link cannot be read" in said(app)
-    assert "one recipe × 3 seeds" in said(app)
+    assert "One recipe × 3 seeds" in said(app)
     app.number_input(key="experiment-seeds").set_value(4).run()
     assert "cannot be read" not in said(app)
 
@@ -192,7 +193,7 @@ def test_an_experiment_that_is_gone_leads_to_a_new_one(app: AppTest) -> None:
     shown(app, experiment="experiment-of-yesterday")
     assert "There is no experiment 'experiment-of-yesterday'" in said(app)
     press(app, "New experiment")
-    assert "one recipe × 3 seeds" in said(app)
+    assert "One recipe × 3 seeds" in said(app)
 
 
 def test_the_list_of_runs_can_leave_experiments_out(app: AppTest, own: Path) -> None:

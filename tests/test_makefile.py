@@ -41,7 +41,12 @@ def make(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[st
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A clone whose environment is complete, as far as make can see."""
-    for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
+    for name in (
+        "Makefile",
+        "requirements.txt",
+        "requirements-dev.txt",
+        "requirements-logs.txt",
+    ):
         shutil.copy(ROOT / name, tmp_path)
         os.utime(tmp_path / name, (1e9, 1e9))
     python = tmp_path / ".venv" / "bin" / "python"

@@ -13,7 +13,7 @@ import typer
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from core.cli import console, experiment
+from core.cli import console, experiment, export_logs
 from core.cli.console import (
     AsJson,
     EpochOption,
@@ -350,6 +350,7 @@ def evaluate(
 
 app.command()(explore)
 app.command()(predict)
+app.command("export-logs")(export_logs.export)
 app.add_typer(experiment.app, name="experiment")
 
 

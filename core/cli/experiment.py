@@ -40,6 +40,7 @@ from core.experiments.search import (
 from core.experiments.search_results import best_first, trainings_of
 from core.experiments.settings import VARIABLE_SETTINGS
 from core.experiments.significance import Verdict, verdicts
+from core.export.experiment_notebook import experiment_notebook
 from core.jobs import experiments, scheduler
 from core.jobs.time_estimate import load_speed
 from core.recipes.presets import PRESETS
@@ -206,10 +207,31 @@ def stop(experiment: _Id) -> None:
 
 
 @app.command()
-def delete(experiment: _Id) -> None:
-    """Delete an experiment that is not going on; its runs stay."""
-    experiments.delete_experiment(find_experiment(experiment), token=None)
-    print(f"The experiment {experiment} is deleted; its runs stay.")
+def delete(
+    experiment: _Id,
+    with_runs: Annotated[
+        bool, typer.Option("--with-runs", help="Delete its runs, too; else they stay.")
+    ] = False,
+) -> None:
+    """Delete an experiment that is not going on."""
+    experiments.delete_experiment(find_experiment(experiment), token=None, with_runs=with_runs)
+    rest = "its runs, too" if with_runs else "its runs stay"
+    print(f"The experiment {experiment} is deleted; {rest}.")
+
+
+@app.command()
+def notebook(
+    experiment: _Id,
+    file: Annotated[Path, typer.Argument(help="Where it is written, such as results.ipynb.")],
+) -> None:
+    """Write a Jupyter notebook that holds the results and draws them."""
+    found = find_experiment(experiment)
+    content = experiment_notebook(found, trial_runs(found))
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise ExperimentError(f"{file} cannot be written ({error.strerror}).") from error
+    print(f"Written: {file}")
 
 
 @app.command()

@@ -5,7 +5,6 @@ nothing of Digitscope. Their header says what the code trains and which results 
 that is exported from a run checks its answers against the run's.
 """
 
-import json
 import math
 import re
 import textwrap
@@ -27,10 +26,9 @@ from core.export.sections import (
 )
 from core.export.source_code import Section, import_statements
 from core.recipes.recipe import Recipe
-from core.runs.messages import Started, event_from_line
+from core.runs.messages import Started, read_events
 from core.runs.run import Run, RunInfo
 from core.utils.errors import RunError
-from core.utils.files import FileTail
 
 _HEADER_TITLE = "A network that reads handwritten digits, in plain Keras"
 _NEEDED = ("tensorflow", "keras", "numpy", "opencv-python-headless")
@@ -165,11 +163,7 @@ def _differences(run: Run) -> Iterator[str]:
 def _planned_epochs(run: Run) -> list[int]:
     """Return the planned number of epochs each time that the training began or went on."""
     planned: list[int] = []
-    for line in FileTail(run.folder / "events.jsonl").read().lines:
-        try:
-            event = event_from_line(json.loads(line))
-        except (ValueError, AttributeError):
-            continue
+    for event in read_events(run.folder):
         if isinstance(event, Started) and event.epochs not in planned:
             planned.append(event.epochs)
     return planned

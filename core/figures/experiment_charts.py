@@ -184,6 +184,9 @@ def grid_chart(
 ) -> go.Figure:
     """Draw the means of a grid of two settings, the second across; a cell without runs is empty.
 
+    A map cannot be clicked on, so each cell has a clear point, which can: its `customdata` is the
+    number of the cell's combination.
+
     Args:
         results: of all combinations, in the order of the plan.
         factors: the two settings.
@@ -222,6 +225,23 @@ def grid_chart(
             hovertemplate=(
                 f"{down.variable.label} %{{y}}, {across.variable.label} %{{x}}: %{{text}}"
                 "<extra></extra>"
+            ),
+        )
+    )
+    known = [summary.combination for summary in results if summary.n]
+    clear = {"color": "rgba(0, 0, 0, 0)"}
+    figure.add_trace(
+        go.Scatter(
+            x=[across.variable.text(combination.values[1]) for combination in known],
+            y=[down.variable.text(combination.values[0]) for combination in known],
+            customdata=[combination.number for combination in known],
+            mode="markers",
+            marker={"size": 36, "symbol": "square", **clear},
+            selected={"marker": clear},
+            unselected={"marker": clear},
+            showlegend=False,
+            hovertemplate=(
+                f"{down.variable.label} %{{y}}, {across.variable.label} %{{x}}<extra></extra>"
             ),
         )
     )

@@ -29,6 +29,7 @@ from core.jobs import submission
 from core.jobs.scheduler import LOCAL, Engine, is_starting, queue, start_next
 from core.jobs.time_estimate import MachineSpeed, estimate_time
 from core.runs import registry
+from core.runs.housekeeping import move_to_trash
 from core.runs.locks import queue_lock
 from core.runs.permissions import (
     MAX_TITLE,
@@ -228,22 +229,31 @@ def _extended(plan: AnyPlan, more: int) -> AnyPlan:
     return make_plan(plan.recipe, plan.factors, plan.seeds + more)
 
 
-def delete_experiment(experiment: Experiment, *, token: Token) -> None:
-    """Delete an experiment that is not going on; its runs stay.
+def delete_experiment(experiment: Experiment, *, token: Token, with_runs: bool = False) -> None:
+    """Delete an experiment that is not going on.
 
     Args:
         experiment: to be deleted.
         token: the visitor's secret.
+        with_runs: whether its runs are deleted, too; else they stay as ordinary runs.
 
     Raises:
         ExperimentError: it is another visitor's, going on, or cannot be deleted.
+        RunError: a run of it cannot be deleted; the experiment stays.
+        JobError: the same.
     """
     with queue_lock():
         current = _managed(experiment, token)
-        if experiment_status(current, trial_runs(current)) == "going on":
+        runs = trial_runs(current)
+        if experiment_status(current, runs) in {"going on", "ending"}:
             raise ExperimentError(
-                f"The experiment {current.name!r} is going on: stop it first, then delete it."
+                f"A training of the experiment {current.name!r} is going on: stop the experiment, "
+                "wait for its end, then delete it."
             )
+        if with_runs:
+            for trial_run in runs:
+                if trial_run.run is not None:
+                    move_to_trash(trial_run.run)
         try:
             experiment_file(current.id).unlink()
         except OSError as error:

@@ -143,14 +143,24 @@ def delete_run(
             raise JobError(
                 f"The run {run.id!r} is waiting or being trained. Stop it first, then delete it."
             )
-        name = read_card(run.folder).title or run.id
-        target = own_folder() / _TRASH / f"{run.id}.{time.time_ns()}"
-        try:
-            target.parent.mkdir(exist_ok=True)
-            run.folder.rename(target)
-        except OSError as error:
-            raise _storage_error(error, run, "deleted") from error
-        empty_trash()
+        return move_to_trash(run)
+
+
+def move_to_trash(run: Run | BrokenRun) -> Deleted:
+    """Move a run into the trash; under the queue's lock, and only while no process trains it.
+
+    Raises:
+        RunError: the run is gone.
+        JobError: it cannot be moved.
+    """
+    name = read_card(run.folder).title or run.id
+    target = own_folder() / _TRASH / f"{run.id}.{time.time_ns()}"
+    try:
+        target.parent.mkdir(exist_ok=True)
+        run.folder.rename(target)
+    except OSError as error:
+        raise _storage_error(error, run, "deleted") from error
+    empty_trash()
     return Deleted(name, target, run.folder)
 
 

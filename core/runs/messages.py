@@ -11,13 +11,13 @@ each other, and what one wrote outlives the other.
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from core.utils.files import to_json
+from core.utils.files import FileTail, to_json
 
 
 @dataclass(frozen=True)
@@ -246,6 +246,7 @@ def event_from_line(line: dict[str, Any]) -> Event | None:
         return None
 
 
+EVENTS_FILE: Final = "events.jsonl"
 COMMANDS_FILE: Final = "orders.jsonl"
 Command = Literal["pause", "resume", "step", "epoch", "stop", "go-on", "rate"]
 """The words in `orders.jsonl`. "step" and "epoch": go on that far, then pause; "go-on": a training
@@ -281,6 +282,20 @@ def last_command(folder: Path) -> Command | None:
             if command != "rate":
                 return command
     return None
+
+
+def read_events(folder: Path) -> Iterator[Event]:
+    """Read all events of a run's folder, in the order in which they were written.
+
+    Lines that are no event are skipped. `Started` says which events before it are void.
+    """
+    for line in FileTail(folder / EVENTS_FILE).read().lines:
+        try:
+            event = event_from_line(json.loads(line))
+        except (ValueError, AttributeError):
+            continue
+        if event is not None:
+            yield event
 
 
 class CommandReader:

@@ -231,8 +231,22 @@ def new_card(owner: str, title: str, allowed: Limits, *, experiment: str = "") -
 
 def read_card(folder: Path) -> JobCard:
     """Read the card of a run folder; an empty one if there is none, or it is damaged."""
+    file = folder / _JOB_FILE
     try:
-        return JobCard.model_validate_json((folder / _JOB_FILE).read_bytes())
+        stamp = file.stat()
+    except OSError:
+        return JobCard()
+    # A file that is written whole is a new one (st_ino); new permissions show in st_ctime_ns.
+    return _read_card_once(
+        file, (stamp.st_mtime_ns, stamp.st_ctime_ns, stamp.st_size, stamp.st_ino)
+    )
+
+
+@lru_cache(maxsize=32_768)  # a list of runs asks for the card of each of them, several times
+def _read_card_once(file: Path, _stamp: tuple[int, ...]) -> JobCard:
+    """The card, read again only when its file has changed."""
+    try:
+        return JobCard.model_validate_json(file.read_bytes())
     except (OSError, ValidationError):
         return JobCard()
 

@@ -10,10 +10,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.experiments.links import plan_to_link
-from core.experiments.plan import make_plan
+from core.experiments.plan import make_factor, make_plan
 from tests.browser.app import settle
 from tests.conftest import dense_recipe
-from tests.helpers.made_experiments import RATES
+from tests.helpers.made_experiments import RATES, experiment, finish
 
 
 @pytest.fixture
@@ -36,6 +36,8 @@ def test_an_experiment_runs_to_its_end_while_it_is_watched(page: Page, address: 
     # Nobody touches the page, and its figures come by themselves.
     expect(page.get_by_text("2 combinations × 1 seed = 2 trainings · finished")).to_be_visible()
     expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible()
+    # It goes at the end of the script's run: until then the buttons are those of the run before.
+    expect(page.get_by_text("trainings have ended")).to_have_count(0)
     settle(page)
     page.get_by_text("All 2 trainings").click()
     with page.expect_download() as download:
@@ -50,3 +52,22 @@ def test_an_experiment_runs_to_its_end_while_it_is_watched(page: Page, address: 
     expect(page.get_by_role("heading", name="Which rate?")).to_be_visible()
     settle(page)
     expect(page.get_by_role("button", name="More seeds")).to_have_count(0)
+
+
+@pytest.mark.usefixtures("no_experiment_left")
+def test_a_click_on_a_cell_of_the_map_lists_its_runs(
+    page: Page, address: str, own_runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITSCOPE_RUNS", str(own_runs))
+    recipe = dense_recipe(validation_split=0.1)
+    made = experiment(make_plan(recipe, [RATES, make_factor("epochs", [2, 3])], seeds=1))
+    for number in range(4):
+        made = finish(made, number, 20 + number)
+    page.goto(f"{address}/train?experiment={made.id}")
+    expect(page.get_by_text("Click on a cell to list its runs.")).to_be_visible()
+    settle(page)
+    # The second row's second cell: learning rate 0.01, 3 epochs.
+    cell = page.locator(".st-key-experiment-grid .scatterlayer .point").nth(3)
+    cell.click(force=True)
+    expect(page.get_by_text("Click on a cell to list its runs.")).to_have_count(0)
+    expect(page.locator("strong", has_text="Learning rate 0.01, Epochs 3")).to_be_visible()

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.experiments.experiment import Experiment, TrialRun, find_experiment, trial_runs
+from core.experiments.plan import Factor
 from core.experiments.results import (
     Measure,
     Summary,
@@ -22,7 +23,8 @@ from core.experiments.results import (
     summaries,
 )
 from core.experiments.search import Search
-from core.experiments.significance import compare_settings, comparison_sentence, verdicts
+from core.experiments.significance import verdicts
+from core.export.experiment_notebook import experiment_notebook
 from core.figures.experiment_charts import MAX_BANDS, band_chart, grid_chart, results_chart
 from core.jobs import experiments
 from core.jobs.experiments import experiment_status, may_be_added, may_manage_experiment
@@ -34,6 +36,7 @@ from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import pages
 from pages.widgets.shared.pictures import CHART_CONFIG, text_color
 from pages.widgets.train.search_results import search_results
+from pages.widgets.train.setting_comparison import setting_comparison
 from pages.widgets.train.views import TRAINING, choose_experiment
 
 _EVERY_S = 3.0
@@ -117,8 +120,12 @@ def _controls(experiment: Experiment, status: str, token: str) -> None:
         _extension(experiment, token)
         if status not in {"going on", "ending"}:
             with st.popover("Delete", icon=":material/delete:"):
-                st.write("The experiment is deleted. Its runs stay in the list of all runs.")
-                _button("Delete it", "delete", partial(_delete, experiment, token))
+                with_runs = st.checkbox(
+                    "Delete its runs, too",
+                    key="experiment-delete-runs",
+                    help="Else they stay in the list of all runs.",
+                )
+                _button("Delete it", "delete", partial(_delete, experiment, token, with_runs))
 
 
 def _extension(experiment: Experiment, token: str) -> None:
@@ -140,8 +147,8 @@ def _extension(experiment: Experiment, token: str) -> None:
         )
 
 
-def _delete(experiment: Experiment, token: str) -> None:
-    experiments.delete_experiment(experiment, token=token)
+def _delete(experiment: Experiment, token: str, with_runs: bool) -> None:
+    experiments.delete_experiment(experiment, token=token, with_runs=with_runs)
     choose_experiment("")
 
 
@@ -186,13 +193,8 @@ def _results(experiment: Experiment, runs: Sequence[TrialRun], there: list[Measu
     st.caption(_caption(measure, runs))
     factors = () if isinstance(experiment.plan, Search) else experiment.plan.factors
     if len(factors) == 2:
-        st.plotly_chart(
-            grid_chart(found, (factors[0], factors[1]), measure, text_color()),
-            config=CHART_CONFIG,
-            key="experiment-grid",
-            alt=f"The mean {measure} of each pair of values",
-        )
-    _comparison(found, measure)
+        _map(found, (factors[0], factors[1]), measure, runs)
+    setting_comparison(found, measure, runs)
     _curves(experiment, runs)
 
 
@@ -238,25 +240,29 @@ def _table(found: Sequence[Summary], measure: Measure) -> None:
         )
 
 
-def _comparison(found: Sequence[Summary], measure: Measure) -> None:
-    names = {summary.combination.name: summary for summary in found if summary.n > 1}
-    if len(names) < 2:
+def _map(
+    found: Sequence[Summary],
+    factors: tuple[Factor, Factor],
+    measure: Measure,
+    runs: Sequence[TrialRun],
+) -> None:
+    """Draw the map of a grid; a click on a cell lists its runs."""
+    chosen = st.plotly_chart(
+        grid_chart(found, factors, measure, text_color()),
+        config=CHART_CONFIG,
+        key="experiment-grid",
+        on_select="rerun",
+        selection_mode="points",
+        alt=f"The mean {measure} of each pair of values",
+    )
+    points = chosen.selection.points
+    number = points[0].get("customdata") if points else None
+    of_cell = [each for each in runs if each.trial.combination.number == number]
+    if not of_cell:
+        st.caption("Click on a cell to list its runs.")
         return
-    st.markdown("**Two settings compared**")
-    left, right = st.columns(2)
-    with left:
-        first = st.selectbox("First", list(names), key="experiment-first")
-    with right:
-        second = st.selectbox("Second", list(names), index=1, key="experiment-second")
-    if first == second:
-        st.caption("Choose two different settings.")
-        return
-    comparison = compare_settings(names[first], names[second])
-    if comparison is None:
-        return
-    percent = higher_is_better(measure)
-    unit, suffix = (100, " points") if percent else (1, " s" if measure == "seconds" else "")
-    st.write(plain(comparison_sentence(comparison, measure, unit=unit, suffix=suffix)))
+    st.markdown(f"**{plain(of_cell[0].trial.combination.name)}**")
+    _run_table(of_cell, result_rows(of_cell))
 
 
 def _curves(experiment: Experiment, runs: Sequence[TrialRun]) -> None:
@@ -300,6 +306,7 @@ def _curves(experiment: Experiment, runs: Sequence[TrialRun]) -> None:
 
 def _runs(experiment: Experiment, runs: Sequence[TrialRun]) -> None:
     with st.expander(f"All {len(runs)} trainings"):
+        running = next((each.run for each in runs if each.status == "running" and each.run), None)
         rows = result_rows(runs)
         download_button(
             "Results as CSV",
@@ -308,7 +315,14 @@ def _runs(experiment: Experiment, runs: Sequence[TrialRun]) -> None:
             "text/csv",
             key="experiment-csv",
         )
-        running = next((each.run for each in runs if each.status == "running" and each.run), None)
+        if not running:  # it takes a moment, and would be old in the next
+            download_button(
+                "Notebook that draws them",
+                experiment_notebook(experiment, runs),
+                f"{experiment.id}.ipynb",
+                "application/x-ipynb+json",
+                key="experiment-notebook",
+            )
         if running:
             st.page_link(
                 pages()["train"],
@@ -316,28 +330,31 @@ def _runs(experiment: Experiment, runs: Sequence[TrialRun]) -> None:
                 icon=":material/show_chart:",
                 query_params={TRAINING: running.id},
             )
-        st.dataframe(
-            pd.DataFrame(
-                {
-                    "training": [row["training"] for row in rows],
-                    "setting": [without_formulas(each.trial.combination.name) for each in runs],
-                    "seed": [row["seed"] for row in rows],
-                    "status": [row["status"] for row in rows],
-                    "test accuracy": [_percent(row["test_accuracy"]) for row in rows],
-                    "validation loss": [row["validation_loss"] for row in rows],
-                    "run": [
-                        f"/train?{TRAINING}={row['run']}" if row["run"] else None for row in rows
-                    ],
-                }
-            ),
-            hide_index=True,
-            column_config={
-                "run": st.column_config.LinkColumn(display_text="open"),
-                "validation loss": st.column_config.NumberColumn(format="%.4f"),
-                "test accuracy": st.column_config.NumberColumn(format="%.2f %%"),
-            },
-            alt="The trainings of the experiment",
-        )
+        _run_table(runs, rows)
+
+
+def _run_table(runs: Sequence[TrialRun], rows: Sequence[dict[str, Any]]) -> None:
+    """Draw a row for each training, with a link to its run."""
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "training": [row["training"] for row in rows],
+                "setting": [without_formulas(each.trial.combination.name) for each in runs],
+                "seed": [row["seed"] for row in rows],
+                "status": [row["status"] for row in rows],
+                "test accuracy": [_percent(row["test_accuracy"]) for row in rows],
+                "validation loss": [row["validation_loss"] for row in rows],
+                "run": [f"/train?{TRAINING}={row['run']}" if row["run"] else None for row in rows],
+            }
+        ),
+        hide_index=True,
+        column_config={
+            "run": st.column_config.LinkColumn(display_text="open"),
+            "validation loss": st.column_config.NumberColumn(format="%.4f"),
+            "test accuracy": st.column_config.NumberColumn(format="%.2f %%"),
+        },
+        alt="Trainings of the experiment",
+    )
 
 
 def _percent(fraction: float | None) -> float | None:

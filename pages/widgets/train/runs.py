@@ -30,6 +30,8 @@ def runs_view(token: str, limits: Limits) -> None:
 
 
 def _status_text(run: Run) -> str:
+    if run.info.status not in {"queued", "running"}:  # the queue has nothing to say of it
+        return run_status_text(run)
     return _STATE_NAMES.get(submission.job_state(run).name) or run_status_text(run)
 
 

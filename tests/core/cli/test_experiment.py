@@ -95,7 +95,7 @@ def test_an_experiment_is_started_paused_resumed_extended_and_deleted(
     assert "going on" in said(capsys, "resume", name)
     finish(only(), 1)
     assert "2 combinations × 5 seeds = 10 trainings" in said(capsys, "extend", name, "--seeds", "3")
-    assert "stop it first" in said(capsys, "delete", name, status=1)
+    assert "is going on: stop the experiment" in said(capsys, "delete", name, status=1)
     finish(only(), 2)
     assert "stopped" in said(capsys, "stop", name)
     assert "its runs stay" in said(capsys, "delete", name)

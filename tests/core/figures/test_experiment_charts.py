@@ -56,11 +56,15 @@ def test_the_axis_counts_whole_epochs() -> None:
 
 def test_a_grid_is_a_map_in_which_better_is_fuller() -> None:
     results = summaries([0.9], [0.92], [], [0.5], [0.6], [0.7])
-    (map_,) = grid_chart(results, (RATES, FILTERS), "test accuracy").data
+    map_, cells = grid_chart(results, (RATES, FILTERS), "test accuracy").data
     assert list(map_.x) == ["8", "16", "32"]
     assert list(map_.y) == ["0.001", "0.01"]
     assert list(map_.text[0]) == ["90.00 %", "92.00 %", ""]
     assert map_.z[0][1] > map_.z[0][0] > map_.z[1][2]
     assert map_.z[0][2] is None
-    (losses,) = grid_chart(results, (RATES, FILTERS), "validation loss").data
+    # What a click says: the number of the cell's combination.
+    clicked = dict(zip(zip(cells.y, cells.x, strict=True), cells.customdata, strict=True))
+    assert clicked[("0.01", "8")] == 3
+    assert ("0.001", "32") not in clicked  # it has no run
+    losses, _ = grid_chart(results, (RATES, FILTERS), "validation loss").data
     assert losses.z[1][0] > losses.z[0][0]

@@ -139,12 +139,26 @@ def test_another_visitor_may_look_and_not_touch() -> None:
 @pytest.mark.usefixtures("engine")
 def test_deleting_leaves_the_runs() -> None:
     made = end(begun(), 0)
-    with pytest.raises(ExperimentError, match="is going on: stop it first"):
+    with pytest.raises(ExperimentError, match="is going on: stop the experiment"):
         experiments.delete_experiment(made, token=ME)
     paused = experiments.pause_experiment(made, token=ME)
     finish(paused, 1)
     experiments.delete_experiment(paused, token=ME)
     assert registry.find_run(f"{made.id}-001").info.status == "finished"
+    with pytest.raises(ExperimentError, match="There is no experiment"):
+        find_experiment(made.id)
+
+
+@pytest.mark.usefixtures("engine")
+def test_deleting_takes_the_runs_along_if_asked() -> None:
+    made = end(begun(), 0)
+    paused = experiments.pause_experiment(made, token=ME)
+    with pytest.raises(ExperimentError, match="is going on"):  # its training is
+        experiments.delete_experiment(paused, token=ME, with_runs=True)
+    finish(paused, 1)
+    experiments.delete_experiment(paused, token=ME, with_runs=True)
+    assert not made.run_folder(0).exists()
+    assert not made.run_folder(1).exists()
     with pytest.raises(ExperimentError, match="There is no experiment"):
         find_experiment(made.id)
 

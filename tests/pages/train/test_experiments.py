@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -12,6 +13,8 @@ from core.jobs import scheduler
 from core.recipes.presets import FAST
 from core.recipes.recipe import recipe_to_link
 from core.runs.permissions import owner_of
+from core.runs.run import StoredPredictions
+from core.runs.writer import store_predictions
 from tests.conftest import conv_recipe
 from tests.helpers.made_experiments import RATES, experiment, finish, small_plan
 from tests.pages.train import test_page
@@ -215,3 +218,29 @@ def test_the_list_of_runs_can_leave_experiments_out(app: AppTest, own: Path) -> 
     app.selectbox(key="runs_experiment").set_value(made.id).run()
     assert len(names()) == 6
     assert not names() & shipped
+
+
+def test_two_settings_are_compared_digit_by_digit(app: AppTest) -> None:
+    made = done()
+    answers = StoredPredictions(np.arange(1000) % 10, np.eye(10)[np.arange(1000) % 10])
+    worse = StoredPredictions(answers.labels, np.roll(answers.probabilities, 1, axis=1))
+    for number in range(6):
+        kept = {"mnist-sample": answers if number % 2 else worse}
+        store_predictions(made.run_folder(number), kept)
+    shown(app, experiment=made.id)
+    app.toggle(key="experiment-by-digit").set_value(True).run()
+    (table_shown,) = [
+        frame.value for frame in app.dataframe if "right by the first only" in frame.value.columns
+    ]
+    assert list(table_shown["seed"]) == [0, 1, 2]
+    assert list(table_shown["right by the second only"]) == [1000] * 3
+    assert set(table_shown[""]) == {"more than chance"}
+
+
+def test_an_experiment_is_deleted_with_its_runs_if_asked(app: AppTest) -> None:
+    made = done()
+    shown(app, experiment=made.id)
+    app.checkbox(key="experiment-delete-runs").check().run()
+    press(app, "Delete it")
+    assert list_experiments() == []
+    assert not made.run_folder(0).exists()

@@ -9,9 +9,10 @@ search asks for the same settings on every machine.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
@@ -127,11 +128,16 @@ def setting_importance(search: Search, trainings: Sequence[Training]) -> dict[st
         The part of each setting by its name, the largest first, together 1; empty if fewer than
         ten trainings are finished, or none matters.
     """
-    import optuna
-
-    finished = [training for training in trainings if training.state == "finished"]
+    finished = tuple(training for training in trainings if training.state == "finished")
     if len(finished) < _MOST_AT_RANDOM or len(search.dimensions) == 1:
         return {}
+    return dict(_importance(search, finished))
+
+
+@lru_cache(maxsize=64)  # a page asks at each rerun
+def _importance(search: Search, finished: tuple[Training, ...]) -> Mapping[str, float]:
+    import optuna
+
     with _quiet():
         study = _replayed(search, finished, len(finished), prune=False)
         parts = optuna.importance.get_param_importances(

@@ -6,10 +6,10 @@ Bars go to stderr, and only where it is a terminal, but for that of a training.
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
@@ -36,9 +36,29 @@ if TYPE_CHECKING:
     from core.inference.predictor import Predictor
 
 
+Choice = TypeVar("Choice", bound=str)
+
+
 def _console() -> Console:
     """Return a console on stderr: stdout holds only results, for other programs to read."""
     return Console(stderr=True)
+
+
+def choice_of(text: str, choices: Sequence[Choice], what: str) -> Choice:
+    """Find an option's value among its choices, in capital or small letters.
+
+    Args:
+        text: as it was typed.
+        choices: the values.
+        what: what they are, for the error.
+
+    Raises:
+        RecipeError: it is none of them.
+    """
+    for choice in choices:
+        if choice.lower() == text.lower():
+            return choice
+    raise RecipeError(f"There is no {what} {text!r}. There are: {', '.join(choices)}.")
 
 
 def download_with_bar() -> Path:

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from core.cli.console import AsJson, asked_recipe, fetch_if_missing
+from core.cli.console import AsJson, asked_recipe, choice_of, fetch_if_missing
 from core.data import mnist
 from core.experiments.experiment import (
     BrokenExperiment,
@@ -30,9 +30,9 @@ from core.experiments.results import (
     summaries,
 )
 from core.experiments.search import (
+    DEFAULT_SEARCH_RUNS,
     PRUNINGS,
     AnyPlan,
-    Pruning,
     Search,
     make_dimension,
     make_search,
@@ -86,7 +86,8 @@ def start(
         typer.Option(help=f"How many seeds each combination gets [default: {_DEFAULT_SEEDS}]."),
     ] = None,
     runs: Annotated[
-        int | None, typer.Option(help="Of a search: how many trainings [default: 20].")
+        int | None,
+        typer.Option(help=f"Of a search: how many trainings [default: {DEFAULT_SEARCH_RUNS}]."),
     ] = None,
     minutes: Annotated[
         float, typer.Option(help="Of a search: begin none after so many minutes; 0: no limit.")
@@ -143,90 +144,90 @@ def list_all(as_json: AsJson = False) -> None:
 
 @app.command()
 def show(
-    experiment: _Id,
+    experiment_id: _Id,
     measure: Annotated[
         str, typer.Option(help=f"One of: {', '.join(MEASURES)} [default: the first there is].")
     ] = "",
     as_csv: Annotated[bool, typer.Option("--csv", help="A line for each training.")] = False,
 ) -> None:
     """Sum up an experiment: each combination's mean and spread, and what is more than chance."""
-    found = find_experiment(experiment)
-    runs = trial_runs(found)
+    experiment = find_experiment(experiment_id)
+    runs = trial_runs(experiment)
     if as_csv:
         print(result_csv(runs).decode(), end="")
         return
-    status = experiments.experiment_status(found, runs)
-    print(f"{found.name}: {found.plan.describe()}, {status}.")
-    if found.problem:
-        print(found.problem)
+    status = experiments.experiment_status(experiment, runs)
+    print(f"{experiment.name}: {experiment.plan.describe()}, {status}.")
+    if experiment.problem:
+        print(experiment.problem)
     print("\n".join(left_out_sentences(runs)))
     there = measures_of(runs)
     if not there:
         print("No training is finished yet.")
         return
-    if isinstance(found.plan, Search):
-        _print_search(found.plan, runs)
+    if isinstance(experiment.plan, Search):
+        _print_search(experiment.plan, runs)
         return
     for name in [_measure(measure, there)] if measure else _shown_first(there):
         _print_table(verdicts(summaries(runs, name), name), name)
 
 
 @app.command()
-def pause(experiment: _Id) -> None:
+def pause(experiment_id: _Id) -> None:
     """Begin no further training; one that is being trained goes on to its end."""
-    _tell(experiments.pause_experiment(find_experiment(experiment), token=None))
+    _tell(experiments.pause_experiment(find_experiment(experiment_id), token=None))
 
 
 @app.command()
-def resume(experiment: _Id) -> None:
+def resume(experiment_id: _Id) -> None:
     """Go on with an experiment that was paused or stopped."""
-    _tell(experiments.resume_experiment(find_experiment(experiment), token=None))
+    _tell(experiments.resume_experiment(find_experiment(experiment_id), token=None))
 
 
 @app.command()
 def extend(
-    experiment: _Id,
+    experiment_id: _Id,
     seeds: Annotated[
         int, typer.Option(min=0, help="How many seeds more each combination gets.")
     ] = 0,
     runs: Annotated[int, typer.Option(min=0, help="Of a search: how many trainings more.")] = 0,
 ) -> None:
     """Give each combination more seeds, or a search more trainings; those that are there stay."""
-    found = find_experiment(experiment)
-    asked, other = ("runs", seeds) if isinstance(found.plan, Search) else ("seeds", runs)
+    experiment = find_experiment(experiment_id)
+    asked, other = ("runs", seeds) if isinstance(experiment.plan, Search) else ("seeds", runs)
     more = seeds + runs
     if other or not more:
         raise ExperimentError(f"Say how many more it gets, with --{asked}.")
-    _tell(experiments.resume_experiment(found, token=None, more=more))
+    _tell(experiments.resume_experiment(experiment, token=None, more=more))
 
 
 @app.command()
-def stop(experiment: _Id) -> None:
+def stop(experiment_id: _Id) -> None:
     """End an experiment and the training of it that is going on; what was learned is kept."""
-    _tell(experiments.stop_experiment(find_experiment(experiment), token=None))
+    _tell(experiments.stop_experiment(find_experiment(experiment_id), token=None))
 
 
 @app.command()
 def delete(
-    experiment: _Id,
+    experiment_id: _Id,
     with_runs: Annotated[
         bool, typer.Option("--with-runs", help="Delete its runs, too; else they stay.")
     ] = False,
 ) -> None:
     """Delete an experiment that is not going on."""
-    experiments.delete_experiment(find_experiment(experiment), token=None, with_runs=with_runs)
+    experiments.delete_experiment(find_experiment(experiment_id), token=None, with_runs=with_runs)
     rest = "its runs, too" if with_runs else "its runs stay"
-    print(f"The experiment {experiment} is deleted; {rest}.")
+    print(f"The experiment {experiment_id} is deleted; {rest}.")
 
 
 @app.command()
 def notebook(
-    experiment: _Id,
+    experiment_id: _Id,
     file: Annotated[Path, typer.Argument(help="Where it is written, such as results.ipynb.")],
 ) -> None:
     """Write a Jupyter notebook that holds the results and draws them."""
-    found = find_experiment(experiment)
-    content = experiment_notebook(found, trial_runs(found))
+    experiment = find_experiment(experiment_id)
+    content = experiment_notebook(experiment, trial_runs(experiment))
     try:
         file.write_bytes(content)
     except OSError as error:
@@ -235,9 +236,9 @@ def notebook(
 
 
 @app.command()
-def watch(experiment: _Id) -> None:
+def watch(experiment_id: _Id) -> None:
     """Wait for the end of an experiment, and sum it up."""
-    _watch(find_experiment(experiment).id)
+    _watch(find_experiment(experiment_id).id)
 
 
 def _asked_plan(
@@ -271,18 +272,11 @@ def _asked_plan(
     return make_search(
         recipe,
         dimensions,
-        runs=20 if runs is None else runs,
+        runs=DEFAULT_SEARCH_RUNS if runs is None else runs,
         minutes=minutes,
-        pruning=_pruning(pruning),
+        pruning=choice_of(pruning, PRUNINGS, "pruning"),
         parallel=limits().trainings,
     )
-
-
-def _pruning(text: str) -> Pruning:
-    for name in PRUNINGS:
-        if name.lower() == text.lower():
-            return name
-    raise RecipeError(f"There is no pruning {text!r}. There are: {', '.join(PRUNINGS)}.")
 
 
 def _setting_and_values(text: str) -> tuple[str, str]:

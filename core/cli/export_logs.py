@@ -5,11 +5,12 @@ from typing import Annotated, get_args
 
 import typer
 
+from core.cli.console import choice_of
 from core.experiments.experiment import find_experiment, trial_runs
 from core.export.training_logs import LogFormat, export_logs
 from core.runs import registry
 from core.runs.run import Run
-from core.utils.errors import ExperimentError, RunError
+from core.utils.errors import ExperimentError
 
 _FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
 
@@ -29,15 +30,9 @@ def export(
     Needs `pip install -r requirements-logs.txt`. Then `tensorboard --logdir FOLDER`, or `mlflow ui
     --backend-store-uri sqlite:///FOLDER/mlflow.db`, shows them.
     """
-    found = [run for name in runs for run in _runs_of(name)]
-    export_logs(found, _format(to), out, lambda run: print(f"{run.id}: written to {out}"))
-
-
-def _format(text: str) -> LogFormat:
-    for name in _FORMATS:
-        if name == text.lower():
-            return name
-    raise RunError(f"There is no format {text!r}. There are: {', '.join(_FORMATS)}.")
+    chosen = [run for name in runs for run in _runs_of(name)]
+    log_format = choice_of(to, _FORMATS, "format")
+    export_logs(chosen, log_format, out, lambda run: print(f"{run.id}: written to {out}"))
 
 
 def _runs_of(name: str) -> list[Run]:

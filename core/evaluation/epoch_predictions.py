@@ -24,7 +24,7 @@ from core.runs.predictions import Predictions, check_predictions
 from core.runs.run import Network, Run, StoredPredictions
 from core.utils.background import Report
 from core.utils.errors import DigitscopeError, RunError
-from core.utils.files import NPZ_ERRORS
+from core.utils.files import NPZ_ERRORS, file_stamp
 from core.utils.validation import read_only
 
 _LABELS, _NETWORK = "labels", "network"
@@ -170,10 +170,9 @@ def _packed(probabilities: NDArray[np.float32]) -> NDArray[Any]:
 
 def _at_hand(run: Run, dataset: str) -> dict[int, Predictions | None]:
     try:
-        file = epoch_predictions_file(run, dataset).stat()
+        stamp = file_stamp(epoch_predictions_file(run, dataset))
     except OSError:
         return {}
-    stamp = (file.st_mtime_ns, file.st_size, file.st_ino)
     return _read(Network(run), dataset, stamp)
 
 

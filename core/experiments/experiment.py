@@ -24,7 +24,7 @@ from core.runs import registry
 from core.runs.permissions import MAX_TITLE
 from core.runs.run import Run
 from core.utils.errors import DigitscopeError, ExperimentError, RunError
-from core.utils.files import write_atomically
+from core.utils.files import file_stamp, write_atomically
 from core.utils.text import shortened
 from core.utils.validation import FrozenModel
 
@@ -156,15 +156,13 @@ def find_experiment(experiment_id: str) -> Experiment:
     if not _ID.fullmatch(experiment_id):
         raise ExperimentError(f"There is no experiment {name!r}. Choose another one.")
     try:
-        stamp = experiment_file(experiment_id).stat()
+        stamp = file_stamp(experiment_file(experiment_id))
     except OSError as error:
         raise ExperimentError(
             f"There is no experiment {name!r}: it was deleted, or its link was cut off. "
             "Choose another one."
         ) from error
-    return _read_once(
-        experiment_file(experiment_id), (stamp.st_mtime_ns, stamp.st_size, stamp.st_ino)
-    )
+    return _read_once(experiment_file(experiment_id), stamp)
 
 
 @lru_cache(maxsize=1024)

@@ -114,8 +114,7 @@ class Plan(FrozenModel):
 
     @model_validator(mode="after")
     def _can_be_trained(self) -> Self:
-        names = [factor.setting for factor in self.factors]
-        if len(set(names)) < len(names):
+        if len(set(self.settings)) < len(self.settings):
             raise ValueError("a setting is varied twice: give all its values at once")
         if self.trials < 2:
             raise ValueError(
@@ -130,6 +129,11 @@ class Plan(FrozenModel):
         if self.recipe.seed + self.seeds > 2**31:
             raise ValueError("the seeds would pass the largest one: begin with a smaller seed")
         return self
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The names of the settings that vary."""
+        return tuple(factor.setting for factor in self.factors)
 
     @property
     def trials(self) -> int:
@@ -215,7 +219,6 @@ def combinations_of(plan: Plan) -> tuple[Combination, ...]:
         RecipeError: one of them cannot be trained, or two of them train the same network.
     """
     combinations: list[Combination] = []
-    settings = tuple(factor.setting for factor in plan.factors)
     for number, values in enumerate(itertools.product(*(factor.values for factor in plan.factors))):
         name = combination_name(plan.factors, values)
         recipe = plan.recipe
@@ -224,7 +227,7 @@ def combinations_of(plan: Plan) -> tuple[Combination, ...]:
                 recipe = factor.variable.applied(recipe, value)
         except RecipeError as error:
             raise RecipeError(f"{name}: {error}" if len(values) > 1 else str(error)) from error
-        combinations.append(Combination(number, settings, values, name, recipe))
+        combinations.append(Combination(number, plan.settings, values, name, recipe))
     _check_each_differs(combinations)
     return tuple(combinations)
 

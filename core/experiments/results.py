@@ -20,7 +20,7 @@ from core.data.mnist import DATASETS, DatasetName
 from core.experiments.experiment import TrialRun
 from core.experiments.plan import Combination
 from core.runs.run import Run
-from core.utils.files import csv_bytes, without_formulas
+from core.utils.files import csv_bytes, file_stamp, without_formulas
 
 Measure = Literal["validation loss", "validation accuracy", "test accuracy", "test loss", "seconds"]
 MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
@@ -130,14 +130,13 @@ def cached_history(run: Run) -> pd.DataFrame | None:
     """The figures of each epoch of a run; None if there are none that can be read."""
     file = run.folder / "history.csv"
     try:
-        stamp = file.stat()
-        return _read_history(file, (stamp.st_mtime_ns, stamp.st_size))
+        return _read_history(file, file_stamp(file))
     except (OSError, ValueError):  # there is none yet, or it is damaged
         return None
 
 
 @lru_cache(maxsize=2048)  # a page asks for those of fifty runs at each rerun
-def _read_history(file: Path, _stamp: tuple[int, int]) -> pd.DataFrame:
+def _read_history(file: Path, _stamp: tuple[int, ...]) -> pd.DataFrame:
     return pd.read_csv(file)
 
 

@@ -21,9 +21,10 @@ from core.utils.validation import FrozenModel
 Pruning = Literal["none", "successive halving", "Hyperband"]
 MAX_DIMENSIONS: Final = 6
 MAX_SEARCH_RUNS: Final = 200
-_MIN_RUNS: Final = 4
+MIN_SEARCH_RUNS: Final = 4
+DEFAULT_SEARCH_RUNS: Final = 20
 _MAX_PARALLEL: Final = 16
-_MAX_MINUTES: Final = 10_000
+MAX_SEARCH_MINUTES: Final = 10_000
 _DIGITS: Final = 4
 """Numbers are proposed with so many digits: more would be noise in tables and links."""
 
@@ -95,8 +96,10 @@ class Search(FrozenModel):
 
     recipe: Recipe
     dimensions: tuple[Dimension, ...] = Field(min_length=1, max_length=MAX_DIMENSIONS)
-    runs: int = Field(default=20, ge=_MIN_RUNS, le=MAX_SEARCH_RUNS)
-    minutes: float = Field(default=0, ge=0, le=_MAX_MINUTES, description="of training; 0: no limit")
+    runs: int = Field(default=DEFAULT_SEARCH_RUNS, ge=MIN_SEARCH_RUNS, le=MAX_SEARCH_RUNS)
+    minutes: float = Field(
+        default=0, ge=0, le=MAX_SEARCH_MINUTES, description="of training; 0: no limit"
+    )
     pruning: Pruning = "successive halving"
     parallel: int = Field(
         default=1,
@@ -108,8 +111,7 @@ class Search(FrozenModel):
 
     @model_validator(mode="after")
     def _can_choose(self) -> Self:
-        names = [dimension.setting for dimension in self.dimensions]
-        if len(set(names)) < len(names):
+        if len(set(self.settings)) < len(self.settings):
             raise ValueError("a setting is searched twice: give its bounds once")
         if not self.recipe.validates:
             raise ValueError(
@@ -236,7 +238,7 @@ def make_search(
     recipe: Recipe,
     dimensions: Sequence[Dimension],
     *,
-    runs: int = 20,
+    runs: int = DEFAULT_SEARCH_RUNS,
     minutes: float = 0,
     pruning: Pruning = "successive halving",
     parallel: int = 1,
@@ -277,9 +279,11 @@ def _explanation(error: ValidationError) -> str:
     if where == "dimensions":
         return f"A search has 1 to {MAX_DIMENSIONS} settings: choose what it looks for."
     if where == "runs":
-        return f"A search has {_MIN_RUNS} to {MAX_SEARCH_RUNS} trainings, not {first['input']}."
+        return (
+            f"A search has {MIN_SEARCH_RUNS} to {MAX_SEARCH_RUNS} trainings, not {first['input']}."
+        )
     if where == "minutes":
-        return f"A search has at most {_MAX_MINUTES:,} minutes, not {first['input']}."
+        return f"A search has at most {MAX_SEARCH_MINUTES:,} minutes, not {first['input']}."
     if where == "pruning":
         return f"There is no pruning {first['input']!r}. There are: {', '.join(PRUNINGS)}."
     if where == "parallel":

@@ -111,11 +111,7 @@ def _title(experiment: Experiment) -> str:
 def _code(experiment: Experiment, runs: Sequence[TrialRun]) -> list[str]:
     """The code cells, in their order."""
     plan = experiment.plan
-    settings = (
-        list(plan.settings)
-        if isinstance(plan, Search)
-        else [factor.setting for factor in plan.factors]
-    )
+    settings = list(plan.settings)
     measures = measures_of(runs)
     constants = (
         f"SETTINGS = {python_literal(settings)}\n"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, Literal
@@ -188,8 +189,6 @@ def _results(run: Run) -> Iterator[tuple[str, float]]:
 
 def _optional(log_format: LogFormat) -> ModuleType:
     """Import the package of a format. Raises RunError with how to install it."""
-    from importlib import import_module
-
     package, what = _PACKAGES[log_format]
     try:
         return import_module(package)
@@ -223,8 +222,6 @@ def _tensorboard_writer(folder: Path) -> Callable[[RunLog], None]:
 
 def _mlflow_writer(folder: Path) -> Callable[[RunLog], None]:
     package: Any = _optional("mlflow")
-    from importlib import import_module
-
     entities: Any = import_module("mlflow.entities")
     folder.mkdir(parents=True, exist_ok=True)
     client = package.MlflowClient(tracking_uri=f"sqlite:///{(folder / 'mlflow.db').resolve()}")

@@ -25,7 +25,7 @@ from core.runs import registry
 from core.runs.messages import send_command
 from core.runs.run import BrokenRun, Run
 from core.utils.errors import RecipeError, SettingError
-from core.utils.files import write_atomically
+from core.utils.files import file_stamp, write_atomically
 from core.utils.text import epoch_count
 
 _PREFIX: Final = "DIGITSCOPE_"
@@ -233,13 +233,9 @@ def read_card(folder: Path) -> JobCard:
     """Read the card of a run folder; an empty one if there is none, or it is damaged."""
     file = folder / _JOB_FILE
     try:
-        stamp = file.stat()
+        return _read_card_once(file, file_stamp(file))
     except OSError:
         return JobCard()
-    # A file that is written whole is a new one (st_ino); new permissions show in st_ctime_ns.
-    return _read_card_once(
-        file, (stamp.st_mtime_ns, stamp.st_ctime_ns, stamp.st_size, stamp.st_ino)
-    )
 
 
 @lru_cache(maxsize=32_768)  # a list of runs asks for the card of each of them, several times

@@ -42,7 +42,7 @@ from pydantic import ValidationError
 from core import ROOT
 from core.runs.run import FORMAT, BrokenRun, Run, RunInfo
 from core.utils.errors import RunError
-from core.utils.files import is_folder
+from core.utils.files import file_stamp, is_folder
 from core.utils.text import shortened
 
 SHIPPED_FOLDER = ROOT / "models"
@@ -220,11 +220,10 @@ def _hidden(run: Run | BrokenRun) -> BrokenRun:
 
 def _read_or_broken(folder: Path) -> Run | BrokenRun:
     try:
-        file = (folder / "run.json").stat()
+        stamp = file_stamp(folder / "run.json")
     except OSError:
         return _read_anew(folder)
-    # A file that is written whole is a new one (st_ino); new permissions show in st_ctime_ns.
-    return _read_once(folder, (file.st_mtime_ns, file.st_ctime_ns, file.st_size, file.st_ino))
+    return _read_once(folder, stamp)
 
 
 @lru_cache(maxsize=32_768)  # a list longer than this would be read anew each time

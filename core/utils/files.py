@@ -104,6 +104,18 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def file_stamp(file: Path) -> tuple[int, ...]:
+    """Numbers that change whenever a file does: what was read of it is valid while they are equal.
+
+    A file that is written whole is a new one (st_ino); new permissions show in st_ctime_ns.
+
+    Raises:
+        OSError: it is missing, or may not be looked at.
+    """
+    status = file.stat()
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+
+
 def write_atomically(target: Path, write: Callable[[IO[bytes]], Any]) -> None:
     """Write a file so that a reader sees the old one or the whole new one, never a part.
 

@@ -5,8 +5,11 @@ from typing import Any
 import streamlit as st
 
 from core.experiments.search import (
+    DEFAULT_SEARCH_RUNS,
     MAX_DIMENSIONS,
+    MAX_SEARCH_MINUTES,
     MAX_SEARCH_RUNS,
+    MIN_SEARCH_RUNS,
     PRUNINGS,
     Search,
     make_dimension,
@@ -22,8 +25,6 @@ from pages.widgets.shared.markdown import plain
 _SETTINGS, _RUNS, _MINUTES = "search-settings", "search-runs", "search-minutes"
 _PRUNING, _PARALLEL = "search-pruning", "search-parallel"
 _LOW, _HIGH, _CHOICES = "search-low-{}", "search-high-{}", "search-choices-{}"
-_DEFAULT_RUNS = 20
-_FEWEST, _MOST_MINUTES = 4, 10_000
 _FIRST_SETTINGS = ["optimizer.learning_rate", "batch_size"]
 _PRUNING_HELP = (
     "Pruning ends a training after an epoch in which it is worse than most of the others were at "
@@ -60,7 +61,7 @@ def search_fields(recipe: Recipe, limits: Limits) -> Search | None:
         return make_search(
             recipe,
             [make_dimension(name, values) for name, values in drawn],
-            runs=session[_RUNS] or _DEFAULT_RUNS,
+            runs=session[_RUNS] or DEFAULT_SEARCH_RUNS,
             minutes=session[_MINUTES] or 0,
             pruning=session[_PRUNING],
             parallel=session.get(_PARALLEL, limits.trainings),
@@ -126,9 +127,9 @@ def _budget(limits: Limits) -> None:
     runs, minutes, pruning = st.columns(3)
     runs.number_input(
         "Trainings",
-        _FEWEST,
-        max(most, _FEWEST),
-        min(session.get(_RUNS) or _DEFAULT_RUNS, most),
+        MIN_SEARCH_RUNS,
+        max(most, MIN_SEARCH_RUNS),
+        min(session.get(_RUNS) or DEFAULT_SEARCH_RUNS, most),
         key=_RUNS,
         persist_state="session",
         help="The first third, at most ten, is drawn at random.",
@@ -136,7 +137,7 @@ def _budget(limits: Limits) -> None:
     minutes.number_input(
         "Minutes of training",
         0.0,
-        float(_MOST_MINUTES),
+        float(MAX_SEARCH_MINUTES),
         float(session.get(_MINUTES) or 0),
         step=5.0,
         format="%.0f",

@@ -75,7 +75,7 @@ BROKEN := $(shell [ -x $(PY) ] && [ ! -e $(UNFINISHED) ] || echo FORCE)
 $(STAMP): requirements.txt $(BROKEN)
 	$(call install,requirements.txt,$(STAMP))
 
-$(DEV_STAMP): requirements-dev.txt requirements-logs.txt requirements.txt $(BROKEN)
+$(DEV_STAMP): requirements-dev.txt requirements-logs.txt requirements-ray.txt requirements.txt $(BROKEN)
 	$(call install,requirements-dev.txt,$(STAMP) $(DEV_STAMP))
 
 setup: $(STAMP)  ## Make the environment (.venv) and install what the app needs

@@ -46,6 +46,7 @@ def clone(tmp_path: Path) -> Path:
         "requirements.txt",
         "requirements-dev.txt",
         "requirements-logs.txt",
+        "requirements-ray.txt",
     ):
         shutil.copy(ROOT / name, tmp_path)
         os.utime(tmp_path / name, (1e9, 1e9))

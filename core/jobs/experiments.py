@@ -26,7 +26,7 @@ from core.experiments.proposals import propose, should_prune
 from core.experiments.search import MAX_SEARCH_RUNS, AnyPlan, Search, make_search
 from core.experiments.search_results import trainings_of, validation_losses
 from core.jobs import submission
-from core.jobs.scheduler import LOCAL, Engine, is_starting, queue, start_next
+from core.jobs.scheduler import is_starting, queue, start_next
 from core.jobs.time_estimate import MachineSpeed, estimate_time
 from core.runs import registry
 from core.runs.housekeeping import move_to_trash
@@ -72,7 +72,7 @@ def estimated_seconds(plan: AnyPlan, speed: MachineSpeed, at_once: int = 1) -> f
 
 
 def start_experiment(
-    plan: AnyPlan, *, token: Token, title: str = "", preset: str = "", engine: Engine = LOCAL
+    plan: AnyPlan, *, token: Token, title: str = "", preset: str = ""
 ) -> Experiment:
     """Start an experiment: its first trainings are put into the queue.
 
@@ -81,7 +81,6 @@ def start_experiment(
         token: the visitor's secret.
         title: how pages call it; without one they say its id.
         preset: the preset or run that the recipe came from.
-        engine: where trainings run.
 
     Returns:
         The new experiment.
@@ -106,17 +105,14 @@ def start_experiment(
         )
         write_experiment(experiment)
         experiment = _put_next(experiment, allowed)
-        start_next(allowed, engine)
+        start_next(allowed)
     return experiment
 
 
-def advance(engine: Engine = LOCAL) -> None:
+def advance() -> None:
     """Put the next trainings of all experiments that are going on into the queue.
 
     May be called at any time, by any process, as often as it likes.
-
-    Args:
-        engine: where trainings run.
 
     Raises:
         JobError: the queue's lock cannot be had.
@@ -131,7 +127,7 @@ def advance(engine: Engine = LOCAL) -> None:
                 _put_next(experiment, allowed)
             except DigitscopeError as error:  # it must not keep the others waiting
                 logging.getLogger(__name__).warning("%s: %s", experiment.id, error)
-        start_next(allowed, engine)
+        start_next(allowed)
 
 
 def pause_experiment(experiment: Experiment, *, token: Token) -> Experiment:
@@ -167,9 +163,7 @@ def stop_experiment(experiment: Experiment, *, token: Token) -> Experiment:
     return stopped
 
 
-def resume_experiment(
-    experiment: Experiment, *, token: Token, more: int = 0, engine: Engine = LOCAL
-) -> Experiment:
+def resume_experiment(experiment: Experiment, *, token: Token, more: int = 0) -> Experiment:
     """Go on with an experiment that was paused or stopped, or give it more to train.
 
     Args:
@@ -177,7 +171,6 @@ def resume_experiment(
         token: the visitor's secret.
         more: so many seeds are added to its plan, or so many trainings to its search. A search
             that is extended has no limit of minutes any more.
-        engine: where trainings run.
 
     Raises:
         ExperimentError: it is another visitor's or gone, or passes a limit.
@@ -193,7 +186,7 @@ def resume_experiment(
         resumed = current.model_copy(update={"plan": plan, "state": "going on", "problem": ""})
         write_experiment(resumed)
         resumed = _put_next(resumed, allowed)
-        start_next(allowed, engine)
+        start_next(allowed)
     return resumed
 
 

@@ -6,8 +6,8 @@ process holds its lock. Whoever changes any of this holds the queue's lock, so s
 every training at its end, may schedule the runs of one folder.
 
 An engine starts the training of a queued run, and can end it by force. Everything else between the
-product and a training goes through the run folder, so an engine for other machines needs only the
-calls of `Engine` and a folder that the machines share.
+product and a training goes through the run folder. A training on another machine is stood for by a
+process here, which keeps the folder equal to one there (`core.jobs.ray_worker`).
 
 The measurement of this machine's speed (`core.jobs.speed_benchmark`) is started from here too, in
 a process of its own: it must not run beside a training.
@@ -43,6 +43,7 @@ _TERMINATION_WAIT_S = 5.0
 _MAX_REMEMBERED = 1000
 """So many processes that have ended an engine remembers."""
 _WORKER = "core.jobs.worker"
+_RAY_WORKER = "core.jobs.ray_worker"
 _BENCHMARK = "core.jobs.speed_benchmark"
 # What these programs were called in the version before. A process that it started may outlive the
 # update, and has to be found as well. Can go with the next version.
@@ -79,14 +80,22 @@ class Engine(Protocol):
 class LocalEngine:
     """Trains in processes of this machine, each in its own session: they outlive the server."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: str = _WORKER) -> None:
+        """Start nothing yet.
+
+        Args:
+            worker: the module that trains the run in a folder.
+        """
+        self._worker = worker
         self._started: dict[int, subprocess.Popen[bytes]] = {}
         self._ended: deque[int] = deque(maxlen=_MAX_REMEMBERED)
         self._lock = Lock()  # every visitor's page asks
 
     def start(self, folder: Path) -> int:
         with (folder / LOG).open("ab") as log:
-            process = start_detached([sys.executable, *_worker_arguments(folder)], log)
+            process = start_detached(
+                [sys.executable, *_worker_arguments(folder, self._worker)], log
+            )
         process_token = secrets.randbits(52)  # a process's own number may come again
         with self._lock:
             self._started[process_token] = process
@@ -97,7 +106,8 @@ class LocalEngine:
         return process_token in self._ended
 
     def kill(self, folder: Path) -> None:
-        programs = [_worker_arguments(folder, module) for module in (_WORKER, _OLD_WORKER)]
+        modules = (_WORKER, _RAY_WORKER, _OLD_WORKER)
+        programs = [_worker_arguments(folder, module) for module in modules]
         for process in psutil.process_iter(["cmdline"]):
             if (process.info["cmdline"] or [])[1:] in programs:
                 with suppress(psutil.Error):  # it ended by itself, or will in a moment
@@ -137,11 +147,23 @@ def start_detached(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[b
     )
 
 
-def _worker_arguments(folder: Path, module: str = _WORKER) -> list[str]:
+def _worker_arguments(folder: Path, module: str) -> list[str]:
     return ["-m", module, str(folder.resolve())]
 
 
 LOCAL: Engine = LocalEngine()
+RAY: Engine = LocalEngine(_RAY_WORKER)
+
+
+def this_servers_engine() -> Engine:
+    """Where this server's trainings run, as `DIGITSCOPE_ENGINE` says.
+
+    Raises:
+        SettingError: a setting of this server is not valid.
+    """
+    return RAY if limits().engine == "ray" else LOCAL
+
+
 _BENCHMARK_COMMAND: Final = (sys.executable, "-m", _BENCHMARK)
 _RETRY_AFTER_S: Final = 600.0
 _PID_FILE: Final = "pid"
@@ -243,7 +265,7 @@ def running() -> list[Run]:
     return [run for run in _own_runs() if run.info.status == "running"]
 
 
-def tick(engine: Engine = LOCAL) -> None:
+def tick() -> None:
     """Start the next runs of the queue, recover interrupted ones, end those that do not stop.
 
     May be called at any time, by any process, as often as it likes.
@@ -252,24 +274,24 @@ def tick(engine: Engine = LOCAL) -> None:
         JobError: the queue's lock cannot be had.
         SettingError: a limit of this server is not valid.
     """
-    engine.tidy()
+    this_servers_engine().tidy()
     if queue() or running():
         with queue_lock():
-            start_next(limits(), engine)
+            start_next(limits())
 
 
-def start_next(allowed: Limits, engine: Engine = LOCAL) -> None:
+def start_next(allowed: Limits) -> None:
     """Do what `tick` does; for callers that hold the queue's lock already.
 
     A run that cannot be read or written is left out: it must not keep the others waiting.
 
     Args:
         allowed: this server's limits.
-        engine: where trainings run.
     """
+    engine = this_servers_engine()
     alive = sum(_check_running(run, engine) for run in running())
     waiting = queue()
-    starting = {run.id for run in waiting if is_starting(run, read_card(run.folder), engine)}
+    starting = {run.id for run in waiting if is_starting(run, read_card(run.folder))}
     alive += len(starting)
     for run in waiting:
         if alive >= allowed.trainings:
@@ -363,18 +385,19 @@ def _give_up(run: Run, card: JobCard) -> None:
     update_run(run, card, status="failed", ended_by="fault", error=f"{_ENDED_OUTSIDE} {kept}")
 
 
-def is_starting(run: Run, card: JobCard, engine: Engine = LOCAL) -> bool:
+def is_starting(run: Run, card: JobCard) -> bool:
     """Whether a process was started for a queued run and is not known to have ended.
 
     Args:
         run: with the status "queued".
         card: the run's card.
-        engine: where trainings run.
     """
     if is_being_trained(run.folder):
         return True
     recent = time.time() - card.started_at < _START_GRACE_S
-    return bool(card.started_at) and recent and not engine.has_ended(card.process_token)
+    return (
+        bool(card.started_at) and recent and not this_servers_engine().has_ended(card.process_token)
+    )
 
 
 def update_run(run: Run, card: JobCard, **changes: object) -> None:

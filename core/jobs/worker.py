@@ -7,6 +7,7 @@ and starts the next run of the queue itself.
 
 import logging
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -25,8 +26,18 @@ _NICENESS = 10
 def main(folder: Path) -> None:
     """Train the run of this folder, then start what is next in the queue."""
     _give_way()
+    train_then_next(folder, _train_queued)
+
+
+def train_then_next(folder: Path, train: Callable[[Path], None]) -> None:
+    """Train the run of a folder, and whatever becomes of it, start what is next in the queue.
+
+    Args:
+        folder: of a queued run.
+        train: trains it.
+    """
     try:
-        _train_queued(folder)
+        train(folder)
     except DigitscopeError as error:
         # The run's folder says so too; the log is for whoever runs the server.
         logging.getLogger(__name__).error("%s: %s", folder.name, error)  # noqa: TRY400

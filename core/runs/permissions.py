@@ -9,11 +9,12 @@ without one was made on the command line.
 """
 
 import hashlib
+import importlib.util
 import os
 import time
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -22,6 +23,7 @@ from core.data.mnist import DATASETS, DatasetName
 from core.recipes.architecture import MAX_PARAMETERS
 from core.recipes.recipe import Recipe
 from core.runs import registry
+from core.runs.cluster_room import cluster_room
 from core.runs.messages import send_command
 from core.runs.run import BrokenRun, Run
 from core.utils.errors import RecipeError, SettingError
@@ -48,7 +50,15 @@ class Limits(BaseSettings):
     )
 
     public: bool = Field(default=False, alias="DIGITSCOPE_PUBLIC")
+    engine: Literal["local", "ray"] = Field(default="local", alias="DIGITSCOPE_ENGINE")
     trainings: int = Field(default=1, ge=1, le=16, alias="DIGITSCOPE_TRAININGS")
+    ray_cpus: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        alias="DIGITSCOPE_RAY_CPUS",
+        description="cores of a training on a Ray cluster",
+    )
     queued: int = Field(
         default=2, ge=1, le=50, alias="DIGITSCOPE_MAX_QUEUED", description="waiting, of one visitor"
     )
@@ -108,13 +118,17 @@ def limits() -> Limits:
     """Read this server's limits from the environment.
 
     Each visitor who waits asks for them every second: they are parsed again only after a variable
-    has changed.
+    has changed. On a Ray cluster, as many trainings may go on as it has room for, unless
+    `DIGITSCOPE_TRAININGS` says how many.
 
     Raises:
         SettingError: a value is not valid; the error names its variable.
     """
     set_here = (item for item in os.environ.items() if item[0].startswith(_PREFIX))
-    return _parsed_limits(tuple(set_here))
+    allowed = _parsed_limits(tuple(set_here))
+    if allowed.engine == "ray" and "trainings" not in allowed.model_fields_set:
+        return allowed.model_copy(update={"trainings": cluster_room()})
+    return allowed
 
 
 @lru_cache(maxsize=4)
@@ -128,6 +142,11 @@ def _parsed_limits(_environment: tuple[tuple[str, str], ...]) -> Limits:
             f"The setting {name} of this server cannot be used: {first['msg'].lower()}. "
             "Correct it, or unset it, and start the server again."
         ) from error
+    if settings.engine == "ray" and importlib.util.find_spec("ray") is None:
+        raise SettingError(
+            "The setting DIGITSCOPE_ENGINE of this server is ray, but Ray is not installed here: "
+            "pip install -r requirements-ray.txt, or unset it, and start the server again."
+        )
     if not settings.public:
         return settings
     unset = {

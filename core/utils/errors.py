@@ -39,3 +39,7 @@ class JobError(DigitscopeError):
 
 class ExperimentError(DigitscopeError):
     """An experiment that cannot be read, changed or gone on with as requested."""
+
+
+class ClusterError(DigitscopeError):
+    """A cluster that cannot be reached, or on which nothing can be trained."""

@@ -48,6 +48,15 @@ def test_every_epoch_holds_every_digit_once_in_a_new_order(marked: Split) -> Non
     assert all(earlier != later for earlier, later in pairwise([*epochs, epochs[0]]))
 
 
+def test_no_thread_tunes_what_is_fixed(marked: Split) -> None:
+    # The end of a training waits for that thread, which sleeps for up to a minute.
+    for dataset in (
+        input_pipeline.training_batches(marked, dense_recipe()),
+        input_pipeline.evaluation_batches(marked, dense_recipe()),
+    ):
+        assert dataset.options().autotune.enabled is False
+
+
 def test_labels_stay_with_their_digits(marked: Split) -> None:
     pairs = batches(marked, epochs=2)
     labels = np.concatenate([y for _, y in pairs])

@@ -1,0 +1,343 @@
+"""The process that has a queued run trained on a Ray cluster.
+
+It is started as `python -m core.jobs.ray_worker FOLDER`. To pages, queue and scheduler it is the
+process that trains the run: it holds the run's lock, lives as long as the training, and outlives
+the server. It sends the run's folder to a machine of the cluster with enough free cores
+(`RemoteTraining`, as a Ray actor), brings what is written there back into the folder several times
+a second, and hands commands on. No file system is shared.
+
+A machine that leaves the cluster takes its training along; it goes on at another machine from the
+last checkpoint that was brought back. When this process is killed, Ray ends what it has started.
+"""
+
+import logging
+import os
+import socket
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import ray
+from filelock import Timeout
+from ray.exceptions import (
+    ActorDiedError,
+    ActorUnavailableError,
+    GetTimeoutError,
+    NodeDiedError,
+    OutOfMemoryError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
+
+from core import ROOT
+from core.data.mnist import mnist_file
+from core.jobs.experiments import advance, prune_of
+from core.jobs.remote_training import RemoteNews, RemoteTraining
+from core.jobs.scheduler import tick
+from core.jobs.worker import train_then_next
+from core.runs.cluster_room import write_cluster_room
+from core.runs.locks import worker_lock
+from core.runs.messages import COMMANDS_FILE, CommandReader
+from core.runs.mirror import FolderChanges, apply_changes
+from core.runs.permissions import limits, read_card
+from core.runs.registry import read_run
+from core.runs.run import CHECKPOINT
+from core.runs.writer import write_info
+from core.utils.errors import ClusterError, DigitscopeError, RunError
+
+_POLL_S: Final = 0.4
+_ROOM_EVERY_S: Final = 10.0
+_CONNECT_S: Final = 20.0
+"""So long a cluster that does not answer may take to come."""
+_SILENCE_S: Final = 60.0
+"""So long a machine may be unreachable before its training is taken up on another."""
+_MAX_ATTEMPTS: Final = 3
+"""So often a training is sent to a machine without getting as far as a checkpoint."""
+_LOST: Final = (ActorDiedError, NodeDiedError, OutOfMemoryError, WorkerCrashedError)
+"""What Ray raises when the process that trained is no more."""
+_LOG: Final = logging.getLogger(__name__)
+
+
+class _MachineLostError(Exception):
+    """The machine or the process that trains is gone; the text says how."""
+
+
+class _Stopped(Exception):  # noqa: N818 - no error
+    """The visitor stopped the training before it had a machine."""
+
+
+def main(folder: Path) -> None:
+    """Have the run of this folder trained, then start what is next in the queue."""
+    train_then_next(folder, _train_queued)
+
+
+def _train_queued(folder: Path) -> None:
+    lock = worker_lock(folder)
+    try:
+        lock.acquire(timeout=3.0)  # who asks whether a run is being trained holds it for a moment
+    except Timeout as error:
+        raise RunError(f"The run {folder.name!r} is being trained by another process.") from error
+    try:
+        connect()
+        ClusterTraining(folder).train()
+    except _Stopped:
+        _end(folder, status="stopped", ended_by="by hand")
+    except DigitscopeError as error:
+        _end(folder, status="failed", ended_by="fault", error=str(error))
+        raise
+    finally:
+        lock.release()
+        with suppress(Exception):
+            ray.shutdown()
+
+
+def _end(folder: Path, **changes: object) -> None:
+    """Note the end of a training that could not note it itself."""
+    info = read_run(folder).info
+    if info.status in {"queued", "running"}:
+        write_info(folder, info.model_copy(update=changes))
+
+
+def connect() -> None:
+    """Connect this process to the cluster that `$RAY_ADDRESS` names, else to one on this machine.
+
+    Raises:
+        ClusterError: there is none, or it is of another version.
+    """
+    address = os.environ.get("RAY_ADDRESS") or "auto"
+    if address != "auto":
+        _wait_for(address)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        ray.init(
+            address=address,
+            namespace="digitscope",
+            runtime_env={"py_modules": [str(ROOT / "core")], "excludes": ["__pycache__"]},
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+        )
+    except (ConnectionError, TimeoutError, ValueError, RayError) as error:
+        raise ClusterError(_no_cluster(address)) from error
+    except RuntimeError as error:
+        raise ClusterError(_refused(address, str(error))) from error
+
+
+def _wait_for(address: str) -> None:
+    """Return when something answers at an address; raise ClusterError after a while."""
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    try:
+        host, port = parts.hostname or "", parts.port or 0
+    except ValueError:
+        host, port = "", 0
+    if not host or not port:
+        raise ClusterError(
+            f"RAY_ADDRESS is {address!r}, which is no address of a Ray cluster: write HOST:PORT, "
+            "or ray://HOST:PORT, and start the app again."
+        )
+    deadline = time.monotonic() + _CONNECT_S
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=5).close()
+        except OSError as error:
+            if time.monotonic() > deadline:
+                raise ClusterError(_no_cluster(address)) from error
+            time.sleep(1)
+        else:
+            return
+
+
+def _no_cluster(address: str) -> str:
+    where = "on this machine, and RAY_ADDRESS is not set" if address == "auto" else f"at {address}"
+    return (
+        f"There is no Ray cluster {where}. Start one (`ray start --head`), or correct RAY_ADDRESS; "
+        "then continue this run."
+    )
+
+
+def _refused(address: str, reason: str) -> str:
+    if "ersion mismatch" in reason:
+        python = ".".join(map(str, sys.version_info[:3]))
+        return (
+            f"The Ray cluster at {address} has another version of Ray or Python than this server, "
+            f"which has Ray {ray.__version__} and Python {python}. Install the same on all "
+            "machines, start the cluster again, and continue this run."
+        )
+    return (
+        f"The Ray cluster at {address} cannot be used: {reason.splitlines()[0][:200]}. "
+        "The log of this run says more."
+    )
+
+
+class ClusterTraining:
+    """The training of one run on a cluster to which this process is connected."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read the run; `train` begins.
+
+        Args:
+            folder: of the queued run; this process holds its lock.
+        """
+        self._folder = folder
+        self._card = read_card(folder)
+        self._prune = prune_of(read_run(folder), self._card)
+        self._room_known_at = 0.0
+        file = mnist_file()
+        self._mnist = ray.put(file.read_bytes()) if file else None
+
+    def train(self) -> None:
+        """Train to the end, on as many machines as it takes.
+
+        Raises:
+            ClusterError: no machine can train it.
+            _Stopped: the visitor stopped it before it had a machine.
+        """
+        attempts = 0
+        while True:
+            began = time.time()
+            try:
+                self._train_on_a_machine()
+            except _MachineLostError as error:
+                _LOG.warning("%s: %s", self._folder.name, error)
+                attempts = 1 if self._has_saved_since(began) else attempts + 1
+                if attempts >= _MAX_ATTEMPTS:
+                    raise ClusterError(self._given_up(str(error))) from error
+            else:
+                return
+
+    def _has_saved_since(self, began: float) -> bool:
+        with suppress(OSError):
+            return (self._folder / CHECKPOINT).stat().st_mtime > began
+        return False
+
+    def _given_up(self, reason: str) -> str:
+        kept = (
+            "What it had learnt is kept" if self._has_saved_since(0) else "Nothing was learnt yet"
+        )
+        return (
+            f"{reason} That happened {_MAX_ATTEMPTS} times. {kept}: continue this run to try again."
+        )
+
+    def _train_on_a_machine(self) -> None:
+        commands = FolderChanges(self._folder, lambda name: name == COMMANDS_FILE)
+        commands.read()  # those so far go with the folder, which is read after them
+        actor = self._start_actor()
+        training = actor.train.remote(
+            self._card.max_seconds, self._card.max_pause_seconds, prunes=self._prune is not None
+        )
+        pruned: bool | None = None
+        over = False
+        while not over:
+            ended, _ = ray.wait([training], timeout=_POLL_S if pruned is None else 0)
+            over = bool(ended)  # before the last exchange, which brings all that was written
+            news = self._exchange(actor, commands, pruned)
+            apply_changes(self._folder, news.changes)
+            pruned = self._prune() if news.asks_to_prune and self._prune else None
+            self._note_room()
+        try:
+            ray.get(training)
+        except RayTaskError as error:
+            _LOG.warning("%s", error)
+            _end(self._folder, status="failed", ended_by="fault", error=_why(error.cause))
+        except _LOST as error:
+            raise _MachineLostError(_how_lost(error)) from error
+        ray.kill(actor)
+
+    def _start_actor(self) -> Any:
+        """An actor with the run's folder, once a machine has room for it."""
+        cores = self._note_room()
+        actor: Any = (
+            ray.remote(RemoteTraining)
+            .options(
+                num_cpus=cores,
+                max_concurrency=2,  # a thread trains, another tells what is new
+                runtime_env={
+                    "env_vars": {
+                        "TF_NUM_INTRAOP_THREADS": str(cores),
+                        "TF_NUM_INTEROP_THREADS": str(cores),
+                        "TF_CPP_MIN_LOG_LEVEL": "2",
+                    }
+                },
+            )
+            .remote(self._folder.name, FolderChanges(self._folder).read(), self._mnist)
+        )
+        ready = actor.ready.remote()
+        while not ray.wait([ready], timeout=_POLL_S)[0]:
+            waiting = CommandReader(self._folder)
+            waiting.read()
+            if waiting.stop:
+                ray.kill(actor)
+                raise _Stopped
+            self._note_room()
+        try:
+            ray.get(ready)
+        except _LOST as error:
+            raise _MachineLostError(_how_lost(error)) from error
+        except RayError as error:
+            raise ClusterError(_why(error)) from error
+        return actor
+
+    def _exchange(self, actor: Any, commands: FolderChanges, pruned: bool | None) -> RemoteNews:
+        """Hand commands on and hear what is new; patient with a machine that is out of reach."""
+        fresh = commands.read()
+        deadline = time.monotonic() + _SILENCE_S
+        while True:
+            try:
+                news: RemoteNews = ray.get(actor.exchange.remote(fresh, pruned), timeout=_SILENCE_S)
+            except (ActorUnavailableError, GetTimeoutError) as error:
+                if time.monotonic() > deadline:
+                    ray.kill(actor)
+                    raise _MachineLostError(
+                        "The machine that trained it could not be reached any more."
+                    ) from error
+                time.sleep(_POLL_S)
+            except _LOST as error:
+                raise _MachineLostError(_how_lost(error)) from error
+            else:
+                return news
+
+    def _note_room(self) -> int:
+        """Write down what room the cluster has, from time to time; cores for a training."""
+        wanted = limits().ray_cpus
+        if time.monotonic() - self._room_known_at < _ROOM_EVERY_S:
+            return wanted
+        self._room_known_at = time.monotonic()
+        nodes = ray.nodes()  # type: ignore[no-untyped-call]
+        cores = [int(node["Resources"].get("CPU", 0)) for node in nodes if node.get("Alive")]
+        wanted = max(min(wanted, max(cores, default=1)), 1)
+        if write_cluster_room(sum(count // wanted for count in cores)):
+            advance()
+            tick()
+        return wanted
+
+
+def _how_lost(error: RayError) -> str:
+    """A sentence about how a training's process or machine went."""
+    text = str(error).lower()
+    if isinstance(error, OutOfMemoryError) or "oom" in text or "out of memory" in text:
+        return "The machine that trained it ran out of memory."
+    if isinstance(error, NodeDiedError) or "node" in text:
+        return "The machine that trained it left the cluster."
+    return "The process that trained it was ended from outside."
+
+
+def _why(error: BaseException | None) -> str:
+    """A sentence about a training that failed before it could say so itself."""
+    if isinstance(error, DigitscopeError):
+        return str(error)
+    if isinstance(error, ImportError):
+        return (
+            f"A machine of the cluster lacks the package {error.name or error}: install "
+            "requirements.txt and requirements-ray.txt there, and train it again."
+        )
+    return (
+        f"A machine of the cluster could not train it ({type(error).__name__}). "
+        "The log of this run says more."
+    )
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

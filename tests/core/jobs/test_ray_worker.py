@@ -1,0 +1,210 @@
+"""Trainings on a real Ray cluster, whose machines are processes here: faults, and what is said."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+from ray.cluster_utils import Cluster
+
+from core.jobs import ray_worker, scheduler, submission
+from core.recipes.recipe import Recipe
+from core.runs import registry
+from core.runs.cluster_room import cluster_room, write_cluster_room
+from core.runs.locks import is_being_trained
+from core.runs.messages import (
+    EpochEnded,
+    Event,
+    Paused,
+    Progress,
+    RateChanged,
+    Started,
+    read_events,
+)
+from core.runs.permissions import limits
+from core.runs.run import Run
+from core.utils.errors import ClusterError
+from tests.conftest import dense_recipe
+from tests.helpers.processes import training_processes, wait_for
+
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("only_sample"), pytest.mark.timeout(280)]
+ME = "my-browser"
+STORE = 80 * 1024 * 1024
+"""Bytes of shared memory of a machine's object store: the least that Ray takes."""
+
+
+class Machines:
+    """A cluster of one core for each machine; its head trains nothing."""
+
+    def __init__(self) -> None:
+        head = {"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": False}
+        self.cluster = Cluster(initialize_head=True, head_node_args=head)
+
+    def add(self, **settings: Any) -> Any:
+        """Another machine."""
+        return self.cluster.add_node(num_cpus=1, object_store_memory=STORE, **settings)
+
+    def kill(self, machine: Any) -> None:
+        """Pull its plug."""
+        self.cluster.remove_node(machine, allow_graceful=False)
+
+
+@pytest.fixture
+def own(run_folders: tuple[Path, Path]) -> Iterator[Path]:
+    """The folder for runs; at the end no process may be left that trains one of them."""
+    yield run_folders[1]
+    for process in training_processes(registry.own_folder()):
+        process.kill()
+
+
+@pytest.fixture
+def machines(own: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
+    """A cluster without a machine to train on, and a server that uses it."""
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    # What Ray waits for when its head is gone, and for a machine that says nothing: minutes, else.
+    monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "4")
+    made = Machines()
+    monkeypatch.setenv("DIGITSCOPE_ENGINE", "ray")
+    monkeypatch.setenv("DIGITSCOPE_RAY_CPUS", "1")
+    monkeypatch.setenv("RAY_ADDRESS", made.cluster.address)
+    yield made
+    for process in training_processes(own):
+        process.kill()
+    made.cluster.shutdown()
+
+
+def long_recipe(**changes: object) -> Recipe:
+    """A training that is not over before it is stopped."""
+    return dense_recipe(epochs=50, batch_size=16, **changes)
+
+
+def events(run: Run, kind: type[Event]) -> list[Any]:
+    return [event for event in read_events(run.folder) if isinstance(event, kind)]
+
+
+def ended(run: Run) -> bool:
+    scheduler.tick()  # as every page does
+    return registry.find_run(run.id).info.status in {"finished", "stopped", "failed"}
+
+
+def info(run: Run) -> Any:
+    return registry.find_run(run.id).info
+
+
+def test_a_machine_is_lost_and_its_training_goes_on_at_another(machines: Machines) -> None:
+    first = machines.add()
+    run = submission.submit(long_recipe(), token=ME)
+    waiting = submission.submit(long_recipe(seed=2), token=ME)
+    assert submission.job_state(run).name == "starting"
+    wait_for(lambda: len(events(run, EpochEnded)) >= 2, "two epochs are done", 120)
+    assert cluster_room() == 1
+    assert limits().trainings == 1
+    submission.pause(run, token=ME)
+    wait_for(lambda: events(run, Paused), "it pauses")
+    submission.set_learning_rate(run, 0.01, token=ME)
+    submission.run_one_epoch(run, token=ME)
+    wait_for(lambda: len(events(run, Paused)) == 2, "it pauses after the epoch")
+    assert events(run, RateChanged)[-1].learning_rate == 0.01
+    submission.unpause(run, token=ME)
+    done = len(events(run, EpochEnded))
+    wait_for(lambda: len(events(run, EpochEnded)) > done, "it goes on")
+
+    machines.add()
+    machines.kill(first)
+    wait_for(lambda: len(events(run, Started)) == 2, "another machine takes it up", 120)
+    again = events(run, Started)[1]
+    told = list(read_events(run.folder))
+    before = told[: told.index(again)]
+    last_epoch = max(event.epoch for event in before if isinstance(event, EpochEnded))
+    # All epochs that anybody had seen end are kept: less than one is repeated.
+    assert again.first_step >= last_epoch * again.steps
+    submission.stop(run, token=ME)
+    wait_for(lambda: ended(run), "it stops")
+    assert (info(run).status, info(run).ended_by) == ("stopped", "by hand")
+    assert info(run).metrics["mnist-sample"].n == 1000
+    # Nobody looks after the queue any more: the process itself starts the next training.
+    wait_for(lambda: is_being_trained(waiting.folder), "the next one has its turn")
+    wait_for(lambda: events(waiting, Progress), "and is trained", 120)
+    submission.stop(waiting, token=ME)
+    wait_for(lambda: ended(waiting), "it stops, too")
+
+
+def test_the_head_is_lost_and_what_was_learned_is_kept(machines: Machines) -> None:
+    machines.add()
+    run = submission.submit(long_recipe(), token=ME)
+    wait_for(lambda: events(run, EpochEnded), "an epoch is done", 120)
+    machines.cluster.shutdown()
+    wait_for(lambda: not is_being_trained(run.folder), "its process notices", 120)
+    wait_for(lambda: ended(run), "somebody says so", 120)
+    assert info(run).status == "failed"
+    assert "There is no Ray cluster at" in info(run).error
+    assert info(run).epochs_done >= 1
+    info_of_run = registry.find_run(run.id)
+    info_of_run.check_can_go_on()  # raises if it cannot be continued
+
+
+def test_a_machine_without_memory_is_told_as_such(machines: Machines) -> None:
+    full = {"RAY_memory_usage_threshold": "0.01", "RAY_memory_monitor_refresh_ms": "50"}
+    machines.add(env_vars=full)
+    run = submission.submit(long_recipe(), token=ME)
+    wait_for(lambda: ended(run), "it is given up", 200)
+    assert info(run).status == "failed"
+    assert "ran out of memory" in info(run).error
+
+
+def test_a_cluster_with_another_version_is_named(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray, "__version__", "2.1.0")
+    with pytest.raises(ClusterError, match=r"another version of Ray or Python .* Ray 2\.1\.0"):
+        ray_worker.connect()
+    ray.shutdown()
+
+
+def test_a_stop_before_there_is_a_machine_is_obeyed(machines: Machines) -> None:
+    run = submission.submit(long_recipe(), token=ME)
+    wait_for(lambda: is_being_trained(run.folder), "its process waits for a machine")
+    submission.stop(run, token=ME)
+    wait_for(lambda: ended(run), "it is stopped")
+    assert (info(run).status, info(run).ended_by) == ("stopped", "by hand")
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("127.0.0.1:1", "There is no Ray cluster at 127.0.0.1:1."),
+        ("ray://127.0.0.1:1", "There is no Ray cluster at ray://127.0.0.1:1."),
+        ("my laptop", "no address of a Ray cluster: write HOST:PORT"),
+        ("host:port", "no address of a Ray cluster: write HOST:PORT"),
+        ("", "There is no Ray cluster on this machine, and RAY_ADDRESS is not set."),
+    ],
+)
+def test_where_no_cluster_is_the_run_says_so_and_can_be_continued(
+    address: str, sentence: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_worker, "_CONNECT_S", 0.0)
+    monkeypatch.setattr(scheduler.RAY, "start", lambda folder: 1)
+    monkeypatch.setenv("DIGITSCOPE_ENGINE", "ray")
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    run = submission.submit(dense_recipe(), token=ME)
+    ray_worker.main(run.folder)
+    assert info(run).status == "failed"
+    assert sentence in info(run).error
+
+
+def test_the_limit_of_trainings_follows_the_cluster_unless_it_is_set(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own.mkdir(exist_ok=True)
+    assert write_cluster_room(7)
+    assert not write_cluster_room(7)
+    assert limits().trainings == 1  # this server trains by itself
+    monkeypatch.setenv("DIGITSCOPE_ENGINE", "ray")
+    assert limits().trainings == 7
+    write_cluster_room(0)  # all machines are gone: one training waits for the next
+    assert limits().trainings == 1
+    monkeypatch.setenv("DIGITSCOPE_TRAININGS", "3")
+    assert limits().trainings == 3

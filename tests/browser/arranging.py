@@ -8,6 +8,10 @@ from PIL import Image, ImageDraw
 from playwright.sync_api import FilePayload, Page, expect
 
 from core.data import mnist
+from core.experiments.links import plan_to_link
+from core.experiments.plan import make_factor, make_plan
+from core.recipes.architecture import Architecture, Conv, Dense, Flatten, Pool
+from core.recipes.recipe import Recipe
 from tests.browser.app import SLOW_MS, Point, drawing_area, settle, stroke
 from tests.browser.drawing import ONE, SEVEN, ZERO
 
@@ -122,6 +126,20 @@ def train_and_watch(page: Page) -> None:
     page.get_by_text("What next?").wait_for()
 
 
+def an_experiment(page: Page) -> None:
+    """A grid of settings, trained with several seeds to its end."""
+    layers = (Conv(filters=8), Pool(), Flatten(), Dense(units=10, activation="softmax"))
+    recipe = Recipe(
+        architecture=Architecture(layers=layers), epochs=2, batch_size=64, validation_split=0.1
+    )
+    rates = make_factor("optimizer.learning_rate", [0.0005, 0.005])
+    plan = make_plan(recipe, [rates, make_factor("batch_size", [32, 128])], seeds=3)
+    page.goto(f"{page.url.partition('?')[0]}?plan={plan_to_link(plan)}")
+    page.get_by_label("Name", exact=True).fill("Learning rate and batch size")
+    page.get_by_role("button", name="Start the experiment").click()
+    page.get_by_text("= 12 trainings · finished").wait_for(timeout=10 * SLOW_MS)
+
+
 def all_runs(page: Page) -> None:
     """The list of runs."""
     page.get_by_text("All runs", exact=True).click()
@@ -186,6 +204,7 @@ ARRANGED: dict[str, dict[str, Arrange]] = {
         "train-everything": everything,
         "train-watch": train_and_watch,
         "train-runs": all_runs,
+        "train-experiment": an_experiment,
     },
     "predict": {
         "predict-answer": draw_a_seven,

@@ -353,6 +353,7 @@ def _run_table(runs: Sequence[TrialRun], rows: Sequence[dict[str, Any]]) -> None
             "validation loss": st.column_config.NumberColumn(format="%.4f"),
             "test accuracy": st.column_config.NumberColumn(format="%.2f %%"),
         },
+        placeholder="–",
         alt="Trainings of the experiment",
     )
 

@@ -38,6 +38,8 @@ from pages.widgets.train.run_rows import (
 )
 
 TABLE = "runs_table"
+ROWS_A_PAGE = 500
+_PAGE = "runs_page"
 _MOST_COMPARED = 4
 _DRAWN = "runs_drawn"
 _OPTION_NAMES = {"": "all", NO_EXPERIMENT: "none"}
@@ -73,9 +75,9 @@ def run_table(
         return
     # This line also keeps the table's own buttons, which float above it, off the filter's.
     st.caption(
-        f"{len(shown)} of {len(rows)} runs" if len(shown) < len(rows) else f"{len(rows)} runs"
+        f"{len(shown):,} of {len(rows):,} runs" if len(shown) < len(rows) else f"{len(rows):,} runs"
     )
-    ticked = _table(shown, chosen)
+    ticked = _table(_page(shown), chosen)
     _damaged([row for row in shown if isinstance(row.run, BrokenRun)])
     _actions_or_comparison(ticked, token, limits, busy, zipped)
 
@@ -130,6 +132,26 @@ def _filter_controls(rows: Sequence[Row]) -> RowFilter:
                 persist_state="session",
             )
     return RowFilter(text or "", dataset, kind, whose, experiment)
+
+
+def _page(rows: Sequence[Row]) -> Sequence[Row]:
+    """Return the rows to show of a list that may be long: with all, each change would take long."""
+    pages = -(-len(rows) // ROWS_A_PAGE)
+    if pages == 1:
+        return rows
+    if st.session_state.get(_PAGE, 1) > pages:  # the filter leaves fewer
+        st.session_state[_PAGE] = pages
+    number = st.number_input(
+        f"Page, 1 to {pages}",
+        1,
+        pages,
+        key=_PAGE,
+        width=160,
+        persist_state="session",
+        help=f"{ROWS_A_PAGE} runs a page, the newest first. Search and filters go over all pages, "
+        "sorting over one.",
+    )
+    return rows[(number - 1) * ROWS_A_PAGE : number * ROWS_A_PAGE]
 
 
 def _experiment_name(experiment_id: str) -> str:

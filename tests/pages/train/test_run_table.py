@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.recipes.presets import BEST
 from core.runs import registry
+from pages.widgets.train import run_table
 from pages.widgets.train.run_table import TABLE
 from tests.helpers import run_list
 from tests.helpers.run_list import MODELS, THEIRS, Copy, names, said, table, tick
@@ -109,6 +110,24 @@ def test_the_list_is_filtered_by_dataset_status_and_whose(three: AppTest) -> Non
     three.selectbox(key="runs_kind").select("stopped")
     assert names(three.run()) == ["Blue Monday"]
     assert "1 of 3 runs" in said(three)
+
+
+def test_a_long_list_is_paged_and_searched_over_all_pages(
+    three: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_table, "ROWS_A_PAGE", 2)
+    assert names(three.run()) == ["Blue Monday", "theirs"]
+    assert "3 runs" in said(three)
+    assert three.number_input(key="runs_page").label == "Page, 1 to 2"
+    assert names(three.number_input(key="runs_page").set_value(2).run()) == ["best"]
+    assert names(three.text_input(key="runs_text").set_value("monday").run()) == ["Blue Monday"]
+    assert not three.number_input
+    assert names(three.text_input(key="runs_text").set_value("").run()) == ["best"]  # as before
+    monkeypatch.setattr(run_table, "ROWS_A_PAGE", 1)
+    three.run()
+    three.number_input(key="runs_page").set_value(3).run()
+    monkeypatch.setattr(run_table, "ROWS_A_PAGE", 2)
+    assert names(three.run()) == ["best"]  # the last page there is
 
 
 def test_a_filter_that_lets_nothing_through_says_so(three: AppTest) -> None:

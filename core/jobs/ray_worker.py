@@ -184,6 +184,7 @@ class ClusterTraining:
         self._folder = folder
         self._card = read_card(folder)
         self._prune = prune_of(read_run(folder), self._card)
+        self._cores = 1
         self._room_known_at = 0.0
         file = mnist_file()
         self._mnist = ray.put(file.read_bytes()) if file else None
@@ -248,16 +249,16 @@ class ClusterTraining:
 
     def _start_actor(self) -> Any:
         """An actor with the run's folder, once a machine has room for it."""
-        cores = self._note_room()
+        self._note_room()
         actor: Any = (
             ray.remote(RemoteTraining)
             .options(
-                num_cpus=cores,
+                num_cpus=self._cores,
                 max_concurrency=2,  # a thread trains, another tells what is new
                 runtime_env={
                     "env_vars": {
-                        "TF_NUM_INTRAOP_THREADS": str(cores),
-                        "TF_NUM_INTEROP_THREADS": str(cores),
+                        "TF_NUM_INTRAOP_THREADS": str(self._cores),
+                        "TF_NUM_INTEROP_THREADS": str(self._cores),
                         "TF_CPP_MIN_LOG_LEVEL": "2",
                     }
                 },
@@ -299,19 +300,20 @@ class ClusterTraining:
             else:
                 return news
 
-    def _note_room(self) -> int:
-        """Write down what room the cluster has, from time to time; cores for a training."""
-        wanted = limits().ray_cpus
-        if time.monotonic() - self._room_known_at < _ROOM_EVERY_S:
-            return wanted
+    def _note_room(self) -> None:
+        """See from time to time what room the cluster has, and start what it has room for.
+
+        A training gets the cores that the setting says, but no more than a machine has.
+        """
+        if self._room_known_at and time.monotonic() - self._room_known_at < _ROOM_EVERY_S:
+            return
         self._room_known_at = time.monotonic()
         nodes = ray.nodes()  # type: ignore[no-untyped-call]
         cores = [int(node["Resources"].get("CPU", 0)) for node in nodes if node.get("Alive")]
-        wanted = max(min(wanted, max(cores, default=1)), 1)
-        if write_cluster_room(sum(count // wanted for count in cores)):
+        self._cores = max(min(limits().ray_cpus, max(cores, default=1)), 1)
+        if write_cluster_room(sum(count // self._cores for count in cores)):
             advance()
             tick()
-        return wanted
 
 
 def _how_lost(error: RayError) -> str:

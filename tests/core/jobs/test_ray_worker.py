@@ -63,8 +63,7 @@ def own(run_folders: tuple[Path, Path]) -> Iterator[Path]:
 def machines(own: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
     """A cluster without a machine to train on, and a server that uses it."""
     logging.getLogger("ray").setLevel(logging.ERROR)
-    # What Ray waits for when its head is gone, and for a machine that says nothing: minutes, else.
-    monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "4")
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     made = Machines()
     monkeypatch.setenv("DIGITSCOPE_ENGINE", "ray")
     monkeypatch.setenv("DIGITSCOPE_RAY_CPUS", "1")
@@ -131,7 +130,10 @@ def test_a_machine_is_lost_and_its_training_goes_on_at_another(machines: Machine
     wait_for(lambda: ended(waiting), "it stops, too")
 
 
-def test_the_head_is_lost_and_what_was_learned_is_kept(machines: Machines) -> None:
+def test_the_head_is_lost_and_what_was_learned_is_kept(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", "4")  # a minute, else
     machines.add()
     run = submission.submit(long_recipe(), token=ME)
     wait_for(lambda: events(run, EpochEnded), "an epoch is done", 120)

@@ -1,5 +1,7 @@
 """What a server allows a training to take: its settings, their defaults, and what they refuse."""
 
+import importlib.util
+
 import pytest
 
 from core.runs.permissions import Limits, check_limits, describe_limits, fit_to_limits, limits
@@ -56,6 +58,7 @@ def test_a_public_server_is_tighter(monkeypatch: pytest.MonkeyPatch) -> None:
     ("variable", "value", "field", "expected"),
     [
         ("DIGITSCOPE_TRAININGS", "2", "trainings", 2),
+        ("DIGITSCOPE_RAY_CPUS", "4", "ray_cpus", 4),
         ("DIGITSCOPE_MAX_QUEUED", "5", "queued", 5),
         ("DIGITSCOPE_MAX_WAITING", "9", "waiting", 9),
         ("DIGITSCOPE_MAX_EPOCHS", "7", "epochs", 7),
@@ -98,6 +101,8 @@ def test_a_variable_that_is_set_to_nothing_is_not_set(monkeypatch: pytest.Monkey
         ("DIGITSCOPE_TRAININGS", "many"),
         ("DIGITSCOPE_TRAININGS", "0"),
         ("DIGITSCOPE_TRAININGS", "17"),
+        ("DIGITSCOPE_ENGINE", "slurm"),
+        ("DIGITSCOPE_RAY_CPUS", "0"),
         ("DIGITSCOPE_MAX_QUEUED", "-1"),
         ("DIGITSCOPE_MAX_WAITING", "0"),
         ("DIGITSCOPE_MAX_EPOCHS", "51"),
@@ -115,6 +120,14 @@ def test_nonsense_is_told_by_the_name_of_its_variable(
 ) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(SettingError, match=rf"^The setting {variable} of this server"):
+        limits()
+
+
+def test_a_server_without_ray_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DIGITSCOPE_ENGINE", "ray")
+    monkeypatch.setenv("DIGITSCOPE_RAY_CPUS", "3")  # such an environment was not read before
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(SettingError, match=r"pip install -r requirements-ray\.txt, or unset it"):
         limits()
 
 

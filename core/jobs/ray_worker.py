@@ -46,7 +46,7 @@ from core.runs.mirror import FolderChanges, apply_changes
 from core.runs.permissions import limits, read_card
 from core.runs.registry import read_run
 from core.runs.run import CHECKPOINT
-from core.runs.writer import write_info
+from core.runs.writer import why_unwritable, write_info
 from core.utils.errors import ClusterError, DigitscopeError, RunError
 
 _POLL_S: Final = 0.4
@@ -89,6 +89,11 @@ def _train_queued(folder: Path) -> None:
     except DigitscopeError as error:
         _end(folder, status="failed", ended_by="fault", error=str(error))
         raise
+    except OSError as error:  # what was brought back cannot be written here
+        reason = why_unwritable(error, folder)
+        with suppress(OSError):
+            _end(folder, status="failed", ended_by="fault", error=reason)
+        raise RunError(reason) from error
     finally:
         lock.release()
         with suppress(Exception):

@@ -1,5 +1,6 @@
 """Trainings on a real Ray cluster, whose machines are processes here: faults, and what is said."""
 
+import errno
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -195,6 +196,22 @@ def test_where_no_cluster_is_the_run_says_so_and_can_be_continued(
     ray_worker.main(run.folder)
     assert info(run).status == "failed"
     assert sentence in info(run).error
+
+
+@pytest.mark.usefixtures("own")
+def test_a_disk_that_is_full_here_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    def disk_full(*changes: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setenv("DIGITSCOPE_ENGINE", "ray")
+    monkeypatch.setattr(scheduler.RAY, "start", lambda folder: 1)
+    monkeypatch.setattr(ray_worker, "connect", lambda: None)
+    monkeypatch.setattr(ray_worker, "mnist_file", lambda: None)
+    monkeypatch.setattr(ray_worker.ClusterTraining, "_train_on_a_machine", disk_full)
+    run = submission.submit(dense_recipe(), token=ME)
+    ray_worker.main(run.folder)
+    assert info(run).status == "failed"
+    assert info(run).error.startswith("The disk is full, so the training ended.")
 
 
 def test_the_limit_of_trainings_follows_the_cluster_unless_it_is_set(

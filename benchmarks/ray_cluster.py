@@ -26,14 +26,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from statistics import median
-from typing import Any, Final
+from typing import Final
 
 from benchmarks._queued_trainings import environment, has_ended, recipe, wait_until
 from benchmarks.common import NETWORK_PACKAGES, parser, start, write_result
 from core.jobs import submission
 from core.runs.messages import EpochEnded, Progress, Started, read_events
+from tests.helpers.ray_machines import Machines
 
-STORE: Final = 80 * 1024 * 1024
 TRAININGS: Final = 4
 EPOCHS: Final = 20
 LOST_AFTER: Final = 5
@@ -55,19 +55,15 @@ def one_core_here() -> Iterator[None]:
 
 
 @contextmanager
-def cluster_of(machines: int) -> Iterator[tuple[Any, list[Any]]]:
-    """A cluster with a head and some machines of one core."""
-    from ray.cluster_utils import Cluster
-
-    head = {"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": False}
-    cluster: Any = Cluster(initialize_head=True, head_node_args=head)
-    nodes = [cluster.add_node(num_cpus=1, object_store_memory=STORE) for _ in range(machines)]
-    address = cluster.address
+def cluster() -> Iterator[Machines]:
+    """A cluster without a machine to train on, and a server that uses it."""
+    machines = Machines()
+    variables = {"RAY_ADDRESS": machines.address, "DIGITSCOPE_RAY_CPUS": "1"}
     try:
-        with environment(DIGITSCOPE_ENGINE="ray", RAY_ADDRESS=address, DIGITSCOPE_RAY_CPUS="1"):
-            yield cluster, nodes
+        with environment(DIGITSCOPE_ENGINE="ray", **variables):
+            yield machines
     finally:
-        cluster.shutdown()
+        machines.shutdown()
 
 
 def seconds_for_all(epochs: int) -> float:
@@ -93,15 +89,16 @@ def seconds_to_first_event(seed: int) -> float:
 
 def batches_repeated() -> dict[str, int]:
     """Of a training whose machine is lost after its fifth epoch."""
-    with cluster_of(1) as (cluster, nodes):
+    with cluster() as machines:
+        first = machines.add()
         run = submission.submit(recipe(0, 2 * LOST_AFTER), token=VISITOR)
 
         def epochs_ended() -> int:
             return sum(isinstance(event, EpochEnded) for event in read_events(run.folder))
 
         wait_until(lambda: epochs_ended() >= LOST_AFTER)
-        cluster.add_node(num_cpus=1, object_store_memory=STORE)
-        cluster.remove_node(nodes[0], allow_graceful=False)
+        machines.add()
+        machines.kill(first)
         wait_until(lambda: has_ended(run))
         told = list(read_events(run.folder))
     starts = [event for event in told if isinstance(event, Started)]
@@ -128,7 +125,9 @@ def main() -> None:
             alone = seconds_for_all(epochs)
         with environment(DIGITSCOPE_ENGINE="local"):
             first["local"].append(round(seconds_to_first_event(number), 2))
-        with cluster_of(2):
+        with cluster() as machines:
+            machines.add()
+            machines.add()
             seconds_to_first_event(99)  # the machines' first training pays for what is kept
             first["cluster"].append(round(seconds_to_first_event(number), 2))
             together = seconds_for_all(epochs)

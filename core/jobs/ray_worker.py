@@ -21,7 +21,6 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import ray
-from filelock import Timeout
 from ray.exceptions import (
     ActorDiedError,
     ActorUnavailableError,
@@ -37,15 +36,14 @@ from core import ROOT
 from core.data.mnist import mnist_file
 from core.jobs.experiments import advance, prune_of
 from core.jobs.remote_training import RemoteNews, RemoteTraining
-from core.jobs.scheduler import tick
+from core.jobs.scheduler import MAX_ATTEMPTS, has_saved_since, tick
 from core.jobs.worker import train_then_next
 from core.runs.cluster_room import write_cluster_room
-from core.runs.locks import worker_lock
+from core.runs.locks import take_worker_lock
 from core.runs.messages import COMMANDS_FILE, CommandReader
 from core.runs.mirror import FolderChanges, apply_changes
 from core.runs.permissions import limits, read_card
 from core.runs.registry import read_run
-from core.runs.run import CHECKPOINT
 from core.runs.writer import why_unwritable, write_info
 from core.utils.errors import ClusterError, DigitscopeError, RunError
 
@@ -55,8 +53,6 @@ _CONNECT_S: Final = 20.0
 """So long a cluster that does not answer may take to come."""
 _SILENCE_S: Final = 60.0
 """So long a machine may be unreachable before its training is taken up on another."""
-_MAX_ATTEMPTS: Final = 3
-"""So often a training is sent to a machine without getting as far as a checkpoint."""
 _LOST: Final = (ActorDiedError, NodeDiedError, OutOfMemoryError, WorkerCrashedError)
 """What Ray raises when the process that trained is no more."""
 _LOG: Final = logging.getLogger(__name__)
@@ -76,11 +72,7 @@ def main(folder: Path) -> None:
 
 
 def _train_queued(folder: Path) -> None:
-    lock = worker_lock(folder)
-    try:
-        lock.acquire(timeout=3.0)  # who asks whether a run is being trained holds it for a moment
-    except Timeout as error:
-        raise RunError(f"The run {folder.name!r} is being trained by another process.") from error
+    lock = take_worker_lock(folder)
     try:
         connect()
         ClusterTraining(folder).train()
@@ -208,23 +200,17 @@ class ClusterTraining:
                 self._train_on_a_machine()
             except _MachineLostError as error:
                 _LOG.warning("%s: %s", self._folder.name, error)
-                attempts = 1 if self._has_saved_since(began) else attempts + 1
-                if attempts >= _MAX_ATTEMPTS:
+                attempts = 1 if has_saved_since(self._folder, began) else attempts + 1
+                if attempts >= MAX_ATTEMPTS:
                     raise ClusterError(self._given_up(str(error))) from error
             else:
                 return
 
-    def _has_saved_since(self, began: float) -> bool:
-        with suppress(OSError):
-            return (self._folder / CHECKPOINT).stat().st_mtime > began
-        return False
-
     def _given_up(self, reason: str) -> str:
-        kept = (
-            "What it had learnt is kept" if self._has_saved_since(0) else "Nothing was learnt yet"
-        )
+        has_saved = has_saved_since(self._folder, 0)
+        kept = "What it had learnt is kept" if has_saved else "Nothing was learnt yet"
         return (
-            f"{reason} That happened {_MAX_ATTEMPTS} times. {kept}: continue this run to try again."
+            f"{reason} That happened {MAX_ATTEMPTS} times. {kept}: continue this run to try again."
         )
 
     def _train_on_a_machine(self) -> None:

@@ -245,7 +245,7 @@ def _reap() -> None:
 
 _START_GRACE_S = 60.0
 """How long a process may take from its start until it holds the run's lock."""
-_MAX_ATTEMPTS = 3
+MAX_ATTEMPTS = 3
 """So often a training is started that makes no progress."""
 _STOP_GRACE_S = 60.0
 """After so long without a sign of life, a training that was asked to stop is ended by force."""
@@ -334,7 +334,7 @@ def _last_sign_of_life(run: Run) -> float:
 def _start_run(run: Run, engine: Engine) -> bool:
     """Start a run's training; whether a process was started."""
     card = read_card(run.folder)
-    if card.attempts >= _MAX_ATTEMPTS:
+    if card.attempts >= MAX_ATTEMPTS:
         _give_up(run, card)
         return False
     attempt = {"attempts": card.attempts + 1, "started_at": time.time(), "process_token": 0}
@@ -363,14 +363,15 @@ def _recover(run: Run, card: JobCard) -> None:
     else:
         # Another server may have started that process: nobody waits for it any more. One that got
         # further than the one before it is worth any number of starts.
-        attempts = 0 if _made_progress(run, card) else card.attempts
+        attempts = 0 if has_saved_since(run.folder, card.started_at) else card.attempts
         reset = {"started_at": 0.0, "process_token": 0, "attempts": attempts}
         update_run(current, card.model_copy(update=reset), status="queued")
 
 
-def _made_progress(run: Run, card: JobCard) -> bool:
+def has_saved_since(folder: Path, since: float) -> bool:
+    """Whether the training of a run's folder saved a checkpoint after `since`, Unix seconds."""
     try:
-        return (run.folder / CHECKPOINT).stat().st_mtime > card.started_at
+        return (folder / CHECKPOINT).stat().st_mtime > since
     except OSError:
         return False
 

@@ -11,7 +11,7 @@ from typing import IO
 from filelock import FileLock, Timeout
 
 from core.runs.registry import own_folder
-from core.utils.errors import JobError
+from core.utils.errors import JobError, RunError
 
 try:
     import fcntl
@@ -19,6 +19,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 _QUEUE_WAIT_S = 20.0
+_WORKER_WAIT_S = 3.0
 _LOCK_FILE = "worker.lock"
 
 
@@ -54,6 +55,22 @@ def queue_lock() -> Iterator[None]:
 def worker_lock(folder: Path) -> FileLock:
     """The lock that a process holds while it trains the run of this folder."""
     return FileLock(folder / _LOCK_FILE, timeout=0)
+
+
+def take_worker_lock(folder: Path) -> FileLock:
+    """Take the lock of a run that is to be trained.
+
+    Raises:
+        RunError: another process holds it.
+        OSError: the folder cannot be written.
+    """
+    lock = worker_lock(folder)
+    try:
+        # A process that asks whether a run is being trained holds its lock for a moment.
+        lock.acquire(timeout=_WORKER_WAIT_S)
+    except Timeout as error:
+        raise RunError(f"The run {folder.name!r} is being trained by another process.") from error
+    return lock
 
 
 def is_being_trained(folder: Path) -> bool:

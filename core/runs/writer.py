@@ -17,12 +17,11 @@ from typing import IO, Any
 
 import numpy as np
 import pandas as pd
-from filelock import Timeout
 from numpy.typing import NDArray
 
 from core.data.mnist import DatasetName
 from core.recipes.recipe import Recipe
-from core.runs.locks import worker_lock
+from core.runs.locks import take_worker_lock
 from core.runs.messages import Ended, event_to_line
 from core.runs.registry import read_run
 from core.runs.run import (
@@ -42,7 +41,6 @@ MAX_EPOCH_BYTES = 20 * 1024 * 1024
 # A file that is deleted when the disk is full, so that the run can still note it.
 SPARE_EPOCHS = ".spare"
 _SPARE_BYTES = 64 * 1024
-_LOCK_WAIT_S = 3.0
 
 
 class RunWriter:
@@ -95,16 +93,10 @@ class RunWriter:
         self.max_epoch_bytes = max_epoch_bytes
         self.rows: list[dict[str, Any]] = []
         self.ended_before: EndedBy = ""
-        self._lock = worker_lock(folder)
         try:
-            # A process that asks whether a run is being trained holds its lock for a moment.
-            self._lock.acquire(timeout=_LOCK_WAIT_S)
+            self._lock = take_worker_lock(folder)
             (folder / "epochs").mkdir(exist_ok=True)
             _write(folder / SPARE_EPOCHS, bytes(_SPARE_BYTES))
-        except Timeout as error:
-            raise RunError(
-                f"The run {folder.name!r} is being trained by another process."
-            ) from error
         except OSError as error:
             raise RunError(why_unwritable(error, folder)) from error
 

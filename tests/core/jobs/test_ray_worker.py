@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 import ray
-from ray.cluster_utils import Cluster
 
 from core.jobs import ray_worker, scheduler, submission
-from core.recipes.recipe import Recipe
 from core.runs import registry
 from core.runs.cluster_room import cluster_room, write_cluster_room
 from core.runs.locks import is_being_trained
@@ -28,36 +26,13 @@ from core.runs.permissions import limits
 from core.runs.run import Run
 from core.utils.errors import ClusterError
 from tests.conftest import dense_recipe
+from tests.core.jobs import test_submission
 from tests.helpers.processes import training_processes, wait_for
+from tests.helpers.ray_machines import Machines
 
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("only_sample"), pytest.mark.timeout(280)]
-ME = "my-browser"
-STORE = 80 * 1024 * 1024
-"""Bytes of shared memory of a machine's object store: the least that Ray takes."""
-
-
-class Machines:
-    """A cluster of one core for each machine; its head trains nothing."""
-
-    def __init__(self) -> None:
-        head = {"num_cpus": 0, "object_store_memory": STORE, "include_dashboard": False}
-        self.cluster = Cluster(initialize_head=True, head_node_args=head)
-
-    def add(self, **settings: Any) -> Any:
-        """Another machine."""
-        return self.cluster.add_node(num_cpus=1, object_store_memory=STORE, **settings)
-
-    def kill(self, machine: Any) -> None:
-        """Pull its plug."""
-        self.cluster.remove_node(machine, allow_graceful=False)
-
-
-@pytest.fixture
-def own(run_folders: tuple[Path, Path]) -> Iterator[Path]:
-    """The folder for runs; at the end no process may be left that trains one of them."""
-    yield run_folders[1]
-    for process in training_processes(registry.own_folder()):
-        process.kill()
+ME = test_submission.ME
+own, long_recipe = test_submission.own, test_submission.long_recipe
 
 
 @pytest.fixture
@@ -68,16 +43,11 @@ def machines(own: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machines]:
     made = Machines()
     monkeypatch.setenv("DIGITSCOPE_ENGINE", "ray")
     monkeypatch.setenv("DIGITSCOPE_RAY_CPUS", "1")
-    monkeypatch.setenv("RAY_ADDRESS", made.cluster.address)
+    monkeypatch.setenv("RAY_ADDRESS", made.address)
     yield made
     for process in training_processes(own):
         process.kill()
-    made.cluster.shutdown()
-
-
-def long_recipe(**changes: object) -> Recipe:
-    """A training that is not over before it is stopped."""
-    return dense_recipe(epochs=50, batch_size=16, **changes)
+    made.shutdown()
 
 
 def events(run: Run, kind: type[Event]) -> list[Any]:
@@ -138,7 +108,7 @@ def test_the_head_is_lost_and_what_was_learned_is_kept(
     machines.add()
     run = submission.submit(long_recipe(), token=ME)
     wait_for(lambda: events(run, EpochEnded), "an epoch is done", 120)
-    machines.cluster.shutdown()
+    machines.shutdown()
     wait_for(lambda: not is_being_trained(run.folder), "its process notices", 120)
     wait_for(lambda: ended(run), "somebody says so", 120)
     assert info(run).status == "failed"

@@ -72,9 +72,9 @@ def none_is_left_to_bury(pids: set[int]) -> bool:
     return not any(psutil.pid_exists(pid) for pid in pids)
 
 
-def long_recipe() -> Recipe:
+def long_recipe(**changes: object) -> Recipe:
     """A training that is not over before it is stopped."""
-    return dense_recipe(epochs=50, batch_size=16)
+    return dense_recipe(epochs=50, batch_size=16, **changes)
 
 
 def status(run: Run) -> str:

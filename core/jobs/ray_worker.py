@@ -26,6 +26,7 @@ from ray.exceptions import (
     ActorUnavailableError,
     GetTimeoutError,
     NodeDiedError,
+    ObjectLostError,
     OutOfMemoryError,
     RayError,
     RayTaskError,
@@ -53,7 +54,13 @@ _CONNECT_S: Final = 20.0
 """So long a cluster that does not answer may take to come."""
 _SILENCE_S: Final = 60.0
 """So long a machine may be unreachable before its training is taken up on another."""
-_LOST: Final = (ActorDiedError, NodeDiedError, OutOfMemoryError, WorkerCrashedError)
+_LOST: Final = (
+    ActorDiedError,
+    NodeDiedError,
+    ObjectLostError,  # its answer was on the way when the machine went
+    OutOfMemoryError,
+    WorkerCrashedError,
+)
 """What Ray raises when the process that trained is no more."""
 _LOG: Final = logging.getLogger(__name__)
 
@@ -312,7 +319,7 @@ def _how_lost(error: RayError) -> str:
     text = str(error).lower()
     if isinstance(error, OutOfMemoryError) or "oom" in text or "out of memory" in text:
         return "The machine that trained it ran out of memory."
-    if isinstance(error, NodeDiedError) or "node" in text:
+    if isinstance(error, NodeDiedError | ObjectLostError) or "node" in text:
         return "The machine that trained it left the cluster."
     return "The process that trained it was ended from outside."
 

@@ -5,9 +5,17 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 import ray
+from ray.exceptions import (
+    NodeDiedError,
+    ObjectReconstructionFailedError,
+    OutOfMemoryError,
+    RayError,
+    WorkerCrashedError,
+)
 
 from core.jobs import ray_worker, scheduler, submission
 from core.runs import registry
@@ -22,6 +30,7 @@ from core.runs.messages import (
     Started,
     read_events,
 )
+from core.runs.mirror import FolderChanges
 from core.runs.permissions import limits
 from core.runs.run import Run
 from core.utils.errors import ClusterError
@@ -30,7 +39,7 @@ from tests.core.jobs import test_submission
 from tests.helpers.processes import training_processes, wait_for
 from tests.helpers.ray_machines import Machines
 
-pytestmark = [pytest.mark.long, pytest.mark.usefixtures("only_sample"), pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("only_sample"), pytest.mark.timeout(480)]
 ME = test_submission.ME
 own, long_recipe = test_submission.own, test_submission.long_recipe
 
@@ -66,7 +75,6 @@ def info(run: Run) -> Any:
 def test_a_machine_is_lost_and_its_training_goes_on_at_another(machines: Machines) -> None:
     first = machines.add()
     run = submission.submit(long_recipe(), token=ME)
-    waiting = submission.submit(long_recipe(seed=2), token=ME)
     assert submission.job_state(run).name == "starting"
     wait_for(lambda: len(events(run, EpochEnded)) >= 2, "two epochs are done", 120)
     assert cluster_room() == 1
@@ -81,15 +89,19 @@ def test_a_machine_is_lost_and_its_training_goes_on_at_another(machines: Machine
     done = len(events(run, EpochEnded))
     wait_for(lambda: len(events(run, EpochEnded)) > done, "it goes on")
 
-    machines.add()
     machines.kill(first)
-    wait_for(lambda: len(events(run, Started)) == 2, "another machine takes it up", 120)
+    machines.add()
+    wait_for(lambda: len(events(run, Started)) == 2, "another machine takes it up", 240)
     again = events(run, Started)[1]
     told = list(read_events(run.folder))
     before = told[: told.index(again)]
     last_epoch = max(event.epoch for event in before if isinstance(event, EpochEnded))
     # All epochs that anybody had seen end are kept: less than one is repeated.
     assert again.first_step >= last_epoch * again.steps
+    # As long as the lost machine is counted, there would be room for one more.
+    wait_for(lambda: cluster_room() == 1, "the lost machine is counted out")
+    waiting = submission.submit(long_recipe(seed=2), token=ME)
+    assert submission.job_state(waiting).name == "queued"
     submission.stop(run, token=ME)
     wait_for(lambda: ended(run), "it stops")
     assert (info(run).status, info(run).ended_by) == ("stopped", "by hand")
@@ -125,6 +137,28 @@ def test_a_machine_without_memory_is_told_as_such(machines: Machines) -> None:
     wait_for(lambda: ended(run), "it is given up", 200)
     assert info(run).status == "failed"
     assert "ran out of memory" in info(run).error
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ObjectReconstructionFailedError("", None, "", 0), "left the cluster"),
+        (NodeDiedError("the node is dead"), "left the cluster"),
+        (OutOfMemoryError("Task was killed"), "ran out of memory"),
+        (WorkerCrashedError(), "ended from outside"),
+    ],
+)
+def test_a_machine_that_is_lost_while_it_answers_is_told_as_such(
+    error: RayError, sentence: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def lost(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(ray, "get", lost)
+    training = ray_worker.ClusterTraining.__new__(ray_worker.ClusterTraining)
+    commands = FolderChanges(tmp_path, lambda _: False)
+    with pytest.raises(ray_worker._MachineLostError, match=sentence):
+        training._exchange(MagicMock(), commands, None)
 
 
 def test_a_cluster_with_another_version_is_named(

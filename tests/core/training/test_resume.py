@@ -15,8 +15,7 @@ import pytest
 from core import ROOT
 from core.inference.predictor import load_model
 from core.recipes.recipe import Optimizer, Recipe
-from core.runs import messages, registry
-from core.runs import writer as writer_module
+from core.runs import locks, messages, registry
 from core.runs.messages import (
     Ended,
     EpochEnded,
@@ -231,7 +230,7 @@ def test_finished_run_can_be_trained_for_more_epochs(trainings: Trainings, tmp_p
 def test_one_process_at_a_time_trains_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer_module, "_LOCK_WAIT_S", 0.1)
+    monkeypatch.setattr(locks, "_WORKER_WAIT_S", 0.1)
     writer = RunWriter(tmp_path / "run", dense_recipe(), provenance())
     with pytest.raises(RunError, match="another process"):
         ResumedWriter(registry.read_run(tmp_path / "run"))

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.jobs.scheduler import expect_training
 from core.runs.permissions import limits
 from core.utils.errors import DigitscopeError
 from pages.widgets.shared.markdown import plain
@@ -23,6 +24,7 @@ try:
 except DigitscopeError as error:
     st.error(plain(str(error)), icon=":material/settings:")
     st.stop()
+expect_training()
 token = visitor()
 view = pick_view(token)
 if view == WATCH:

@@ -115,7 +115,7 @@ def start(
     print(f"{plan.describe()}.")
     speed = load_speed()
     if speed:
-        seconds = experiments.estimated_seconds(plan, speed, limits().trainings)
+        seconds = experiments.estimated_seconds(plan, speed, limits())
         print(f"About {duration(seconds)} on this machine.")
     experiment = experiments.start_experiment(plan, token=None, title=title, preset=preset or "")
     print(f"The experiment is {experiment.id}.")

@@ -51,24 +51,33 @@ Token = str | None
 """A visitor's secret; None on the command line, where everything may be managed."""
 
 
-def estimated_seconds(plan: AnyPlan, speed: MachineSpeed, at_once: int = 1) -> float:
+def estimated_seconds(plan: AnyPlan, speed: MachineSpeed, allowed: Limits) -> float:
     """Estimate how long all trainings of a plan take on an otherwise idle machine.
+
+    Trainings that go on at the same time count as being each as quick as by itself. On this machine
+    a process is started for the first of them only; on a cluster, for each.
 
     Args:
         plan: what is trained.
         speed: what was measured on the machine.
-        at_once: so many trainings run at a time, each as quickly as by itself.
+        allowed: the server's limits.
 
     Returns:
         The time; of a search that of its trainings in the middle of its bounds, none of them
         pruned, or its budget in minutes if that is less.
     """
+    launches = allowed.engine == "ray"
+    launch = 0.0 if launches else speed.launch
     if isinstance(plan, Search):
-        seconds = plan.runs * estimate_time(plan.middle(), speed).total
-        seconds = min(seconds, 60 * plan.minutes) if plan.minutes else seconds
-        return seconds / min(at_once, plan.parallel)
-    each = (estimate_time(combination.recipe, speed).total for combination in combinations_of(plan))
-    return plan.seeds * sum(each) / at_once
+        at_once = min(allowed.trainings, plan.parallel)
+        seconds = plan.runs * estimate_time(plan.middle(), speed, launches=launches).total
+        seconds = seconds / at_once + launch
+        return min(seconds, 60 * plan.minutes / at_once) if plan.minutes else seconds
+    each = (
+        estimate_time(combination.recipe, speed, launches=launches).total
+        for combination in combinations_of(plan)
+    )
+    return plan.seeds * sum(each) / allowed.trainings + launch
 
 
 def start_experiment(

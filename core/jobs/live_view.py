@@ -353,7 +353,8 @@ def queue_seconds(run: Run) -> float | None:
         digits = replace(digits, fitted=digits.fitted + pseudo.unlabeled)
     if tuned:  # it sees a part of the dataset
         digits = replace(digits, fitted=tuned.rehearsed + tuned.own_per_epoch, validation=0)
-    estimate = estimate_time(recipe, speed, digits)
+    # It is trained by the process that has trained the one before, but for those on a cluster.
+    estimate = estimate_time(recipe, speed, digits, launches=limits().engine == "ray")
     return estimate.total - min(run.info.epochs_done, estimate.epochs) * estimate.epoch
 
 

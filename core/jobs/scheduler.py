@@ -5,31 +5,27 @@ submitted; there is no other list that could disagree with it. A run is being tr
 process holds its lock. Whoever changes any of this holds the queue's lock, so several servers, and
 every training at its end, may schedule the runs of one folder.
 
-An engine starts the training of a queued run, and can end it by force. Everything else between the
-product and a training goes through the run folder. A training on another machine is stood for by a
-process here, which keeps the folder equal to one there (`core.jobs.ray_worker`).
+An engine (`core.jobs.engine`) starts the training of a queued run, and can end it by force.
+Everything else between the product and a training goes through the run folder.
 
 The measurement of this machine's speed (`core.jobs.speed_benchmark`) is started from here too, in
 a process of its own: it must not run beside a training.
 """
 
 import logging
-import os
-import secrets
+import math
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
-from typing import IO, Final, Protocol
+from typing import Final
 
 import psutil
 from filelock import FileLock, Timeout
 
-from core import ROOT
+from core.jobs.engine import LOCAL, Engine, start_detached, this_servers_engine
 from core.jobs.time_estimate import load_speed, speed_folder
 from core.runs import registry
 from core.runs.locks import is_being_trained, queue_lock
@@ -37,132 +33,12 @@ from core.runs.permissions import JobCard, Limits, limits, read_card, write_card
 from core.runs.run import CHECKPOINT, Run
 from core.runs.writer import write_info
 from core.utils.errors import DigitscopeError, JobError
+from core.utils.memory import free_memory_mb
 
-LOG = "worker.log"
-_TERMINATION_WAIT_S = 5.0
-_MAX_REMEMBERED = 1000
-"""So many processes that have ended an engine remembers."""
-_WORKER = "core.jobs.worker"
-_RAY_WORKER = "core.jobs.ray_worker"
 _BENCHMARK = "core.jobs.speed_benchmark"
-# What these programs were called in the version before. A process that it started may outlive the
+# What this program was called in the version before. A process that it started may outlive the
 # update, and has to be found as well. Can go with the next version.
-_OLD_WORKER = "core.worker"
 _OLD_BENCHMARK = "core.measure"
-
-
-class Engine(Protocol):
-    """Where trainings run: what the scheduler asks of it."""
-
-    def start(self, folder: Path) -> int:
-        """Start the training of the run in a folder.
-
-        Args:
-            folder: of a queued run.
-
-        Returns:
-            A number by which this engine knows the process.
-
-        Raises:
-            OSError: no process can be started.
-        """
-
-    def has_ended(self, process_token: int) -> bool:
-        """Whether a process is known to have ended; False for one of another server."""
-
-    def kill(self, folder: Path) -> None:
-        """End at once whatever trains the run in a folder, whoever started it."""
-
-    def tidy(self) -> None:
-        """Release what belongs to processes that have ended; called every few seconds."""
-
-
-class LocalEngine:
-    """Trains in processes of this machine, each in its own session: they outlive the server."""
-
-    def __init__(self, worker: str = _WORKER) -> None:
-        """Start nothing yet.
-
-        Args:
-            worker: the module that trains the run in a folder.
-        """
-        self._worker = worker
-        self._started: dict[int, subprocess.Popen[bytes]] = {}
-        self._ended: deque[int] = deque(maxlen=_MAX_REMEMBERED)
-        self._lock = Lock()  # every visitor's page asks
-
-    def start(self, folder: Path) -> int:
-        with (folder / LOG).open("ab") as log:
-            process = start_detached(
-                [sys.executable, *_worker_arguments(folder, self._worker)], log
-            )
-        process_token = secrets.randbits(52)  # a process's own number may come again
-        with self._lock:
-            self._started[process_token] = process
-        return process_token
-
-    def has_ended(self, process_token: int) -> bool:
-        self.tidy()
-        return process_token in self._ended
-
-    def kill(self, folder: Path) -> None:
-        modules = (_WORKER, _RAY_WORKER, _OLD_WORKER)
-        programs = [_worker_arguments(folder, module) for module in modules]
-        for process in psutil.process_iter(["cmdline"]):
-            if (process.info["cmdline"] or [])[1:] in programs:
-                with suppress(psutil.Error):  # it ended by itself, or will in a moment
-                    process.kill()
-                    process.wait(_TERMINATION_WAIT_S)
-        self.tidy()
-
-    def tidy(self) -> None:
-        # A process that has ended stays in the system's table until its parent asks for it.
-        with self._lock:
-            ended = [
-                token for token, process in self._started.items() if process.poll() is not None
-            ]
-            for token in ended:
-                del self._started[token]
-            self._ended.extend(ended)
-
-
-def start_detached(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Start a program of ours in a session of its own, so that it outlives the server.
-
-    Args:
-        command: the program and its arguments.
-        log: where its output goes.
-
-    Raises:
-        OSError: it cannot be started.
-    """
-    return subprocess.Popen(  # noqa: S603 - our own program
-        command,
-        cwd=ROOT,
-        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2"},
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-    )
-
-
-def _worker_arguments(folder: Path, module: str) -> list[str]:
-    return ["-m", module, str(folder.resolve())]
-
-
-LOCAL: Engine = LocalEngine()
-RAY: Engine = LocalEngine(_RAY_WORKER)
-
-
-def this_servers_engine() -> Engine:
-    """Where this server's trainings run, as `DIGITSCOPE_ENGINE` says.
-
-    Raises:
-        SettingError: a setting of this server is not valid.
-    """
-    return RAY if limits().engine == "ray" else LOCAL
-
 
 _BENCHMARK_COMMAND: Final = (sys.executable, "-m", _BENCHMARK)
 _RETRY_AFTER_S: Final = 600.0
@@ -241,6 +117,47 @@ def _start_benchmark(command: Sequence[str], wait_s: float) -> bool:
 def _reap() -> None:
     """Without this, a process that has ended stays in the system's table."""
     _benchmarks[:] = [process for process in _benchmarks if process.poll() is None]
+
+
+_WANTED_FOR_S = 900.0
+"""So long after a visitor was on the training page, a process is kept ready for a training."""
+_ROOM_TO_START_MB: Final = 1500
+"""Memory that has to be free for a process that waits: it takes 330 MB, the training more."""
+_ROOM_TO_STAY_MB: Final = 500
+_last_wanted = -math.inf
+
+
+def expect_training() -> None:
+    """Note that somebody is on the training page; `prepare_worker` does the rest."""
+    global _last_wanted  # noqa: PLW0603 - the server has one training page
+    _last_wanted = time.monotonic()
+
+
+def has_worker_ready() -> bool:
+    """Whether a process waits for the next training, or is about to."""
+    return LOCAL.has_warm_worker
+
+
+def prepare_worker() -> None:
+    """Have a process ready for a training that is expected, so that it begins seconds sooner.
+
+    It is called every few seconds. It starts a process that imports TensorFlow and waits, while
+    nothing else is trained or measured and memory is free; and ends it when nobody wants it any
+    more, or the memory is needed.
+
+    Raises:
+        SettingError: a setting of this server is not valid.
+    """
+    allowed = limits()
+    is_wanted = time.monotonic() - _last_wanted < _WANTED_FOR_S
+    is_wanted &= allowed.warm_worker and allowed.engine == "local"
+    if LOCAL.has_warm_worker:
+        if not is_wanted or free_memory_mb() < _ROOM_TO_STAY_MB:
+            LOCAL.end_warm_worker()
+    elif is_wanted and free_memory_mb() >= _ROOM_TO_START_MB:
+        _reap()
+        if not (_benchmarks or running() or queue()):
+            LOCAL.start_warm_worker()
 
 
 _START_GRACE_S = 60.0

@@ -328,7 +328,11 @@ def digit_counts(recipe: Recipe) -> DigitCounts:
 
 
 def estimate_time(
-    recipe: Recipe, speed: MachineSpeed, digits: DigitCounts | None = None
+    recipe: Recipe,
+    speed: MachineSpeed,
+    digits: DigitCounts | None = None,
+    *,
+    launches: bool = True,
 ) -> TimeEstimate:
     """Estimate the time of a training on an otherwise idle machine.
 
@@ -336,6 +340,7 @@ def estimate_time(
         recipe: what is trained.
         speed: what was measured on the machine.
         digits: counted from the recipe if they are not given.
+        launches: whether a process has to be started; else one waits, or has just trained another.
 
     Raises:
         DatasetError: `$MNIST_NPZ` names a file that does not exist.
@@ -346,7 +351,7 @@ def estimate_time(
     answer = inference_seconds(recipe, speed)
     keeping = speed.epoch + speed.epoch_weight * recipe.architecture.parameters
     return TimeEstimate(
-        start=speed.launch + speed.trace + speed.trace_layer * layers,
+        start=launches * speed.launch + speed.trace + speed.trace_layer * layers,
         epoch=steps * step_seconds(recipe, speed) + digits.validation * answer + keeping,
         test=speed.test_layer * layers + digits.test * answer,
         epochs=recipe.epochs,

@@ -1,17 +1,24 @@
 """The process that trains one queued run: `python -m core.jobs.worker FOLDER`.
 
+`python -m core.jobs.worker --wait RUNS` imports TensorFlow first, and then waits for the process
+that started it to write the folder of a run, as a line of JSON. If that one ends, so does this.
+
 It reads commands and writes events through the run folder alone, so it outlives the server that
-started it; at its end it puts what experiments have next into the queue,
-and starts the next run of the queue itself.
+started it. At the end of a training it puts what experiments have next into the queue, and trains
+the next run of the queue itself, as TensorFlow is imported already.
 """
 
+import importlib
+import json
 import logging
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 
+from core.jobs.engine import LOCAL, WAIT, WORKER_LOG, program_and_settings
 from core.jobs.experiments import advance, prune_of
 from core.jobs.scheduler import tick
 from core.runs import registry
@@ -21,12 +28,78 @@ from core.runs.writer import ResumedWriter, write_info
 from core.utils.errors import DigitscopeError, RunError
 
 _NICENESS = 10
+_MAX_TRAININGS = 25
+"""A process ends after so many: TensorFlow keeps some 4 MB of each."""
 
 
 def main(folder: Path) -> None:
-    """Train the run of this folder, then start what is next in the queue."""
+    """Train the run of this folder, then what is next in the queue."""
     _give_way()
-    train_then_next(folder, _train_queued)
+    _Worker().train(folder)
+
+
+def main_waiting() -> None:
+    """Import what a training needs, then train the run whose folder is written to this process."""
+    _give_way()
+    _import_training()
+    line = sys.stdin.buffer.readline()
+    if line:
+        folder = Path(json.loads(line))
+        _print_into(folder / WORKER_LOG)
+        _Worker().train(folder)
+
+
+class _Worker:
+    """Trains a run, and then those whose turn it is when another ends, one after the other."""
+
+    def __init__(self) -> None:
+        self._made_for = program_and_settings()
+        self._trained = 0
+
+    def train(self, folder: Path) -> None:
+        """Train the run of a folder, and go on."""
+        following: Path | None = folder
+        while following:
+            train_then_next(following, self._train_and_offer)
+            following = LOCAL.run_left_to_this_process()
+            if following:
+                _print_into(following / WORKER_LOG)
+
+    def _train_and_offer(self, folder: Path) -> None:
+        """Train a run; unless that failed unexpectedly, the next may be left to this process."""
+        self._trained += 1
+        if self._trained > 1:
+            _forget_training()
+        try:
+            _train_queued(folder)
+        except DigitscopeError:
+            self._offer()
+            raise
+        self._offer()
+
+    def _offer(self) -> None:
+        if self._trained < _MAX_TRAININGS and self._made_for == program_and_settings():
+            LOCAL.offer_this_process()
+
+
+def _forget_training() -> None:
+    """Let Keras and TensorFlow forget the network that was trained before."""
+    import keras
+
+    keras.utils.clear_session()
+
+
+def _import_training() -> None:
+    """Import TensorFlow and what trains with it: seconds."""
+    importlib.import_module("core.training.trainer")
+
+
+def _print_into(file: Path) -> None:
+    """Append to a file from here on what this process, TensorFlow included, prints."""
+    with file.open("ab") as log:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(log.fileno(), stream.fileno())
 
 
 def train_then_next(folder: Path, train: Callable[[Path], None]) -> None:
@@ -84,4 +157,7 @@ def _train_queued(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    if sys.argv[1] == WAIT:
+        main_waiting()
+    else:
+        main(Path(sys.argv[1]))

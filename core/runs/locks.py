@@ -3,15 +3,18 @@
 The system releases them when their holder dies, however it dies.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import psutil
 from filelock import FileLock, Timeout
 
 from core.runs.registry import own_folder
 from core.utils.errors import JobError, RunError
+from core.utils.files import write_atomically
 
 try:
     import fcntl
@@ -21,6 +24,7 @@ except ImportError:  # Windows
 _QUEUE_WAIT_S = 20.0
 _WORKER_WAIT_S = 3.0
 _LOCK_FILE = "worker.lock"
+_PID_FILE = "worker.pid"
 
 
 @contextmanager
@@ -70,7 +74,33 @@ def take_worker_lock(folder: Path) -> FileLock:
         lock.acquire(timeout=_WORKER_WAIT_S)
     except Timeout as error:
         raise RunError(f"The run {folder.name!r} is being trained by another process.") from error
+    try:
+        _write_process(folder)
+    except OSError:
+        lock.release()
+        raise
     return lock
+
+
+def _write_process(folder: Path) -> None:
+    """Note which process trains. Its number alone may come again; with its start it does not."""
+    process = psutil.Process()
+    fields = {"pid": process.pid, "started": process.create_time()}
+    content = json.dumps(fields).encode() + b"\n"
+    write_atomically(folder / _PID_FILE, lambda file: file.write(content))
+
+
+def training_process(folder: Path) -> psutil.Process | None:
+    """The process of this machine that holds the lock of a run; None if there is none."""
+    if not is_being_trained(folder):
+        return None
+    try:
+        fields = json.loads((folder / _PID_FILE).read_bytes())
+        process = psutil.Process(fields["pid"])
+        is_same: bool = process.create_time() == fields["started"]
+    except (OSError, ValueError, TypeError, KeyError, psutil.Error):
+        return None
+    return process if is_same else None
 
 
 def is_being_trained(folder: Path) -> bool:

@@ -20,8 +20,8 @@ from core.utils.files import file_stamp, write_atomically
 
 _READ_FIRST: Final = ("run.json", CHECKPOINT)
 _GROWS: Final = ".jsonl"
-_STAYS: Final = frozenset({"worker.lock", "worker.log", "job.json"})
-"""What belongs to the side that it lies on: lock and log of its process, and the visitor's card."""
+_STAYS: Final = frozenset({"worker.lock", "worker.log", "worker.pid", "job.json"})
+"""What belongs to the side that it lies on: its process's lock, log, number; the visitor's card."""
 
 
 @dataclass(frozen=True)

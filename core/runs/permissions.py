@@ -51,6 +51,11 @@ class Limits(BaseSettings):
 
     public: bool = Field(default=False, alias="DIGITSCOPE_PUBLIC")
     engine: Literal["local", "ray"] = Field(default="local", alias="DIGITSCOPE_ENGINE")
+    warm_worker: bool = Field(
+        default=True,
+        alias="DIGITSCOPE_WARM_WORKER",
+        description="whether a process waits for the next training, TensorFlow imported",
+    )
     trainings: int = Field(default=1, ge=1, le=16, alias="DIGITSCOPE_TRAININGS")
     ray_cpus: int = Field(
         default=2,

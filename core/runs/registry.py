@@ -17,6 +17,7 @@ kind, which `core.runs.writer` writes:
 and, for a run that is being trained here, or was:
 
     worker.lock            held by the process that trains it, for as long as it lives
+    worker.pid             which process that is
     checkpoint.npz         all that a training needs to continue (`core.training.checkpoints`)
     orders.jsonl           commands to the training: pause, stop ... (`messages`)
     job.json               whose it is, its title, how it was started (`permissions`)

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, WebSocket, expect
 
 from core.recipes.architecture import Architecture, Conv, Dense, Flatten, Pool
 from core.recipes.recipe import Recipe, recipe_to_link
+from core.runs.locks import training_process
 from core.runs.messages import send_command
 from core.runs.registry import read_run
 from tests.browser.app import ROOT, SLOW_MS, free_port, settle, wait_until_up, without_measurement
@@ -93,6 +95,12 @@ def stop_all(own_runs: Path) -> None:
     for card in own_runs.glob("*/job.json"):
         if read_run(card.parent).info.status in {"queued", "running"}:
             send_command(card.parent, "stop")
+
+
+def waiting_processes(own_runs: Path) -> list[psutil.Process]:
+    """Those that have imported TensorFlow, or are about to, and have no run yet."""
+    processes = training_processes(own_runs)
+    return [process for process in processes if "--wait" in process.info["cmdline"]]
 
 
 @pytest.fixture(scope="module")
@@ -294,7 +302,8 @@ def test_a_training_outlives_its_server_goes_on_after_a_kill_and_is_stopped(
 ) -> None:
     server = training.server
     watch(watcher, training.link)
-    (worker,) = training_processes(server.own_runs)
+    run = server.own_runs / parse_qs(urlsplit(training.link).query)["training"][0]
+    worker = training_process(run)
     server.kill()
     server.start()
     # Until the app has called st.navigation once, Streamlit takes pages/ for an app of its own:
@@ -307,13 +316,24 @@ def test_a_training_outlives_its_server_goes_on_after_a_kill_and_is_stopped(
     expect(watcher.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
     page.goto(training.link)
     expect(page.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
+    worker = training_process(run)
     stop(watcher)
     expect(page.get_by_text("Stopped by hand").first).to_be_visible(timeout=SLOW_MS)
-    wait_for(
-        lambda: not training_processes(server.own_runs),
-        "no training process is left",
-        SLOW_MS / 1000,
-    )
+    wait_for(lambda: not worker.is_running(), "its process ends", SLOW_MS / 1000)
+
+
+def test_while_a_visitor_is_on_the_page_a_process_waits_for_the_training(
+    page: Page, server: Server
+) -> None:
+    stop_all(server.own_runs)
+    page.goto(f"{server.address}/train?recipe={LONG}")
+    wait_for(lambda: waiting_processes(server.own_runs), "a process waits", SLOW_MS / 1000)
+    (waiting,) = waiting_processes(server.own_runs)
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(page.get_by_text("images per second")).to_be_visible(timeout=SLOW_MS)
+    run = server.own_runs / parse_qs(urlsplit(page.url).query)["training"][0]
+    assert training_process(run) == waiting
+    stop(page)
 
 
 def test_a_reader_points_at_an_epoch_and_is_told_its_figures(page: Page, address: str) -> None:

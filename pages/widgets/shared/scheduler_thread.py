@@ -31,7 +31,7 @@ def keep_trainings_going() -> threading.Thread:
 
 def _keep_ticking() -> None:
     while True:
-        for work in (experiments.advance, scheduler.tick, empty_trash):
+        for work in (experiments.advance, scheduler.tick, scheduler.prepare_worker, empty_trash):
             _done(work)
         time.sleep(_EVERY_S)
 

@@ -209,7 +209,7 @@ def _time(plan: AnyPlan, limits: Limits) -> str:
             return "How long they take is measured when no training is running."
         start_benchmark()
         return "How long they take here is being measured: half a minute or more."
-    seconds = experiments.estimated_seconds(plan, speed, limits.trainings)
+    seconds = experiments.estimated_seconds(plan, speed, limits)
     about = "At most about" if isinstance(plan, Search) else "About"
     return f"{about} **{duration(seconds)}** on this machine, if nothing else is trained."
 

@@ -112,7 +112,7 @@ def _time(recipe: Recipe) -> str:
         if busy:
             return "How long it takes is measured when no training is running."
         return "How long it takes here is being measured: half a minute or more."
-    estimate = estimate_time(recipe, speed)
+    estimate = estimate_time(recipe, speed, launches=not scheduler.has_worker_ready())
     roughly = "Roughly" if speed.is_disturbed() else "About"
     words = f"{roughly} **{duration(estimate.total)}** on this machine: {_parts(estimate)}."
     if speed.is_disturbed():

@@ -13,7 +13,7 @@ from core.__main__ import main
 from core.experiments.experiment import Experiment, find_experiment, list_experiments
 from core.experiments.plan import make_plan
 from core.experiments.search import Search
-from core.jobs.scheduler import LOCAL
+from core.jobs.engine import LOCAL
 from core.runs import registry
 from tests.conftest import dense_recipe
 from tests.core.cli.test_app import core

@@ -9,7 +9,7 @@ from core.experiments.experiment import Experiment, find_experiment, trial_runs
 from core.jobs import experiments, scheduler, submission
 from core.jobs.experiments import experiment_status
 from core.runs import registry
-from core.runs.permissions import read_card, shown_name
+from core.runs.permissions import Limits, read_card, shown_name
 from core.utils.errors import ExperimentError, RecipeError
 from tests.conftest import dense_recipe
 from tests.core.jobs import test_submission
@@ -222,6 +222,10 @@ def test_two_in_the_same_second_have_names_of_their_own(
 
 
 def test_time_is_estimated_for_all_trainings() -> None:
-    # Six trainings: 4 s to start, two epochs of 0.5 s.
-    assert experiments.estimated_seconds(small_plan(), SPEED) == pytest.approx(30)
-    assert experiments.estimated_seconds(small_plan(), SPEED, at_once=2) == pytest.approx(15)
+    # 3 s for a process, once; six trainings, each with 1 s to start and two epochs of 0.5 s.
+    assert experiments.estimated_seconds(small_plan(), SPEED, Limits()) == pytest.approx(15)
+    two = Limits(trainings=2)
+    assert experiments.estimated_seconds(small_plan(), SPEED, two) == pytest.approx(9)
+    # A process for each training.
+    cluster = Limits(engine="ray")
+    assert experiments.estimated_seconds(small_plan(), SPEED, cluster) == pytest.approx(30)

@@ -17,7 +17,7 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
-from core.jobs import ray_worker, scheduler, submission
+from core.jobs import engine, ray_worker, scheduler, submission
 from core.runs import registry
 from core.runs.cluster_room import cluster_room, write_cluster_room
 from core.runs.locks import is_being_trained
@@ -193,7 +193,7 @@ def test_where_no_cluster_is_the_run_says_so_and_can_be_continued(
     address: str, sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ray_worker, "_CONNECT_S", 0.0)
-    monkeypatch.setattr(scheduler.RAY, "start", lambda folder: 1)
+    monkeypatch.setattr(engine.RAY, "start", lambda folder: 1)
     monkeypatch.setenv("DIGITSCOPE_ENGINE", "ray")
     monkeypatch.setenv("RAY_ADDRESS", address)
     run = submission.submit(dense_recipe(), token=ME)
@@ -208,7 +208,7 @@ def test_a_disk_that_is_full_here_is_told_as_such(monkeypatch: pytest.MonkeyPatc
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setenv("DIGITSCOPE_ENGINE", "ray")
-    monkeypatch.setattr(scheduler.RAY, "start", lambda folder: 1)
+    monkeypatch.setattr(engine.RAY, "start", lambda folder: 1)
     monkeypatch.setattr(ray_worker, "connect", lambda: None)
     monkeypatch.setattr(ray_worker, "mnist_file", lambda: None)
     monkeypatch.setattr(ray_worker.ClusterTraining, "_train_on_a_machine", disk_full)

@@ -9,7 +9,7 @@ from core.experiments.search import Search, make_dimension
 from core.jobs import experiments, scheduler
 from core.jobs.experiments import experiment_status, prune_of
 from core.runs import registry
-from core.runs.permissions import JobCard, read_card
+from core.runs.permissions import JobCard, Limits, read_card
 from core.utils.errors import ExperimentError, RecipeError
 from tests.core.jobs import test_submission
 from tests.core.jobs.test_submission import ME, NoEngine
@@ -113,14 +113,16 @@ def test_limits_of_the_server_hold_at_every_corner(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_time_is_that_of_the_middle_and_never_above_the_budget() -> None:
-    # Six trainings: 4 s to start, ten epochs of 0.5 s.
-    assert experiments.estimated_seconds(small_search(), SPEED) == pytest.approx(54)
-    assert experiments.estimated_seconds(small_search(minutes=0.5), SPEED) == pytest.approx(30)
+    # 3 s for a process, once; six trainings, each with 1 s to start and ten epochs of 0.5 s.
+    alone = Limits()
+    assert experiments.estimated_seconds(small_search(), SPEED, alone) == pytest.approx(39)
+    assert experiments.estimated_seconds(small_search(minutes=0.5), SPEED, alone) == 30
     # Epochs from 2 to 8 are 5 on average.
     epochs = small_search(dimensions=[make_dimension("epochs", [2, 8])])
-    assert experiments.estimated_seconds(epochs, SPEED) == pytest.approx(39)
+    assert experiments.estimated_seconds(epochs, SPEED, alone) == pytest.approx(24)
     two = small_search(parallel=2)
-    assert experiments.estimated_seconds(two, SPEED, at_once=4) == pytest.approx(27)
+    four = Limits(trainings=4)
+    assert experiments.estimated_seconds(two, SPEED, four) == pytest.approx(21)
 
 
 @pytest.mark.usefixtures("engine")

@@ -10,10 +10,10 @@ import psutil
 import pytest
 
 from core.jobs import scheduler, submission
-from core.jobs.scheduler import LOCAL
+from core.jobs.engine import LOCAL
 from core.recipes.recipe import Recipe
 from core.runs import registry
-from core.runs.locks import is_being_trained
+from core.runs.locks import is_being_trained, training_process
 from core.runs.permissions import read_card, write_card
 from core.runs.run import Run
 from core.utils.errors import JobError, RecipeError, RunError
@@ -86,7 +86,7 @@ def log(run: Run) -> str:
     return file.read_text() if file.exists() else ""
 
 
-# Each process spends seconds on TensorFlow: the third is only begun. That a training comes to its
+# Each process spends seconds on TensorFlow. That a training comes to its
 # last epoch, and is continued for more, is shown in `tests/browser/test_train.py`.
 @pytest.mark.usefixtures("own")
 def test_a_training_in_a_process_of_its_own_is_killed_paused_and_stopped() -> None:
@@ -104,7 +104,8 @@ def test_a_training_in_a_process_of_its_own_is_killed_paused_and_stopped() -> No
     assert submission.job_state(registry.find_run(run.id)).name == "interrupted"
     scheduler.tick()
     wait_for(lambda: log(run).count('"Started"') == 2, "it goes on")
-    pids |= {worker.pid for worker in workers()}
+    (process,) = workers()
+    pids.add(process.pid)
     started = next(line for line in reversed(log(run).splitlines()) if '"Started"' in line)
     assert '"first_step": 0' not in started
     submission.pause(run, token=ME)
@@ -117,10 +118,11 @@ def test_a_training_in_a_process_of_its_own_is_killed_paused_and_stopped() -> No
     assert '"RateChanged"' in log(run)
     submission.stop(run, token=ME)
     assert submission.job_state(registry.find_run(run.id)).name == "stopping"
-    # Nobody looks after the queue any more: the process itself starts the next training.
+    # Nobody looks after the queue any more: the process itself goes on with the next training.
     wait_for(lambda: is_being_trained(second.folder), "the next training begins")
-    wait_for(lambda: pids.isdisjoint(worker.pid for worker in workers()), "the first has ended")
-    assert len(workers()) == 1
+    assert training_process(second.folder) == process
+    wait_for(lambda: not workers(), "nothing is left to train")
+    assert registry.find_run(second.id).info.status == "finished"
     wait_for(lambda: none_is_left_to_bury(pids), "nothing of it is in the system's table")
     info = registry.find_run(run.id).info
     assert (info.status, info.ended_by, info.epochs_done >= 1) == ("stopped", "by hand", True)

@@ -68,7 +68,7 @@ def test_a_file_of_lines_that_was_begun_anew_is_sent_whole(here: Path, there: Pa
 
 
 def test_what_belongs_to_a_machine_stays_there(here: Path, there: Path) -> None:
-    for name in ("worker.lock", "worker.log", "job.json", ".history.csv.draft"):
+    for name in ("worker.lock", "worker.log", "worker.pid", "job.json", ".history.csv.draft"):
         (here / name).write_text("mine")
     (there / "job.json").write_text("the visitor's")
     changes = FolderChanges(here)

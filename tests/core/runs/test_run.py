@@ -63,6 +63,7 @@ def test_files_are_those_of_the_contract_and_no_draft_is_left(folder: Path) -> N
         "run.json",
         "test_predictions.npz",
         "worker.lock",
+        "worker.pid",
     ]
 
 

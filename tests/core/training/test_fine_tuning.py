@@ -10,9 +10,9 @@ from core.data import mnist
 from core.data.mnist import Split
 from core.evaluation.user_digits import add_digit, user_predictions
 from core.export.run_report import run_zip
-from core.inference.predictor import load_model, open_predictor
+from core.inference.predictor import open_predictor
 from core.jobs import submission
-from core.jobs.scheduler import LOCAL
+from core.jobs.engine import LOCAL
 from core.runs import registry
 from core.runs.housekeeping import delete_run
 from core.runs.messages import Event, Progress
@@ -33,6 +33,7 @@ from core.training.start_network import START_FILE
 from core.training.trainer import resume_training
 from core.utils.errors import JobError, RunError
 from tests.conftest import Trained, provenance
+from tests.helpers.networks import weights
 
 pytestmark = pytest.mark.usefixtures("only_sample", "idle")
 ME = "my-browser"
@@ -156,10 +157,6 @@ def test_an_epoch_shows_the_datasets_digits_and_the_own_ones_but_none_held_out(t
 def stop_at_once(event: Event) -> None:
     if isinstance(event, Progress):
         raise StopTraining
-
-
-def weights(run: Run) -> bytes:
-    return b"".join(array.tobytes() for array in load_model(run).get_weights())
 
 
 @pytest.mark.usefixtures("short")

@@ -13,7 +13,7 @@ from core.export.keras_script import keras_script
 from core.export.run_report import run_report
 from core.inference.predictor import load_model, load_predictor
 from core.jobs import submission
-from core.jobs.scheduler import LOCAL
+from core.jobs.engine import LOCAL
 from core.runs import registry
 from core.runs.messages import Event, Progress
 from core.runs.run import Network, Run

@@ -33,6 +33,7 @@ from core.training.callbacks import StopTraining, TimeLimits
 from core.training.trainer import resume_training, train
 from core.utils.errors import RunError
 from tests.conftest import Trained, conv_recipe, dense_recipe, forget_full_mnist, provenance
+from tests.helpers.networks import weights
 
 FIGURES = ["epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "steps"]
 pytestmark = [pytest.mark.long, pytest.mark.usefixtures("only_sample")]
@@ -56,10 +57,6 @@ def careful_recipe(**changes: object) -> Recipe:
         "seed": 5,
     }
     return dense_recipe(**{**fields, **changes})
-
-
-def weights(run: Run) -> bytes:
-    return b"".join(array.tobytes() for array in load_model(run).get_weights())
 
 
 def told(events: list[Event], kind: type) -> list:

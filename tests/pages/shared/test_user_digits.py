@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.data import mnist
 from core.evaluation.user_digits import UserDigits, add_digit, digits_npz, digits_zip
-from core.jobs.scheduler import LOCAL
+from core.jobs.engine import LOCAL
 from core.runs import registry
 from core.runs.predictions import load_predictions
 from core.runs.run import Metrics, Run, RunInfo

@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import scheduler, submission
-from core.jobs.scheduler import LOCAL
+from core.jobs.engine import LOCAL
 from core.recipes.presets import FAST
 from core.recipes.recipe import recipe_to_link
 from core.runs import registry

@@ -41,10 +41,10 @@ def submit(*, epochs: int, seed: int) -> Run:
 
 @pytest.mark.usefixtures("measured")
 def test_who_waits_waits_for_all_before_it() -> None:
-    submit(epochs=10, seed=1)  # starts at once
+    submit(epochs=10, seed=1)  # starts at once, and its process trains the others, too
     second, third = submit(epochs=3, seed=2), submit(epochs=1, seed=3)
-    assert seconds_until_start(second) == pytest.approx(5 + 10 * 2)
-    assert seconds_until_start(third) == pytest.approx(25 + 5 + 3 * 2)
+    assert seconds_until_start(second) == pytest.approx(10 * 2)
+    assert seconds_until_start(third) == pytest.approx(20 + 3 * 2)
 
 
 @pytest.mark.usefixtures("measured")
@@ -52,7 +52,17 @@ def test_two_trainings_at_once_halve_it(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("DIGITSCOPE_TRAININGS", "2")
     for seed in (1, 2):
         submit(epochs=10, seed=seed)
-    assert seconds_until_start(submit(epochs=1, seed=3)) == pytest.approx(25)
+    assert seconds_until_start(submit(epochs=1, seed=3)) == pytest.approx(20)
+
+
+@pytest.mark.usefixtures("measured")
+def test_on_a_cluster_each_training_has_a_process_of_its_own(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(epochs=10, seed=1)
+    waits = submit(epochs=3, seed=2)
+    monkeypatch.setenv("DIGITSCOPE_ENGINE", "ray")
+    assert queue_seconds(waits) == pytest.approx(5 + 3 * 2)
 
 
 @pytest.mark.usefixtures("measured")
@@ -60,7 +70,7 @@ def test_of_a_run_that_goes_on_only_what_is_left_counts(own: Path, trained: Trai
     put(own, trained)  # two epochs of it are done
     submit(epochs=10, seed=1)
     submission.resume_training(registry.find_run("mine"), token=test_page.ME, epochs=6)
-    assert queue_seconds(registry.find_run("mine")) == pytest.approx(5 + 4 * 2)
+    assert queue_seconds(registry.find_run("mine")) == pytest.approx(4 * 2)
 
 
 def test_before_the_machine_was_measured_only_the_next_one_knows(

@@ -3,8 +3,9 @@
 It is started as `python -m core.jobs.ray_worker FOLDER`. To pages, queue and scheduler it is the
 process that trains the run: it holds the run's lock, lives as long as the training, and outlives
 the server. It sends the run's folder to a machine of the cluster with enough free cores
-(`RemoteTraining`, as a Ray actor), brings what is written there back into the folder several times
-a second, and hands commands on. No file system is shared.
+(`RemoteTrainer`, as a Ray actor), brings what is written there back into the folder once a second,
+and hands commands on. No file system is shared. The next run of the queue is trained by
+the same actor, as TensorFlow is imported there already.
 
 A machine that leaves the cluster takes its training along; it goes on at another machine from the
 last checkpoint that was brought back. When this process is killed, Ray ends what it has started.
@@ -16,6 +17,7 @@ import socket
 import sys
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -35,10 +37,12 @@ from ray.exceptions import (
 
 from core import ROOT
 from core.data.mnist import mnist_file
+from core.jobs.engine import RAY
 from core.jobs.experiments import advance, prune_of
-from core.jobs.remote_training import RemoteNews, RemoteTraining
+from core.jobs.remote_trainer import RemoteTrainer
+from core.jobs.remote_training import RemoteNews
 from core.jobs.scheduler import MAX_ATTEMPTS, has_saved_since, tick
-from core.jobs.worker import train_then_next
+from core.jobs.worker import TrainingProcess
 from core.runs.cluster_room import write_cluster_room
 from core.runs.locks import take_worker_lock
 from core.runs.messages import COMMANDS_FILE, CommandReader
@@ -48,7 +52,8 @@ from core.runs.registry import read_run
 from core.runs.writer import why_unwritable, write_info
 from core.utils.errors import ClusterError, DigitscopeError, RunError
 
-_POLL_S: Final = 0.4
+_POLL_S: Final = 1.0
+"""Each look costs the training some 20 ms."""
 _ROOM_EVERY_S: Final = 10.0
 _CONNECT_S: Final = 20.0
 """So long a cluster that does not answer may take to come."""
@@ -73,30 +78,53 @@ class _Stopped(Exception):  # noqa: N818 - no error
     """The visitor stopped the training before it had a machine."""
 
 
+@dataclass(frozen=True)
+class _Trainer:
+    """An actor that has trained a run and can train another.
+
+    Attributes:
+        actor: a `RemoteTrainer`.
+        cores: how many it has.
+    """
+
+    actor: Any
+    cores: int
+
+
 def main(folder: Path) -> None:
-    """Have the run of this folder trained, then start what is next in the queue."""
-    train_then_next(folder, _train_queued)
+    """Have the run of this folder trained, then what is next in the queue."""
+    TrainingProcess(RAY, _Cluster().train_queued).work(folder)
 
 
-def _train_queued(folder: Path) -> None:
-    lock = take_worker_lock(folder)
-    try:
-        connect()
-        ClusterTraining(folder).train()
-    except _Stopped:
-        _end(folder, status="stopped", ended_by="by hand")
-    except DigitscopeError as error:
-        _end(folder, status="failed", ended_by="fault", error=str(error))
-        raise
-    except OSError as error:  # what was brought back cannot be written here
-        reason = why_unwritable(error, folder)
-        with suppress(OSError):
-            _end(folder, status="failed", ended_by="fault", error=reason)
-        raise RunError(reason) from error
-    finally:
-        lock.release()
-        with suppress(Exception):
-            ray.shutdown()
+class _Cluster:
+    """The cluster as this process knows it: its connection, and the actor that is kept."""
+
+    def __init__(self) -> None:
+        self._trainer: _Trainer | None = None
+
+    def train_queued(self, folder: Path) -> None:
+        """Have a queued run trained. Raises RunError or ClusterError if it cannot be."""
+        lock = take_worker_lock(folder)
+        trainer, self._trainer = self._trainer, None
+        try:
+            if trainer is None:
+                connect()
+            self._trainer = ClusterTraining(folder, trainer).train()
+        except _Stopped:
+            _end(folder, status="stopped", ended_by="by hand")
+        except DigitscopeError as error:
+            _end(folder, status="failed", ended_by="fault", error=str(error))
+            raise
+        except OSError as error:  # what was brought back cannot be written here
+            reason = why_unwritable(error, folder)
+            with suppress(OSError):
+                _end(folder, status="failed", ended_by="fault", error=reason)
+            raise RunError(reason) from error
+        finally:
+            lock.release()
+            if self._trainer is None:
+                with suppress(Exception):
+                    ray.shutdown()
 
 
 def _end(folder: Path, **changes: object) -> None:
@@ -114,7 +142,7 @@ def connect() -> None:
     """
     address = os.environ.get("RAY_ADDRESS") or "auto"
     if address != "auto":
-        _wait_for(address)
+        _wait_for_answer(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         ray.init(
@@ -130,7 +158,7 @@ def connect() -> None:
         raise ClusterError(_refused(address, str(error))) from error
 
 
-def _wait_for(address: str) -> None:
+def _wait_for_answer(address: str) -> None:
     """Return when something answers at an address; raise ClusterError after a while."""
     parts = urlsplit(address if "://" in address else f"//{address}")
     try:
@@ -179,13 +207,15 @@ def _refused(address: str, reason: str) -> str:
 class ClusterTraining:
     """The training of one run on a cluster to which this process is connected."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, trainer: _Trainer | None = None) -> None:
         """Read the run; `train` begins.
 
         Args:
             folder: of the queued run; this process holds its lock.
+            trainer: one that has trained before.
         """
         self._folder = folder
+        self._trainer = trainer
         self._card = read_card(folder)
         self._prune = prune_of(read_run(folder), self._card)
         self._cores = 1
@@ -193,8 +223,11 @@ class ClusterTraining:
         file = mnist_file()
         self._mnist = ray.put(file.read_bytes()) if file else None
 
-    def train(self) -> None:
+    def train(self) -> _Trainer | None:
         """Train to the end, on as many machines as it takes.
+
+        Returns:
+            What trained it last; None if the training failed there, unexpectedly.
 
         Raises:
             ClusterError: no machine can train it.
@@ -204,14 +237,12 @@ class ClusterTraining:
         while True:
             began = time.time()
             try:
-                self._train_on_a_machine()
+                return self._train_on_a_machine()
             except _MachineLostError as error:
                 _LOG.warning("%s: %s", self._folder.name, error)
                 attempts = 1 if has_saved_since(self._folder, began) else attempts + 1
                 if attempts >= MAX_ATTEMPTS:
                     raise ClusterError(self._given_up(str(error))) from error
-            else:
-                return
 
     def _given_up(self, reason: str) -> str:
         has_saved = has_saved_since(self._folder, 0)
@@ -220,10 +251,11 @@ class ClusterTraining:
             f"{reason} That happened {MAX_ATTEMPTS} times. {kept}: continue this run to try again."
         )
 
-    def _train_on_a_machine(self) -> None:
+    def _train_on_a_machine(self) -> _Trainer | None:
         commands = FolderChanges(self._folder, lambda name: name == COMMANDS_FILE)
         commands.read()  # those so far go with the folder, which is read after them
-        actor = self._start_actor()
+        trainer = self._begin()
+        actor = trainer.actor
         training = actor.train.remote(
             self._card.max_seconds, self._card.max_pause_seconds, prunes=self._prune is not None
         )
@@ -241,17 +273,50 @@ class ClusterTraining:
         except RayTaskError as error:
             _LOG.warning("%s", error)
             _end(self._folder, status="failed", ended_by="fault", error=_why(error.cause))
+            return None
         except _LOST as error:
             raise _MachineLostError(_how_lost(error)) from error
-        ray.kill(actor)
+        return trainer
 
-    def _start_actor(self) -> Any:
-        """An actor with the run's folder, once a machine has room for it."""
+    def _begin(self) -> _Trainer:
+        """Something that trains and has the run's folder, once a machine has room for it."""
         self._note_room()
+        kept, self._trainer = self._trainer, None
+        if kept and kept.cores != self._cores:
+            ray.kill(kept.actor)
+            kept = None
+        trainer = kept or self._new_trainer()
+        files = FolderChanges(self._folder).read()
+        actor = trainer.actor
+        # The packages first: if they lack, what `begin` is given cannot be read there.
+        self._wait_for(actor, actor.import_packages.remote())
+        self._wait_for(actor, actor.begin.remote(self._folder.name, files, self._mnist))
+        return trainer
+
+    def _wait_for(self, actor: Any, call: Any) -> None:
+        """Wait for the end of an actor's call, and obey a visitor who stops the training."""
+        while not ray.wait([call], timeout=_POLL_S)[0]:
+            waiting = CommandReader(self._folder)
+            waiting.read()
+            if waiting.stop:
+                ray.kill(actor)
+                raise _Stopped
+            self._note_room()
+        try:
+            ray.get(call)
+        except _LOST as error:
+            raise _MachineLostError(_how_lost(error)) from error
+        except RayTaskError as error:
+            raise ClusterError(_why(error.cause)) from error
+        except RayError as error:
+            raise ClusterError(_why(error)) from error
+
+    def _new_trainer(self) -> _Trainer:
         actor: Any = (
-            ray.remote(RemoteTraining)
+            ray.remote(RemoteTrainer)
             .options(
                 num_cpus=self._cores,
+                enable_task_events=False,
                 max_concurrency=2,  # a thread trains, another tells what is new
                 runtime_env={
                     "env_vars": {
@@ -261,23 +326,9 @@ class ClusterTraining:
                     }
                 },
             )
-            .remote(self._folder.name, FolderChanges(self._folder).read(), self._mnist)
+            .remote()
         )
-        ready = actor.ready.remote()
-        while not ray.wait([ready], timeout=_POLL_S)[0]:
-            waiting = CommandReader(self._folder)
-            waiting.read()
-            if waiting.stop:
-                ray.kill(actor)
-                raise _Stopped
-            self._note_room()
-        try:
-            ray.get(ready)
-        except _LOST as error:
-            raise _MachineLostError(_how_lost(error)) from error
-        except RayError as error:
-            raise ClusterError(_why(error)) from error
-        return actor
+        return _Trainer(actor, self._cores)
 
     def _exchange(self, actor: Any, commands: FolderChanges, pruned: bool | None) -> RemoteNews:
         """Hand commands on and hear what is new; patient with a machine that is out of reach."""

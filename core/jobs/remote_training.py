@@ -1,9 +1,8 @@
 """A training on a machine of a cluster: what runs there.
 
-`core.jobs.ray_worker` makes an actor of `RemoteTraining`: an object that lives in a process of its
-own on some machine of the cluster. The run's folder is sent there and lies in a temporary folder;
-what the training writes is fetched from time to time, and commands are brought along. This module
-needs no Ray, so that it can be tested without it, and TensorFlow only once it trains.
+The run's folder is sent there and lies in a temporary folder; what the training writes is fetched
+from time to time, and commands are brought along (`core.jobs.ray_worker`). This module needs no
+Ray, so that it can be tested without it, and TensorFlow only once it trains.
 """
 
 import os
@@ -63,8 +62,9 @@ class RemoteTraining:
         self._asks = Event()
         self._answers: SimpleQueue[bool] = SimpleQueue()
 
-    def ready(self) -> None:
-        """Return once the folder is there."""
+    def close(self) -> None:
+        """Take the folder away."""
+        self._place.cleanup()
 
     def train(self, max_seconds: float, max_pause_seconds: float, *, prunes: bool) -> None:
         """Train the run to its end, as `core.jobs.worker` does on the server's machine.
@@ -77,10 +77,11 @@ class RemoteTraining:
         writer = ResumedWriter(read_run(self._folder))
         try:
             from core.training.callbacks import TimeLimits
-            from core.training.trainer import resume_training
+            from core.training.trainer import forget_networks, resume_training
         except BaseException:
             writer.close()
             raise
+        forget_networks()
         limits = TimeLimits(max_seconds, max_pause_seconds)
         resume_training(writer, limits=limits, prune=self._is_pruned if prunes else None)
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from core.jobs.engine import LOCAL, WAIT, WORKER_LOG, program_and_settings
+from core.jobs.engine import LOCAL, WAIT, WORKER_LOG, LocalEngine, program_and_settings
 from core.jobs.experiments import advance, prune_of
 from core.jobs.scheduler import tick
 from core.runs import registry
@@ -35,7 +35,7 @@ _MAX_TRAININGS = 25
 def main(folder: Path) -> None:
     """Train the run of this folder, then what is next in the queue."""
     _give_way()
-    _Worker().train(folder)
+    TrainingProcess(LOCAL, _train_queued).work(folder)
 
 
 def main_waiting() -> None:
@@ -46,32 +46,54 @@ def main_waiting() -> None:
     if line:
         folder = Path(json.loads(line))
         _print_into(folder / WORKER_LOG)
-        _Worker().train(folder)
+        TrainingProcess(LOCAL, _train_queued).work(folder)
 
 
-class _Worker:
-    """Trains a run, and then those whose turn it is when another ends, one after the other."""
+class TrainingProcess:
+    """This process, which trains a run, and then those whose turn it is when another has ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, engine: LocalEngine, train: Callable[[Path], None]) -> None:
+        """Train nothing yet.
+
+        Args:
+            engine: that of the trainings that this process does.
+            train: trains the queued run of a folder.
+        """
+        self._engine = engine
+        self._train = train
         self._made_for = program_and_settings()
         self._trained = 0
 
-    def train(self, folder: Path) -> None:
-        """Train the run of a folder, and go on."""
+    def work(self, folder: Path) -> None:
+        """Train the run of a folder, and go on; whatever happens, what is next is started.
+
+        Args:
+            folder: of a queued run.
+        """
         following: Path | None = folder
         while following:
-            train_then_next(following, self._train_and_offer)
-            following = LOCAL.run_left_to_this_process()
+            self._train_then_next(following)
+            following = self._engine.run_left_to_this_process()
             if following:
                 _print_into(following / WORKER_LOG)
+
+    def _train_then_next(self, folder: Path) -> None:
+        try:
+            self._train_and_offer(folder)
+        except DigitscopeError as error:
+            # The run's folder says so too; the log is for whoever runs the server.
+            logging.getLogger(__name__).error("%s: %s", folder.name, error)  # noqa: TRY400
+        finally:
+            try:
+                advance()
+            finally:
+                tick()
 
     def _train_and_offer(self, folder: Path) -> None:
         """Train a run; unless that failed unexpectedly, the next may be left to this process."""
         self._trained += 1
-        if self._trained > 1:
-            _forget_training()
         try:
-            _train_queued(folder)
+            self._train(folder)
         except DigitscopeError:
             self._offer()
             raise
@@ -79,14 +101,7 @@ class _Worker:
 
     def _offer(self) -> None:
         if self._trained < _MAX_TRAININGS and self._made_for == program_and_settings():
-            LOCAL.offer_this_process()
-
-
-def _forget_training() -> None:
-    """Let Keras and TensorFlow forget the network that was trained before."""
-    import keras
-
-    keras.utils.clear_session()
+            self._engine.offer_this_process()
 
 
 def _import_training() -> None:
@@ -100,25 +115,6 @@ def _print_into(file: Path) -> None:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
             os.dup2(log.fileno(), stream.fileno())
-
-
-def train_then_next(folder: Path, train: Callable[[Path], None]) -> None:
-    """Train the run of a folder, and whatever becomes of it, start what is next in the queue.
-
-    Args:
-        folder: of a queued run.
-        train: trains it.
-    """
-    try:
-        train(folder)
-    except DigitscopeError as error:
-        # The run's folder says so too; the log is for whoever runs the server.
-        logging.getLogger(__name__).error("%s: %s", folder.name, error)  # noqa: TRY400
-    finally:
-        try:
-            advance()
-        finally:
-            tick()
 
 
 def _give_way() -> None:
@@ -147,11 +143,12 @@ def _train_queued(folder: Path) -> None:
         raise
     try:
         from core.training.callbacks import TimeLimits
-        from core.training.trainer import resume_training
+        from core.training.trainer import forget_networks, resume_training
     except BaseException:
         writer.fail("TensorFlow cannot be imported here: the server's log says why.")
         writer.close()
         raise
+    forget_networks()
     limits = TimeLimits(card.max_seconds, card.max_pause_seconds)
     resume_training(writer, limits=limits, prune=prune_of(run, card))
 

@@ -46,7 +46,7 @@ from core.training.pseudo_labels import PseudoLabeledDigits
 from core.training.start_network import load_start_network
 from core.utils.errors import RunError
 
-__all__ = ["StopTraining", "resume_training", "split_validation", "train"]
+__all__ = ["StopTraining", "forget_networks", "resume_training", "split_validation", "train"]
 _DIVERGED = (
     "The training diverged: the network answers with numbers that are not finite, so it was not "
     "tested. Train it again with a smaller learning rate."
@@ -57,6 +57,14 @@ _DAMAGED_CHECKPOINT = (
 )
 NO_TIME_LIMITS = TimeLimits()
 _DOWNLOAD_REPORT_EVERY_S = 0.5
+
+
+def forget_networks() -> None:
+    """Let Keras and TensorFlow forget the networks of this process, which trains another run now.
+
+    They would keep what they know of all of them. What is trained is the same either way.
+    """
+    keras.utils.clear_session()
 
 
 class EpochEvaluator:

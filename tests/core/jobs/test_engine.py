@@ -13,6 +13,7 @@ import pytest
 from core import ROOT
 from core.jobs import engine, scheduler, submission, worker
 from core.jobs.engine import LocalEngine
+from core.jobs.worker import TrainingProcess
 from core.runs import registry
 from core.runs.locks import is_being_trained, training_process, worker_lock
 from core.training.trainer import train
@@ -197,8 +198,6 @@ class QueueOfOneProcess:
         self._own, self._left = own, list(names)
         self._engine = LocalEngine()
         self.trained: list[str] = []
-        monkeypatch.setattr(worker, "LOCAL", self._engine)
-        monkeypatch.setattr(worker, "_train_queued", self._train)
         monkeypatch.setattr(worker, "_print_into", lambda file: None)
         monkeypatch.setattr(worker, "advance", lambda: None)
         monkeypatch.setattr(worker, "tick", self._start_next)
@@ -217,7 +216,7 @@ class QueueOfOneProcess:
             raise MemoryError
 
     def work(self) -> None:
-        worker._Worker().train(self._own / "first")
+        TrainingProcess(self._engine, self._train).work(self._own / "first")
 
 
 def test_a_process_trains_on_after_a_training_that_failed_by_itself(

@@ -2,6 +2,8 @@
 
 import errno
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,11 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
+from core import ROOT
 from core.jobs import engine, ray_worker, scheduler, submission
 from core.runs import registry
 from core.runs.cluster_room import cluster_room, write_cluster_room
-from core.runs.locks import is_being_trained
+from core.runs.locks import is_being_trained, training_process
 from core.runs.messages import (
     EpochEnded,
     Event,
@@ -102,12 +105,14 @@ def test_a_machine_is_lost_and_its_training_goes_on_at_another(machines: Machine
     wait_for(lambda: cluster_room() == 1, "the lost machine is counted out")
     waiting = submission.submit(long_recipe(seed=2), token=ME)
     assert submission.job_state(waiting).name == "queued"
+    process = training_process(run.folder)
     submission.stop(run, token=ME)
-    wait_for(lambda: ended(run), "it stops")
+    wait_for(lambda: info(run).status != "running", "it stops")
     assert (info(run).status, info(run).ended_by) == ("stopped", "by hand")
     assert info(run).metrics["mnist-sample"].n == 1000
-    # Nobody looks after the queue any more: the process itself starts the next training.
+    # Nobody looks after the queue any more: the process itself goes on, on the same machine.
     wait_for(lambda: is_being_trained(waiting.folder), "the next one has its turn")
+    assert training_process(waiting.folder) == process
     wait_for(lambda: events(waiting, Progress), "and is trained", 120)
     submission.stop(waiting, token=ME)
     wait_for(lambda: ended(waiting), "it stops, too")
@@ -137,6 +142,40 @@ def test_a_machine_without_memory_is_told_as_such(machines: Machines) -> None:
     wait_for(lambda: ended(run), "it is given up", 200)
     assert info(run).status == "failed"
     assert "ran out of memory" in info(run).error
+
+
+SERVER = """
+from core.jobs import submission
+from tests.core.jobs.test_submission import ME, long_recipe
+print(submission.submit(long_recipe(), token=ME).id)
+"""
+
+
+def test_the_training_outlives_its_server_and_obeys_the_next(machines: Machines) -> None:
+    machines.add()
+    server = subprocess.run(
+        [sys.executable, "-c", SERVER], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    run = registry.find_run(server.stdout.split()[-1])
+    wait_for(lambda: len(events(run, EpochEnded)) >= 2, "two epochs are done", 120)
+    assert submission.job_state(registry.find_run(run.id)).name == "running"
+    submission.stop(run, token=ME)
+    wait_for(lambda: ended(run), "it stops")
+    assert (info(run).status, info(run).ended_by) == ("stopped", "by hand")
+
+
+@pytest.mark.parametrize("package", ["pandas", "tensorflow"])
+def test_a_machine_that_lacks_a_package_is_told_as_such(
+    machines: Machines, tmp_path: Path, package: str
+) -> None:
+    lacks = f"raise ModuleNotFoundError('No module named {package}', name='{package}')"
+    (tmp_path / "packages").mkdir()
+    (tmp_path / "packages" / f"{package}.py").write_text(lacks)
+    machines.add(env_vars={"PYTHONPATH": str(tmp_path / "packages")})
+    run = submission.submit(long_recipe(), token=ME)
+    wait_for(lambda: ended(run), "it is given up", 200)
+    assert info(run).status == "failed"
+    assert info(run).error.startswith(f"A machine of the cluster lacks the package {package}:")
 
 
 @pytest.mark.parametrize(

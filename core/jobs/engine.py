@@ -105,7 +105,8 @@ class WarmWorker:
     def end(self) -> None:
         """End it."""
         self.process.kill()
-        self.process.wait(_TERMINATION_WAIT_S)
+        with suppress(subprocess.TimeoutExpired):
+            self.process.wait(_TERMINATION_WAIT_S)
         if self.process.stdin:
             self.process.stdin.close()
 

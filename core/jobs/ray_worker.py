@@ -104,7 +104,19 @@ class _Cluster:
 
     def train_queued(self, folder: Path) -> None:
         """Have a queued run trained. Raises RunError or ClusterError if it cannot be."""
-        lock = take_worker_lock(folder)
+        try:
+            lock = take_worker_lock(folder)
+            try:
+                self._train_locked(folder)
+            finally:
+                lock.release()
+        except OSError as error:  # the folder, or what was brought back, cannot be written here
+            reason = why_unwritable(error, folder)
+            with suppress(OSError):
+                _end(folder, status="failed", ended_by="fault", error=reason)
+            raise RunError(reason) from error
+
+    def _train_locked(self, folder: Path) -> None:
         trainer, self._trainer = self._trainer, None
         try:
             if trainer is None:
@@ -115,13 +127,7 @@ class _Cluster:
         except DigitscopeError as error:
             _end(folder, status="failed", ended_by="fault", error=str(error))
             raise
-        except OSError as error:  # what was brought back cannot be written here
-            reason = why_unwritable(error, folder)
-            with suppress(OSError):
-                _end(folder, status="failed", ended_by="fault", error=reason)
-            raise RunError(reason) from error
         finally:
-            lock.release()
             if self._trainer is None:
                 with suppress(Exception):
                     ray.shutdown()

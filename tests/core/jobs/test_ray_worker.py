@@ -242,7 +242,10 @@ def test_where_no_cluster_is_the_run_says_so_and_can_be_continued(
 
 
 @pytest.mark.usefixtures("own")
-def test_a_disk_that_is_full_here_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("what", ["take_worker_lock", "ClusterTraining._train_on_a_machine"])
+def test_a_disk_that_is_full_here_is_told_as_such(
+    monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
     def disk_full(*changes: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -250,7 +253,7 @@ def test_a_disk_that_is_full_here_is_told_as_such(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(engine.RAY, "start", lambda folder: 1)
     monkeypatch.setattr(ray_worker, "connect", lambda: None)
     monkeypatch.setattr(ray_worker, "mnist_file", lambda: None)
-    monkeypatch.setattr(ray_worker.ClusterTraining, "_train_on_a_machine", disk_full)
+    monkeypatch.setattr(f"core.jobs.ray_worker.{what}", disk_full)
     run = submission.submit(dense_recipe(), token=ME)
     ray_worker.main(run.folder)
     assert info(run).status == "failed"

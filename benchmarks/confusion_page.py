@@ -31,7 +31,7 @@ from benchmarks.common import (
 from core.data import mnist
 from core.runs import registry
 from core.runs.run import Run
-from pages.widgets.confusion.choices import DIGITS, VIEW, VIEWS, WITH
+from pages.widgets.confusion.choices import DIGITS, DYNAMICS, ROBUSTNESS, VIEW, VIEWS, WITH
 
 Change = dict[str, object]
 CHANGES: list[Change] = [
@@ -92,7 +92,7 @@ def views() -> dict[str, tuple[float, float]]:
     with page_on_a_server("pages/confusion.py", **{DIGITS: "mnist", "run": "yalcin"}) as app:
         app.run()
         for view in VIEWS:
-            if view in {"Stress", "Over time"}:  # they ask networks: benchmarks.stress_update
+            if view in {ROBUSTNESS, DYNAMICS}:  # they ask networks: benchmarks.stress_update
                 continue
             times: list[float] = []
             app.session_state[VIEW] = view

@@ -12,7 +12,7 @@ Strokes are interleaved, one on each page in turn, so that a busy moment falls o
 runs from `mouseup`, caught at the window, to the change that puts the text into the page (a
 MutationObserver), and to the frame in which it is painted. Each page is cleared between strokes, so
 that every answer appears anew; the first two strokes only warm the pages up. A third page is the
-Predict page with a view, "How it got there", open below the answer.
+Predict page with a view, "Preprocessing", open below the answer.
 
     python -m benchmarks.stroke_answer [--quick]         (quick: 3 strokes)
 
@@ -114,7 +114,7 @@ def main() -> None:
             opened(page, f"{address}/predict")
             opened(echo, echo_address)
             opened(looking, f"{address}/predict")
-            looking.get_by_role("radio", name="How it got there").click()
+            looking.get_by_role("radio", name="Preprocessing").click()
             settle(looking)
             for number in range(count + 2):
                 digit = list(STROKES)[number % 2]

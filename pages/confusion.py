@@ -1,17 +1,18 @@
-"""The confusions page: a run's mistakes, by digit, confidence, corruption, epoch and slice."""
+"""Confusion matrix: a run's mistakes, by digit, confidence, corruption, epoch and slice."""
 
 import streamlit as st
 
 from core.utils.errors import DigitscopeError
 from pages.widgets.confusion.calibration import calibration_view
 from pages.widgets.confusion.choices import (
+    CALIBRATION,
+    DOWNLOAD,
+    DYNAMICS,
+    FORMER_NAMES,
     MATRIX,
     REPORT,
+    ROBUSTNESS,
     SLICES,
-    STRESS,
-    SURE,
-    TAKE,
-    TIME,
     VIEW,
     VIEWS,
     choose_digits,
@@ -20,11 +21,11 @@ from pages.widgets.confusion.choices import (
 )
 from pages.widgets.confusion.downloads import downloads_view
 from pages.widgets.confusion.matrix import matrix_view
-from pages.widgets.confusion.over_time import over_time_view
 from pages.widgets.confusion.predictions import load_or_offer, other_predictions
 from pages.widgets.confusion.report import report_view
 from pages.widgets.confusion.robustness import robustness_view
 from pages.widgets.confusion.slices import slices_view
+from pages.widgets.confusion.training_dynamics import training_dynamics_view
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import require_app
 from pages.widgets.shared.run_picker import NO_RUN, network_in_use
@@ -34,17 +35,17 @@ from pages.widgets.shared.user_digits import my_digits
 _DRAW = {
     MATRIX: matrix_view,
     REPORT: report_view,
-    SURE: calibration_view,
-    STRESS: robustness_view,
-    TIME: over_time_view,
+    CALIBRATION: calibration_view,
+    ROBUSTNESS: robustness_view,
+    DYNAMICS: training_dynamics_view,
     SLICES: slices_view,
-    TAKE: downloads_view,
+    DOWNLOAD: downloads_view,
 }
 
 require_app()
 st.set_page_config(layout="wide")  # a matrix and its digits want room
 
-st.title("Confusions")
+st.title("Confusion matrix")
 st.write("Which digits does a network misread, which for which, why, and what would help?")
 try:
     network = network_in_use()
@@ -54,7 +55,7 @@ try:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         digits = choose_digits(network.run, user_digit_count=len(my_digits()))
         other_run = choose_other_run(network.run)
-    view = choose_view(VIEW, VIEWS)
+    view = choose_view(VIEW, VIEWS, FORMER_NAMES)
     predictions = load_or_offer(network, digits)
     if predictions:
         other = other_predictions(other_run, digits)

@@ -5,19 +5,19 @@ import streamlit as st
 from core.utils.errors import DigitscopeError
 from pages.widgets.dataset.augmentation import augmentation_view
 from pages.widgets.dataset.browse import browse_view
-from pages.widgets.dataset.kernel_playground import kernel_view
+from pages.widgets.dataset.kernel_playground import convolution_view
 from pages.widgets.dataset.label_issues import label_issues_view
-from pages.widgets.dataset.projection_map import map_view
+from pages.widgets.dataset.projection_map import embedding_view
 from pages.widgets.dataset.single_digit import digit_view
 from pages.widgets.dataset.statistics import statistics_view
 from pages.widgets.shared.digit_choice import (
-    AUGMENT,
+    AUGMENTATION,
     BROWSE,
-    FACTS,
-    KERNEL,
-    MAP,
-    ONE,
-    SUSPECTS,
+    CONVOLUTION,
+    DIGIT,
+    EMBEDDING,
+    LABEL_ISSUES,
+    STATISTICS,
     choose_digits,
     choose_view,
 )
@@ -25,13 +25,13 @@ from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import require_app
 
 _DRAW = {
-    FACTS: statistics_view,
+    STATISTICS: statistics_view,
     BROWSE: browse_view,
-    ONE: digit_view,
-    KERNEL: kernel_view,
-    AUGMENT: augmentation_view,
-    MAP: map_view,
-    SUSPECTS: label_issues_view,
+    DIGIT: digit_view,
+    CONVOLUTION: convolution_view,
+    AUGMENTATION: augmentation_view,
+    EMBEDDING: embedding_view,
+    LABEL_ISSUES: label_issues_view,
 }
 
 require_app()

@@ -4,30 +4,31 @@ import streamlit as st
 
 from core.utils.errors import DigitscopeError
 from pages.widgets.filters.adversarial import adversarial_view
-from pages.widgets.filters.attribution import why_view
+from pages.widgets.filters.attribution import attribution_view
 from pages.widgets.filters.choices import (
     ADVERSARIAL,
+    ATTRIBUTION,
     DETECTOR,
-    DREAMS,
-    FORMING,
-    INSIDE,
+    DYNAMICS,
+    EMBEDDING,
+    FEATURE_MAPS,
+    FEATURE_VISUALIZATION,
+    FORMER_NAMES,
     KERNELS,
-    MAPS,
     NETWORK,
     VIEW,
     VIEWS,
-    WHY,
     choose_network,
     show_digit,
 )
 from pages.widgets.filters.detector import detector_view
 from pages.widgets.filters.digit import choose_seen
-from pages.widgets.filters.evolution import forming_view
-from pages.widgets.filters.feature_maps import maps_view
-from pages.widgets.filters.feature_visualization import dreams_view
+from pages.widgets.filters.embedding import embedding_view
+from pages.widgets.filters.feature_maps import feature_maps_view
+from pages.widgets.filters.feature_visualization import feature_visualization_view
 from pages.widgets.filters.kernels import kernels_view
-from pages.widgets.filters.latent_map import inside_view
 from pages.widgets.filters.network import network_view
+from pages.widgets.filters.training_dynamics import training_dynamics_view
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import require_app
 from pages.widgets.shared.run_picker import NO_RUN
@@ -36,12 +37,12 @@ from pages.widgets.shared.url_state import choose_view
 _DRAW = {
     NETWORK: network_view,
     KERNELS: kernels_view,
-    MAPS: maps_view,
-    FORMING: forming_view,
-    WHY: why_view,
+    FEATURE_MAPS: feature_maps_view,
+    DYNAMICS: training_dynamics_view,
+    ATTRIBUTION: attribution_view,
     ADVERSARIAL: adversarial_view,
-    DREAMS: dreams_view,
-    INSIDE: inside_view,
+    FEATURE_VISUALIZATION: feature_visualization_view,
+    EMBEDDING: embedding_view,
 }
 
 
@@ -64,11 +65,11 @@ def _view_of_run(view: str, above: st.delta_generator.DeltaGenerator) -> None:
 require_app()
 st.set_page_config(layout="wide")  # layers want room
 
-st.title("Filters")
+st.title("Filters and activations")
 st.write("What does the network see? Open any layer, follow a number, ask why, watch it form.")
 # Above the views, but drawn after them: the digit detector has neither a run nor a digit.
 above = st.container()
-view = choose_view(VIEW, VIEWS)
+view = choose_view(VIEW, VIEWS, FORMER_NAMES)
 try:
     if view == DETECTOR:
         detector_view()

@@ -11,9 +11,9 @@ from core.utils.errors import PictureError, RunError
 from pages.widgets.predict.batch import choose_source
 from pages.widgets.predict.boxes import show_boxes
 from pages.widgets.predict.choice_buttons import explanation_choice, suggest_turn_of
-from pages.widgets.predict.counterfactuals import flips_view
+from pages.widgets.predict.counterfactuals import counterfactuals_view
 from pages.widgets.predict.files import choose_files
-from pages.widgets.predict.preprocessing_steps import steps_view
+from pages.widgets.predict.preprocessing_steps import preprocessing_view
 from pages.widgets.predict.reading import show_answer, show_nothing_yet
 from pages.widgets.predict.source import (
     NOTHING_READ,
@@ -25,7 +25,7 @@ from pages.widgets.predict.source import (
     read_source,
     suggested_turn,
 )
-from pages.widgets.predict.why import why_view
+from pages.widgets.predict.why import explanation_view
 from pages.widgets.shared.canvas import wide_sheet
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import require_app
@@ -34,7 +34,7 @@ from pages.widgets.shared.user_digits import my_digits_view, remember
 from pages.widgets.shared.warm_up import ReadyNetwork, wake_up
 
 Way = Literal["Draw", "Upload", "Camera"]
-View = Literal["How it got there", "Why", "Where it flips", "My digits"]
+View = Literal["Preprocessing", "Explanation", "Counterfactuals", "My digits"]
 _WAYS: Final[tuple[Way, ...]] = get_args(Way)
 VIEWS: Final[tuple[View, ...]] = get_args(View)
 
@@ -144,9 +144,9 @@ def _look_closer(
         return
     detection = chosen.detection
     views: dict[View, Callable[[], None]] = {
-        "How it got there": lambda: steps_view(detection, source.pixels, ready, alone=alone),
-        "Why": lambda: why_view(detection.digit, ready.network),
-        "Where it flips": lambda: flips_view(detection.digit, ready.network),
+        "Preprocessing": lambda: preprocessing_view(detection, source.pixels, ready, alone=alone),
+        "Explanation": lambda: explanation_view(detection.digit, ready.network),
+        "Counterfactuals": lambda: counterfactuals_view(detection.digit, ready.network),
     }
     views[view]()
 

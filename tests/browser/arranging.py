@@ -164,7 +164,7 @@ def view(name: str) -> Arrange:
 
 def dream(page: Page) -> None:
     """Dreams of the ten digits."""
-    view("Dreams")(page)
+    view("Feature visualization")(page)
     asks = page.get_by_role("button", name="Dream of the ten digits")
     dreamt = page.get_by_alt_text("dreams of").first
     expect(asks.or_(dreamt)).to_be_visible(timeout=SLOW_MS)
@@ -177,27 +177,27 @@ def dream(page: Page) -> None:
 ARRANGED: dict[str, dict[str, Arrange]] = {
     "dataset": {
         "dataset-browse": view("Browse"),
-        "dataset-digit": view("One digit"),
-        "dataset-kernel": view("Kernel"),
+        "dataset-digit": view("Single digit"),
+        "dataset-kernel": view("Convolution"),
         "dataset-augmentation": view("Augmentation"),
-        "dataset-map": view("Map"),
-        "dataset-suspects": view("Suspects"),
+        "dataset-map": view("Embedding"),
+        "dataset-label-issues": view("Label issues"),
     },
     "confusion": {
-        "confusion-report": view("Report"),
-        "confusion-sure": view("How sure"),
-        "confusion-stress": view("Stress"),
-        "confusion-time": view("Over time"),
+        "confusion-report": view("Per-class report"),
+        "confusion-calibration": view("Calibration"),
+        "confusion-robustness": view("Robustness"),
+        "confusion-dynamics": view("Training dynamics"),
         "confusion-slices": view("Slices"),
-        "confusion-take": view("Take away"),
+        "confusion-download": view("Download"),
     },
     "filters": {
         "filters-kernels": view("Kernels"),
-        "filters-maps": view("Maps"),
-        "filters-forming": view("Forming"),
-        "filters-why": view("Why"),
-        "filters-dreams": dream,
-        "filters-inside": view("Inside"),
+        "filters-maps": view("Feature maps"),
+        "filters-dynamics": view("Training dynamics"),
+        "filters-attribution": view("Attribution"),
+        "filters-visualization": dream,
+        "filters-embedding": view("Embedding"),
         "filters-detector": view("Digit detector"),
     },
     "train": {
@@ -211,9 +211,9 @@ ARRANGED: dict[str, dict[str, Arrange]] = {
         "predict-upload": upload_a_five,
         "predict-number": draw_a_number,
         "predict-page": upload_a_page,
-        "predict-steps": after_a_seven(view("How it got there")),
-        "predict-why": after_a_seven(view("Why")),
-        "predict-flips": after_a_seven(view("Where it flips")),
+        "predict-steps": after_a_seven(view("Preprocessing")),
+        "predict-why": after_a_seven(view("Explanation")),
+        "predict-flips": after_a_seven(view("Counterfactuals")),
         "predict-mine": after_a_seven(mine),
     },
 }

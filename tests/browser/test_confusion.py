@@ -18,7 +18,15 @@ from tests.browser.app import SLOW_MS, settle, too_wide
 pytestmark = pytest.mark.timeout(180)
 SAMPLE = "mnist-sample"
 TEST = mnist.load(SAMPLE).test
-VIEWS = ["Matrix", "Report", "How sure", "Stress", "Over time", "Slices", "Take away"]
+VIEWS = [
+    "Matrix",
+    "Per-class report",
+    "Calibration",
+    "Robustness",
+    "Training dynamics",
+    "Slices",
+    "Download",
+]
 
 
 def open_page(page: Page, address: str, query: str) -> None:
@@ -90,7 +98,7 @@ def downloaded(page: Page, name: str) -> Download:
 
 
 def test_files_are_taken_away(page: Page, address: str, tmp_path: Path) -> None:
-    open_page(page, address, "run=purawr&explore=Take+away")
+    open_page(page, address, "run=purawr&explore=Download")
     wrong = int((read_by("purawr") != TEST.labels).sum())
     predictions = downloaded(page, "Predictions (CSV)")
     assert predictions.suggested_filename == "purawr-mnist-sample-predictions.csv"
@@ -110,7 +118,7 @@ def test_files_are_taken_away(page: Page, address: str, tmp_path: Path) -> None:
 
 
 def test_a_stress_is_measured_while_the_slider_moves(page: Page, address: str) -> None:
-    open_page(page, address, "run=purawr&explore=Stress")
+    open_page(page, address, "run=purawr&explore=Robustness")
     said = page.get_by_text(re.compile(r"purawr: \d+ wrong of 1,000"))
     expect(said).to_be_visible(timeout=SLOW_MS)
     before = said.inner_text()
@@ -124,7 +132,7 @@ def test_a_stress_is_measured_while_the_slider_moves(page: Page, address: str) -
 
 
 def test_the_epoch_moves_the_matrix_and_the_link(page: Page, address: str) -> None:
-    open_page(page, address, "run=yalcin&explore=Over+time&epoch=10")
+    open_page(page, address, "run=yalcin&explore=Training+dynamics&epoch=10")
     expect(page.get_by_text("yalcin (epoch 10) misreads")).to_be_visible()
     page.get_by_role("button", name="Earlier").click()
     expect(page.get_by_text("yalcin (epoch 9) misreads")).to_be_visible()

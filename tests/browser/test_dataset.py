@@ -52,7 +52,7 @@ def test_arrow_keys_walk_through_the_grid_and_its_pages(page: Page, address: str
 def test_a_jump_to_an_index_and_a_link_to_it(
     page: Page, address: str, profile: BrowserContext
 ) -> None:
-    open_page(page, address, "view=One+digit")
+    open_page(page, address, "view=Single+digit")
     field = page.get_by_role("spinbutton", name="Index")
     field.fill("777")
     field.press("Enter")
@@ -66,7 +66,7 @@ def test_a_jump_to_an_index_and_a_link_to_it(
 
 
 def test_the_kernel_slides_by_the_arrow_keys(page: Page, address: str) -> None:
-    open_page(page, address, "view=Kernel&index=7")
+    open_page(page, address, "view=Convolution&index=7")
     expect(page.get_by_text("Row 14, column 14 of the output.")).to_be_visible()
     picture = page.get_by_alt_text("The digit with a frame around the pixels below the kernel")
     before = picture.get_attribute("src") or ""
@@ -87,7 +87,7 @@ def appears(locator: Locator) -> bool:
 def test_the_map_shows_the_digit_below_the_pointer_and_a_click_opens_it(
     page: Page, address: str
 ) -> None:
-    open_page(page, address, "view=Map")
+    open_page(page, address, "view=Embedding")
     plot = page.locator(".js-plotly-plot .nsewdrag").first
     plot.wait_for(timeout=SLOW_MS)
     box = plot.bounding_box()
@@ -128,7 +128,7 @@ def test_a_digit_upside_down_is_read_as_another(page: Page, address: str) -> Non
 
 
 def test_a_click_on_a_suspect_opens_its_digit(page: Page, address: str) -> None:
-    open_page(page, address, "view=Suspects")
+    open_page(page, address, "view=Label+issues")
     table = page.get_by_test_id("stDataFrame")
     table.wait_for(timeout=SLOW_MS)
     first = find_label_issues("mnist-sample")[0]
@@ -147,3 +147,10 @@ def test_a_click_on_a_suspect_opens_its_digit(page: Page, address: str) -> None:
 def test_nothing_is_wider_than_a_phone(phone: Page, address: str) -> None:
     open_page(phone, address, "index=7")
     assert too_wide(phone, VIEWS) == []
+
+
+def test_a_link_of_a_former_version_opens_the_view_of_today(page: Page, address: str) -> None:
+    open_page(page, address, "view=Suspects")
+    expect(page.get_by_role("radio", name="Label issues")).to_be_checked()
+    page.get_by_role("radio", name="Browse").click()
+    expect(page).to_have_url(re.compile("view=Browse"))

@@ -89,7 +89,7 @@ def elsewhere(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 def facts(page: Page, address: str) -> None:
-    page.goto(f"{address}/dataset?view=Facts")
+    page.goto(f"{address}/dataset?view=Statistics")
     page.locator("h1").first.wait_for(timeout=SLOW_MS)
     settle(page)
 

@@ -14,12 +14,12 @@ TEST = mnist.load("mnist-sample").test
 VIEWS = [
     "Network",
     "Kernels",
-    "Maps",
-    "Forming",
-    "Why",
+    "Feature maps",
+    "Training dynamics",
+    "Attribution",
     "Adversarial",
-    "Dreams",
-    "Inside",
+    "Feature visualization",
+    "Embedding",
     "Digit detector",
 ]
 
@@ -36,7 +36,7 @@ def test_a_click_on_a_layer_opens_its_maps_and_a_click_on_a_map_shows_it(
 ) -> None:
     open_page(page, address, "run=yalcin&index=3")
     page.locator("button[data-name=conv_1]").click()
-    expect(page).to_have_url(re.compile("inside=Maps"))
+    expect(page).to_have_url(re.compile(r"inside=Feature(\+|%20)maps"))
     expect(page.get_by_role("heading", name="Map 0 of conv_1")).to_be_visible(timeout=SLOW_MS)
     page.get_by_role("button", name=re.compile("^map 5,")).click()
     expect(page.get_by_role("heading", name="Map 5 of conv_1")).to_be_visible()
@@ -44,7 +44,7 @@ def test_a_click_on_a_layer_opens_its_maps_and_a_click_on_a_map_shows_it(
 
 
 def test_a_number_of_a_map_is_followed(page: Page, address: str) -> None:
-    open_page(page, address, "run=yalcin&index=3&inside=Maps&layer=conv_1&map=5")
+    open_page(page, address, "run=yalcin&index=3&inside=Feature+maps&layer=conv_1&map=5")
     heading = page.get_by_role("heading", name="The arithmetic of this number")
     expect(heading).to_be_visible(timeout=SLOW_MS)
     pixels = page.locator(".pixels")
@@ -59,7 +59,7 @@ def test_a_number_of_a_map_is_followed(page: Page, address: str) -> None:
 
 
 def test_the_epochs_are_played(page: Page, address: str) -> None:
-    open_page(page, address, "run=yalcin&index=3&inside=Forming&epoch=1")
+    open_page(page, address, "run=yalcin&index=3&inside=Training+dynamics&epoch=1")
     page.get_by_role("button", name="Play").click()
     expect(page.get_by_text("The finished network: reads")).to_be_visible(timeout=SLOW_MS)
     page.get_by_role("button", name="Make a GIF of all epochs").click()
@@ -69,7 +69,7 @@ def test_the_epochs_are_played(page: Page, address: str) -> None:
 
 
 def test_why_one_digit_and_not_another(page: Page, address: str) -> None:
-    open_page(page, address, "run=fast&index=3&inside=Why")
+    open_page(page, address, "run=fast&index=3&inside=Attribution")
     completeness = page.get_by_text("The integrated gradients of all pixels sum to")
     expect(completeness).to_be_visible(timeout=SLOW_MS)
     before = completeness.inner_text()
@@ -86,13 +86,13 @@ def test_a_drawing_is_looked_at(page: Page, address: str) -> None:
     stroke(page, DRAWN)
     said = page.get_by_text(re.compile("Your drawing. yalcin reads 7"))
     expect(said).to_be_visible(timeout=SLOW_MS)
-    page.get_by_role("radio", name="Maps").click()
+    page.get_by_role("radio", name="Feature maps").click()
     expect(page.get_by_role("heading", name="Map 0 of conv_1")).to_be_visible(timeout=SLOW_MS)
     expect(said).to_be_visible()
 
 
 def test_dreams_are_made_with_progress(page: Page, address: str) -> None:
-    open_page(page, address, "run=fast&index=3&inside=Dreams")
+    open_page(page, address, "run=fast&index=3&inside=Feature+visualization")
     page.get_by_role("button", name="Dream of the ten digits").click()
     expect(page.get_by_alt_text(re.compile("dream", re.I)).first).to_be_visible(timeout=SLOW_MS)
 

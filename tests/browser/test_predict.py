@@ -136,7 +136,7 @@ def test_the_eraser_takes_ink_away_and_undo_brings_it_back(sheet: Page) -> None:
 def test_the_naive_resize_stands_beside_the_steps(sheet: Page) -> None:
     draw(sheet, SEVEN, (15, 20, 60))
     expect_answer(sheet, 7)
-    sheet.get_by_role("radio", name="How it got there").click()
+    sheet.get_by_role("radio", name="Preprocessing").click()
     expect(sheet.get_by_alt_text("Centre of mass in 28×28")).to_be_visible()
     sheet.get_by_text("Compare with the naive resize").click()
     expect(sheet.get_by_alt_text("Naive resize: 28 by 28 grey pixels")).to_be_visible()

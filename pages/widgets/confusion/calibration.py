@@ -19,7 +19,7 @@ from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.pictures import text_color
 
 _CHART = {"displayModeBar": False}
-_THRESHOLD = "confusion-sure-threshold"
+_THRESHOLD = "confusion-calibration-threshold"
 # Percent. Closer together where most answers are.
 _THRESHOLDS = (10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99, 99.5, 99.9, 99.99)
 _FIRST = 90
@@ -51,7 +51,7 @@ def _calibration(runs: dict[str, Predictions]) -> None:
                 {name: reliability(predictions) for name, predictions in runs.items()}, color
             ),
             config=_CHART,
-            key="confusion-sure-reliability",
+            key="confusion-calibration-reliability",
             alt="Reliability diagram: how often answers are right by how sure they are",
         )
         st.caption(
@@ -70,7 +70,7 @@ def _calibration(runs: dict[str, Predictions]) -> None:
                 color,
             ),
             config=_CHART,
-            key="confusion-sure-histogram",
+            key="confusion-calibration-histogram",
             alt="How many right and how many wrong answers have which confidence",
         )
         st.caption("A step of the upright axis is ten times as many.")
@@ -122,7 +122,7 @@ def _refusing(runs: dict[str, Predictions]) -> float:
             text_color(),
         ),
         config=_CHART,
-        key="confusion-sure-coverage",
+        key="confusion-calibration-coverage",
         alt="How much of what is answered is wrong, by how much is answered",
     )
     st.caption(
@@ -144,7 +144,7 @@ def _sure_and_wrong(predictions: Predictions, other: Predictions | None, thresho
     show_digits(
         predictions,
         sure_and_wrong,
-        key="confusion-sure-wrong",
+        key="confusion-calibration-wrong",
         other=other,
         empty="No wrong answer is so sure.",
     )

@@ -17,9 +17,17 @@ from core.utils.text import percent_of
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.url_state import among, follow
 
-MATRIX, REPORT, SURE, STRESS = "Matrix", "Report", "How sure", "Stress"
-TIME, SLICES, TAKE = "Over time", "Slices", "Take away"
-VIEWS = (MATRIX, REPORT, SURE, STRESS, TIME, SLICES, TAKE)
+MATRIX, REPORT, CALIBRATION = "Matrix", "Per-class report", "Calibration"
+ROBUSTNESS, DYNAMICS, SLICES = "Robustness", "Training dynamics", "Slices"
+DOWNLOAD = "Download"
+VIEWS = (MATRIX, REPORT, CALIBRATION, ROBUSTNESS, DYNAMICS, SLICES, DOWNLOAD)
+FORMER_NAMES = {
+    "Report": REPORT,
+    "How sure": CALIBRATION,
+    "Stress": ROBUSTNESS,
+    "Over time": DYNAMICS,
+    "Take away": DOWNLOAD,
+}
 DIGITS, WITH, VIEW = "digits", "with", "explore"
 _NOBODY = "no other run"
 

@@ -140,7 +140,7 @@ def _links(predictions: Predictions, index: int) -> None:
         page_by_key["dataset"],
         label="Its numbers and neighbours",
         icon=":material/grid_on:",
-        query_params={**digit, "view": "One digit"},
+        query_params={**digit, "view": "Single digit"},
     )
     if "filters" in page_by_key:
         st.page_link(

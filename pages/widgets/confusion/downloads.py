@@ -13,7 +13,7 @@ from pages.widgets.confusion.matrix import chosen_style
 from pages.widgets.shared.download import download_button
 from pages.widgets.shared.markdown import plain
 
-_KEY = "confusion-take"
+_KEY = "confusion-download"
 _CSV, _ZIP = "text/csv", "application/zip"
 
 

@@ -36,7 +36,7 @@ from pages.widgets.shared.background_task import draw_task
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.pictures import CHART_CONFIG, text_color
 
-_CURVE = "confusion-stress-curve"
+_CURVE = "confusion-robustness-curve"
 _COLUMN_PX = 150
 _SHOWN = 10
 _ENLARGED = 3
@@ -60,7 +60,7 @@ def robustness_view(predictions: Predictions, other: Predictions | None) -> None
 
 def key_of(name: CorruptionName) -> str:
     """Return the key of a corruption's slider."""
-    return f"confusion-stress-{name}"
+    return f"confusion-robustness-{name}"
 
 
 def _test(predictions: Predictions, other: Predictions | None) -> None:
@@ -82,14 +82,18 @@ def _test(predictions: Predictions, other: Predictions | None) -> None:
         st.write(_errors_sentence(run_predictions, _read(before, NO_CORRUPTION)))
     _curve(unchanged, stress)
     st.subheader("The matrix under this stress", anchor=False)
-    draw_matrix(changed[0], changed[1] if len(changed) > 1 else None, key="confusion-stress-matrix")
+    draw_matrix(
+        changed[0], changed[1] if len(changed) > 1 else None, key="confusion-robustness-matrix"
+    )
     mnist_c_table(unchanged)
 
 
 def _sliders() -> Corruption:
     with st.grid(min_column_width=_COLUMN_PX, gap=("small", "medium")):
         values = {kind.name: _slider(kind) for kind in CORRUPTIONS}
-    st.button("Reset", icon=":material/restart_alt:", key="confusion-stress-reset", on_click=_reset)
+    st.button(
+        "Reset", icon=":material/restart_alt:", key="confusion-robustness-reset", on_click=_reset
+    )
     return Corruption(**values)
 
 
@@ -177,7 +181,7 @@ def _curve(compared: list[Predictions], stress: Corruption) -> None:
     st.plotly_chart(
         robustness_chart(kind, curves, getattr(stress, name), text_color()),
         config=CHART_CONFIG,
-        key="confusion-stress-chart",
+        key="confusion-robustness-chart",
         alt=f"Accuracy over {kind.label.lower()}, with the slider's place marked",
     )
     st.caption(_what_is_measured(compared))
@@ -209,7 +213,7 @@ def _stored_or_offered(run: Run) -> RobustnessCurves | None:
         draw_task(
             chore,
             f"Measure {run.id}",
-            f"confusion-stress-measure-{run.id}",
+            f"confusion-robustness-measure-{run.id}",
             doing=f"Measuring {run.id}",
         )
     return curves

@@ -33,7 +33,7 @@ _PLAYING = "kernel-playing"
 _TICK_S = 0.4
 
 
-def kernel_view(dataset: str, split: SplitName) -> None:
+def convolution_view(dataset: str, split: SplitName) -> None:
     """Draw the playground for a digit that the visitor chooses by its index.
 
     Args:

@@ -39,7 +39,7 @@ _CLICKED: Final = "map_clicked"
 _CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
-def map_view(dataset: str, split: SplitName) -> None:
+def embedding_view(dataset: str, split: SplitName) -> None:
     """Draw the map of a dataset's digits.
 
     Args:

@@ -1,4 +1,4 @@
-"""The Filters page's view "Why": attribution maps by three methods, and their sanity checks."""
+"""The Filters page's view "Attribution": maps by three methods, and their sanity checks."""
 
 from typing import TYPE_CHECKING, Final
 
@@ -18,14 +18,14 @@ from pages.widgets.shared.warm_up import predictor
 if TYPE_CHECKING:
     from core.explain.attribution import Method, Question, Settings
 
-_SQUARE, _LAYER = "filters-why-square", "filters-why-layer"
+_SQUARE, _LAYER = "filters-attribution-square", "filters-attribution-layer"
 _APART: Final = (
     "The score is now the logit of {} less that of {}: the maps tell the two apart. What both "
     "share says nothing."
 )
 
 
-def why_view(seen: Seen) -> None:
+def attribution_view(seen: Seen) -> None:
     """Draw attribution maps of a class, or of one class against another, by three methods.
 
     Args:
@@ -47,7 +47,7 @@ def why_view(seen: Seen) -> None:
 
         answers = predictor(seen.network).probabilities(seen.image[None])[0]
     subject = (seen.network, seen.image.tobytes())
-    question = choose_question("filters-why", subject, answers, _APART)
+    question = choose_question("filters-attribution", subject, answers, _APART)
     settings = _settings(seen)
     theme: Theme = "dark" if st.context.theme.type == "dark" else "light"
     first = DIGIT_NAMES[question.digit]

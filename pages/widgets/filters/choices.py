@@ -160,12 +160,29 @@ def open_test_digit(index: int) -> None:
     st.session_state[NEXT_INDEX] = index
 
 
-NETWORK, KERNELS, MAPS, FORMING = "Network", "Kernels", "Maps", "Forming"
-WHY, ADVERSARIAL, DREAMS, INSIDE = "Why", "Adversarial", "Dreams", "Inside"
-RUN_VIEWS = (NETWORK, KERNELS, MAPS, FORMING, WHY, ADVERSARIAL, DREAMS, INSIDE)
+NETWORK, KERNELS, FEATURE_MAPS = "Network", "Kernels", "Feature maps"
+DYNAMICS, ATTRIBUTION, ADVERSARIAL = "Training dynamics", "Attribution", "Adversarial"
+FEATURE_VISUALIZATION, EMBEDDING = "Feature visualization", "Embedding"
+RUN_VIEWS = (
+    NETWORK,
+    KERNELS,
+    FEATURE_MAPS,
+    DYNAMICS,
+    ATTRIBUTION,
+    ADVERSARIAL,
+    FEATURE_VISUALIZATION,
+    EMBEDDING,
+)
 """The views of a run's network with a digit at its input."""
 DETECTOR = "Digit detector"
 VIEWS = (*RUN_VIEWS, DETECTOR)
+FORMER_NAMES = {
+    "Maps": FEATURE_MAPS,
+    "Forming": DYNAMICS,
+    "Why": ATTRIBUTION,
+    "Dreams": FEATURE_VISUALIZATION,
+    "Inside": EMBEDDING,
+}
 _TRAINING = "filters-training"
 _IN_USE = "the run in use"
 

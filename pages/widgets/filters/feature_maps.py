@@ -1,4 +1,4 @@
-"""The Filters page's view "Maps": all feature maps of a layer, one large, one number in detail."""
+"""The Filters page's view "Feature maps": all of a layer, one large, one number in detail."""
 
 from typing import Final, Literal
 
@@ -49,7 +49,7 @@ _UNITS: Final = (
 )
 
 
-def maps_view(seen: Seen) -> None:
+def feature_maps_view(seen: Seen) -> None:
     """Draw a layer's feature maps for the digit, and the details of the chosen one.
 
     The details are its receptive field, the arithmetic of one number, its top activations, and its

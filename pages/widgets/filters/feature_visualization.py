@@ -1,4 +1,4 @@
-"""The Filters page's view "Dreams": images that maximize the activations of a network."""
+"""The Filters page's view "Feature visualization": images that maximize activations."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
         VisualizationTarget,
     )
 
-_WHAT, _STRENGTH = "filters-dreams-what", "filters-dreams-strength"
-_MAP, _PLACE = "filters-dreams-map", "filters-dreams-place"
+_WHAT, _STRENGTH = "filters-visualization-what", "filters-visualization-strength"
+_MAP, _PLACE = "filters-visualization-map", "filters-visualization-place"
 _DIGITS, _ONE_MAP = "the ten digits", "a map of a layer"
 _STRENGTHS: Final[dict["RegularizationStrength", str]] = {
     "none": "none",
@@ -40,7 +40,7 @@ _MEANS: Final[dict["RegularizationStrength", str]] = {
 _BIG: Final = 4
 
 
-def dreams_view(seen: Seen) -> None:
+def feature_visualization_view(seen: Seen) -> None:
     """Draw the images that maximize the network's logits, or the activation of one of its maps.
 
     Args:
@@ -98,7 +98,7 @@ def _ten(seen: Seen, strength: "RegularizationStrength") -> None:
         draw_task(
             task,
             "Dream of the ten digits",
-            "filters-dreams-ten",
+            "filters-visualization-ten",
             doing="Dreaming",
             progress_text=_progress_text,
         )
@@ -150,7 +150,7 @@ def _one_map(seen: Seen, strength: "RegularizationStrength") -> None:
         draw_task(
             task,
             "Dream of it",
-            "filters-dreams-one",
+            "filters-visualization-one",
             doing="Dreaming",
             progress_text=_progress_text,
         )

@@ -11,7 +11,7 @@ from core.figures.style import TEXT_COLORS
 from core.recipes.architecture import BatchNorm
 from pages.widgets.components.digit_grid import Cell, tile_grid
 from pages.widgets.filters.choices import (
-    MAPS,
+    FEATURE_MAPS,
     VIEW,
     Seen,
     choose_layer,
@@ -220,7 +220,7 @@ def _open_maps_button(kernels: Kernels, chosen: int) -> None:
     def opened() -> None:
         choose_layer(kernels.layer)
         choose_map(chosen)
-        open_view(VIEW, MAPS)
+        open_view(VIEW, FEATURE_MAPS)
 
     st.button(
         f"See its value for this digit: unit {chosen}"

@@ -19,7 +19,7 @@ from core.figures.network_images import (
 from core.recipes.architecture import Dense, Row, Shape
 from core.utils.text import percent
 from pages.widgets.components.layer_flow import Bar, Picture, Stage, layer_flow
-from pages.widgets.filters.choices import LAYER, MAPS, VIEW, Seen, choose_layer
+from pages.widgets.filters.choices import FEATURE_MAPS, LAYER, VIEW, Seen, choose_layer
 from pages.widgets.shared.color_legend import color_legend
 from pages.widgets.shared.url_state import open_view
 from pages.widgets.shared.warm_up import predictor
@@ -58,7 +58,7 @@ def network_view(seen: Seen) -> None:
 
     def opened(name: str) -> None:
         choose_layer(name)
-        open_view(VIEW, MAPS)
+        open_view(VIEW, FEATURE_MAPS)
 
     before, steps = network_steps(seen.rows())
     stages = [_digit_stage(seen, before)]

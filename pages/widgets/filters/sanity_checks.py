@@ -21,7 +21,11 @@ from pages.widgets.shared.pictures import CHART_CONFIG
 if TYPE_CHECKING:
     from core.explain.attribution import Method, Question, Randomization, Settings
 
-_SWITCH, _COUNT, _HOW = "filters-why-random", "filters-why-count", "filters-why-how"
+_SWITCH, _COUNT, _HOW = (
+    "filters-attribution-random",
+    "filters-attribution-count",
+    "filters-attribution-how",
+)
 _NAMES: Final = {
     "grad-cam": "Grad-CAM",
     "integrated-gradients": "Integrated gradients",
@@ -142,7 +146,7 @@ def _over_layers(seen: Seen, question: "Question", settings: "Settings", theme: 
         draw_task(
             task,
             "Compare at every layer",
-            "filters-why-layers",
+            "filters-attribution-layers",
             doing="Making layer after layer random",
             progress_text=_progress_text,
         )
@@ -155,7 +159,7 @@ def _over_layers(seen: Seen, question: "Question", settings: "Settings", theme: 
             TEXT_COLORS.get(theme),
         ),
         config=CHART_CONFIG,
-        key="filters-why-lines",
+        key="filters-attribution-lines",
         alt="How alike the maps stay while layer after layer is made random",
     )
     st.caption(

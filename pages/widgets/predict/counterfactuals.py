@@ -1,4 +1,4 @@
-"""The Predict page's view "Where it flips": the digit is rotated, moved, stretched, read again."""
+"""The Predict page's view "Counterfactuals": the digit is rotated, moved, stretched, read again."""
 
 from typing import Final
 
@@ -40,7 +40,7 @@ _WHOLE: Final = 0.95
 """Share of the ink below which a card says how much is left."""
 
 
-def flips_view(digit: PreparedDigit, network: Network) -> None:
+def counterfactuals_view(digit: PreparedDigit, network: Network) -> None:
     """Draw sliders that edit a digit, the prediction after the edit, and where it flips.
 
     A fragment: a slider redraws only this view.
@@ -60,8 +60,8 @@ def slider_key(name: EditName) -> str:
 def _draw(pixels: Pixels, network: Network) -> None:
     _begin_anew(pixels)
     st.write(
-        "**Where it flips**: change the digit until the network reads another one. The changes are "
-        "made on the 28 × 28 pixels that it sees, and not centred anew."
+        "**Counterfactuals**: change the digit until the network reads another one. The changes "
+        "are made on the 28 × 28 pixels that it sees, and the digit is not centered again."
     )
     try:
         with st.spinner("The network is waking up: a few seconds, once …", show_time=True):

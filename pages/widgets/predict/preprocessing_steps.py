@@ -36,7 +36,7 @@ _STRIP = """<style>
 </style>"""
 
 
-def steps_view(
+def preprocessing_view(
     detection: FoundDigit, picture: NDArray[np.uint8], ready: ReadyNetwork, *, alone: bool
 ) -> None:
     """Draw the strip of steps, and on demand the naive resize beside ours.

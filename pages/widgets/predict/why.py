@@ -1,4 +1,4 @@
-"""The Predict page's view "Why": evidence for the prediction.
+"""The Predict page's view "Explanation": evidence for the prediction.
 
 It shows the top three, an attribution map, the nearest training digits, the predictions of the
 other runs, and those of the run's own epochs. Each part is a fragment of its own: if one fails, it
@@ -112,7 +112,7 @@ def _method(network: Network) -> "Method":
     return method or offered[0]
 
 
-def why_view(digit: PreparedDigit, network: Network) -> None:
+def explanation_view(digit: PreparedDigit, network: Network) -> None:
     """Draw the evidence for a network's prediction.
 
     Args:
@@ -212,7 +212,7 @@ def _open_if_asked(dataset: str) -> None:
     """Go to the Dataset page with the digit that was clicked: a callback cannot do that."""
     index = st.session_state.pop(_OPEN, None)
     if index is not None:
-        digit = {"data": dataset, "split": "train", "index": str(index), "view": "One digit"}
+        digit = {"data": dataset, "split": "train", "index": str(index), "view": "Single digit"}
         st.switch_page(pages()["dataset"], query_params=digit)
 
 

@@ -11,10 +11,17 @@ from core.data.statistics import SPLITS, SplitName, split_of
 from pages.widgets.shared import url_state
 from pages.widgets.shared.url_state import among, follow, open_view, write
 
-FACTS, BROWSE, ONE, KERNEL = "Facts", "Browse", "One digit", "Kernel"
-AUGMENT, MAP, SUSPECTS = "Augmentation", "Map", "Suspects"
-VIEWS = (FACTS, BROWSE, ONE, KERNEL, AUGMENT, MAP, SUSPECTS)
-_OF_ONE_DIGIT = (ONE, KERNEL, AUGMENT)
+STATISTICS, BROWSE, DIGIT, CONVOLUTION = "Statistics", "Browse", "Single digit", "Convolution"
+AUGMENTATION, EMBEDDING, LABEL_ISSUES = "Augmentation", "Embedding", "Label issues"
+VIEWS = (STATISTICS, BROWSE, DIGIT, CONVOLUTION, AUGMENTATION, EMBEDDING, LABEL_ISSUES)
+FORMER_NAMES = {
+    "Facts": STATISTICS,
+    "One digit": DIGIT,
+    "Kernel": CONVOLUTION,
+    "Map": EMBEDDING,
+    "Suspects": LABEL_ISSUES,
+}
+_OF_ONE_DIGIT = (DIGIT, CONVOLUTION, AUGMENTATION)
 DATA, SPLIT, _VIEW, INDEX = "data", "split", "view", "index"
 SHOW_CHOSEN = "dataset_show_chosen"
 """Session key: set when the grid shall open at the page of the digit that was shown last."""
@@ -64,8 +71,8 @@ def choose_view() -> str:
     """
     already_set = (_VIEW in st.session_state, _VIEW in st.query_params)
     if not any(already_set) and INDEX in st.query_params:
-        open_view(_VIEW, ONE)  # a link to a digit
-    view = url_state.choose_view(_VIEW, VIEWS)
+        open_view(_VIEW, DIGIT)  # a link to a digit
+    view = url_state.choose_view(_VIEW, VIEWS, FORMER_NAMES)
     if view not in _OF_ONE_DIGIT and INDEX in st.query_params:
         del st.query_params[INDEX]  # or the link would open that digit
     return view
@@ -81,7 +88,7 @@ def open_digit(index: int, split: SplitName | None = None) -> None:
     if split:
         st.session_state[SPLIT] = split
     st.session_state[INDEX] = index
-    open_view(_VIEW, ONE)
+    open_view(_VIEW, DIGIT)
 
 
 def back_to_grid() -> None:

@@ -44,14 +44,14 @@ ENTRIES: dict[str, Entry] = {
     ),
     "confusion": Entry(
         "pages/confusion.py",
-        "Confusions",
+        "Confusion matrix",
         ":material/grid_view:",
         "What does a network get wrong? Every mistake, down to the picture: which digits it takes "
         "for which, how sure it is, and what makes it fail.",
     ),
     "filters": Entry(
         "pages/filters.py",
-        "Filters",
+        "Filters and activations",
         ":material/filter_b_and_w:",
         "What does a network see? Open any layer on any digit, follow a single number, ask why, "
         "and watch the filters form.",

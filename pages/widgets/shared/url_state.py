@@ -1,6 +1,6 @@
 """Widget values in a page's address, also when a link within the app has changed them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
@@ -53,18 +53,22 @@ def displayable(text: str) -> str:
     return "".join(char for char in text[:40] if char.isalnum() or char in "-_")
 
 
-def choose_view(key: str, views: Sequence[str]) -> str:
+def choose_view(key: str, views: Sequence[str], former_names: Mapping[str, str]) -> str:
     """Draw the choice of a page's view; `open_view` changes it from within the page.
 
     Args:
         key: Name of the parameter in the address.
         views: The views; the first is the default.
+        former_names: The view of each name that links of former versions have.
 
     Returns:
         The chosen view.
     """
-    follow(key, among(views))
     state = st.session_state
+    in_link = st.query_params.get(key, "")
+    if in_link in former_names and in_link != state.get(f"{_LAST}_{key}"):
+        state[key] = former_names[in_link]  # the widget would take it for nonsense
+    follow(key, among(views))
     if _NEXT.format(key) in state:
         state[key] = state.pop(_NEXT.format(key))
     view = st.segmented_control(

@@ -132,8 +132,8 @@ def _ask(place: str, pixels: NDArray[np.uint8], label: int | None, answer: int |
         key=place,
         wrap=True,
         on_change=partial(_keep, place, pixels, answer),
-        help="Say it, and the digit becomes a test digit of yours: the Confusions page counts how "
-        f"often a run is wrong on them. The last {MAX_DIGITS} are kept, for this "
+        help="Say it, and the digit becomes a test digit of yours: the Confusion matrix page "
+        f"counts how often a run is wrong on them. The last {MAX_DIGITS} are kept, for this "
         "visit only and in the "
         "server's memory only: nothing is written to disk. Press the same number again to take it "
         "back.",
@@ -178,7 +178,7 @@ def _collection_line(count: int) -> None:
 
 
 def confusions_link() -> None:
-    """Draw the link to the Confusions page with the visitor's digits."""
+    """Draw the link to the Confusion matrix page with the visitor's digits."""
     confusions = pages().get("confusion")
     if confusions:
         st.page_link(

@@ -61,7 +61,7 @@ def test_the_slider_moves_words_curve_and_digits(view: AppTest) -> None:
     view.run()
     answers = predictions.load_predictions(registry.find_run("purawr"), "mnist-sample")
     for percent in (50, 95):
-        view.select_slider(key="confusion-sure-threshold").set_value(percent).run()
+        view.select_slider(key="confusion-calibration-threshold").set_value(percent).run()
         asked = answers.confidence >= np.float32(percent / 100)
         wrong = int((asked & ~answers.correct).sum())
         words = said(view)

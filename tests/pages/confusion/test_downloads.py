@@ -92,7 +92,7 @@ def test_with_two_runs_the_files_are_of_the_chosen_one(
 ) -> None:
     view.session_state["two"] = True
     view.run()
-    view.button_group(key="confusion-take-whose").set_value("fast").run()
+    view.button_group(key="confusion-download-whose").set_value("fast").run()
     assert not view.exception
     expected = predictions_csv(load_predictions(registry.find_run("fast"), "mnist-sample"))
     assert handed["fast-mnist-sample-predictions.csv"] == expected

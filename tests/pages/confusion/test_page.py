@@ -19,6 +19,7 @@ from core.evaluation.user_digits import UserDigit
 from core.runs import registry
 from core.runs.run import StoredPredictions
 from core.utils.text import DIGIT_PLURALS
+from pages.widgets.confusion.choices import FORMER_NAMES
 from pages.widgets.confusion.matrix import parse_cell
 from tests.pages.train.test_page import said
 
@@ -252,9 +253,16 @@ def test_the_visitors_own_digits_are_counted(app: AppTest) -> None:
 
 
 @pytest.mark.parametrize(
-    "view", ["Report", "How sure", "Stress", "Over time", "Slices", "Take away"]
+    "view",
+    ["Per-class report", "Calibration", "Robustness", "Training dynamics", "Slices", "Download"],
 )
 @pytest.mark.parametrize("link", [{}, {"with": "yalcin"}, {"epoch": "2"}])
 def test_every_view_stands(app: AppTest, view: str, link: dict[str, str]) -> None:
     opened(app, run="purawr", explore=view, **link)
     assert not app.error
+
+
+@pytest.mark.parametrize(("former", "view"), FORMER_NAMES.items())
+def test_links_of_former_versions_open_the_same_view(app: AppTest, former: str, view: str) -> None:
+    opened(app, run="purawr", explore=former)
+    assert app.button_group(key="explore").value == view

@@ -50,7 +50,7 @@ def test_a_slider_tells_the_errors_and_brings_its_curve_and_reset_takes_it_back(
     view: AppTest,
 ) -> None:
     view.run()
-    view.slider(key="confusion-stress-rotation").set_value(90.0).run()
+    view.slider(key="confusion-robustness-rotation").set_value(90.0).run()
     wrong = 1000 - int(
         corrupted_predictions(
             Network(registry.find_run("purawr")), single_corruption("rotation", 90.0)
@@ -59,9 +59,9 @@ def test_a_slider_tells_the_errors_and_brings_its_curve_and_reset_takes_it_back(
     assert wrong > 500
     assert f"{wrong:,} wrong of 1,000" in said(view)
     assert "unchanged, 24 are wrong" in said(view)
-    view.slider(key="confusion-stress-noise").set_value(30).run()
-    assert view.selectbox(key="confusion-stress-curve").value == "noise"
-    view.button(key="confusion-stress-reset").click().run()
+    view.slider(key="confusion-robustness-noise").set_value(30).run()
+    assert view.selectbox(key="confusion-robustness-curve").value == "noise"
+    view.button(key="confusion-robustness-reset").click().run()
     assert [slider.value for slider in view.slider] == [kind.neutral for kind in CORRUPTIONS]
     assert "24 wrong of 1,000" in said(view)
 
@@ -77,7 +77,7 @@ def test_two_runs_are_told_side_by_side(view: AppTest) -> None:
 def test_a_visitors_own_digits_are_stressed(view: AppTest) -> None:
     view.session_state["own"] = True
     view.run()
-    view.slider(key="confusion-stress-invert").set_value(100).run()
+    view.slider(key="confusion-robustness-invert").set_value(100).run()
     assert " of 3 (" in said(view)
     assert "your own digits" in said(view)
 
@@ -91,7 +91,7 @@ def test_a_run_without_curves_offers_to_measure_them(
     view.session_state["this"] = "mine"
     view.run()
     assert "was not measured yet" in said(view)
-    assert view.button(key="confusion-stress-measure-mine-start").label == "Measure mine"
+    assert view.button(key="confusion-robustness-measure-mine-start").label == "Measure mine"
     shutil.copy(registry.SHIPPED_FOLDER / "purawr" / "stress.json", folder)
     view.run()
     assert "was not measured yet" not in said(view)

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.full_mnist
 
 
 def test_the_tutorials_digits_are_a_click_away(app: AppTest) -> None:
-    opened(app, view="One digit", data="mnist", split="train")
+    opened(app, view="Single digit", data="mnist", split="train")
     app.button(key="dataset-to-7777").click().run()
     assert app.number_input(key="index").value == 7777
     app.button(key="dataset-to-0").click().run()
@@ -20,13 +20,15 @@ def test_the_tutorials_digits_are_a_click_away(app: AppTest) -> None:
 
 
 def test_the_neighbors_come_from_all_60_000(app: AppTest) -> None:
-    opened(app, view="One digit", data="mnist", index="0")
+    opened(app, view="Single digit", data="mnist", index="0")
     # The first test digit is a 7, and plain enough for its neighbors to be sevens too.
     notes = [digit["note"] for digit in grid(app, "dataset-neighbours")["digits"]]
     assert notes == ["7"] * 10
 
 
-@pytest.mark.parametrize("view", ["Facts", "Browse", "Kernel", "Map", "Suspects"])
+@pytest.mark.parametrize(
+    "view", ["Statistics", "Browse", "Convolution", "Embedding", "Label issues"]
+)
 def test_every_view_stands_on_the_full_mnist(app: AppTest, view: str) -> None:
     opened(app, view=view, data="mnist")
     assert not app.error

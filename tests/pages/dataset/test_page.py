@@ -11,6 +11,7 @@ from core.data import mnist
 from core.data.mnist import MNIST_DOWNLOAD
 from core.runs import registry
 from core.utils.background import BackgroundTask, TaskState
+from pages.widgets.shared.digit_choice import FORMER_NAMES
 from tests.helpers.networks import SHIPPED
 from tests.pages.train.test_page import said
 
@@ -174,7 +175,7 @@ def test_the_neighbors_of_a_training_digit_leave_itself_out(app: AppTest) -> Non
 
 
 def test_the_kernels_sum_is_written_out(app: AppTest) -> None:
-    opened(app, view="Kernel", index="17")
+    opened(app, view="Convolution", index="17")
     image = TEST.images[17] / 255
     place = app.slider(key="kernel-place-26")
     assert place.value == 13 * 26 + 14
@@ -188,7 +189,7 @@ def test_the_kernels_sum_is_written_out(app: AppTest) -> None:
 
 
 def test_the_kernel_plays_on_from_place_to_place(app: AppTest) -> None:
-    opened(app, view="Kernel", index="17")
+    opened(app, view="Convolution", index="17")
     before = app.slider(key="kernel-place-26").value
     app.toggle(key="kernel-playing").set_value(True).run()
     app.run()
@@ -199,11 +200,11 @@ def test_the_kernel_plays_on_from_place_to_place(app: AppTest) -> None:
 
 
 def test_a_kernel_of_the_run_in_use(app: AppTest) -> None:
-    opened(app, view="Kernel", run="best")
+    opened(app, view="Convolution", run="best")
     app.selectbox(key="kernel").select("One that the run in use has learnt").run()
     assert not app.exception
     assert "of the first layer of best" in said(app)
-    opened(app, view="Kernel", run="purawr")  # dense layers only
+    opened(app, view="Convolution", run="purawr")  # dense layers only
     assert "has no kernels of 3×3 or 5×5" in said(app)
 
 
@@ -241,7 +242,7 @@ def test_no_answer_is_taken_for_markdown(app: AppTest) -> None:
 
 
 def test_back_leads_to_the_page_of_the_grid_with_that_digit(app: AppTest) -> None:
-    opened(app, view="One digit", index="777")
+    opened(app, view="Single digit", index="777")
     next(button for button in app.button if button.label == "Back to the grid").click().run()
     assert 777 in indices(app)
     assert grid(app)["chosen"] == 777
@@ -262,3 +263,9 @@ def test_a_dataset_file_that_is_damaged_or_vanishes_is_told(
     monkeypatch.delenv("MNIST_NPZ")
     app.run()
     assert len(indices(app)) == 120
+
+
+@pytest.mark.parametrize(("former", "view"), FORMER_NAMES.items())
+def test_links_of_former_versions_open_the_same_view(app: AppTest, former: str, view: str) -> None:
+    opened(app, view=former)
+    assert app.button_group(key="view").value == view

@@ -16,9 +16,9 @@ from core.figures.style import DIGIT_COLORS
 
 SCRIPT = """
 import streamlit as st
-from pages.widgets.dataset.projection_map import map_view
+from pages.widgets.dataset.projection_map import embedding_view
 
-map_view("mnist-sample", st.session_state.get("split", "test"))
+embedding_view("mnist-sample", st.session_state.get("split", "test"))
 """
 
 

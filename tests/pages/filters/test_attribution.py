@@ -18,14 +18,14 @@ def _page() -> None:
     from core.data import mnist
     from core.runs import registry
     from core.runs.run import Network
-    from pages.widgets.filters.attribution import why_view
+    from pages.widgets.filters.attribution import attribution_view
     from pages.widgets.filters.choices import Seen
 
     test, index = mnist.load("mnist-sample").test, st.session_state.get("digit", 17)
     blank = np.zeros((28, 28), np.uint8)
     image = blank if index is None else test.images[index]
     run = registry.find_run(st.session_state.get("of", "fast"))
-    why_view(Seen(Network(run, st.session_state.get("at")), image, None, "a digit"))
+    attribution_view(Seen(Network(run, st.session_state.get("at")), image, None, "a digit"))
 
 
 def opened(**state: object) -> AppTest:
@@ -52,7 +52,7 @@ def test_it_begins_with_the_answer_and_three_methods_with_their_papers() -> None
     answer = load_predictor(network_of("fast")).probabilities(
         mnist.load("mnist-sample").test.images[17:18]
     )[0]
-    assert page.selectbox(key="filters-why-for").value == int(answer.argmax())
+    assert page.selectbox(key="filters-attribution-for").value == int(answer.argmax())
     assert maps(page) == 3
     for words in ("Selvaraju", "Sundararajan", "Zeiler and Fergus", "Blue places speak for nine"):
         assert words in said(page)
@@ -60,21 +60,21 @@ def test_it_begins_with_the_answer_and_three_methods_with_their_papers() -> None
 
 def test_the_runner_up_is_one_click_away() -> None:
     page = opened()
-    assert page.button(key="filters-why-rival").label == "Why not four?"
-    page.button(key="filters-why-rival").click().run()
+    assert page.button(key="filters-attribution-rival").label == "Why not four?"
+    page.button(key="filters-attribution-rival").click().run()
     assert not page.exception
-    assert page.selectbox(key="filters-why-not").value == 4
+    assert page.selectbox(key="filters-attribution-not").value == 4
     assert "the logit of nine less that of four" in said(page)
     assert "red ones for four" in said(page)
 
 
 def test_another_digit_begins_with_its_own_answer() -> None:
     page = opened()
-    page.button(key="filters-why-rival").click().run()
+    page.button(key="filters-attribution-rival").click().run()
     page.session_state["digit"] = 3
     page.run()
-    assert page.selectbox(key="filters-why-not").value == -1
-    assert page.selectbox(key="filters-why-for").value != 9
+    assert page.selectbox(key="filters-attribution-not").value == -1
+    assert page.selectbox(key="filters-attribution-for").value != 9
 
 
 def test_the_sum_stands_beside_what_it_should_be() -> None:
@@ -93,7 +93,7 @@ def test_without_a_convolution_two_methods_are_left() -> None:
     assert not page.exception
     assert maps(page) == 2
     assert "has no convolution, and Grad-CAM" in said(page)
-    page.toggle(key="filters-why-random").set_value(True).run()
+    page.toggle(key="filters-attribution-random").set_value(True).run()
     assert not page.exception
     assert maps(page) == 2 + 2 * 2
 
@@ -112,29 +112,29 @@ def test_a_blank_digit_gets_a_sentence() -> None:
 
 def test_weights_are_made_random_from_none_to_all() -> None:
     page = opened()
-    page.toggle(key="filters-why-random").set_value(True).run()
+    page.toggle(key="filters-attribution-random").set_value(True).run()
     assert maps(page) == 9
-    slider = page.select_slider(key="filters-why-count")
+    slider = page.select_slider(key="filters-attribution-count")
     assert slider.options == ["none", "dense_1", "conv_3", "conv_2", "all"]
     slider.set_value(0).run()
     assert not page.exception
     assert said(page).count("The same network, so the same map.") == 3
     assert said(page).count("**1.00**") == 3
-    page.select_slider(key="filters-why-count").set_value(4).run()
+    page.select_slider(key="filters-attribution-count").set_value(4).run()
     assert "**1.00**" not in said(page)
     assert "it depends on what the network has learnt" in said(page)
-    page.button_group(key="filters-why-how").set_value("independent").run()
+    page.button_group(key="filters-attribution-how").set_value("independent").run()
     assert not page.exception
 
 
 def test_a_run_with_fewer_layers_takes_the_slider_along() -> None:
     page = opened()
-    page.toggle(key="filters-why-random").set_value(True).run()
-    page.select_slider(key="filters-why-count").set_value(4).run()
+    page.toggle(key="filters-attribution-random").set_value(True).run()
+    page.select_slider(key="filters-attribution-count").set_value(4).run()
     page.session_state["of"] = "purawr"
     page.run()
     assert not page.exception
-    assert page.select_slider(key="filters-why-count").value == 3
+    assert page.select_slider(key="filters-attribution-count").value == 3
 
 
 def test_lines_have_their_marks_and_a_gap_where_there_is_no_number() -> None:

@@ -28,7 +28,7 @@ def page() -> None:
     from core.data import mnist
     from core.utils.errors import DigitscopeError
     from pages.widgets.filters.choices import Seen
-    from pages.widgets.filters.feature_maps import maps_view
+    from pages.widgets.filters.feature_maps import feature_maps_view
     from tests.helpers.networks import network_of
 
     digits = mnist.load("mnist-sample").test
@@ -36,7 +36,7 @@ def page() -> None:
     image = digits.images[4] * (0 if blank else 1)
     run, epoch = st.session_state.get("network", ("fast", None))
     try:
-        maps_view(Seen(network_of(run, epoch), image, None if blank else 4, "test digit 4"))
+        feature_maps_view(Seen(network_of(run, epoch), image, None if blank else 4, "test digit 4"))
     except DigitscopeError as error:
         st.error(str(error))
 

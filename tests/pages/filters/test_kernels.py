@@ -81,7 +81,7 @@ def test_the_chosen_one_is_told_with_norm_bias_and_its_map() -> None:
     assert f"{bias:+.3f}" in said(view)
     view.button(key="filters-kernels-map").click().run()
     state = view.session_state
-    assert (state["layer"], state["map"], state["next_inside"]) == ("conv_1", 5, "Maps")
+    assert (state["layer"], state["map"], state["next_inside"]) == ("conv_1", 5, "Feature maps")
 
 
 def test_without_a_bias_the_batch_normalization_is_named() -> None:

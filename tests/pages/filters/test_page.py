@@ -15,12 +15,22 @@ from core.explain.detector_layers import example_page
 from core.figures.images import png_bytes
 from core.inference.predictor import load_predictor
 from core.runs import registry
+from pages.widgets.filters.choices import FORMER_NAMES
 from tests.helpers.networks import network_of
 from tests.pages.train.test_page import said
 
 pytestmark = pytest.mark.usefixtures("only_sample")
 TEST = mnist.load("mnist-sample").test
-VIEWS = ["Network", "Kernels", "Maps", "Forming", "Why", "Adversarial", "Dreams", "Inside"]
+VIEWS = [
+    "Network",
+    "Kernels",
+    "Feature maps",
+    "Training dynamics",
+    "Attribution",
+    "Adversarial",
+    "Feature visualization",
+    "Embedding",
+]
 
 
 def opened(app: AppTest, **link: str) -> AppTest:
@@ -56,18 +66,18 @@ def test_an_index_beyond_the_last_is_told_and_the_views_wait(app: AppTest) -> No
 
 @pytest.mark.parametrize("name", ["conv_9", "<script>", "conv_1 ", "9" * 3000])
 def test_a_layer_that_does_not_exist_is_told(app: AppTest, name: str) -> None:
-    opened(app, run="yalcin", index="3", inside="Maps", layer=name)
+    opened(app, run="yalcin", index="3", inside="Feature maps", layer=name)
     assert "has no layer of the name that the link asks for" in said(app)
 
 
 @pytest.mark.parametrize("number", ["28", "-1", "x", "9" * 400])
 def test_a_map_that_does_not_exist_is_told(app: AppTest, number: str) -> None:
-    opened(app, run="yalcin", index="3", inside="Maps", layer="conv_1", map=number)
+    opened(app, run="yalcin", index="3", inside="Feature maps", layer="conv_1", map=number)
     assert "The link asks for a map that does not exist: this layer has 28" in said(app)
 
 
 def test_another_run_keeps_to_its_own_layers(app: AppTest) -> None:
-    opened(app, run="best", index="3", inside="Maps", layer="conv_6")
+    opened(app, run="best", index="3", inside="Feature maps", layer="conv_6")
     app.selectbox(key="run").set_value("purawr").run()
     assert not app.exception
     assert not app.error
@@ -79,7 +89,7 @@ def test_the_digit_detector_needs_neither_a_run_nor_a_digit(
     opened(app, inside="Digit detector")
     assert "fully convolutional network" in said(app)
     assert not app.get("number_input")  # of the digit's index
-    app.button_group(key="inside").set_value("Maps").run()
+    app.button_group(key="inside").set_value("Feature maps").run()
     assert not app.exception
     assert "There is no run to use" in app.error[-1].value
 
@@ -146,3 +156,9 @@ def test_without_a_drawing_it_asks_for_one(app: AppTest) -> None:
     app.button_group(key="filters-way").set_value("Draw").run()
     assert not app.exception
     assert "Draw a digit, and the network's layers appear." in said(app)
+
+
+@pytest.mark.parametrize(("former", "view"), FORMER_NAMES.items())
+def test_links_of_former_versions_open_the_same_view(app: AppTest, former: str, view: str) -> None:
+    opened(app, run="purawr", index="3", inside=former)
+    assert app.button_group(key="inside").value == view

@@ -19,13 +19,13 @@ def _page() -> None:
 
     from core.data import mnist
     from core.preprocessing.mnist_format import PreparedDigit
-    from pages.widgets.predict.counterfactuals import flips_view
+    from pages.widgets.predict.counterfactuals import counterfactuals_view
     from tests.helpers.networks import network_of
 
     image = mnist.load("mnist-sample").test.images[st.session_state.get("digit", 17)]
     digit = PreparedDigit(image, (), (0, 0, 28, 28))
     network = network_of(st.session_state.get("of", "fast"), st.session_state.get("at"))
-    flips_view(digit, network)
+    counterfactuals_view(digit, network)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_it_begins_with_the_digit_as_it_is(page: AppTest) -> None:
     assert "unchanged" in said(page)
     assert {slider.value for slider in page.slider} == {0.0, 1.0}
     assert page.button(key="predict-flips-back").disabled
-    assert "not centred anew" in said(page)
+    assert "not centered again" in said(page)
 
 
 def test_a_slider_changes_the_digit_and_what_is_read_and_the_button_takes_it_back(

@@ -198,7 +198,7 @@ def test_the_steps_are_a_strip_and_the_naive_way_can_be_compared(
 ) -> None:
     app = uploaded(picture("7"))
     assert "digit-steps" not in " ".join(element.proto.body for element in app.get("html"))
-    app.segmented_control(key="predict-view").set_value("How it got there").run()
+    app.segmented_control(key="predict-view").set_value("Preprocessing").run()
     (strip,) = [
         element.proto.body for element in app.get("html") if "digit-steps" in element.proto.body
     ]
@@ -214,15 +214,15 @@ def test_the_steps_are_a_strip_and_the_naive_way_can_be_compared(
 def test_a_view_without_a_digit_says_what_is_missing(app: AppTest) -> None:
     app.run()
     app.switch_page("pages/predict.py").run()
-    app.segmented_control(key="predict-view").set_value("Why").run()
+    app.segmented_control(key="predict-view").set_value("Explanation").run()
     assert not app.exception
     assert "Draw a digit or bring a picture first" in told(app)
 
 
 VIEWS = {
-    "How it got there": "pages.widgets.predict.preprocessing_steps.steps_view",
-    "Why": "pages.widgets.predict.why.why_view",
-    "Where it flips": "pages.widgets.predict.counterfactuals.flips_view",
+    "Preprocessing": "pages.widgets.predict.preprocessing_steps.preprocessing_view",
+    "Explanation": "pages.widgets.predict.why.explanation_view",
+    "Counterfactuals": "pages.widgets.predict.counterfactuals.counterfactuals_view",
     "My digits": "pages.widgets.shared.user_digits.my_digits_view",
 }
 

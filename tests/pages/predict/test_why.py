@@ -25,7 +25,7 @@ def _page() -> None:
 
     from core.data import mnist
     from core.preprocessing.mnist_format import PreparedDigit
-    from pages.widgets.predict.why import why_view
+    from pages.widgets.predict.why import explanation_view
     from tests.helpers.networks import network_of
 
     index = st.session_state.get("digit", 17)
@@ -33,7 +33,7 @@ def _page() -> None:
     image = blank if index is None else mnist.load("mnist-sample").test.images[index]
     digit = PreparedDigit(image, (), (0, 0, 28, 28))
     network = network_of(st.session_state.get("of", "fast"), st.session_state.get("at"))
-    why_view(digit, network)
+    explanation_view(digit, network)
 
 
 @pytest.fixture(autouse=True)

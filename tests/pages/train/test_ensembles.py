@@ -22,7 +22,16 @@ from tests.pages.train.test_page import ME, opened, said
 pytestmark = pytest.mark.usefixtures("only_sample")
 own, app = test_page.own, test_page.app
 TEST = mnist.load("mnist-sample").test
-VIEWS = ["Network", "Kernels", "Maps", "Forming", "Why", "Adversarial", "Dreams", "Inside"]
+VIEWS = [
+    "Network",
+    "Kernels",
+    "Feature maps",
+    "Training dynamics",
+    "Attribution",
+    "Adversarial",
+    "Feature visualization",
+    "Embedding",
+]
 
 
 @pytest.fixture
@@ -120,7 +129,16 @@ def test_the_filters_look_into_a_member(page: AppTest, ensemble: Run, view: str)
 
 
 @pytest.mark.parametrize(
-    "view", ["Matrix", "Report", "How sure", "Over time", "Slices", "Take away", "Stress"]
+    "view",
+    [
+        "Matrix",
+        "Per-class report",
+        "Calibration",
+        "Training dynamics",
+        "Slices",
+        "Download",
+        "Robustness",
+    ],
 )
 def test_the_confusions_count_its_mistakes(page: AppTest, ensemble: Run, view: str) -> None:
     page.switch_page("pages/confusion.py")

@@ -21,7 +21,7 @@ def page() -> None:
     from core.runs import registry
     from core.runs.predictions import load_predictions
     from core.utils.errors import DigitscopeError
-    from pages.widgets.confusion.over_time import over_time_view
+    from pages.widgets.confusion.training_dynamics import training_dynamics_view
     from pages.widgets.shared.run_picker import network_in_use, pick_run
 
     pick_run()
@@ -35,7 +35,7 @@ def page() -> None:
         if st.session_state.get("own"):
             predictions = replace(kept, dataset="mine")
         other = st.session_state.get("other")
-        over_time_view(
+        training_dynamics_view(
             predictions,
             load_predictions(registry.find_run(other), "mnist-sample") if other else None,
         )
@@ -65,38 +65,38 @@ def test_earlier_and_later_move_the_slider_and_the_link(view: AppTest) -> None:
     view.query_params["epoch"] = "3"
     view.run()
     assert f"**After epoch 3**: {wrong_after(3)} wrong of 1,000" in said(view)
-    view.button(key="confusion-time-later").click().run()
+    view.button(key="confusion-dynamics-later").click().run()
     assert view.select_slider(key="epoch").value == "4"
     assert f"**After epoch 4**: {wrong_after(4)} wrong" in said(view)
-    view.button(key="confusion-time-earlier").click().run()
-    view.button(key="confusion-time-earlier").click().run()
+    view.button(key="confusion-dynamics-earlier").click().run()
+    view.button(key="confusion-dynamics-earlier").click().run()
     assert view.select_slider(key="epoch").value == "2"
 
 
 def test_after_the_last_epoch_comes_the_finished_network_and_there_it_ends(view: AppTest) -> None:
     view.query_params["epoch"] = "10"
     view.run()
-    view.button(key="confusion-time-later").click().run()
+    view.button(key="confusion-dynamics-later").click().run()
     assert view.select_slider(key="epoch").value is None
     assert "**The finished network**: 24 wrong of 1,000" in said(view)
-    assert view.button(key="confusion-time-later").disabled
-    view.button(key="confusion-time-earlier").click().run()
+    assert view.button(key="confusion-dynamics-later").disabled
+    view.button(key="confusion-dynamics-earlier").click().run()
     assert view.select_slider(key="epoch").value == "10"
 
 
 def test_before_the_first_epoch_there_is_nothing(view: AppTest) -> None:
     view.query_params["epoch"] = "1"
     view.run()
-    assert view.button(key="confusion-time-earlier").disabled
+    assert view.button(key="confusion-dynamics-earlier").disabled
 
 
 def test_play_begins_at_the_first_epoch_and_goes_on_by_itself(view: AppTest) -> None:
     view.run()
-    view.button(key="confusion-time-play").click().run()
+    view.button(key="confusion-dynamics-play").click().run()
     assert view.select_slider(key="epoch").value == "1"
-    assert view.button(key="confusion-time-play").label == "Pause"
-    view.button(key="confusion-time-play").click().run()
-    assert view.button(key="confusion-time-play").label == "Play"
+    assert view.button(key="confusion-dynamics-play").label == "Pause"
+    view.button(key="confusion-dynamics-play").click().run()
+    assert view.button(key="confusion-dynamics-play").label == "Play"
     assert view.select_slider(key="epoch").value == "1"
 
 
@@ -113,9 +113,9 @@ def test_it_says_how_many_digits_were_learned_when(view: AppTest) -> None:
 def test_the_digits_of_an_epoch_can_be_chosen(view: AppTest) -> None:
     view.run()
     when = first_learned_epochs(all_epoch_predictions(registry.find_run("purawr"), "mnist-sample"))
-    view.selectbox(key="confusion-time-which").set_value("1").run()
+    view.selectbox(key="confusion-dynamics-which").set_value("1").run()
     assert f"The first 40 of {int((when == 1).sum())}" in said(view)
-    view.selectbox(key="confusion-time-which").set_value("never").run()
+    view.selectbox(key="confusion-dynamics-which").set_value("never").run()
     assert "They are, as the finished network reads them" in said(view)
 
 

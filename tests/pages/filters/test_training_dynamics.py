@@ -20,7 +20,7 @@ def page() -> None:
     from core.data import mnist
     from core.utils.errors import DigitscopeError
     from pages.widgets.filters.choices import Seen
-    from pages.widgets.filters.evolution import forming_view
+    from pages.widgets.filters.training_dynamics import training_dynamics_view
     from pages.widgets.shared.run_picker import chosen_epoch, chosen_run, pick_run
     from tests.helpers.networks import network_of
 
@@ -29,7 +29,7 @@ def page() -> None:
     other = st.session_state.get("other")
     run, epoch = (other, 2) if other else (chosen_run() or "", chosen_epoch())
     try:
-        forming_view(
+        training_dynamics_view(
             Seen(network_of(run, epoch), test.images[8], int(test.labels[8]), "test digit 8")
         )
     except DigitscopeError as error:
@@ -60,21 +60,21 @@ def test_the_common_slider_says_which_epoch_is_shown(view: AppTest) -> None:
     view.query_params["epoch"] = "3"
     view.run()
     assert f"**After epoch 3**: reads **{answer(3)}**" in said(view)
-    view.button(key="filters-forming-later").click().run()
+    view.button(key="filters-dynamics-later").click().run()
     assert view.select_slider(key="epoch").value == "4"
-    view.button(key="filters-forming-earlier").click().run()
-    view.button(key="filters-forming-earlier").click().run()
+    view.button(key="filters-dynamics-earlier").click().run()
+    view.button(key="filters-dynamics-earlier").click().run()
     assert "**After epoch 2**" in said(view)
 
 
 def test_play_begins_at_the_first_epoch(view: AppTest) -> None:
     view.run()
     assert f"**The finished network**: reads **{answer(None)}**" in said(view)
-    view.button(key="filters-forming-play").click().run()
+    view.button(key="filters-dynamics-play").click().run()
     assert "**After epoch 1**" in said(view)
-    assert view.button(key="filters-forming-play").label == "Pause"
-    view.button(key="filters-forming-play").click().run()
-    assert view.button(key="filters-forming-play").label == "Play"
+    assert view.button(key="filters-dynamics-play").label == "Pause"
+    view.button(key="filters-dynamics-play").click().run()
+    assert view.button(key="filters-dynamics-play").label == "Play"
 
 
 def test_any_layer_can_be_watched(view: AppTest) -> None:
@@ -111,7 +111,7 @@ def test_a_run_in_training_has_a_slider_of_its_own_and_no_end(
     own_copy(tmp_path, model_sha256="", status="running", metrics={})
     view.session_state["other"] = "mine"
     view.run()
-    slider = view.select_slider(key="filters-forming-at")
+    slider = view.select_slider(key="filters-dynamics-at")
     assert [*slider.options] == [f"epoch {epoch}" for epoch in range(1, 11)]
     assert "**Epoch 10**" in said(view)
     slider.set_value(3).run()
@@ -124,14 +124,14 @@ def test_a_damaged_epoch_is_told_and_can_be_left(view: AppTest, tmp_path: Path) 
     view.query_params.update({"run": "mine", "epoch": "3"})
     view.run()
     assert "weights of epoch 3 cannot be read" in view.error[0].value
-    view.button(key="filters-forming-later").click().run()
+    view.button(key="filters-dynamics-later").click().run()
     assert "**After epoch 4**" in said(view)
 
 
 def test_the_gif_is_made_when_it_is_asked_for(view: AppTest) -> None:
     view.run()
     assert not view.get("download_button")
-    view.button(key="filters-forming-make").click().run()
+    view.button(key="filters-dynamics-make").click().run()
     assert not view.exception
     (button,) = view.get("download_button")
     assert button.proto.label.startswith("Download the GIF")

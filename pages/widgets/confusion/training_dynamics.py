@@ -45,12 +45,12 @@ def time_controls(epochs: Sequence[int], predictions: Predictions) -> None:
     """
     wrong = len(predictions) - int(predictions.correct.sum())
     words = f"{wrong:,} wrong of {len(predictions):,} ({plain(predictions.run.id)})"
-    epoch_controls(epochs, predictions.epoch, words, key="confusion-time")
+    epoch_controls(epochs, predictions.epoch, words, key="confusion-dynamics")
 
 
 _MOST = 40
 _ROWS = 12
-_OPEN = "confusion-time-open"
+_OPEN = "confusion-dynamics-open"
 
 
 def digits_over_time(
@@ -87,7 +87,7 @@ def digits_over_time(
     digit_grid(
         predictions.images[shown],
         [_cell(predictions, int(index)) for index in shown],
-        key="confusion-time-grid",
+        key="confusion-dynamics-grid",
         on_open=open_it,
         chosen=opened,
     )
@@ -115,7 +115,7 @@ def _digit_chart(predictions: Predictions, by_epoch: Sequence[Predictions], inde
             text_color(),
         ),
         config=CHART_CONFIG,
-        key="confusion-time-one",
+        key="confusion-dynamics-one",
         alt=f"The probabilities of test digit {index} over the epochs",
     )
 
@@ -142,7 +142,7 @@ def _strip(by_epoch: Sequence[Predictions], indices: NDArray[np.intp]) -> None:
             text_color=TEXT_COLORS.get(theme),
         ),
         config=CHART_CONFIG,
-        key="confusion-time-strip",
+        key="confusion-dynamics-strip",
         alt="The probability of the label of some digits after each epoch",
     )
     st.caption(
@@ -152,12 +152,12 @@ def _strip(by_epoch: Sequence[Predictions], indices: NDArray[np.intp]) -> None:
 
 
 Epochs = tuple[Predictions, ...]
-_WHICH = "confusion-time-which"
+_WHICH = "confusion-dynamics-which"
 _FLIPPED, _NEVER = "flipped", "never"
-_ERRORS, _LEARNED = "confusion-time-errors", "confusion-time-learnt"
+_ERRORS, _LEARNED = "confusion-dynamics-errors", "confusion-dynamics-learnt"
 
 
-def over_time_view(predictions: Predictions, other: Predictions | None) -> None:
+def training_dynamics_view(predictions: Predictions, other: Predictions | None) -> None:
     """Draw the mistakes by epoch, the matrix at the chosen one, and when each digit was learned.
 
     Args:
@@ -174,7 +174,7 @@ def over_time_view(predictions: Predictions, other: Predictions | None) -> None:
     time_controls(epochs, predictions)
     _over_all(predictions, by_epoch, other)
     st.subheader(f"The matrix {_when(predictions)}", anchor=False)
-    draw_matrix(predictions, other, key="confusion-time-matrix")
+    draw_matrix(predictions, other, key="confusion-dynamics-matrix")
     st.subheader("Which digits were learnt when", anchor=False)
     _learned(predictions, by_epoch, epochs)
 
@@ -262,7 +262,7 @@ def _over_all(predictions: Predictions, by_epoch: Epochs, other: Predictions | N
                 text_color=color,
             ),
             config=CHART_CONFIG,
-            key="confusion-time-classes",
+            key="confusion-dynamics-classes",
             alt="How many digits of each label are wrong after each epoch",
         )
 

@@ -19,14 +19,14 @@ def _page() -> None:
     from core.runs import registry
     from core.runs.run import Network
     from pages.widgets.filters.choices import Seen
-    from pages.widgets.filters.latent_map import inside_view
+    from pages.widgets.filters.embedding import embedding_view
 
     test, index = mnist.load("mnist-sample").test, st.session_state.get("digit", 17)
     run = registry.find_run("purawr")
     if index is None:
-        inside_view(Seen(Network(run), np.roll(test.images[17], 1, 0), None, "your drawing"))
+        embedding_view(Seen(Network(run), np.roll(test.images[17], 1, 0), None, "your drawing"))
     else:
-        inside_view(
+        embedding_view(
             Seen(Network(run), test.images[index], int(test.labels[index]), f"test digit {index}")
         )
 
@@ -65,7 +65,7 @@ def test_a_digit_that_was_clicked_can_become_the_pages() -> None:
     page.session_state["filters_inside_clicked"] = 42
     page.run()
     assert any("test digit 42" in str(element.proto) for element in page.get("image"))
-    page.button(key="filters-inside-look").click().run()
+    page.button(key="filters-embedding-look").click().run()
     assert page.session_state["filters_next_index"] == 42
     assert (page.session_state["data"], page.session_state["split"]) == ("mnist-sample", "test")
     page.session_state["digit"] = 3
@@ -82,9 +82,9 @@ def test_a_drawing_is_placed_without_a_label() -> None:
 
 def test_t_sne_is_laid_out_once_for_all_visitors() -> None:
     page = opened()
-    page.button_group(key="filters-inside-way").set_value("tsne").run()
+    page.button_group(key="filters-embedding-way").set_value("tsne").run()
     assert not page.get("plotly_chart")
-    page.button(key="filters-inside-tsne-start").click().run()
+    page.button(key="filters-embedding-tsne-start").click().run()
     end = time.monotonic() + 60
     while not page.get("plotly_chart") and time.monotonic() < end:
         time.sleep(0.3)
@@ -92,5 +92,5 @@ def test_t_sne_is_laid_out_once_for_all_visitors() -> None:
     assert not page.exception
     assert np.isfinite(marked(page)[1:]).all()
     other = opened(digit=None)
-    other.button_group(key="filters-inside-way").set_value("tsne").run()
+    other.button_group(key="filters-embedding-way").set_value("tsne").run()
     assert "t-SNE has no rule for a new point" in said(other)

@@ -1,4 +1,4 @@
-"""The Filters page's view "Forming": kernels, maps and probabilities, epoch by epoch."""
+"""The Filters page's view "Training dynamics": kernels, maps and probabilities, epoch by epoch."""
 
 import numpy as np
 import streamlit as st
@@ -18,11 +18,11 @@ from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.pictures import CHART_CONFIG
 from pages.widgets.shared.run_picker import chosen_run
 
-_KEY = "filters-forming"
+_KEY = "filters-dynamics"
 _AT, _WANTED = f"{_KEY}-at", f"{_KEY}-wanted"
 
 
-def forming_view(seen: Seen) -> None:
+def training_dynamics_view(seen: Seen) -> None:
     """Draw the first kernels, a layer's maps and the probabilities over the kept epochs.
 
     Args:

@@ -1,4 +1,4 @@
-"""The Filters page's view "Inside": a map of the network's embeddings, and nearest neighbors."""
+"""The Filters page's view "Embedding": a map of the network's embeddings, and nearest neighbors."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -22,14 +22,14 @@ from pages.widgets.shared.projection_choice import choose_projection
 if TYPE_CHECKING:
     from core.explain.latent_space import Floats, NearDigits
 
-_WAY, _CHART = "filters-inside-way", "filters-inside-chart"
+_WAY, _CHART = "filters-embedding-way", "filters-embedding-chart"
 _CLICKED: Final = "filters_inside_clicked"
 """Session key of the last click: the test digit's index."""
 _OF: Final = "filters_inside_of"
 _CONFIG: Final = {"displayModeBar": False}
 
 
-def inside_view(seen: Seen) -> None:
+def embedding_view(seen: Seen) -> None:
     """Draw the embeddings of the sample's test digits, and a digit's neighbors.
 
     Args:
@@ -102,7 +102,7 @@ def _by_tsne(seen: Seen) -> None:
         draw_task(
             task,
             "Lay them out",
-            "filters-inside-tsne",
+            "filters-embedding-tsne",
             doing="Laying out 1,000 digits",
             progress_text=_progress_text,
         )
@@ -167,7 +167,7 @@ def _neighbors(seen: Seen) -> None:
             icon=":material/center_focus_strong:",
             on_click=open_test_digit,
             args=(index,),
-            key="filters-inside-look",
+            key="filters-embedding-look",
         )
     for title, near, key in (
         ("Nearest inside the network", nearest_in_latent_space(seen.network, image), "near"),
@@ -195,7 +195,7 @@ def _grid(images: NDArray[np.uint8], near: "NearDigits", key: str) -> None:
             Cell(int(index), f"Test digit {index}, label {label}", str(label))
             for index, label in zip(near.indices, near.labels, strict=True)
         ],
-        key=f"filters-inside-{key}",
+        key=f"filters-embedding-{key}",
         on_open=opened,
     )
 

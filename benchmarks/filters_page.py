@@ -100,7 +100,7 @@ def main() -> None:
         figures[f"a {run}, ten dreams, seconds"] = median_and_p95(seconds, 2)
     visitors = 3 if quick else 20
     looks = [
-        (f"/filters?run=best&data=mnist-sample&index={k}", f"Test digit {k}, labelled")
+        (f"/filters?run=best&data=mnist-sample&index={k}", f"Test digit {k}, labeled")
         for k in range(visitors)
     ]
     first_mb, all_mb = memory_mb(looks)

@@ -11,7 +11,7 @@ require_app()
 st.title("Digitscope")
 st.write(
     "Watch a convolutional network read handwritten digits, and find out why it reads them the way "
-    "it does. The digits are real ones, from MNIST, on which the field has learnt since 1998; "
+    "it does. The digits are real ones, from MNIST, on which the field has learned since 1998; "
     "everything works offline too."
 )
 if st.button("Draw a digit and have it read", type="primary", icon=":material/draw:"):

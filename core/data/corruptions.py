@@ -108,7 +108,7 @@ CORRUPTIONS: Final = (
         150,
         1,
         "%.0f",
-        "The standard deviation of what is added to each pixel, in grey levels of 255.",
+        "The standard deviation of what is added to each pixel, in gray levels of 255.",
         _steps(0, 150),
     ),
     CorruptionParameter(
@@ -128,7 +128,7 @@ CORRUPTIONS: Final = (
         100,
         1,
         "%.0f %%",
-        "How much of the picture is its negative: at 50 % all is grey, at 100 % ink is paper.",
+        "How much of the picture is its negative: at 50 % all is gray, at 100 % ink is paper.",
         _steps(0, 100),
     ),
     CorruptionParameter(
@@ -138,7 +138,7 @@ CORRUPTIONS: Final = (
         20,
         1,
         "%.0f px",
-        "The side of a grey square that covers a part, at a place drawn for each digit.",
+        "The side of a gray square that covers a part, at a place drawn for each digit.",
         _steps(0, 20),
     ),
 )

@@ -147,7 +147,7 @@ _WORDS: Final = (
     "nearer than most test digits have one",
     "about as near as test digits have one",
     "farther than 9 of 10 test digits have one",
-    "farther than 99 of 100 test digits have one, so the network learnt from hardly anything alike",
+    "farther than 99 of 100 test digits have one, so the network learned from hardly any like it",
 )
 
 

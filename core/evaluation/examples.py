@@ -42,7 +42,7 @@ DigitOrder = Literal["index", "ink", "likeness", "confidence"]
 DIGIT_ORDERS: Final[tuple[DigitOrder, ...]] = get_args(DigitOrder)
 MOST_INK: Final = 100.0
 _TEST_ONLY: Final = (
-    "A run's answers are kept for the test digits only: on digits that it has learnt from they "
+    "A run's answers are kept for the test digits only: on digits that it has learned from they "
     "would say little. Choose the test split."
 )
 

@@ -99,7 +99,7 @@ MEASURES: Final[Mapping[str, Measure]] = MappingProxyType(
                 "px",
                 1,
                 ("small", "medium-sized", "large"),
-                "How far the ink lies from its centre of mass (root mean square). The longer side "
+                "How far the ink lies from its center of mass (root mean square). The longer side "
                 "would say nothing: MNIST scaled every digit to 20 pixels.",
             ),
             Measure(
@@ -108,7 +108,7 @@ MEASURES: Final[Mapping[str, Measure]] = MappingProxyType(
                 "%",
                 1,
                 ("pale", "medium-inked", "inky"),
-                "How much of the picture is inked: its mean grey value, 255 being 100 %.",
+                "How much of the picture is inked: its mean gray value, 255 being 100 %.",
             ),
             Measure(
                 "rarity",

@@ -144,7 +144,7 @@ def user_predictions(digits: UserDigits, network: Network) -> Predictions:
     """
     if not digits:
         raise DatasetError(
-            "You have labelled no digits in this visit. Draw some on the Predict page, and say "
+            "You have labeled no digits in this visit. Draw some on the Predict page, and say "
             "there what you meant."
         )
     from core.inference.predictor import load_predictor  # TensorFlow: seconds
@@ -314,7 +314,7 @@ def _picture(content: bytes, name: str) -> NDArray[np.uint8]:
         raise DigitFileError(f"The picture {_short(name)} is damaged or no PNG.") from error
     if pixels is None:
         raise DigitFileError(
-            f"The picture {_short(name)} is not of 28×28 pixels in grey (8 bit), as a prepared "
+            f"The picture {_short(name)} is not of 28×28 pixels in gray (8 bit), as a prepared "
             "digit is. Upload pictures of other kinds on the Predict page."
         )
     return pixels

@@ -548,16 +548,16 @@ def describe_correlation(correlation: float | None) -> str:
     if correlation >= STRONG_CORRELATION:
         return (
             "The map has hardly changed: what it shows comes from the digit, not from what was "
-            "learnt, so it explains nothing."
+            "learned, so it explains nothing."
         )
     if correlation <= -STRONG_CORRELATION:
         return (
             "Red and blue have changed places, and the places have stayed: they come from the "
-            "digit, not from what was learnt, so they explain nothing."
+            "digit, not from what was learned, so they explain nothing."
         )
     if abs(correlation) >= _MODERATE_CORRELATION:
         return "The map has changed in part: a part of it comes from the digit alone."
-    return "The map has changed: it depends on what the network has learnt, as it should."
+    return "The map has changed: it depends on what the network has learned, as it should."
 
 
 def similarity_over_layers(

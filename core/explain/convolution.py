@@ -45,7 +45,7 @@ KERNEL_PRESETS: Final = (
     KernelPreset(
         "Sharpen",
         ((0, -1, 0), (-1, 5, -1), (0, -1, 0)),
-        "Takes from a pixel what its neighbours have: edges stand out.",
+        "Takes from a pixel what its neighbors have: edges stand out.",
     ),
     KernelPreset(
         "Edges",

@@ -281,6 +281,6 @@ def _differing(values: Floats) -> Floats:
     if (values == values[0]).all():
         raise RunError(
             "This network gives every digit the same numbers before its last layer, so all would "
-            "lie on one point: it has learnt nothing. Choose another run or another epoch."
+            "lie on one point: it has learned nothing. Choose another run or another epoch."
         )
     return values

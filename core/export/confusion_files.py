@@ -190,7 +190,7 @@ def matrix_caption(predictions: Predictions, style: CellStyle) -> list[str]:
     if not predictions.held_out:
         lines.append("Some of these digits were trained on: this is no test score.")
     hidden = "" if style.diagonal else " The diagonal, the right answers, is left out."
-    scale = " Colours on a logarithmic scale." if style.log else ""
+    scale = " Colors on a logarithmic scale." if style.log else ""
     return [*lines, f"{_VALUES[style.values]}; true labels down, answers across.{hidden}{scale}"]
 
 

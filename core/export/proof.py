@@ -116,7 +116,7 @@ def preparation_source() -> Section:
     """Return the section with the preparation of pictures, copied from Digitscope."""
     text = (
         "`find_digit` makes of any picture what MNIST's makers would have stored: light ink on "
-        "black, 20 pixels long, its centre of mass in the middle. A network trained on MNIST reads "
+        "black, 20 pixels long, its center of mass in the middle. A network trained on MNIST reads "
         "such digits, and few others: give it no picture that did not go through here."
     )
     error = '''

@@ -33,7 +33,7 @@ def class_bars(counts: Sequence[int], text_color: str | None = None) -> go.Figur
             textposition="outside",
             textangle=0,
             cliponaxis=False,
-            hovertemplate="%{y:,} digits are labelled %{x}<extra></extra>",
+            hovertemplate="%{y:,} digits are labeled %{x}<extra></extra>",
         )
     )
     _set_bar_layout(figure, text_color)

@@ -120,7 +120,7 @@ TENSOR_SHAPES: Final[tuple[tuple[str, tuple[TensorAxis, ...]], ...]] = (
             TensorAxis(1, "digit in the batch: networks read many at once"),
             TensorAxis(28, "rows of pixels"),
             TensorAxis(28, "pixels in each row"),
-            TensorAxis(1, "channel: grey. A colour picture has three"),
+            TensorAxis(1, "channel: gray. A color picture has three"),
         ),
     ),
 )
@@ -320,7 +320,7 @@ def _grid(cards: Sequence[str]) -> str:
 
 
 def _blocks(architecture: Architecture) -> list[_Block]:
-    first = _Block("input", "input", INPUT_SHAPE, ["A digit in grey"])
+    first = _Block("input", "input", INPUT_SHAPE, ["A digit in gray"])
     return [first, *_grouped(architecture)]
 
 

@@ -107,7 +107,7 @@ def check_run_count(runs: Sized, most: int = len(LINE_STYLES), *, least: int = 0
 def axis_unit(parameter: Parameter[Any]) -> str:
     """Name the unit of a corruption's or an edit's parameter, for the title of an axis."""
     units = (unit for sign, unit in _UNITS.items() if sign in parameter.format)
-    return next(units, "grey levels")
+    return next(units, "gray levels")
 
 
 def set_layout(figure: go.Figure, height: int, text_color: str | None, **more: Any) -> None:

@@ -302,7 +302,7 @@ def has_diverged(curves: LearningCurves) -> Diagnosis | None:
     had_learned = max(curves.accuracy, default=0.0) >= _LEARNED_ACCURACY
     lost = _guesses(curves) or (ends is not None and ends[1] > _NEAR_CHANCE * _CHANCE)
     if had_learned and lost:
-        words = "Diverged: it had learnt to read digits, and is back to guessing."
+        words = "Diverged: it had learned to read digits, and is back to guessing."
         return Diagnosis("diverged", f"{words} The learning rate is too high.", advice)
     return None
 
@@ -325,7 +325,7 @@ def first_epoch(curves: LearningCurves) -> Diagnosis | None:
         return Diagnosis("early", "It ended before an epoch was done.", "Train it again.")
     ends = curves.batch_loss_trend()
     if ends is None:
-        return Diagnosis("early", "Too early to say.", "The first batches are being learnt.")
+        return Diagnosis("early", "Too early to say.", "The first batches are being learned.")
     return _diagnose_batches(curves.recipe, *ends)
 
 
@@ -339,7 +339,7 @@ def _diagnose_batches(recipe: Recipe, began: float, now: float) -> Diagnosis:
         words = f"The loss is climbing, from {span}."
         return Diagnosis("jumping", words, against_loss_spikes(recipe, running=True))
     if now > _NEAR_CHANCE * _CHANCE:
-        words = f"Nothing is learnt yet: the loss is {loss_text(now)}, and guessing costs 2.30."
+        words = f"Nothing is learned yet: the loss is {loss_text(now)}, and guessing costs 2.30."
         return Diagnosis("guessing", words, "Give it the rest of the epoch.")
     if now < (1 - _MIN_PROGRESS) * began:
         return Diagnosis(
@@ -355,7 +355,7 @@ def is_guessing(curves: LearningCurves) -> Diagnosis | None:
     if not _guesses(curves):
         return None
     words = (
-        f"It has learnt nothing so far: {percent_to_tenths(curves.accuracy[-1])} right and a loss "
+        f"It has learned nothing so far: {percent_to_tenths(curves.accuracy[-1])} right and a loss "
         f"of {loss_text(curves.loss[-1])} are no better than guessing among ten digits."
     )
     falls = curves.epochs_done >= 2 and curves.loss[-1] < curves.loss[0] - _SLOW_PROGRESS

@@ -153,7 +153,7 @@ def chart_caption(
     if not recipe.validates:
         return (
             f"{training} There is no validation: this recipe keeps no digits aside, so only the "
-            "test at the end tells how well the network reads digits that it has not learnt from."
+            "test at the end tells how well the network reads digits that it has not learned from."
         )
     digits = (
         "the test digits"
@@ -222,7 +222,7 @@ def _line(
     return {
         "name": name,
         "points": points,
-        "colour": color,
+        "color": color,
         "symbol": symbol,
         "width": width,
         "opacity": opacity,
@@ -242,13 +242,13 @@ def _chart(
     return {
         "title": title,
         "lines": lines,
-        "marks": _labelled(marks, total),
+        "marks": _labeled(marks, total),
         "x": {"low": 0, "high": total, "ticks": _epoch_ticks(total)},
         "y": y_axis,
     }
 
 
-def _labelled(marks: Sequence[CurveMark], total: int) -> list[LiveChart]:
+def _labeled(marks: Sequence[CurveMark], total: int) -> list[LiveChart]:
     """Where the learning rate was changed; of marks that are close together, the last is named."""
     data: list[LiveChart] = []
     next_label = math.inf
@@ -490,7 +490,7 @@ def _progress_lines(run: Run, state: JobState, live: LiveRun) -> list[str]:
     lines = [f"{epoch}, step {live.step} of {live.steps}", " · ".join(_throughput_text(live))]
     if live.paused:
         limit = duration(card.max_pause_seconds)
-        lines.append(f"After {limit} of pause it ends by itself, and keeps what was learnt.")
+        lines.append(f"After {limit} of pause it ends by itself, and keeps what was learned.")
     return lines
 
 

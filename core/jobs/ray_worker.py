@@ -252,7 +252,7 @@ class ClusterTraining:
 
     def _given_up(self, reason: str) -> str:
         has_saved = has_saved_since(self._folder, 0)
-        kept = "What it had learnt is kept" if has_saved else "Nothing was learnt yet"
+        kept = "What it had learned is kept" if has_saved else "Nothing was learned yet"
         return (
             f"{reason} That happened {MAX_ATTEMPTS} times. {kept}: continue this run to try again."
         )

@@ -63,13 +63,13 @@ MAX_HALO: Final = 0.4
 MIN_STROKE_WIDTH: Final = 1.8
 """Width to which hair lines are widened, in pixels of the 20×20 box; MNIST's are 2 to 3."""
 _STEP_TEXTS: Final = (
-    ("grey", "Grey", "Colours are dropped: only light and dark are kept."),
+    ("gray", "Gray", "Colors are dropped: only light and dark are kept."),
     ("polarity", "Light ink", "MNIST's ink is light on black, so dark ink is inverted."),
     ("background", "Paper removed", "What the paper alone would look like is subtracted."),
     ("ink", "Ink", "Specks away from the digit are dropped, and full ink becomes 255."),
     ("crop", "Cropped", "The tightest box around the ink: place and size stop mattering."),
     ("fit", "Fit into 20×20", "Scaled until the longer side is 20 pixels, without stretching."),
-    ("centre", "Centre of mass in 28×28", "Moved until the ink balances in the middle."),
+    ("center", "Center of mass in 28×28", "Moved until the ink balances in the middle."),
 )
 
 
@@ -212,7 +212,7 @@ def check_picture(picture: NDArray[np.uint8]) -> None:
     if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] not in (1, 3, 4)):
         raise PictureError(
             f"An array of shape {picture.shape} is not a picture: "
-            "give (height, width), or 3 or 4 colour channels after them."
+            "give (height, width), or 3 or 4 color channels after them."
         )
     height, width = picture.shape[:2]
     if max(height, width) < MIN_PICTURE_SIDE or min(height, width) < MIN_PICTURE_SIDE // 2:

@@ -210,7 +210,7 @@ def against_underfitting(recipe: Recipe, *, running: bool) -> str:
     if running:
         return "Let it end: the learning rate is still coming down."
     if not has_layer(recipe, BatchNorm):
-        return "Try batch normalisation after the convolutions."
+        return "Try batch normalization after the convolutions."
     return "Try more filters, or one convolution more."
 
 
@@ -241,7 +241,7 @@ def against_guessing(recipe: Recipe, *, falls: bool) -> str:
         return (
             f"The loss does fall, but slowly: try a higher learning rate, {_rate_times(recipe, 3)}."
         )
-    return f"Try a lower learning rate, {_rate_times(recipe, 0.1)} say, or batch normalisation."
+    return f"Try a lower learning rate, {_rate_times(recipe, 0.1)} say, or batch normalization."
 
 
 _MUCH_DROPOUT: Final = 0.6
@@ -368,7 +368,7 @@ def _needless_bias(layers: Sequence[Layer]) -> Iterator[Caution]:
         named = " and ".join(filter(None, [", ".join(map(str, needless[:-1])), str(needless[-1])]))
         yield Caution(
             f"layer {needless[0]}",
-            f"The bias of layer{plural} {named} does nothing: the batch normalisation "
+            f"The bias of layer{plural} {named} does nothing: the batch normalization "
             "right after it takes the mean away, and adds a number of its own.",
             mild=True,
         )
@@ -429,9 +429,9 @@ def _learning_rate(recipe: Recipe, n_train: int) -> Iterator[Caution]:
     sentence = {
         "too large": "will make the training diverge, or end below what a lower one reaches: each "
         "step overshoots what it aims at.",
-        "risky": "is likely to make it diverge: this network has no batch normalisation to steady "
+        "risky": "is likely to make it diverge: this network has no batch normalization to steady "
         "it.",
-        "too small": "is so low that little will be learnt in these epochs: the weights hardly "
+        "too small": "is so low that little will be learned in these epochs: the weights hardly "
         "leave where they start.",
     }[judgment]
     yield Caution("optimizer.learning_rate", f"{rate} {sentence} {better}")
@@ -454,7 +454,7 @@ def _steps(recipe: Recipe, n_train: int) -> Iterator[Caution]:
     elif steps < _NORM_STEPS and has_layer(recipe, BatchNorm):
         yield Caution(
             "batch_size",
-            "Good to know: batch normalisation answers by averages that it gathers over some "
+            "Good to know: batch normalization answers by averages that it gathers over some "
             f"{_NORM_STEPS} steps, and this training has {steps}. If the validation looks worse "
             f"than the training, that may be why; {_enough_epochs(recipe, n_train)} epochs, or "
             "smaller batches, give it time.",

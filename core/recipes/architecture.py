@@ -71,7 +71,7 @@ class BatchNorm(_Layer):
         return 4 * shape[-1]  # gamma, beta, moving mean, moving variance
 
     def __str__(self) -> str:
-        return "Batch normalisation"
+        return "Batch normalization"
 
 
 class Activation(_Layer):

@@ -24,7 +24,7 @@ GLOSSARY: Final[dict[str, str]] = {
         "decides which. Those that are left out can serve as digits without labels later on."
     ),
     "scaling": (
-        "How grey values from 0 to 255 become the network's input: divided by 255, each column of "
+        "How gray values from 0 to 255 become the network's input: divided by 255, each column of "
         "pixels brought to length 1, or shifted and scaled to mean 0 and standard deviation 1."
     ),
     "architecture": "The layers, from the digit's 28×28 pixels to a probability for each digit.",
@@ -74,7 +74,7 @@ GLOSSARY: Final[dict[str, str]] = {
     "epochs": "How many times the network sees every training digit.",
     "validation_split": (
         "The part of the training digits that is set aside: after each epoch they show how the "
-        "network does on digits that it has not learnt from."
+        "network does on digits that it has not learned from."
     ),
     "validate_on_test": (
         "Validates on the test digits instead. Whoever chooses settings or an epoch by them can no "
@@ -135,15 +135,15 @@ GLOSSARY: Final[dict[str, str]] = {
     ),
     "conv.activation": (
         "What is done to each answer: relu keeps what is above zero; linear changes nothing, for "
-        "when batch normalisation or an activation layer follows."
+        "when batch normalization or an activation layer follows."
     ),
     "conv.use_bias": (
-        "Adds a number of its own to each map. Batch normalisation right after it takes that away "
+        "Adds a number of its own to each map. Batch normalization right after it takes that away "
         "again."
     ),
     "batch-norm": (
         "Shifts and scales each map to mean 0 and standard deviation 1 over the batch, then by two "
-        "learnt numbers: deep networks learn faster and bear higher learning rates."
+        "learned numbers: deep networks learn faster and bear higher learning rates."
     ),
     "activation": (
         "Bends the values, so that layers stacked on each other can do more than a single one."
@@ -181,7 +181,7 @@ GLOSSARY: Final[dict[str, str]] = {
 NO_SETTINGS = "–"
 """Stands where a setting has no effect, or there is no such layer."""
 _SCALINGS = {
-    "divide-255": "grey values divided by 255",
+    "divide-255": "gray values divided by 255",
     "l2-axis-1": "each column of pixels to length 1",
     "standardise": "MNIST's mean taken away, divided by its standard deviation",
 }

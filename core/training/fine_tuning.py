@@ -385,7 +385,7 @@ def describe_plan(plan: FineTunePlan) -> str:
     if not tuned.own_held_out:
         return text + (
             "None of yours can be kept back, so nobody will be able to say whether it reads your "
-            "hand better or has learnt these pictures by heart: label more of them first."
+            "hand better or has learned these pictures by heart: label more of them first."
         )
     text += f"{_count(tuned.own_held_out, 'digit')} of yours it never sees, to test it by."
     if tuned.own_held_out < _MIN_HELD_OUT:

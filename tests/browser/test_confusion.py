@@ -45,7 +45,7 @@ def test_rows_columns_arrow_keys_and_a_click_on_a_number_show_the_digits_behind(
     page: Page, address: str
 ) -> None:
     open_page(page, address, "run=purawr")
-    page.get_by_role("button", name="all digits labelled 9").click()
+    page.get_by_role("button", name="all digits labeled 9").click()
     expect(page.get_by_role("heading", name="Label 9")).to_be_visible()
     page.locator('[data-place="[9,9]"]').focus()
     page.keyboard.press("ArrowUp")
@@ -73,7 +73,7 @@ def test_rows_columns_arrow_keys_and_a_click_on_a_number_show_the_digits_behind(
     grid.first.click()
     expect(page.get_by_text(re.compile(rf"purawr reads {answer} .*wrong"))).to_be_visible()
     settle(page)  # the link moves while what stands above it is drawn
-    page.get_by_role("link", name="Its numbers and neighbours").click()
+    page.get_by_role("link", name="Its numbers and neighbors").click()
     expect(page.get_by_role("heading", name="Dataset", exact=True)).to_be_visible()
     expect(page.get_by_text(re.compile(rf"of the test digits, label {truth}"))).to_be_visible()
 

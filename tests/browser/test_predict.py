@@ -68,7 +68,7 @@ def test_the_answer_comes_with_ten_probabilities_and_the_picture_that_was_read(s
     expect_answer(sheet, 7)
     chart = sheet.get_by_test_id("stPlotlyChart")
     expect(chart.locator(".bars .point")).to_have_count(10)
-    expect(sheet.get_by_alt_text("The digit as 28 by 28 grey pixels")).to_be_visible()
+    expect(sheet.get_by_alt_text("The digit as 28 by 28 gray pixels")).to_be_visible()
 
 
 def test_clear_empties_the_canvas_and_takes_the_answer_back(sheet: Page) -> None:
@@ -137,9 +137,9 @@ def test_the_naive_resize_stands_beside_the_steps(sheet: Page) -> None:
     draw(sheet, SEVEN, (15, 20, 60))
     expect_answer(sheet, 7)
     sheet.get_by_role("radio", name="Preprocessing").click()
-    expect(sheet.get_by_alt_text("Centre of mass in 28×28")).to_be_visible()
+    expect(sheet.get_by_alt_text("Center of mass in 28×28")).to_be_visible()
     sheet.get_by_text("Compare with the naive resize").click()
-    expect(sheet.get_by_alt_text("Naive resize: 28 by 28 grey pixels")).to_be_visible()
+    expect(sheet.get_by_alt_text("Naive resize: 28 by 28 gray pixels")).to_be_visible()
     expect(sheet.get_by_text("The network answers")).to_have_count(2)
     sheet.get_by_text("Compare with the naive resize").click()
     expect(sheet.get_by_text("The network answers")).to_have_count(0)
@@ -198,15 +198,15 @@ def test_a_drawn_digit_can_be_labeled_and_is_kept_for_this_visit(page: Page, add
     draw(page, SEVEN, (60, 60, 150))
     expect_answer(page, 7)
     page.get_by_role("button", name="Right", exact=True).click()
-    expect(page.get_by_text("1 digit labelled in this visit")).to_be_visible()
+    expect(page.get_by_text("1 digit labeled in this visit")).to_be_visible()
     # Another digit has no label yet; the first one keeps its own.
     clear(page)
     draw(page, ZERO, (60, 60, 150))
     expect_answer(page, 0)
     page.get_by_role("button", name="Right", exact=True).click()
-    expect(page.get_by_text("2 digits labelled in this visit")).to_be_visible()
+    expect(page.get_by_text("2 digits labeled in this visit")).to_be_visible()
     page.get_by_role("link", name="Which ones are misread").click()
-    expect(page.get_by_text("misreads 0 of 2 digits (those that you have labelled)")).to_be_visible(
+    expect(page.get_by_text("misreads 0 of 2 digits (those that you have labeled)")).to_be_visible(
         timeout=SLOW_MS
     )
     page.locator('[data-place="[7,7]"]').click()
@@ -215,7 +215,7 @@ def test_a_drawn_digit_can_be_labeled_and_is_kept_for_this_visit(page: Page, add
     page.get_by_role("link", name="Predict", exact=True).click()
     expect_answer(page, 0)
     page.get_by_role("button", name="Forget them").click()
-    expect(page.get_by_text("labelled in this visit")).to_have_count(0)
+    expect(page.get_by_text("labeled in this visit")).to_have_count(0)
 
 
 def test_digits_side_by_side_are_a_number_and_one_of_them_can_be_looked_at(

@@ -240,7 +240,7 @@ function drawMarks(pen, chart, box, x, look) {
 
 function drawLine(pen, line, x, y, withSymbols) {
   pen.globalAlpha = line.opacity;
-  pen.strokeStyle = line.colour;
+  pen.strokeStyle = line.color;
   pen.lineWidth = line.width;
   pen.lineJoin = "round";
   pen.setLineDash(line.dashes);
@@ -262,7 +262,7 @@ function drawSymbol(pen, line, x, y) {
   const r = { circle: 3, diamond: 4.5, triangle: 4, square: 3 }[line.symbol];
   if (!r) return;
   pen.globalAlpha = line.opacity;
-  pen.fillStyle = line.colour;
+  pen.fillStyle = line.color;
   pen.beginPath();
   if (line.symbol === "circle") pen.arc(x, y, r, 0, 2 * Math.PI);
   else if (line.symbol === "square") pen.rect(x - r, y - r, 2 * r, 2 * r);

@@ -1,7 +1,7 @@
 // A confusion matrix as a table of buttons: each cell, and the label of each row and column. The
 // arrow keys move between them.
 
-const STRONGEST = 65;  // percent of the colour: text stays readable on it, in both themes
+const STRONGEST = 65;  // percent of the color: text stays readable on it, in both themes
 
 export default function ({ parentElement, data, setTriggerValue }) {
   const table = parentElement.querySelector("table");
@@ -40,14 +40,14 @@ const placed = (down, across) => JSON.stringify([down, across]);
 function head({ rows }) {
   const line = document.createElement("tr");
   line.append(told("th", "axis", "read →\ntrue ↓"));
-  for (const cell of rows[0]) line.append(labelled(cell.read, [null, cell.read], "answers"));
+  for (const cell of rows[0]) line.append(labeled(cell.read, [null, cell.read], "answers"));
   line.append(told("th", "total", "all"));
   return line;
 }
 
 function row(cells, total) {
   const line = document.createElement("tr");
-  line.append(labelled(cells[0].true, [cells[0].true, null], "label"));
+  line.append(labeled(cells[0].true, [cells[0].true, null], "label"));
   for (const cell of cells) {
     const box = document.createElement("td");
     box.className = cell.good ? "good" : "bad";
@@ -67,9 +67,9 @@ function foot(across) {
   return line;
 }
 
-function labelled(digit, place, what) {
+function labeled(digit, place, what) {
   const box = document.createElement("th");
-  const words = what === "label" ? `all digits labelled ${digit}` : `all digits read as ${digit}`;
+  const words = what === "label" ? `all digits labeled ${digit}` : `all digits read as ${digit}`;
   box.append(button(String(digit), words, place));
   return box;
 }

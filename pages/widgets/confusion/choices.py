@@ -61,7 +61,7 @@ def choose_digits(run: Run, *, user_digit_count: int) -> str:
         bind="query-params",
         persist_state="session",
         help="mnist: its 10,000 test digits. mnist-sample: 1,000 test digits, which are always "
-        "there. mine: those that you have drawn or uploaded and labelled on the Predict page.",
+        "there. mine: those that you have drawn or uploaded and labeled on the Predict page.",
     )
     return chosen or available[0]
 
@@ -150,4 +150,4 @@ def _count_line(predictions: Predictions) -> None:
 
 
 def _describe_digits(predictions: Predictions) -> str:
-    return TEST_DIGITS.get(predictions.dataset, "those that you have labelled")
+    return TEST_DIGITS.get(predictions.dataset, "those that you have labeled")

@@ -117,7 +117,7 @@ def _page(count: int, key: str) -> int:
 
 def _caption(predictions: Predictions, index: int) -> str:
     if predictions.dataset == "mine":
-        return f"Digit {index + 1} of yours, labelled {predictions.labels[index]}"
+        return f"Digit {index + 1} of yours, labeled {predictions.labels[index]}"
     return f"Test digit {index:,}, label {predictions.labels[index]}"
 
 
@@ -138,7 +138,7 @@ def _links(predictions: Predictions, index: int) -> None:
     )
     st.page_link(
         page_by_key["dataset"],
-        label="Its numbers and neighbours",
+        label="Its numbers and neighbors",
         icon=":material/grid_on:",
         query_params={**digit, "view": "Single digit"},
     )

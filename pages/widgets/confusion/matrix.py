@@ -108,10 +108,10 @@ def _style_controls(key: str) -> CellStyle:
             value=True,
             key=f"{key}-diagonal",
             persist_state="session",
-            help="The diagonal of the matrix. Without it the colours are the mistakes' alone.",
+            help="The diagonal of the matrix. Without it the colors are the mistakes' alone.",
         )
         log = st.toggle(
-            "Logarithmic colours",
+            "Logarithmic colors",
             value=True,
             key=f"{key}-log",
             persist_state="session",
@@ -226,4 +226,4 @@ def _column_sentence(predictions: Predictions, read: int) -> str:
     total, right = int(of_answer.sum()), int(of_answer[read])
     if not total:
         return f"Nothing was read as {read}."
-    return f"Of {total:,} digits read as {read}, {right:,} are labelled {read}."
+    return f"Of {total:,} digits read as {read}, {right:,} are labeled {read}."

@@ -69,7 +69,7 @@ def slices_view(predictions: Predictions, other: Predictions | None) -> None:
         )
         st.caption(
             f"Wrong answers of all digits in each cell, by {plain(predictions.name)}. The fewer "
-            "digits a cell has, the less its colour says."
+            "digits a cell has, the less its color says."
         )
     _worst(predictions, other)
 

@@ -154,7 +154,7 @@ def _strip(by_epoch: Sequence[Predictions], indices: NDArray[np.intp]) -> None:
 Epochs = tuple[Predictions, ...]
 _WHICH = "confusion-dynamics-which"
 _FLIPPED, _NEVER = "flipped", "never"
-_ERRORS, _LEARNED = "confusion-dynamics-errors", "confusion-dynamics-learnt"
+_ERRORS, _LEARNED = "confusion-dynamics-errors", "confusion-dynamics-learned"
 
 
 def training_dynamics_view(predictions: Predictions, other: Predictions | None) -> None:
@@ -175,7 +175,7 @@ def training_dynamics_view(predictions: Predictions, other: Predictions | None) 
     _over_all(predictions, by_epoch, other)
     st.subheader(f"The matrix {_when(predictions)}", anchor=False)
     draw_matrix(predictions, other, key="confusion-dynamics-matrix")
-    st.subheader("Which digits were learnt when", anchor=False)
+    st.subheader("Which digits were learned when", anchor=False)
     _learned(predictions, by_epoch, epochs)
 
 

@@ -95,7 +95,7 @@ _TO_PLAY = (
         128,
         1,
         "%.0f",
-        "The standard deviation of what is added to each pixel, in grey levels of 255.",
+        "The standard deviation of what is added to each pixel, in gray levels of 255.",
     ),
 )
 

@@ -26,7 +26,7 @@ from pages.widgets.shared.digit_choice import choose_index
 from pages.widgets.shared.run_picker import run_in_use
 
 _SIDE = 28
-_LEARNED = "One that the run in use has learnt"
+_LEARNED = "One that the run in use has learned"
 _OWN = "My own"
 _WIDTH = 320
 _PLAYING = "kernel-playing"

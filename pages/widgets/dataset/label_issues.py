@@ -49,8 +49,8 @@ def label_issues_view(dataset: str, split: SplitName) -> None:
 
 def _only_test_digits() -> None:
     st.info(
-        "Every shipped run has learnt from these digits, wrong labels included: it may repeat such "
-        "a label by heart, so nothing honest can be said of them. Only test digits can be "
+        "Every shipped run has learned from these digits, wrong labels included: it may repeat "
+        "such a label by heart, so nothing honest can be said of them. Only test digits can be "
         "suspects.",
         icon=":material/school:",
     )
@@ -77,7 +77,7 @@ def _what_they_are(issues: Sequence[LabelIssue], shown: Sequence[LabelIssue]) ->
     st.caption(
         f"The method is called [confident learning]({CONFIDENT_LEARNING_PAPER}) "
         "(Northcutt, Jiang and Chuang, "
-        "2021). It asks networks that have not learnt from the digits, since one that has may "
+        "2021). It asks networks that have not learned from the digits, since one that has may "
         "repeat a wrong label by heart. The runs' probabilities are averaged; the further that of "
         "another digit lies above that of the label, the higher a suspect stands. A run counts as "
         "confident if it is at least as sure of its answer as it is, on average, of the digits "

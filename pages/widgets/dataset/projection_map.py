@@ -112,7 +112,7 @@ def _chart(dataset: str, method: Method, marks: list[MapMark]) -> None:
         key=_CHART,
         config=_CONFIG,
         alt=f"A map of {len(map_digits(dataset)):,} digits by {METHOD_NAMES[method]}, "
-        "coloured by label",
+        "colored by label",
     )
 
 

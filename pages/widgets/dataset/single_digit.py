@@ -62,7 +62,7 @@ def digit_view(dataset: str, split: SplitName) -> None:
         st.caption(
             f"{ink_share(dataset, split)[index]:.1f} % of it is ink; "
             "its likeness to the mean image of "
-            f"all digits labelled {label} is "
+            f"all digits labeled {label} is "
             f"{class_similarity(dataset, split)[index]:.2f} (1 is the same)."
         )
         _label(label)
@@ -137,7 +137,7 @@ def _answers(dataset: str, split: SplitName, index: int, label: int) -> None:
     st.subheader("What the shipped runs answer", anchor=False)
     if split == "train":
         st.caption(
-            "These runs have learnt from the training digits, so their answers here would say "
+            "These runs have learned from the training digits, so their answers here would say "
             "little. Choose a test digit."
         )
         return
@@ -178,13 +178,13 @@ def _neighbors(image: NDArray[np.uint8], dataset: str, split: SplitName, index: 
             )
             for neighbor in neighbors
         ],
-        key="dataset-neighbours",
+        key="dataset-neighbors",
         on_open=lambda other: open_digit(other, "train"),
     )
     labels = [neighbor.label for neighbor in neighbors]
     most = max(set(labels), key=labels.count)
     st.caption(
         f"By the difference of their pixels, on average {neighbors[0].distance:.0f} of 255 for the "
-        f"nearest. {labels.count(most)} of {len(labels)} are labelled {most}: reading a digit like "
-        "this, by its neighbours, is the oldest way (3.1 to 5 % wrong: LeCun et al., 1998)."
+        f"nearest. {labels.count(most)} of {len(labels)} are labeled {most}: reading a digit like "
+        "this, by its neighbors, is the oldest way (3.1 to 5 % wrong: LeCun et al., 1998)."
     )

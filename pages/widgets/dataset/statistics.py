@@ -19,7 +19,7 @@ _SOURCE = (
     "NIST, the US standards office, had digits written by employees of the Census Bureau and by "
     "high-school students. LeCun, Cortes and Burges took 70,000 of them, the 60,000 for training "
     "from about 250 writers, none of whom wrote a test digit. They scaled each into 20×20 pixels, "
-    "keeping its shape, and put its centre of mass into the middle of 28×28 "
+    "keeping its shape, and put its center of mass into the middle of 28×28 "
     "([their page](http://yann.lecun.com/exdb/mnist/); LeCun et al., “Gradient-Based Learning "
     "Applied to Document Recognition”, 1998)."
 )
@@ -53,7 +53,7 @@ def statistics_view(dataset: str, split: SplitName) -> None:
         st.caption(_balance(counts.tolist()))
     with right:
         st.subheader("The values of their pixels", anchor=False)
-        st.plotly_chart(gray_histogram(values.tolist(), color), config=_CHART, key="dataset-greys")
+        st.plotly_chart(gray_histogram(values.tolist(), color), config=_CHART, key="dataset-grays")
         gray = np.arange(256)
         mean = float(np.average(gray, weights=values))
         deviation = float(np.sqrt(np.average((gray - mean) ** 2, weights=values)))
@@ -88,7 +88,7 @@ def _balance(counts: list[int]) -> str:
     if counts[most] == counts[least]:
         return f"All ten digits are equally frequent: {counts[0]:,} of each."
     return (
-        f"Not quite balanced: {counts[most]:,} are labelled {most}, only {counts[least]:,} "
+        f"Not quite balanced: {counts[most]:,} are labeled {most}, only {counts[least]:,} "
         f"{least}. Who always says {most} is right {100 * counts[most] / sum(counts):.1f} % of the "
         "time: the least that a network must beat."
     )

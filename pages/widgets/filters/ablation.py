@@ -176,4 +176,4 @@ def _about_zero(seen: Seen, layer: str, number: int, mode: "AblationMode") -> No
             f"{exact_number(becomes)} everywhere. Its mean is the fairer cut."
         )
     elif any(isinstance(row.layer, BatchNorm) and row.name == layer for row in rows):
-        st.caption("After a batch normalisation 0 is not “nothing”, but a usual value of the map.")
+        st.caption("After a batch normalization 0 is not “nothing”, but a usual value of the map.")

@@ -28,10 +28,10 @@ from core.figures.html import exact_number, number_table_html, short_number, sig
 _CHANNEL: Final = "filters-maps-input"
 _MOST_TERMS: Final = 10
 _SCALED: Final[dict[Scaling, str]] = {
-    "divide-255": "each grey value divided by 255",
-    "standardise": f"(each grey value / 255 − {MNIST_MEAN}) / {MNIST_STD}, so that an empty pixel "
+    "divide-255": "each gray value divided by 255",
+    "standardise": f"(each gray value / 255 − {MNIST_MEAN}) / {MNIST_STD}, so that an empty pixel "
     f"is {short_number(-MNIST_MEAN / MNIST_STD)}",
-    "l2-axis-1": "each grey value divided by the length of its column of pixels",
+    "l2-axis-1": "each gray value divided by the length of its column of pixels",
 }
 _FORMULAS: Final = {
     "relu": "the larger of 0 and x",
@@ -159,7 +159,7 @@ def _bias(step: ConvolutionStep | WeightedSum) -> str:
 
 def _normalized(step: NormalizationStep, position: int) -> None:
     st.markdown(
-        f"**{position}. {step.layer}: batch normalisation** (Ioffe and Szegedy, 2015): minus the "
+        f"**{position}. {step.layer}: batch normalization** (Ioffe and Szegedy, 2015): minus the "
         "mean, divided by the standard deviation, both as they were in training; then stretched "
         "by gamma and shifted by beta"
     )

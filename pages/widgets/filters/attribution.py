@@ -53,8 +53,8 @@ def attribution_view(seen: Seen) -> None:
     first = DIGIT_NAMES[question.digit]
     against = "against it" if question.other is None else f"for {DIGIT_NAMES[question.other]}"
     st.caption(
-        f"Blue places speak for {first}, red ones {against}, those of the colour in the middle say "
-        "nothing. Each map's strongest colour is its own largest value; the line is the digit."
+        f"Blue places speak for {first}, red ones {against}, those of the color in the middle say "
+        "nothing. Each map's strongest color is its own largest value; the line is the digit."
     )
     color_legend(f"red: {against}", "0", f"blue: for {first}")
     for column, method in zip(st.columns(len(METHODS), gap="medium"), METHODS, strict=True):

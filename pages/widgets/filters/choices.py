@@ -241,7 +241,7 @@ def show_digit(seen: Seen) -> None:
     read = int(probabilities.argmax())
     label = verdict = ""
     if seen.label is not None:
-        label = f", labelled **{seen.label}**"
+        label = f", labeled **{seen.label}**"
         verdict = ": right" if read == seen.label else ": wrong"
     picture, words = st.columns([1, 2], vertical_alignment="center", wrap=False)
     picture.image(enlarge(255 - seen.image, 4), width=112, alt=f"The digit: {seen.name}")

@@ -38,7 +38,7 @@ def embedding_view(seen: Seen) -> None:
     st.write(
         "Before its last layer the network has made a list of numbers of the digit, its "
         "**embedding**; the answer is read from them alone. Digits whose lists are alike are "
-        "neighbours for the network, however they look. Here are the sample's 1,000 test digits, "
+        "neighbors for the network, however they look. Here are the sample's 1,000 test digits, "
         "laid flat by these lists."
     )
     with st.spinner("The network reads 1,000 digits: a few seconds, once …"):
@@ -69,7 +69,7 @@ def _about(method: Method, count: int, shares: tuple[float, float]) -> str:
             f"the points are spread most. It keeps {100 * sum(shares):.0f} % of the variance."
         )
     return (
-        f"t-SNE (van der Maaten and Hinton, 2008) keeps neighbours among {count:,} numbers "
+        f"t-SNE (van der Maaten and Hinton, 2008) keeps neighbors among {count:,} numbers "
         "together. Only who is near to whom counts: gaps, sizes and directions mean nothing."
     )
 
@@ -113,7 +113,7 @@ def _by_tsne(seen: Seen) -> None:
     if seen.label is None:
         st.caption(
             "t-SNE has no rule for a new point: your digit lies at the mean place of its five "
-            "nearest neighbours inside the network."
+            "nearest neighbors inside the network."
         )
 
 
@@ -134,7 +134,7 @@ def _chart(
         clicked,
         key=_CHART,
         config=_CONFIG,
-        alt="A map of 1,000 test digits by what the network makes of them, coloured by label",
+        alt="A map of 1,000 test digits by what the network makes of them, colored by label",
     )
 
 
@@ -155,9 +155,9 @@ def _neighbors(seen: Seen) -> None:
         name = f"test digit {index:,}"
     st.image(
         enlarge(255 - image, 4),
-        caption=name if label is None else f"{name}, labelled {DIGIT_NAMES[label]}",
+        caption=name if label is None else f"{name}, labeled {DIGIT_NAMES[label]}",
         width=112,
-        alt="The digit whose neighbours are shown",
+        alt="The digit whose neighbors are shown",
     )
     if index is None:
         st.caption("Click on a point of the map to look at another digit.")

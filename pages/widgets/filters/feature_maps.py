@@ -100,14 +100,14 @@ def choose_scale() -> Scale:
         "each" for a scale of each map, "common" for one for all.
     """
     scale: Scale = st.selectbox(
-        "Scale of colours",
+        "Scale of colors",
         list(_SCALES),
         format_func=_SCALES.__getitem__,
         key=_SCALE,
         persist_state="session",
         width=160,
         help="With a scale of its own each map shows what it has; with one for all, strong maps "
-        "stand out from weak ones. Zero has the middle colour in both.",
+        "stand out from weak ones. Zero has the middle color in both.",
     )
     return scale
 

@@ -29,12 +29,12 @@ _STRENGTHS: Final[dict["RegularizationStrength", str]] = {
     "strong": "strong",
 }
 _MEANS: Final[dict["RegularizationStrength", str]] = {
-    "none": "Without regularisation every pixel goes where it pays. What comes out looks like "
+    "none": "Without regularization every pixel goes where it pays. What comes out looks like "
     "noise, and yet the network is as good as certain: it has never been asked to call anything "
     "no digit.",
-    "some": "With some regularisation the picture is moved by up to a pixel before each step, "
-    "neighbouring pixels shall be alike (total variation), and ink that gains nothing fades.",
-    "strong": "With strong regularisation neighbouring pixels shall be more alike, ink fades "
+    "some": "With some regularization the picture is moved by up to a pixel before each step, "
+    "neighboring pixels shall be alike (total variation), and ink that gains nothing fades.",
+    "strong": "With strong regularization neighboring pixels shall be more alike, ink fades "
     "faster, and the margin of 4 pixels stays white, as in MNIST.",
 }
 _BIG: Final = 4
@@ -47,7 +47,7 @@ def feature_visualization_view(seen: Seen) -> None:
         seen: The network and the digit.
     """
     st.write(
-        "Here the weights stay, and the picture learns: from grey with a little noise it is "
+        "Here the weights stay, and the picture learns: from gray with a little noise it is "
         "changed step by step so that one number of the network grows (activation maximisation: "
         "Erhan et al., 2009; Simonyan et al., 2014; made readable as by Olah et al., “Feature "
         "Visualization”, 2017)."
@@ -192,9 +192,9 @@ def _show_one(seen: Seen, dream: "FeatureVisualization", highest: float, *, is_m
         )
         if dream.value <= highest:
             st.caption(
-                "So a digit excites it more than the dream does: the regularisation is too strong "
-                "for it, or it gives 0 for all that resembles grey paper, and there is no way up "
-                "from there. Try less regularisation."
+                "So a digit excites it more than the dream does: the regularization is too strong "
+                "for it, or it gives 0 for all that resembles gray paper, and there is no way up "
+                "from there. Try less regularization."
             )
         sure = percent(float(dream.probabilities[dream.answer]))
         st.markdown(

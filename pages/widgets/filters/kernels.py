@@ -128,8 +128,8 @@ def describe_kernels(kernels: Kernels, channel: int | None) -> str:
         words += ". Its inputs are no places of a picture: their weights stand row by row"
     shown = "the means" if channel is None else "all weights of this layer"
     return (
-        f"{words}. One scale of colours for {shown}; one weight in a hundred is larger and has "
-        "the last colour."
+        f"{words}. One scale of colors for {shown}; one weight in a hundred is larger and has "
+        "the last color."
     )
 
 

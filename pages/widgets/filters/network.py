@@ -28,9 +28,9 @@ _MAPS, _DIGIT_PX = 8, 84
 _KEY = "filters-network-layers"
 _HOW = (
     "Each row is a layer: what it does, the shape of what it gives (height × width × maps, or a "
-    "count of numbers), and how many parameters it holds: numbers learnt in training. The pictures "
-    "are its strongest feature maps for this digit: what one kernel finds, place by place. Small "
-    "layers that leave the numbers where they are stand between the rows, and have done their work "
+    "count of numbers), and how many parameters it holds: numbers learned in training. The "
+    "pictures are its strongest feature maps for this digit: what one kernel finds, place by "
+    "place. Small layers that leave the numbers where they are stand between the rows, and have done their work "
     "in the pictures above them. **Click on a layer** to open it."
 )
 
@@ -52,7 +52,7 @@ def network_view(seen: Seen) -> None:
     st.markdown(_HOW)
     color_legend("negative", "0", "positive")
     st.caption(
-        "The colours of each map end at its own largest value, those of single numbers at the "
+        "The colors of each map end at its own largest value, those of single numbers at the "
         "layer's."
     )
 
@@ -88,7 +88,7 @@ def _digit_stage(seen: Seen, then: Sequence[Row]) -> Stage:
     return Stage(
         "",
         "The digit",
-        f"{seen.image.shape[0]}×{seen.image.shape[1]} grey values",
+        f"{seen.image.shape[0]}×{seen.image.shape[1]} gray values",
         [Picture(digit_sheet_url(seen.image[None], 1), _DIGIT_PX, f"The digit: {seen.name}")],
         then=_then(then),
     )

@@ -51,7 +51,7 @@ def random_weights_view(
     st.subheader("Can these maps be trusted?", anchor=False)
     st.write(
         "A map that looks sensible may only trace the digit. So a copy of the network forgets what "
-        "it has learnt: its weights are made random, layer by layer (Adebayo et al., “Sanity "
+        "it has learned: its weights are made random, layer by layer (Adebayo et al., “Sanity "
         "Checks for Saliency Maps”, 2018). A map that does not change then explains nothing."
     )
     if not st.toggle("Randomise the weights", key=_SWITCH, persist_state="session"):
@@ -124,7 +124,7 @@ def _compared(
         st.info(plain(str(error)))
         return
     left, right = st.columns(2, gap="small", wrap=False)
-    left.image(attribution_overlay(real, seen.image, theme), caption="as learnt", alt="As learnt")
+    left.image(attribution_overlay(real, seen.image, theme), caption="as learned", alt="As learned")
     right.image(
         attribution_overlay(other, seen.image, theme), caption="random", alt="With random weights"
     )
@@ -163,7 +163,7 @@ def _over_layers(seen: Seen, question: "Question", settings: "Settings", theme: 
         alt="How alike the maps stay while layer after layer is made random",
     )
     st.caption(
-        "Rank correlation (Spearman) with the map of the learnt network: 1 is the same order of "
+        "Rank correlation (Spearman) with the map of the learned network: 1 is the same order of "
         "all pixels, 0 none in common, below 0 the reverse. From left to right more layers are "
         "random. A line that stays high belongs to a map that traces the digit. A gap: the map is "
         "empty."

@@ -143,7 +143,7 @@ def _probabilities(seen: Seen, evolution: KernelEvolution, index: int) -> None:
     label = "" if seen.label is None else f" The label, {seen.label}, is marked with ◂."
     st.caption(
         "The frame is the epoch shown; “end” is the finished network. Kernels and maps each "
-        f"have one scale of colours for all epochs.{label}"
+        f"have one scale of colors for all epochs.{label}"
     )
 
 

@@ -145,7 +145,7 @@ def _as_it_stands(
         st.image(
             enlarge(apply_edit(pixels, change), _ZOOM),
             width=28 * _ZOOM,
-            alt=f"The digit as 28 by 28 grey pixels, {describe_edit(change)}",
+            alt=f"The digit as 28 by 28 gray pixels, {describe_edit(change)}",
         )
         with st.container(width="stretch"):
             st.markdown(f"Reads **{read}** ({sure}){flipped}.")

@@ -48,7 +48,7 @@ def preprocessing_view(
         alone: Whether it is the only digit of the picture.
     """
     st.caption(
-        "The network learnt from MNIST, so a picture is made the way MNIST was made, step by step."
+        "The network learned from MNIST, so a picture is made the way MNIST was made, step by step."
     )
     cards = "".join(_card(k, step) for k, step in enumerate(detection.digit.steps, 1))
     st.html(f'{_STRIP}<div class="digit-steps" role="list" tabindex="0">{cards}</div>')
@@ -57,7 +57,7 @@ def preprocessing_view(
         key="predict-naive",
         persist_state="session",
         help="Most drawing demos squeeze the whole picture to 28 × 28 pixels: a small, thin or "
-        "off-centre digit is then unlike anything the network has learnt.",
+        "off-center digit is then unlike anything the network has learned.",
     ):
         _side_by_side(detection, picture if alone else cut_out(picture, detection.digit.box), ready)
 
@@ -93,7 +93,7 @@ def _side_by_side(detection: FoundDigit, around: NDArray[np.uint8], ready: Ready
         ):
             with st.container(width=200):
                 st.markdown(f"**{title}**")
-                st.image(enlarge(pixels, 6), width=168, alt=f"{title}: 28 by 28 grey pixels")
+                st.image(enlarge(pixels, 6), width=168, alt=f"{title}: 28 by 28 gray pixels")
                 answer = int(reading.probabilities.argmax())
                 st.markdown(f"The network answers **{answer}**")
                 st.caption(describe_reading(reading))

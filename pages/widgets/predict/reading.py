@@ -90,7 +90,7 @@ def _beside_its_picture(reading: DigitReading) -> st.delta_generator.DeltaGenera
             enlarge(reading.detection.digit.pixels, 4),
             caption="What it saw",
             width=112,
-            alt="The digit as 28 by 28 grey pixels",
+            alt="The digit as 28 by 28 gray pixels",
         )
     return words
 
@@ -114,7 +114,7 @@ def _headline(reading: DigitReading, signs: Sequence[FoundSign], ready: ReadyNet
         _doubt(reading, number, ready, sure)
     else:
         st.metric("This looks like", "no digit")
-        st.caption("It looks like none of the ten digits that the network has learnt.")
+        st.caption("It looks like none of the ten digits that the network has learned.")
 
 
 def _doubt(reading: DigitReading, number: str, ready: ReadyNetwork, sure: str) -> None:

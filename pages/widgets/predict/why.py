@@ -175,18 +175,18 @@ def _neighbors(pixels: Pixels, network: Network) -> None:
             )
             for neighbor in neighbors
         ],
-        key="predict-why-neighbours",
+        key="predict-why-neighbors",
         on_open=_ask_to_open,
     )
     labels = [neighbor.label for neighbor in neighbors]
     most = max(set(labels), key=labels.count)
     st.markdown(
-        f"**{labels.count(most)} of {len(labels)}** are labelled **{most}**. The nearest differs "
+        f"**{labels.count(most)} of {len(labels)}** are labeled **{most}**. The nearest differs "
         f"by {neighbors[0].distance:.0f} of 255 a pixel: "
         f"{describe_distance(dataset, neighbors[0].distance)}."
     )
     st.caption(
-        f"{_whose(provenance, dataset)} Compared grey value by grey value (root mean "
+        f"{_whose(provenance, dataset)} Compared gray value by gray value (root mean "
         "square), not in any layer of the network: it may find others alike. A click opens one on "
         "the Dataset page."
     )
@@ -196,11 +196,11 @@ def _whose(provenance: "Provenance", dataset: str) -> str:
     """Return the sentence that says which training digits were compared."""
     count = len(split_of(dataset, "train"))
     if provenance.dataset == dataset:
-        learned = f"the run learnt from {provenance.n_train:,} of them"
+        learned = f"the run learned from {provenance.n_train:,} of them"
         return f"Of the {count:,} training digits of {dataset}; {learned}."
     return (
         f"Of the {count:,} training digits of {dataset}: those of {provenance.dataset}, from which "
-        "the run learnt, are not on this machine."
+        "the run learned, are not on this machine."
     )
 
 

@@ -119,7 +119,7 @@ def _agreed(count: int) -> bool:
     st.info(
         "Until here your digits are in the server's memory only. A run has to keep what it is "
         f"trained on, so {subject} written into the new run's folder on this server. No page shows "
-        "them to others, and no download of the run holds them; the network that learnt from them "
+        "them to others, and no download of the run holds them; the network that learned from them "
         "can be used by everybody here. They go when you delete the run: for good an hour later, "
         "since until then that can be undone.",
         icon=":material/save:",

@@ -163,7 +163,7 @@ def _run_name() -> str:
 def _collection_line(count: int) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"{count} {'digit' if count == 1 else 'digits'} labelled in this visit, kept in "
+            f"{count} {'digit' if count == 1 else 'digits'} labeled in this visit, kept in "
             "memory only.",
             width="content",
         )
@@ -215,7 +215,7 @@ def my_digits_view() -> None:
         draw_downloads(digits)
     else:
         st.info(
-            "You have labelled no digits in this visit. Draw or upload one, and say which it is.",
+            "You have labeled no digits in this visit. Draw or upload one, and say which it is.",
             icon=":material/draw:",
         )
     draw_upload(digits, set_my_digits)
@@ -290,10 +290,10 @@ def _opened(digits: UserDigits) -> None:
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         large = digit.pixels.repeat(4, axis=0).repeat(4, axis=1)
-        st.image(large, width=112, alt="The digit as 28 by 28 grey pixels")
+        st.image(large, width=112, alt="The digit as 28 by 28 gray pixels")
         with st.container(width="stretch"):
             if digit.answer is not None:
-                st.caption(plain(f"Read as {digit.answer} by {digit.run}, when you labelled it."))
+                st.caption(plain(f"Read as {digit.answer} by {digit.run}, when you labeled it."))
             place = f"meant-opened-{hashlib.sha256(digit.pixels.tobytes()).hexdigest()[:16]}"
             _ask(place, digit.pixels, digit.label, None)
             st.button(

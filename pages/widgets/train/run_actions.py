@@ -133,7 +133,7 @@ def _links(run: Run) -> None:
     if "train" in page_by_key:
         st.page_link(
             page_by_key["train"],
-            label="See its members" if run.info.members else "Watch how it learnt",
+            label="See its members" if run.info.members else "Watch how it learned",
             icon=":material/groups:" if run.info.members else ":material/show_chart:",
             query_params={"training": run.id},
         )

@@ -28,7 +28,7 @@ _ABOUT = {
 }
 _AUGMENTATION = (
     "Turns, shifts, slants and stretches each digit a little at random, so that none is seen twice "
-    "the same: what is learnt holds better for new digits, and takes more epochs."
+    "the same: what is learned holds better for new digits, and takes more epochs."
 )
 _DOWNLOAD = "Not on this machine yet: 11 MB to download first."
 

@@ -34,7 +34,7 @@ def watch_view(run_id: str | None, token: str, limits: Limits) -> None:
     if run_id is None:
         st.info(
             "Nothing is being trained here, and you have trained nothing yet. Choose “Set up” and "
-            "press Train; or look at how a shipped run learnt, under “All runs”.",
+            "press Train; or look at how a shipped run learned, under “All runs”.",
             icon=":material/show_chart:",
         )
         return

@@ -55,7 +55,7 @@ def controls(run: Run, live: LiveRun, token: str) -> None:
             "Stop",
             "stop",
             partial(submission.stop, run, token=token),
-            "Ends the training after this batch. What was learnt is kept and tested, and the "
+            "Ends the training after this batch. What was learned is kept and tested, and the "
             "training can be continued later.",
         )
         _rate(run, live, token)

@@ -69,7 +69,7 @@ def _kernels(run: Run, kept: list[int]) -> None:
             theme=theme,
         )
         st.image(picture, caption=f"After epoch {epoch}", alt=f"First-layer weights, epoch {epoch}")
-    st.caption("Blue weights ask for ink, red ones for none; the colours mean the same in both.")
+    st.caption("Blue weights ask for ink, red ones for none; the colors mean the same in both.")
 
 
 @st.cache_data(max_entries=128, show_spinner=False)

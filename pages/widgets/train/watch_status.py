@@ -64,9 +64,9 @@ def _ended(run: Run, state: JobState, live: LiveRun) -> None:
         "last epoch": "Finished: all epochs are done.",
         "early stopping": "Finished by early stopping: the validation loss got no better.",
         "pruning": "Pruned: its search had better trainings at this epoch, and went on to others.",
-        "by hand": "Stopped by hand; what was learnt until then is kept.",
-        "time limit": "Stopped by this server's time limit; what was learnt until then is kept.",
-        "pause limit": "Stopped because it was paused for too long; what was learnt is kept.",
+        "by hand": "Stopped by hand; what was learned until then is kept.",
+        "time limit": "Stopped by this server's time limit; what was learned until then is kept.",
+        "pause limit": "Stopped because it was paused for too long; what was learned is kept.",
         "fault": "Broken off.",
     }.get(info.ended_by, f"Training is {info.status}.")
     best = (

@@ -134,8 +134,8 @@ def kept(view: AppTest) -> list[int]:
     assert not view.exception
     digits = view.session_state.get("my-digits", ())
     assert all(digit.pixels.shape == (28, 28) for digit in digits)
-    told = [caption.value for caption in view.caption if "labelled in this visit" in caption.value]
-    assert [words.split(" labelled")[0] for words in told] == (
+    told = [caption.value for caption in view.caption if "labeled in this visit" in caption.value]
+    assert [words.split(" labeled")[0] for words in told] == (
         [f"{len(digits)} digit{'s' if len(digits) > 1 else ''}"] if digits else []
     )
     return [digit.label for digit in digits]
@@ -221,7 +221,7 @@ def test_many_can_be_asked_about_on_one_page_the_same_picture_twice_too() -> Non
     places[0].set_value(8).run()
     again = [group for group in view.button_group if group.label == "What did you mean?"]
     assert [group.value for group in again] == [8, None, 8]
-    assert not any("labelled in this visit" in caption.value for caption in view.caption)
+    assert not any("labeled in this visit" in caption.value for caption in view.caption)
 
 
 def test_counts_of_each_label() -> None:

@@ -180,7 +180,7 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
     "no picture": (zipped({"000_7.png": b"hello"}), "damaged or no PNG"),
     "a jpeg": (zipped({"000_7.png": b"\xff\xd8\xff\xe0" + ONE}), "damaged or no PNG"),
     "wrong size": (zipped({"000_7.png": png(np.zeros((27, 28), np.uint8))}), "28×28"),
-    "sixteen bits": (zipped({"000_7.png": png(np.zeros((28, 28), np.uint16))}), "grey"),
+    "sixteen bits": (zipped({"000_7.png": png(np.zeros((28, 28), np.uint16))}), "gray"),
     "huge picture": (zipped({"000_7.png": huge_png()}), "28×28|damaged"),
     "bomb": (zipped({"000_7.png": bytes(10_000_000)}), "unpacks to more"),
     "bomb of arrays": (zipped({"x.npy": bytes(10_000_000), "y.npy": b""}), "unpacks to more"),

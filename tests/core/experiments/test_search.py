@@ -40,7 +40,7 @@ def test_a_training_has_the_proposed_values_and_the_seed_of_all() -> None:
         ("optimizer.kind", ["adam"], "two choices at least"),
         ("optimizer.kind", ["adam", "adam"], "give each once"),
         ("optimizer.kind", ["adam", "lion"], "choose from"),
-        ("colour", [1, 2], "no setting that can be varied"),
+        ("color", [1, 2], "no setting that can be varied"),
     ],
 )
 def test_what_is_no_dimension_is_said(setting: str, values: list[Any], words: str) -> None:

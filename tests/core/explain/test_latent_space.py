@@ -133,7 +133,7 @@ def test_too_many_numbers_a_digit_are_refused(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_network_for_which_all_digits_are_one_gets_a_sentence() -> None:
-    with pytest.raises(RunError, match="has learnt nothing"):
+    with pytest.raises(RunError, match="has learned nothing"):
         latent_space._differing(np.ones((1000, 7), np.float32))
     with pytest.raises(RunError, match="diverged"):
         latent_space._checked(np.full((3, 7), np.nan, np.float32))

@@ -112,7 +112,7 @@ def test_levelled_off_after_three_epochs_without_a_better_one():
 
 def test_a_standstill_under_one_cycle_asks_for_more_of_a_network():
     late = recipe(schedule=Schedule(kind="one-cycle"), epochs=6)
-    assert "batch normalisation" in said(history(LEVEL), late, ended_by="last epoch").advice
+    assert "batch normalization" in said(history(LEVEL), late, ended_by="last epoch").advice
     normed = recipe("batch norm", schedule=Schedule(kind="one-cycle"), epochs=6, batch_size=8)
     assert "more filters" in said(history(LEVEL), normed, ended_by="last epoch").advice
     assert "Let it end" in said(history(LEVEL), late).advice

@@ -157,15 +157,15 @@ def test_transparent_drawings_are_read_whatever_their_ink() -> None:
 
 def test_the_steps_tell_the_way_and_end_with_the_digit() -> None:
     digit = find_digit(bar(30, 20, 10, 40))
-    names = ["grey", "polarity", "background", "ink", "crop", "fit", "centre"]
+    names = ["gray", "polarity", "background", "ink", "crop", "fit", "center"]
     assert [step.name for step in digit.steps] == names
     assert all(step.image.dtype == np.uint8 and step.note.endswith(".") for step in digit.steps)
     by_name = {step.name: step.image for step in digit.steps}
-    assert by_name["grey"][30, 35] == 0
+    assert by_name["gray"][30, 35] == 0
     assert by_name["polarity"][30, 35] == 255
     assert by_name["crop"].shape == (40, 10)
     assert by_name["fit"].shape == (20, 5)
-    assert by_name["centre"] is digit.pixels
+    assert by_name["center"] is digit.pixels
 
 
 def test_other_types_and_tones_are_a_programmers_fault() -> None:

@@ -48,12 +48,12 @@ def test_digits_fitted_of_the_sample_are_those_that_are_there():
         (rated("sgd", 0.5) | CYCLE, ""),
         (rated("sgd", 0.15, 0.9) | CYCLE, ""),  # 1.5 with what momentum adds
         (rated("sgd", 0.21, 0.9) | CYCLE, "diverge"),
-        (rated("rmsprop", 1e-6), "little will be learnt"),
+        (rated("rmsprop", 1e-6), "little will be learned"),
         (rated("rmsprop", 6e-5), ""),
-        (rated("adam", 1e-6), "little will be learnt"),
+        (rated("adam", 1e-6), "little will be learned"),
         (rated("adam", 6e-5), ""),
-        (rated("adam", 6e-5) | CYCLE, "little will be learnt"),  # half as fast on average
-        (rated("sgd", 0.0003), "little will be learnt"),
+        (rated("adam", 6e-5) | CYCLE, "little will be learned"),  # half as fast on average
+        (rated("sgd", 0.0003), "little will be learned"),
         (rated("sgd", 0.003), ""),
     ],
 )

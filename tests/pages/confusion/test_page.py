@@ -246,7 +246,7 @@ def test_the_visitors_own_digits_are_counted(app: AppTest) -> None:
         for k, label in zip(chosen, (3, 5, 0), strict=True)  # the last one labeled wrongly
     )
     opened(app, run="best", digits="mine")
-    assert "misreads **1** of 3 digits (those that you have labelled)" in said(app)
+    assert "misreads **1** of 3 digits (those that you have labeled)" in said(app)
     assert matrix(app)[0][8] == 1
     opened(app, cell="0-8")
     assert shown(app, "confusion-matrix-digits") == [2]

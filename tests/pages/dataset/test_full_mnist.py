@@ -22,7 +22,7 @@ def test_the_tutorials_digits_are_a_click_away(app: AppTest) -> None:
 def test_the_neighbors_come_from_all_60_000(app: AppTest) -> None:
     opened(app, view="Single digit", data="mnist", index="0")
     # The first test digit is a 7, and plain enough for its neighbors to be sevens too.
-    notes = [digit["note"] for digit in grid(app, "dataset-neighbours")["digits"]]
+    notes = [digit["note"] for digit in grid(app, "dataset-neighbors")["digits"]]
     assert notes == ["7"] * 10
 
 

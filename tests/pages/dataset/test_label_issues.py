@@ -63,7 +63,7 @@ def test_training_digits_have_no_suspects_and_a_way_to_those_of_the_test(view: A
     view.session_state["split"] = "train"
     view.run()
     assert not view.dataframe
-    assert "Every shipped run has learnt from these digits" in said(view)
+    assert "Every shipped run has learned from these digits" in said(view)
     view.button(key="suspects-test").click().run()
     assert view.session_state["split"] == "test"
     assert len(view.dataframe) == 1

@@ -117,7 +117,7 @@ def test_another_filter_begins_at_its_first_page(app: AppTest) -> None:
 def test_a_link_to_an_index_opens_the_digit(app: AppTest) -> None:
     opened(app, index="17")
     label = TEST.labels[17]
-    assert f"all digits labelled {label}" in said(app)
+    assert f"all digits labeled {label}" in said(app)
     assert app.number_input(key="index").value == 17
     one_hot = ["0"] * 10
     one_hot[label] = "1"
@@ -156,7 +156,7 @@ def test_what_the_shipped_runs_answer(app: AppTest) -> None:
     row = rows[rows["run"] == "katariya"].iloc[0]
     assert int(row["answer"]) == stored.probabilities[17].argmax()
     opened(app, split="train", index="17")
-    assert "have learnt from the training digits" in said(app)
+    assert "have learned from the training digits" in said(app)
 
 
 def test_the_scaling_of_the_numbers_is_switched(app: AppTest) -> None:
@@ -169,7 +169,7 @@ def test_the_scaling_of_the_numbers_is_switched(app: AppTest) -> None:
 
 def test_the_neighbors_of_a_training_digit_leave_itself_out(app: AppTest) -> None:
     opened(app, split="train", index="5")
-    near = [digit["index"] for digit in grid(app, "dataset-neighbours")["digits"]]
+    near = [digit["index"] for digit in grid(app, "dataset-neighbors")["digits"]]
     assert len(near) == 10
     assert 5 not in near
 
@@ -201,7 +201,7 @@ def test_the_kernel_plays_on_from_place_to_place(app: AppTest) -> None:
 
 def test_a_kernel_of_the_run_in_use(app: AppTest) -> None:
     opened(app, view="Convolution", run="best")
-    app.selectbox(key="kernel").select("One that the run in use has learnt").run()
+    app.selectbox(key="kernel").select("One that the run in use has learned").run()
     assert not app.exception
     assert "of the first layer of best" in said(app)
     opened(app, view="Convolution", run="purawr")  # dense layers only

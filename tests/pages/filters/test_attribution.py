@@ -122,7 +122,7 @@ def test_weights_are_made_random_from_none_to_all() -> None:
     assert said(page).count("**1.00**") == 3
     page.select_slider(key="filters-attribution-count").set_value(4).run()
     assert "**1.00**" not in said(page)
-    assert "it depends on what the network has learnt" in said(page)
+    assert "it depends on what the network has learned" in said(page)
     page.button_group(key="filters-attribution-how").set_value("independent").run()
     assert not page.exception
 

@@ -50,13 +50,13 @@ def test_every_view_stands_for_every_kind_of_network(app: AppTest, run: str, vie
     assert not app.error
     read = int(load_predictor(network_of(run)).probabilities(TEST.images[3:4]).argmax())
     words = said(app)
-    assert f"Test digit 3, labelled **{TEST.labels[3]}**. **{run}** reads **{read}**" in words
+    assert f"Test digit 3, labeled **{TEST.labels[3]}**. **{run}** reads **{read}**" in words
 
 
 def test_a_link_carries_epoch_and_training_digit(app: AppTest) -> None:
     opened(app, run="yalcin", epoch="9", index="7", split="train")
     label = mnist.load("mnist-sample").train.labels[7]
-    assert f"Training digit 7, labelled **{label}**. **yalcin (epoch 9)** reads" in said(app)
+    assert f"Training digit 7, labeled **{label}**. **yalcin (epoch 9)** reads" in said(app)
 
 
 def test_an_index_beyond_the_last_is_told_and_the_views_wait(app: AppTest) -> None:

@@ -202,7 +202,7 @@ def test_the_steps_are_a_strip_and_the_naive_way_can_be_compared(
     (strip,) = [
         element.proto.body for element in app.get("html") if "digit-steps" in element.proto.body
     ]
-    titles = ["Grey", "Light ink", "Paper removed", "Ink", "Cropped", "Fit into 20×20"]
+    titles = ["Gray", "Light ink", "Paper removed", "Ink", "Cropped", "Fit into 20×20"]
     places = [strip.index(f"{k}. {title}<") for k, title in enumerate(titles, 1)]
     assert places == sorted(places)
     assert "Naive resize" not in told(app)

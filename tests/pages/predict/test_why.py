@@ -94,14 +94,14 @@ def test_without_a_convolution_grad_cam_is_not_offered() -> None:
 def test_neighbors_are_told_with_their_labels_and_in_which_space() -> None:
     page = view()
     words = said(page)
-    assert "grey value by grey value" in words
+    assert "gray value by gray value" in words
     assert "not in any layer of the network" in words
-    assert "those of mnist, from which the run learnt, are not on this machine" in words
+    assert "those of mnist, from which the run learned, are not on this machine" in words
     train = mnist.load("mnist-sample").train
     by_others = KNeighborsClassifier(10, algorithm="brute")
     by_others.fit(train.images.reshape(len(train), -1), train.labels)
     shares = by_others.predict_proba(SAMPLE.images[17].reshape(1, -1))[0]
-    assert f"**{10 * shares.max():.0f} of 10** are labelled **{shares.argmax()}**" in words
+    assert f"**{10 * shares.max():.0f} of 10** are labeled **{shares.argmax()}**" in words
 
 
 def test_the_other_runs_are_asked_once_somebody_wants_it() -> None:
@@ -153,7 +153,7 @@ def test_a_part_that_fails_leaves_the_others() -> None:
     page = view(digit=None)
     assert not page.exception
     assert "This digit is blank" in said(page)
-    assert "are labelled" in said(page)
+    assert "are labeled" in said(page)
     assert "It read" in said(page)
     unkept = view(at=99)
     assert not unkept.exception

@@ -77,7 +77,7 @@ def labels(view: AppTest) -> list[int]:
 
 def test_without_digits_it_says_how_to_get_some(view: AppTest) -> None:
     view.run()
-    assert "You have labelled no digits in this visit" in said(view)
+    assert "You have labeled no digits in this visit" in said(view)
     assert not view.get("download_button")
     assert not [button for button in view.button if button.key == "fine-tune"]
     assert len(view.get("file_uploader")) == 1
@@ -121,7 +121,7 @@ def test_one_is_relabeled_or_removed_and_all_are_forgotten(
 
     control = opened(1)
     assert control.value == before[1]
-    assert "Read as 3 by best, when you labelled it." in said(view)
+    assert "Read as 3 by best, when you labeled it." in said(view)
     other = (before[1] + 1) % 10
     control.set_value(other).run()
     assert labels(view) == [before[0], *before[2:], other]

@@ -25,7 +25,7 @@ def test_one_run_leads_on(three: AppTest) -> None:
     tick(three, "Blue Monday")
     shown = [link.proto for link in three.get("page_link")]
     links = {link.label: (link.page, link.query_string) for link in shown}
-    assert links["Watch how it learnt"] == ("train", "training=mine")
+    assert links["Watch how it learned"] == ("train", "training=mine")
     assert links["Train this again, changed"] == ("train", "from=mine")
     assert links["Draw with it"] == ("predict", "run=mine")
     assert "The training was stopped: by hand." in said(three)

@@ -41,7 +41,7 @@ def test_blocks_are_changed_moved_added_and_removed(form: AppTest) -> None:
     assert listed_blocks(form)[0] == conv
     assert [str(layer) for layer in got(form).architecture.layers[:5]] == [
         "Conv2D 12 kernels 3×3",
-        "Batch normalisation",
+        "Batch normalization",
         "Activation linear",
         "Average pooling 3×3",
         "Dropout 0.15",

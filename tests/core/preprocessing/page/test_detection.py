@@ -46,7 +46,7 @@ def test_digits_side_by_side_are_each_as_if_alone(digits: Image) -> None:
     assert len(detections) == 2
     for detection, page in zip(detections, (left, right), strict=True):
         assert difference(detection.digit.pixels, find_digit(page).pixels) < 1
-        assert [step.name for step in detection.digit.steps][-1] == "centre"
+        assert [step.name for step in detection.digit.steps][-1] == "center"
 
 
 def test_two_slanted_lines_are_read_one_after_the_other() -> None:

@@ -30,8 +30,8 @@ _HOW = (
     "Each row is a layer: what it does, the shape of what it gives (height × width × maps, or a "
     "count of numbers), and how many parameters it holds: numbers learned in training. The "
     "pictures are its strongest feature maps for this digit: what one kernel finds, place by "
-    "place. Small layers that leave the numbers where they are stand between the rows, and have done their work "
-    "in the pictures above them. **Click on a layer** to open it."
+    "place. Small layers that leave the numbers where they are stand between the rows, and have "
+    "done their work in the pictures above them. **Click on a layer** to open it."
 )
 
 

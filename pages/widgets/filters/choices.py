@@ -228,7 +228,7 @@ def _in_training() -> list[Run]:
 
 
 def show_digit(seen: Seen) -> None:
-    """Draw the digit and the network's prediction.
+    """Draw the digit and the network's prediction, with the calibrated probability.
 
     Args:
         seen: The network and the digit.
@@ -236,9 +236,13 @@ def show_digit(seen: Seen) -> None:
     Raises:
         RunError: The network cannot be opened.
     """
+    # Here, as for every page: it would delay the first paint.
+    from core.inference.temperature import apply_temperature, run_temperature
+
     with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
-        probabilities = predictor(seen.network).probabilities(seen.image[None])[0]
-    read = int(probabilities.argmax())
+        softmax = predictor(seen.network).probabilities(seen.image[None])
+    read = int(softmax.argmax())
+    calibrated = apply_temperature(softmax, run_temperature(seen.network.run))
     label = verdict = ""
     if seen.label is not None:
         label = f", labeled **{seen.label}**"
@@ -247,7 +251,9 @@ def show_digit(seen: Seen) -> None:
     picture.image(enlarge(255 - seen.image, 4), width=112, alt=f"The digit: {seen.name}")
     words.markdown(
         f"{seen.name.capitalize()}{label}. **{plain(seen.network.name)}** reads **{read}** "
-        f"({plain(percent(float(probabilities[read])))}){verdict}."
+        f"({plain(percent(float(calibrated[0, read])))}){verdict}.",
+        help="The probability is calibrated, as on the Predict page. What the network itself gives "
+        f"(softmax) is {plain(percent(float(softmax[0, read])))}.",
     )
     if not seen.image.any():
         st.info(

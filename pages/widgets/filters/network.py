@@ -143,7 +143,11 @@ def _parameters(row: Row) -> str:
 def _total(seen: Seen) -> None:
     last = seen.rows()[-1].layer
     architecture = seen.network.run.info.recipe.architecture
-    words = f"In all {len(architecture.layers)} layers with {architecture.parameters:,} parameters."
+    words = (
+        f"In all {len(architecture.layers)} layers with {architecture.parameters:,} parameters. "
+        "The last layer's values are as it gives them; the probability beside the digit is "
+        "calibrated."
+    )
     if isinstance(last, Dense) and last.activation == "sigmoid":
         words += (
             " The last layer ends in ten sigmoids, which do not add up to 1; the probabilities are "

@@ -24,6 +24,7 @@ _ANOTHER = "another one is in use."
 _LAST_LINK = "run_in_last_link"
 _SHOWN = "run_and_epoch_shown_last"
 _EPOCH_OF = "run_of_epoch"
+_NEXT = "next_run_in_use"
 
 
 def pick_run() -> None:
@@ -38,6 +39,9 @@ def pick_run() -> None:
         new_link = _is_new(requested, requested_epoch)
         if new_link and _KEY in st.session_state and requested in usable:
             st.session_state[_KEY] = requested
+        following = st.session_state.pop(_NEXT, None)
+        if following in usable:
+            st.session_state[_KEY] = following
         # The first is the default: a stable sort keeps the others in their order.
         names = sorted(usable, key=lambda name: name != DEFAULT_RUN)
         # What an option shows is also what the link holds, so it is the bare id.
@@ -116,6 +120,16 @@ def chosen_epoch() -> int | None:
     """Return the epoch of the run in use that is shown; None for its finished network."""
     chosen: str | None = st.session_state.get(_EPOCH)
     return None if chosen is None else int(chosen)
+
+
+def use_run(run: Run) -> None:
+    """Make a run the one in use, and draw the page anew.
+
+    Args:
+        run: whose network can be used.
+    """
+    st.session_state[_NEXT] = run.id
+    st.rerun()
 
 
 def run_in_use() -> Run:

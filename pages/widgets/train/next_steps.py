@@ -13,6 +13,7 @@ from core.utils.validation import bounds
 from pages.widgets.shared.fine_tune import before_and_after_table
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import pages
+from pages.widgets.shared.run_picker import chosen_run
 from pages.widgets.train.pseudo_labels import offer_pseudo_labels, pseudo_label_result
 
 # Pages that show a run, in the order in which they are offered.
@@ -34,10 +35,12 @@ def next_steps(run: Run, token: str, limits: Limits) -> None:
     before_and_after_table(run)
     pseudo_label_result(run)
     st.markdown("**What next?**")
+    if chosen_run() == run.id:
+        st.caption("It is the run in use: every page shows this network now.")
     page_by_key = pages()
     with st.container(horizontal=True):
         for key, (label, icon) in _USES.items():
-            if key in page_by_key and _is_usable(run):
+            if key in page_by_key and is_usable(run):
                 link = {"run": run.id}
                 st.page_link(page_by_key[key], label=label, icon=icon, query_params=link)
         if not run.info.members:
@@ -51,11 +54,11 @@ def next_steps(run: Run, token: str, limits: Limits) -> None:
         with suppress(RunError):  # it can only be trained again: that link stands above
             run.check_can_go_on()
             _go_on(run, token, limits)
-    if _is_usable(run) and not run.info.members:
+    if is_usable(run) and not run.info.members:
         offer_pseudo_labels(run, token, limits)
 
 
-def _is_usable(run: Run) -> bool:
+def is_usable(run: Run) -> bool:
     """Whether its network can read digits: one that diverged and was not tested cannot."""
     info = run.info
     return bool(info.model_sha256) and (info.ended_by != "diverged" or bool(info.metrics))

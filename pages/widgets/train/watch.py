@@ -6,13 +6,14 @@ from core.jobs import submission
 from core.jobs.live_run import followed_run
 from core.jobs.live_view import ChartOptions, has_curves, live_view
 from core.runs import registry
-from core.runs.permissions import Limits, shown_name
+from core.runs.permissions import Limits, is_mine, shown_name
 from core.runs.run import Run
 from core.utils.errors import DigitscopeError, RunError
 from pages.widgets.components.live_chart import live_chart
 from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.run_picker import use_run
 from pages.widgets.train.ensembles import ensemble_result
-from pages.widgets.train.next_steps import next_steps
+from pages.widgets.train.next_steps import is_usable, next_steps
 from pages.widgets.train.views import forget, show_all_runs
 from pages.widgets.train.watch_charts import chart_options
 from pages.widgets.train.watch_controls import draw_queue
@@ -21,6 +22,8 @@ from pages.widgets.train.watch_status import draw_controls, draw_status
 
 # Another tab may continue a training that has ended.
 _ENDED_EVERY_S = 5.0
+_GOING_ON = "train-watch-going-on"
+"""Session key: the training that was going on when the page was last drawn."""
 
 
 def watch_view(run_id: str | None, token: str, limits: Limits) -> None:
@@ -44,6 +47,7 @@ def watch_view(run_id: str | None, token: str, limits: Limits) -> None:
         _gone(run_id, error)
         return
     state = submission.job_state(run)
+    _use_once_trained(run, token, alive=state.alive)
     st.subheader(plain(shown_name(run)), anchor=False)
     st.caption(_about(run))
     if run.info.members:
@@ -54,6 +58,14 @@ def watch_view(run_id: str | None, token: str, limits: Limits) -> None:
     if not state.alive:
         next_steps(run, token, limits)
         st.fragment(_rerun_on_change, run_every=_ENDED_EVERY_S)(run, state.name)
+
+
+def _use_once_trained(run: Run, token: str, *, alive: bool) -> None:
+    """Make a visitor's own run the one in use when its training has ended before their eyes."""
+    if alive:
+        st.session_state[_GOING_ON] = run.id
+    elif st.session_state.pop(_GOING_ON, None) == run.id and is_mine(run, token) and is_usable(run):
+        use_run(run)
 
 
 def _gone(run_id: str, error: DigitscopeError) -> None:

@@ -13,9 +13,12 @@ from core import ROOT
 from core.data import mnist
 from core.explain.detector_layers import example_page
 from core.figures.images import png_bytes
+from core.inference.other_runs import calibrated_probabilities
 from core.inference.predictor import load_predictor
 from core.runs import registry
+from core.utils.text import percent
 from pages.widgets.filters.choices import FORMER_NAMES
+from pages.widgets.shared.markdown import plain
 from tests.helpers.networks import network_of
 from tests.pages.train.test_page import said
 
@@ -51,6 +54,18 @@ def test_every_view_stands_for_every_kind_of_network(app: AppTest, run: str, vie
     read = int(load_predictor(network_of(run)).probabilities(TEST.images[3:4]).argmax())
     words = said(app)
     assert f"Test digit 3, labeled **{TEST.labels[3]}**. **{run}** reads **{read}**" in words
+
+
+def test_the_probability_is_the_calibrated_one_as_on_predict(app: AppTest) -> None:
+    network = network_of("best")
+    opened(app, run="best", index="0")
+    image = TEST.images[:1]
+    softmax = float(load_predictor(network).probabilities(image).max())
+    calibrated = float(calibrated_probabilities(network)(image).max())
+    assert percent(softmax) != percent(calibrated)
+    (told,) = (element for element in app.markdown if "**best** reads" in element.value)
+    assert f"({plain(percent(calibrated))})" in told.value
+    assert f"(softmax) is {plain(percent(softmax))}." in told.help
 
 
 def test_a_link_carries_epoch_and_training_digit(app: AppTest) -> None:

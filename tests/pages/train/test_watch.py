@@ -130,3 +130,36 @@ def test_a_run_that_diverged_says_so_once_and_offers_no_use(
     assert said(app).count("iverged") == 1
     assert "It was not tested." in said(app)
     assert not [link for link in app.get("page_link") if link.proto.label == "Draw with it"]
+
+
+@pytest.mark.parametrize(
+    ("token", "changes", "in_use"),
+    [
+        (ME, {}, "mine"),
+        ("another", {}, "best"),
+        (ME, {"status": "failed", "model_sha256": "", "metrics": {}}, "best"),
+    ],
+)
+def test_a_run_that_was_just_trained_is_the_one_in_use(
+    app: AppTest, own: Path, trained: Trained, token: str, changes: dict[str, Any], in_use: str
+) -> None:
+    put(own, trained, token=token, status="running", model_sha256="", metrics={})
+    with worker_lock(own / "mine"):
+        opened(app, training="mine")
+        assert app.session_state["run"] == "best"
+    shutil.rmtree(own / "mine")
+    put(own, trained, token=token, **changes)
+    app.run()
+    assert app.session_state["run"] == in_use
+    assert ("It is the run in use" in said(app)) == (in_use == "mine")
+    app.session_state["run"] = "fast"  # the visitor's own choice stays
+    app.run()
+    assert app.session_state["run"] == "fast"
+
+
+def test_a_run_that_was_trained_before_leaves_the_one_in_use(
+    app: AppTest, own: Path, trained: Trained
+) -> None:
+    put(own, trained)
+    opened(app, training="mine")
+    assert app.session_state["run"] == "best"

@@ -41,7 +41,8 @@ def next_steps(run: Run, token: str, limits: Limits) -> None:
     with st.container(horizontal=True):
         for key, (label, icon) in _USES.items():
             if key in page_by_key and is_usable(run):
-                link = {"run": run.id}
+                # The address carries the run in use by itself; a link would name it twice.
+                link = None if chosen_run() == run.id else {"run": run.id}
                 st.page_link(page_by_key[key], label=label, icon=icon, query_params=link)
         if not run.info.members:
             st.page_link(

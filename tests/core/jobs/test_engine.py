@@ -50,6 +50,13 @@ def own(run_folders: tuple[Path, Path]) -> Iterator[Path]:
         process.kill()
 
 
+def only_process(own: Path) -> psutil.Process:
+    """The process that was started; for a moment, its command is still a copy of this one's."""
+    wait_for(lambda: training_processes(own), "a process is there")
+    (process,) = training_processes(own)
+    return process
+
+
 def test_a_training_is_ended_whoever_started_it_and_no_other(tmp_path: Path) -> None:
     training, other = (lock_holder(tmp_path / name) for name in ("run", "another-run"))
     try:
@@ -96,14 +103,13 @@ def test_a_process_that_waits_trains_a_run_and_then_the_next(
         monkeypatch.setattr(module, "LOCAL", local)
     local.start_warm_worker()
     local.start_warm_worker()  # there is one already
-    (waiting,) = training_processes(own)
+    waiting = only_process(own)
     recipes = [dense_recipe(), conv_recipe(seed=2)]
     runs = [submission.submit(recipe, token=ME) for recipe in recipes]
     assert [submission.job_state(run).name for run in runs] == ["starting", "queued"]
     assert not local.has_warm_worker
     for run in runs:
-        wait_for(lambda run=run: is_being_trained(run.folder), "it is trained")
-        assert training_process(run.folder) == waiting
+        wait_for(lambda run=run: training_process(run.folder) == waiting, "it trains the run")
         wait_for(lambda run=run: registry.find_run(run.id).info.status == "finished", "its end")
     wait_for(lambda: not local.tidy() and not waiting.is_running(), "nothing is left to train")
     for run, recipe in zip(runs, recipes, strict=True):
@@ -116,7 +122,7 @@ def test_a_process_that_waits_trains_a_run_and_then_the_next(
 def test_a_process_that_waits_ends_with_the_one_that_started_it(own: Path) -> None:
     local = LocalEngine()
     local.start_warm_worker()
-    (waiting,) = training_processes(own)
+    waiting = only_process(own)
     local._warm.process.stdin.close()  # as the system does when a process ends
     waiting.wait(60)
 

@@ -111,8 +111,7 @@ def test_a_machine_is_lost_and_its_training_goes_on_at_another(machines: Machine
     assert (info(run).status, info(run).ended_by) == ("stopped", "by hand")
     assert info(run).metrics["mnist-sample"].n == 1000
     # Nobody looks after the queue any more: the process itself goes on, on the same machine.
-    wait_for(lambda: is_being_trained(waiting.folder), "the next one has its turn")
-    assert training_process(waiting.folder) == process
+    wait_for(lambda: training_process(waiting.folder) == process, "the next one has its turn")
     wait_for(lambda: events(waiting, Progress), "and is trained", 120)
     submission.stop(waiting, token=ME)
     wait_for(lambda: ended(waiting), "it stops, too")

@@ -119,8 +119,7 @@ def test_a_training_in_a_process_of_its_own_is_killed_paused_and_stopped() -> No
     submission.stop(run, token=ME)
     assert submission.job_state(registry.find_run(run.id)).name == "stopping"
     # Nobody looks after the queue any more: the process itself goes on with the next training.
-    wait_for(lambda: is_being_trained(second.folder), "the next training begins")
-    assert training_process(second.folder) == process
+    wait_for(lambda: training_process(second.folder) == process, "the next training begins")
     wait_for(lambda: not workers(), "nothing is left to train")
     assert registry.find_run(second.id).info.status == "finished"
     wait_for(lambda: none_is_left_to_bury(pids), "nothing of it is in the system's table")

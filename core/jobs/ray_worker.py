@@ -53,7 +53,7 @@ from core.runs.writer import why_unwritable, write_info
 from core.utils.errors import ClusterError, DigitscopeError, RunError
 
 _POLL_S: Final = 1.0
-"""Each look costs the training some 20 ms."""
+"""Each look takes a moment from the training, whose process answers it."""
 _ROOM_EVERY_S: Final = 10.0
 _CONNECT_S: Final = 20.0
 """So long a cluster that does not answer may take to come."""

@@ -119,7 +119,7 @@ def _reap() -> None:
     _benchmarks[:] = [process for process in _benchmarks if process.poll() is None]
 
 
-_WANTED_FOR_S = 900.0
+_WANTED_FOR_S: Final = 900.0
 """So long after a visitor was on the training page, a process is kept ready for a training."""
 _ROOM_TO_START_MB: Final = 1500
 """Memory that has to be free for a process that waits: it takes 330 MB, the training more."""

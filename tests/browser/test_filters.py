@@ -8,20 +8,11 @@ from playwright.sync_api import Page, expect
 from core.data import mnist
 from tests.browser.app import SLOW_MS, drawing_area, settle, stroke, too_wide
 from tests.browser.arranging import DRAWN
+from tests.helpers.views import RUN_VIEWS
 
 pytestmark = pytest.mark.timeout(180)
 TEST = mnist.load("mnist-sample").test
-VIEWS = [
-    "Network",
-    "Kernels",
-    "Feature maps",
-    "Training dynamics",
-    "Attribution",
-    "Adversarial",
-    "Feature visualization",
-    "Embedding",
-    "Digit detector",
-]
+VIEWS = [*RUN_VIEWS, "Digit detector"]
 
 
 def open_page(page: Page, address: str, query: str) -> None:

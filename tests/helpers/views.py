@@ -1,6 +1,18 @@
-"""What a visitor reads on a view that AppTest has run."""
+"""The views of the Filters page, and what a visitor reads on a view that AppTest has run."""
 
 from streamlit.testing.v1 import AppTest
+
+RUN_VIEWS = [
+    "Network",
+    "Kernels",
+    "Feature maps",
+    "Training dynamics",
+    "Attribution",
+    "Adversarial",
+    "Feature visualization",
+    "Embedding",
+]
+"""Those of a run's network with a digit at its input, as they stand on the page."""
 
 
 def said(view: AppTest) -> str:

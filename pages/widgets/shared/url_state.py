@@ -65,10 +65,10 @@ def choose_view(key: str, views: Sequence[str], former_names: Mapping[str, str])
         The chosen view.
     """
     state = st.session_state
-    in_link = st.query_params.get(key, "")
-    if in_link in former_names and in_link != state.get(f"{_LAST}_{key}"):
+    view_named = among(views)
+    in_link = follow(key, lambda name: view_named(former_names.get(name, name)))
+    if key not in state and in_link in former_names:
         state[key] = former_names[in_link]  # the widget would take it for nonsense
-    follow(key, among(views))
     if _NEXT.format(key) in state:
         state[key] = state.pop(_NEXT.format(key))
     view = st.segmented_control(

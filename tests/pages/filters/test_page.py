@@ -20,20 +20,11 @@ from core.utils.text import percent
 from pages.widgets.filters.choices import FORMER_NAMES
 from pages.widgets.shared.markdown import plain
 from tests.helpers.networks import network_of
+from tests.helpers.views import RUN_VIEWS
 from tests.pages.train.test_page import said
 
 pytestmark = pytest.mark.usefixtures("only_sample")
 TEST = mnist.load("mnist-sample").test
-VIEWS = [
-    "Network",
-    "Kernels",
-    "Feature maps",
-    "Training dynamics",
-    "Attribution",
-    "Adversarial",
-    "Feature visualization",
-    "Embedding",
-]
 
 
 def opened(app: AppTest, **link: str) -> AppTest:
@@ -46,7 +37,7 @@ def opened(app: AppTest, **link: str) -> AppTest:
     return app
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", RUN_VIEWS)
 @pytest.mark.parametrize("run", ["purawr", "best"])  # without a convolution; with all there is
 def test_every_view_stands_for_every_kind_of_network(app: AppTest, run: str, view: str) -> None:
     opened(app, run=run, index="3", inside=view)

@@ -16,22 +16,13 @@ from core.runs import registry
 from core.runs.ensembles import plan_ensemble
 from core.runs.run import Run
 from pages.widgets.train.run_table import TABLE
+from tests.helpers.views import RUN_VIEWS
 from tests.pages.train import test_page
 from tests.pages.train.test_page import ME, opened, said
 
 pytestmark = pytest.mark.usefixtures("only_sample")
 own, app = test_page.own, test_page.app
 TEST = mnist.load("mnist-sample").test
-VIEWS = [
-    "Network",
-    "Kernels",
-    "Feature maps",
-    "Training dynamics",
-    "Attribution",
-    "Adversarial",
-    "Feature visualization",
-    "Embedding",
-]
 
 
 @pytest.fixture
@@ -114,7 +105,7 @@ def page(app: AppTest, ensemble: Run) -> Iterator[AppTest]:
     assert not app.exception
 
 
-@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("view", RUN_VIEWS)
 def test_the_filters_look_into_a_member(page: AppTest, ensemble: Run, view: str) -> None:
     page.switch_page("pages/filters.py")
     for name, value in {"run": ensemble.id, "index": "3", "inside": view}.items():

@@ -4,8 +4,9 @@ It is started as `python -m core.jobs.ray_worker FOLDER`. To pages, queue and sc
 process that trains the run: it holds the run's lock, lives as long as the training, and outlives
 the server. It sends the run's folder to a machine of the cluster with enough free cores
 (`RemoteTrainer`, as a Ray actor), brings what is written there back into the folder once a second,
-and hands commands on. No file system is shared. The next run of the queue is trained by
-the same actor, as TensorFlow is imported there already.
+and hands commands on. A machine that sees the folder itself, because it is this one or shares a
+file system with it, trains in the folder, and nothing is sent. The next run of the queue is trained
+by the same actor, as TensorFlow is imported there already.
 
 A machine that leaves the cluster takes its training along; it goes on at another machine from the
 last checkpoint that was brought back. When this process is killed, Ray ends what it has started.
@@ -44,7 +45,7 @@ from core.jobs.remote_training import RemoteNews
 from core.jobs.scheduler import MAX_ATTEMPTS, has_saved_since, tick
 from core.jobs.worker import TrainingProcess
 from core.runs.cluster_room import write_cluster_room
-from core.runs.locks import take_worker_lock
+from core.runs.locks import read_process, take_worker_lock
 from core.runs.messages import COMMANDS_FILE, CommandReader
 from core.runs.mirror import FolderChanges, apply_changes
 from core.runs.permissions import limits, read_card
@@ -292,15 +293,23 @@ class ClusterTraining:
             ray.kill(kept.actor)
             kept = None
         trainer = kept or self._new_trainer()
-        files = FolderChanges(self._folder).read()
         actor = trainer.actor
         # The packages first: if they lack, what `begin` is given cannot be read there.
         self._wait_for(actor, actor.import_packages.remote())
-        self._wait_for(actor, actor.begin.remote(self._folder.name, files, self._mnist))
+        files = None if self._is_shared(actor) else FolderChanges(self._folder).read()
+        self._wait_for(actor, actor.begin.remote(self._folder.resolve(), files, self._mnist))
         return trainer
 
-    def _wait_for(self, actor: Any, call: Any) -> None:
-        """Wait for the end of an actor's call, and obey a visitor who stops the training."""
+    def _is_shared(self, actor: Any) -> bool:
+        """Whether the machine of an actor can train in the folder itself."""
+        if not limits().ray_shared_folder:
+            return False
+        folder = self._folder.resolve()
+        shared: bool = self._wait_for(actor, actor.sees_folder.remote(folder, read_process(folder)))
+        return shared
+
+    def _wait_for(self, actor: Any, call: Any) -> Any:
+        """Wait for what an actor's call gives, and obey a visitor who stops the training."""
         while not ray.wait([call], timeout=_POLL_S)[0]:
             waiting = CommandReader(self._folder)
             waiting.read()
@@ -309,7 +318,7 @@ class ClusterTraining:
                 raise _Stopped
             self._note_room()
         try:
-            ray.get(call)
+            return ray.get(call)
         except _LOST as error:
             raise _MachineLostError(_how_lost(error)) from error
         except RayTaskError as error:

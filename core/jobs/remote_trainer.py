@@ -7,6 +7,7 @@ module imports what a machine may lack in `import_packages` only.
 
 import importlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,13 +25,29 @@ class RemoteTrainer:
         """Import what `begin` needs. Raises ImportError if this machine lacks a package."""
         importlib.import_module("core.jobs.remote_training")
 
-    def begin(self, run_id: str, files: "Sequence[FileChange]", mnist: bytes | None) -> None:
-        """Make the folder of the next run, and take away that of the one before."""
-        from core.jobs.remote_training import RemoteTraining
+    def sees_folder(self, folder: Path, process: bytes) -> bool:
+        """Whether this machine can train in a folder that a process of another one holds."""
+        from core.jobs.remote_training import sees_folder
+
+        return sees_folder(folder, process)
+
+    def begin(
+        self, folder: Path, files: "Sequence[FileChange] | None", mnist: bytes | None
+    ) -> None:
+        """Make ready for the next run, and leave the folder of the one before.
+
+        Args:
+            folder: of the run.
+            files: what is in it; None if this machine sees it.
+            mnist: the file of the full MNIST, if it is there.
+        """
+        from core.jobs.remote_training import MirroredFolder, RemoteTraining, SharedFolder
 
         if self._training:
             self._training.close()
-        self._training = RemoteTraining(run_id, files, mnist)
+            self._training = None
+        place = SharedFolder(folder) if files is None else MirroredFolder(folder.name, files)
+        self._training = RemoteTraining(place, mnist)
 
     def train(self, max_seconds: float, max_pause_seconds: float, *, prunes: bool) -> None:
         """Train the run to its end."""

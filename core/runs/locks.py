@@ -24,6 +24,7 @@ except ImportError:  # Windows
 _QUEUE_WAIT_S = 20.0
 _WORKER_WAIT_S = 3.0
 _LOCK_FILE = "worker.lock"
+_TRAINER_LOCK_FILE = "trainer.lock"
 _PID_FILE = "worker.pid"
 
 
@@ -82,6 +83,29 @@ def take_worker_lock(folder: Path) -> FileLock:
     return lock
 
 
+def take_trainer_lock(folder: Path, wait_s: float) -> FileLock:
+    """Take the lock of a process that trains in a folder whose worker lock another machine holds.
+
+    Args:
+        folder: of the run.
+        wait_s: how long to wait for a process that trains there still.
+
+    Raises:
+        RunError: another process goes on training there.
+        OSError: the folder cannot be written.
+    """
+    # One thread of a trainer takes it, another releases it.
+    lock = FileLock(folder / _TRAINER_LOCK_FILE, thread_local=False)
+    try:
+        lock.acquire(timeout=wait_s)
+    except Timeout as error:
+        raise RunError(
+            f"The run {folder.name!r} is still being trained by another machine. Continue it in a "
+            "minute."
+        ) from error
+    return lock
+
+
 def _write_process(folder: Path) -> None:
     """Note which process trains. Its number alone may come again; with its start it does not."""
     process = psutil.Process()
@@ -90,12 +114,23 @@ def _write_process(folder: Path) -> None:
     write_atomically(folder / _PID_FILE, lambda file: file.write(content))
 
 
+def read_process(folder: Path) -> bytes:
+    """What is noted of the process that holds, or held last, the lock of a run.
+
+    It differs from that of any other process, and is the same wherever the folder is seen.
+
+    Raises:
+        OSError: nothing is noted there.
+    """
+    return (folder / _PID_FILE).read_bytes()
+
+
 def training_process(folder: Path) -> psutil.Process | None:
     """The process of this machine that holds the lock of a run; None if there is none."""
     if not is_being_trained(folder):
         return None
     try:
-        fields = json.loads((folder / _PID_FILE).read_bytes())
+        fields = json.loads(read_process(folder))
         process = psutil.Process(fields["pid"])
         is_same: bool = process.create_time() == fields["started"]
     except (OSError, ValueError, TypeError, KeyError, psutil.Error):

@@ -1,4 +1,4 @@
-"""A run folder kept equal on two machines that share no file system.
+"""A run folder kept equal on two machines that do not see the same one.
 
 One side trains in a folder of its own, the other side shows it. `FolderChanges` notes what has
 changed in a folder since it was last asked; `apply_changes` makes the same changes in the other
@@ -20,8 +20,8 @@ from core.utils.files import file_stamp, write_atomically
 
 _READ_FIRST: Final = ("run.json", CHECKPOINT)
 _GROWS: Final = ".jsonl"
-_STAYS: Final = frozenset({"worker.lock", "worker.log", "worker.pid", "job.json"})
-"""What belongs to the side that it lies on: its process's lock, log, number; the visitor's card."""
+_STAYS: Final = frozenset({"worker.lock", "worker.log", "worker.pid", "trainer.lock", "job.json"})
+"""What belongs to the side that it lies on: processes' locks, log, number; the visitor's card."""
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,11 @@ class Limits(BaseSettings):
         alias="DIGITSCOPE_RAY_CPUS",
         description="cores of a training on a Ray cluster",
     )
+    ray_shared_folder: bool = Field(
+        default=True,
+        alias="DIGITSCOPE_RAY_SHARED_FOLDER",
+        description="whether a machine that sees the folder of a run trains in it",
+    )
     queued: int = Field(
         default=2, ge=1, le=50, alias="DIGITSCOPE_MAX_QUEUED", description="waiting, of one visitor"
     )

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from core.data.mnist import DatasetName
@@ -88,13 +89,13 @@ class RunWriter:
         )
         self.update()
 
-    def _open(self, folder: Path, max_epoch_bytes: int) -> None:
+    def _open(self, folder: Path, max_epoch_bytes: int, lock: FileLock | None = None) -> None:
         self.folder = folder
         self.max_epoch_bytes = max_epoch_bytes
         self.rows: list[dict[str, Any]] = []
         self.ended_before: EndedBy = ""
         try:
-            self._lock = take_worker_lock(folder)
+            self._lock = lock or take_worker_lock(folder)
             (folder / "epochs").mkdir(exist_ok=True)
             _write(folder / SPARE_EPOCHS, bytes(_SPARE_BYTES))
         except OSError as error:
@@ -178,9 +179,24 @@ class RunWriter:
 class ResumedWriter(RunWriter):
     """Writes a run that is queued, or whose training was interrupted or has ended."""
 
-    def __init__(self, run: Run, *, max_epoch_bytes: int = MAX_EPOCH_BYTES) -> None:
-        """Take the folder over. Raises RunError if another process trains the run."""
-        self._open(run.folder, max_epoch_bytes)
+    def __init__(
+        self,
+        run: Run,
+        *,
+        max_epoch_bytes: int = MAX_EPOCH_BYTES,
+        lock: FileLock | None = None,
+    ) -> None:
+        """Take the folder over.
+
+        Args:
+            run: in this folder.
+            max_epoch_bytes: of the weights that are kept of single epochs.
+            lock: one that this process holds already, in place of the folder's own lock.
+
+        Raises:
+            RunError: another process trains the run.
+        """
+        self._open(run.folder, max_epoch_bytes, lock)
         _remove_drafts(run.folder)
         # Read again, now that nobody else writes it.
         self.info = read_run(run.folder).info

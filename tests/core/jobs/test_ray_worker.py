@@ -75,11 +75,16 @@ def info(run: Run) -> Any:
     return registry.find_run(run.id).info
 
 
-def test_a_machine_is_lost_and_its_training_goes_on_at_another(machines: Machines) -> None:
+@pytest.mark.parametrize("shared", ["1", "0"])
+def test_a_machine_is_lost_and_its_training_goes_on_at_another(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch, shared: str
+) -> None:
+    monkeypatch.setenv("DIGITSCOPE_RAY_SHARED_FOLDER", shared)
     first = machines.add()
     run = submission.submit(long_recipe(), token=ME)
     assert submission.job_state(run).name == "starting"
     wait_for(lambda: len(events(run, EpochEnded)) >= 2, "two epochs are done", 120)
+    assert (run.folder / "trainer.lock").exists() == (shared == "1")
     assert cluster_room() == 1
     assert limits().trainings == 1
     submission.pause(run, token=ME)
@@ -115,6 +120,29 @@ def test_a_machine_is_lost_and_its_training_goes_on_at_another(machines: Machine
     wait_for(lambda: events(waiting, Progress), "and is trained", 120)
     submission.stop(waiting, token=ME)
     wait_for(lambda: ended(waiting), "it stops, too")
+
+
+def test_the_process_here_is_lost_and_the_next_takes_the_shared_folder_over(
+    machines: Machines,
+) -> None:
+    machines.add()
+    run = submission.submit(long_recipe(), token=ME)
+    wait_for(lambda: events(run, EpochEnded), "an epoch is done", 120)
+    process = training_process(run.folder)
+    assert process
+    process.kill()
+    wait_for(lambda: ended(run) or len(events(run, Started)) == 2, "it is taken up", 120)
+    begun = len(events(run, EpochEnded))
+    wait_for(lambda: len(events(run, EpochEnded)) > begun + 2, "and goes on", 120)
+    submission.stop(run, token=ME)
+    wait_for(lambda: ended(run), "it stops")
+    assert info(run).status == "stopped"
+    told = list(read_events(run.folder))
+    again = events(run, Started)[1]
+    after = [event for event in told[told.index(again) :] if isinstance(event, EpochEnded)]
+    # Each epoch ends once there: the process before writes there no more.
+    epochs = [event.epoch for event in after]
+    assert epochs == list(range(epochs[0], epochs[0] + len(epochs)))
 
 
 def test_the_head_is_lost_and_what_was_learned_is_kept(

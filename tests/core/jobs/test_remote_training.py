@@ -1,19 +1,29 @@
 """A training on another machine: what it writes comes back, and commands arrive there."""
 
+import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from core.jobs import submission
-from core.jobs.remote_training import RemoteNews, RemoteTraining
+from core.jobs.remote_training import (
+    MirroredFolder,
+    RemoteNews,
+    RemoteTraining,
+    SharedFolder,
+    sees_folder,
+)
 from core.runs import registry
+from core.runs.locks import read_process, take_worker_lock
 from core.runs.messages import COMMANDS_FILE, read_events, send_command
 from core.runs.mirror import FolderChanges, apply_changes
 from core.runs.run import Run
 from core.runs.writer import ResumedWriter
 from core.training.trainer import resume_training
+from core.utils.errors import RunError
 from tests.conftest import dense_recipe
 from tests.core.jobs import test_submission
 
@@ -25,6 +35,15 @@ own = test_submission.own
 
 def submitted(token: str, **changes: object) -> Run:
     return submission.submit(dense_recipe(**changes), token=token)
+
+
+def mirrored(run: Run) -> RemoteTraining:
+    folder = MirroredFolder(run.id, FolderChanges(run.folder).read())
+    return RemoteTraining(folder, None)
+
+
+def shared(run: Run) -> RemoteTraining:
+    return RemoteTraining(SharedFolder(run.folder), None)
 
 
 def followed(
@@ -48,9 +67,15 @@ def followed(
 
 
 @pytest.mark.usefixtures("own")
-def test_the_folder_is_what_a_training_here_would_have_left() -> None:
+@pytest.mark.parametrize("place", [mirrored, shared])
+def test_the_folder_is_what_a_training_here_would_have_left(
+    place: Callable[[Run], RemoteTraining],
+) -> None:
     run, same = submitted(ME, epochs=3), submitted(OTHER, epochs=3)
-    followed(run, RemoteTraining(run.id, FolderChanges(run.folder).read(), None))
+    with take_worker_lock(run.folder):  # as the server's process does
+        remote = place(run)
+        followed(run, remote)
+    remote.close()
     here = resume_training(ResumedWriter(same))
     there = registry.read_run(run.folder)
     assert there.info.status == "finished"
@@ -65,7 +90,7 @@ def test_the_folder_is_what_a_training_here_would_have_left() -> None:
 def test_a_command_reaches_the_training_and_it_stops() -> None:
     run = submitted(ME, epochs=50, batch_size=16)
     commands = FolderChanges(run.folder, lambda name: name == COMMANDS_FILE)
-    remote = RemoteTraining(run.id, FolderChanges(run.folder).read(), None)
+    remote = mirrored(run)
     thread = threading.Thread(target=remote.train, args=(0.0, 600.0), kwargs={"prunes": False})
     thread.start()
     deadline = time.monotonic() + 120
@@ -85,7 +110,7 @@ def test_a_command_reaches_the_training_and_it_stops() -> None:
 @pytest.mark.usefixtures("own")
 def test_after_each_epoch_it_asks_and_waits_whether_its_search_ends_it() -> None:
     run = submitted(ME, epochs=6)
-    remote = RemoteTraining(run.id, FolderChanges(run.folder).read(), None)
+    remote = mirrored(run)
     assert followed(run, remote, prunes=True, pruned_after=3) == 3
     info = registry.read_run(run.folder).info
     assert (info.status, info.ended_by, info.epochs_done) == ("stopped", "pruning", 3)
@@ -93,9 +118,9 @@ def test_after_each_epoch_it_asks_and_waits_whether_its_search_ends_it() -> None
 
 def test_a_training_goes_on_elsewhere_from_what_was_brought_back(own: Path) -> None:
     whole = submitted(ME, epochs=4)
-    followed(whole, RemoteTraining(whole.id, FolderChanges(whole.folder).read(), None))
+    followed(whole, mirrored(whole))
     run = submitted(OTHER, epochs=4)
-    first = RemoteTraining(run.id, FolderChanges(run.folder).read(), None)
+    first = mirrored(run)
     thread = threading.Thread(target=first.train, args=(0.0, 600.0), kwargs={"prunes": True})
     thread.start()
     deadline = time.monotonic() + 120
@@ -109,8 +134,53 @@ def test_a_training_goes_on_elsewhere_from_what_was_brought_back(own: Path) -> N
         time.sleep(0.02)
     first.exchange([], True)
     thread.join(60)
-    followed(run, RemoteTraining(run.id, FolderChanges(run.folder).read(), None))
+    followed(run, mirrored(run))
     assert registry.read_run(run.folder).info.status == "finished"
     columns = ["epoch", "loss", "accuracy", "val_loss"]
     assert registry.read_run(run.folder).history()[columns].equals(whole.history()[columns])
     assert own.is_dir()
+
+
+def test_a_machine_sees_the_very_folder_whose_lock_is_held(own: Path, tmp_path: Path) -> None:
+    run, other = submitted(ME), submitted(OTHER)
+    with take_worker_lock(run.folder), take_worker_lock(other.folder):
+        process = read_process(run.folder)
+        assert sees_folder(run.folder, process)
+        assert not sees_folder(tmp_path / run.id, process)  # none of this path
+        assert not sees_folder(run.folder, process + b" ")  # another folder at this path
+        os.chown(run.folder, os.getuid() + 1, -1)
+        assert not sees_folder(run.folder, process)  # what is written there would be another user's
+        os.chown(run.folder, os.getuid(), -1)
+    assert not sees_folder(run.folder, process)  # locks of other machines are not told
+    assert own.is_dir()
+
+
+@pytest.mark.usefixtures("own")
+def test_two_processes_do_not_train_in_a_shared_folder() -> None:
+    run = submitted(ME)
+    first = SharedFolder(run.folder)
+    with pytest.raises(RunError, match="still being trained by another machine"):
+        SharedFolder(run.folder, lease_s=0.1)
+    waits = threading.Thread(target=lambda: SharedFolder(run.folder, lease_s=20).close())
+    waits.start()
+    time.sleep(0.3)
+    assert waits.is_alive()
+    first.close()
+    waits.join(10)
+    assert not waits.is_alive()
+
+
+@pytest.mark.usefixtures("own")
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_process_that_nobody_asks_ends_itself(is_asked: bool) -> None:
+    run = submitted(ME)
+    ended = threading.Event()
+    folder = SharedFolder(run.folder, lease_s=0.5, end_process=ended.set)
+    writer = folder.open()
+    for _ in range(15):
+        time.sleep(0.1)
+        if is_asked:
+            folder.exchange([])
+    assert ended.is_set() != is_asked
+    writer.close()
+    folder.close()

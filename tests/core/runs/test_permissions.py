@@ -59,6 +59,7 @@ def test_a_public_server_is_tighter(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("DIGITSCOPE_TRAININGS", "2", "trainings", 2),
         ("DIGITSCOPE_RAY_CPUS", "4", "ray_cpus", 4),
+        ("DIGITSCOPE_RAY_SHARED_FOLDER", "0", "ray_shared_folder", False),
         ("DIGITSCOPE_MAX_QUEUED", "5", "queued", 5),
         ("DIGITSCOPE_MAX_WAITING", "9", "waiting", 9),
         ("DIGITSCOPE_MAX_EPOCHS", "7", "epochs", 7),

@@ -20,6 +20,7 @@ def site() -> None:
     import streamlit as st
 
     from pages.widgets.shared.navigation import ICON, enter
+    from pages.widgets.shared.page_style import apply_style
     from pages.widgets.shared.run_picker import pick_run
     from pages.widgets.shared.scheduler_thread import keep_trainings_going
     from pages.widgets.shared.warm_up import keep_networks_prepared, warm_up
@@ -27,6 +28,7 @@ def site() -> None:
     st.set_page_config(page_title="Digitscope", page_icon=ICON)
     keep_networks_prepared()
     page = enter()
+    apply_style()
     pick_run()
     page.run()
     # After the page, so that its first paint never waits for TensorFlow.

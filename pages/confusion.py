@@ -45,7 +45,7 @@ _DRAW = {
 require_app()
 st.set_page_config(layout="wide")  # a matrix and its digits want room
 
-st.title("Confusion matrix")
+st.title("Confusion matrix", anchor=False)
 st.write("Which digits does a network misread, which for which, why, and what would help?")
 try:
     network = network_in_use()

@@ -65,7 +65,7 @@ def _view_of_run(view: str, above: st.delta_generator.DeltaGenerator) -> None:
 require_app()
 st.set_page_config(layout="wide")  # layers want room
 
-st.title("Filters and activations")
+st.title("Filters and activations", anchor=False)
 st.write("What does the network see? Open any layer, follow a number, ask why, watch it form.")
 # Above the views, but drawn after them: the digit detector has neither a run nor a digit.
 above = st.container()

@@ -8,7 +8,7 @@ from pages.widgets.shared.navigation import ENTRIES, pages, require_app
 
 require_app()
 
-st.title("Digitscope")
+st.title("Digitscope", anchor=False)
 st.write(
     "Watch a convolutional network read handwritten digits, and find out why it reads them the way "
     "it does. The digits are real ones, from MNIST, on which the field has learned since 1998; "

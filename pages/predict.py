@@ -154,7 +154,7 @@ def _look_closer(
 require_app()
 
 st.set_page_config(layout="wide")  # a number, and a page with its boxes, want room
-st.title("Predict")
+st.title("Predict", anchor=False)
 st.write(
     "Draw digits, or bring pictures of them, and see what the network reads, and how sure it is."
 )

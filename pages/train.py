@@ -17,7 +17,7 @@ from pages.widgets.train.watch import watch_view
 require_app()
 st.set_page_config(layout="wide")  # settings beside what they mean, two charts side by side
 
-st.title("Train")
+st.title("Train", anchor=False)
 st.write("Choose a network and how it is to learn, press Train, and watch its mistakes grow fewer.")
 try:
     server_limits = limits()

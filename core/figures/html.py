@@ -92,8 +92,8 @@ _TABLE: Final = (
     "line-height:1;font-variant-numeric:tabular-nums;"
 )
 _CELL: Final = f"width:{_CELL_PX}px;height:{_CELL_PX}px;padding:0;text-align:center;border:0;"
-# Ink of more than a half is dark: white on it, black on the rest.
-_DARK: Final = 128
+# White on grays below this, black on the others: each has a contrast of at least 4.5 to 1.
+_DARK: Final = 119
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 
 from core.experiments.links import plan_to_link
 from core.experiments.plan import make_factor, make_plan
+from tests.browser.accessibility import serious_faults
 from tests.browser.app import settle
 from tests.conftest import dense_recipe
 from tests.helpers.made_experiments import RATES, experiment, finish
@@ -36,6 +37,7 @@ def test_an_experiment_runs_to_its_end_while_it_is_watched(page: Page, address: 
     # Nobody touches the page, and its figures come by themselves.
     expect(page.get_by_text("2 combinations × 1 seed = 2 trainings · finished")).to_be_visible()
     expect(page.get_by_test_id("stPlotlyChart").first).to_be_visible()
+    assert serious_faults(page) == []
     # While a page is drawn again, its lower part is still the one before, with its file.
     page.reload()
     page.get_by_text("All 2 trainings").click()

@@ -20,6 +20,7 @@ from core.recipes.recipe import Recipe, recipe_to_link
 from core.runs.locks import training_process
 from core.runs.messages import send_command
 from core.runs.registry import read_run
+from tests.browser.accessibility import serious_faults
 from tests.browser.app import ROOT, SLOW_MS, free_port, settle, wait_until_up, without_measurement
 from tests.browser.conftest import DESKTOP, PHONE
 from tests.helpers.processes import training_processes, wait_for
@@ -209,6 +210,7 @@ def test_two_epochs_are_trained_before_ones_eyes_and_then_two_more(
     expect(page.get_by_text(re.compile("Epoch [34] of 4"))).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_text("Finished: all epochs are done.")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_text("After epoch 4", exact=True)).to_be_visible(timeout=SLOW_MS)
+    assert serious_faults(page) == []
     page.get_by_role("link", name="Draw with it").click()
     picker = page.get_by_test_id("stSidebar").get_by_role("combobox").first
     expect(picker).to_have_value(run_id, timeout=SLOW_MS)

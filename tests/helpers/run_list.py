@@ -99,7 +99,7 @@ def tick(app: AppTest, *chosen: str) -> AppTest:
 def said(app: AppTest) -> str:
     """All sentences on the page, as they are read: without the marks that keep Markdown out."""
     assert not app.exception
-    kinds = (app.subheader, app.markdown, app.caption, app.error, app.warning, app.info)
+    kinds = (app.header, app.markdown, app.caption, app.error, app.warning, app.info)
     words = [str(element.value) for kind in (*kinds, app.success) for element in kind]
     return "\n".join(words).replace("\\", "")
 

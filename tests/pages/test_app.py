@@ -71,7 +71,7 @@ def own_copy(folder: Path, **changes: Any) -> Path:
 
 
 def everything_said(app: AppTest) -> str:
-    kinds = (app.title, app.markdown, app.caption, app.error, app.warning, app.info, app.subheader)
+    kinds = (app.title, app.markdown, app.caption, app.error, app.warning, app.info, app.header)
     return "\n".join(str(element.value) for kind in kinds for element in kind)
 
 

@@ -45,7 +45,7 @@ def _calibration(runs: dict[str, Predictions]) -> None:
     color = text_color()
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Is it right as often as it says?", anchor=False)
+        st.header("Is it right as often as it says?", anchor=False)
         st.plotly_chart(
             reliability_diagram(
                 {name: reliability(predictions) for name, predictions in runs.items()}, color
@@ -63,7 +63,7 @@ def _calibration(runs: dict[str, Predictions]) -> None:
             "of the gaps (thick lines), weighted by the answers in each bin."
         )
     with right:
-        st.subheader("How sure it is, right or wrong", anchor=False)
+        st.header("How sure it is, right or wrong", anchor=False)
         st.plotly_chart(
             confidence_chart(
                 {name: confidence_histogram(predictions) for name, predictions in runs.items()},
@@ -81,7 +81,7 @@ def _calibration(runs: dict[str, Predictions]) -> None:
 
 
 def _top_two(runs: dict[str, Predictions]) -> None:
-    st.subheader("The second guess", anchor=False)
+    st.header("The second guess", anchor=False)
     for name, predictions in runs.items():
         n, first, second = (
             len(predictions),
@@ -103,7 +103,7 @@ def _top_two(runs: dict[str, Predictions]) -> None:
 
 
 def _refusing(runs: dict[str, Predictions]) -> float:
-    st.subheader("If it may refuse to answer", anchor=False)
+    st.header("If it may refuse to answer", anchor=False)
     chosen: float = st.select_slider(
         "It answers only when it is at least this sure",
         _THRESHOLDS,
@@ -134,7 +134,7 @@ def _refusing(runs: dict[str, Predictions]) -> float:
 
 
 def _sure_and_wrong(predictions: Predictions, other: Predictions | None, threshold: float) -> None:
-    st.subheader("Wrong, though sure", anchor=False)
+    st.header("Wrong, though sure", anchor=False)
     wrong = cell_indices(predictions, None, None, wrong_only=True)
     sure_and_wrong = wrong[predictions.confidence[wrong] >= threshold]
     st.markdown(

@@ -18,7 +18,7 @@ def draw_comparison(predictions: Predictions, other: Predictions) -> None:
     """
     # As a change from the other to the run in use, which is what a visitor wants to judge.
     pair = compare_paired(other, predictions)
-    st.subheader("What changed", anchor=False)
+    st.header("What changed", anchor=False)
     st.write(plain(pair.sentence()))
     st.caption(detectable_difference_sentence(pair.disagree))
     lists = {

@@ -165,7 +165,7 @@ def _chosen(predictions: Predictions, other: Predictions | None, key: str) -> No
         return
     true, read = place
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(_title(place), anchor=False)
+        st.header(_title(place), anchor=False)
         st.button(
             "Close",
             icon=":material/close:",

@@ -35,7 +35,7 @@ def mnist_c_table(compared: Sequence[Predictions]) -> None:
     Args:
         compared: answers of the runs, of which the finished networks are measured.
     """
-    st.subheader("MNIST-C: fifteen corruptions", anchor=False)
+    st.header("MNIST-C: fifteen corruptions", anchor=False)
     st.write(
         "A benchmark of changes that a network was not trained for (Mu and Gilmer, 2019), at the "
         "strengths of its authors. They report about 79 % on average for a small network."

@@ -49,7 +49,7 @@ def report_view(predictions: Predictions, other: Predictions | None) -> None:
 
 
 def _table(predictions: Predictions, other: Predictions | None) -> None:
-    st.subheader("Digit by digit", anchor=False)
+    st.header("Digit by digit", anchor=False)
     lines, others = (
         _lines(per_class_report(predictions)),
         _lines(per_class_report(other)) if other else None,
@@ -103,7 +103,7 @@ def _lines(report: ClassReport) -> dict[str, ClassScores]:
 
 
 def _one_class(predictions: Predictions, other: Predictions | None) -> None:
-    st.subheader("One digit in words", anchor=False)
+    st.header("One digit in words", anchor=False)
     digit: int = st.segmented_control(
         "Digit",
         list(range(CLASSES)),
@@ -132,7 +132,7 @@ def _one_class(predictions: Predictions, other: Predictions | None) -> None:
 
 
 def _top(predictions: Predictions) -> None:
-    st.subheader("Top confusions", anchor=False)
+    st.header("Top confusions", anchor=False)
     confusions = top_confusions(predictions)
     if not confusions:
         st.info("Not one of these digits is read wrongly.", icon=":material/check:")
@@ -167,7 +167,7 @@ def _pair(predictions: Predictions, true: int, read: int, often: int) -> None:
 
 
 def _luck(predictions: Predictions, other: Predictions | None) -> None:
-    st.subheader("When is a difference more than chance?", anchor=False)
+    st.header("When is a difference more than chance?", anchor=False)
     if other is None:
         needs = ", ".join(
             f"on {n} such digits a difference of {smallest_detectable_difference(n)}"

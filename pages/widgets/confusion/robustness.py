@@ -81,7 +81,7 @@ def _test(predictions: Predictions, other: Predictions | None) -> None:
     for run_predictions, before in zip(changed, unchanged, strict=False):
         st.write(_errors_sentence(run_predictions, _read(before, NO_CORRUPTION)))
     _curve(unchanged, stress)
-    st.subheader("The matrix under this stress", anchor=False)
+    st.header("The matrix under this stress", anchor=False)
     draw_matrix(
         changed[0], changed[1] if len(changed) > 1 else None, key="confusion-robustness-matrix"
     )

@@ -150,7 +150,7 @@ def _digits_of_a_bin(
 
 
 def _worst(predictions: Predictions, other: Predictions | None) -> None:
-    st.subheader("The worst slices", anchor=False)
+    st.header("The worst slices", anchor=False)
     search = worst_slices(predictions)
     if not search.slices:
         st.info(_why_none(predictions, search), icon=":material/check:")

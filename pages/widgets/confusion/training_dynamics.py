@@ -173,9 +173,9 @@ def training_dynamics_view(predictions: Predictions, other: Predictions | None) 
         return
     time_controls(epochs, predictions)
     _over_all(predictions, by_epoch, other)
-    st.subheader(f"The matrix {_when(predictions)}", anchor=False)
+    st.header(f"The matrix {_when(predictions)}", anchor=False)
     draw_matrix(predictions, other, key="confusion-dynamics-matrix")
-    st.subheader("Which digits were learned when", anchor=False)
+    st.header("Which digits were learned when", anchor=False)
     _learned(predictions, by_epoch, epochs)
 
 

@@ -74,7 +74,7 @@ def _play(dataset: str, split: SplitName, index: int) -> None:
 
 def _throw_controls(dataset: str, split: SplitName, index: int) -> NDArray[np.intp]:
     """Draw the controls of the grid, and return the indices of its digits."""
-    st.subheader("At random", anchor=False)
+    st.header("At random", anchor=False)
     st.caption(
         "As training does it: each amount is drawn anew for each digit, between nothing and the "
         "slider, and either way where there are two."

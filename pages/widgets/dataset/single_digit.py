@@ -102,7 +102,7 @@ def _split_name(split: SplitName) -> str:
 
 
 def _numbers(image: NDArray[np.uint8]) -> None:
-    st.subheader("Its numbers", anchor=False)
+    st.header("Its numbers", anchor=False)
     shown: PixelScaling = st.segmented_control(
         "Scaling",
         PIXEL_SCALINGS,
@@ -119,14 +119,14 @@ def _numbers(image: NDArray[np.uint8]) -> None:
 
 
 def _label(label: int) -> None:
-    st.subheader("Its label", anchor=False)
+    st.header("Its label", anchor=False)
     st.write(f"As a whole number, for the loss `sparse_categorical_crossentropy`: `{label}`")
     st.write("One-hot, for `categorical_crossentropy`: one place for each digit, 1 at its own.")
     st.code("[" + ", ".join(map(str, one_hot(label))) + "]", language=None, wrap_lines=True)
 
 
 def _shapes() -> None:
-    st.subheader("Its shape", anchor=False)
+    st.header("Its shape", anchor=False)
     for name, axes in TENSOR_SHAPES:
         shape = ", ".join(str(axis.size) for axis in axes)
         st.write(f"{name}: `({shape})`")
@@ -134,7 +134,7 @@ def _shapes() -> None:
 
 
 def _answers(dataset: str, split: SplitName, index: int, label: int) -> None:
-    st.subheader("What the shipped runs answer", anchor=False)
+    st.header("What the shipped runs answer", anchor=False)
     if split == "train":
         st.caption(
             "These runs have learned from the training digits, so their answers here would say "
@@ -162,7 +162,7 @@ def _answers(dataset: str, split: SplitName, index: int, label: int) -> None:
 
 
 def _neighbors(image: NDArray[np.uint8], dataset: str, split: SplitName, index: int) -> None:
-    st.subheader("The most alike training digits", anchor=False)
+    st.header("The most alike training digits", anchor=False)
     neighbors = nearest_neighbors(
         image, dataset, _NEIGHBORS, skip=index if split == "train" else None
     )

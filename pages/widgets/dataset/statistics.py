@@ -48,11 +48,11 @@ def statistics_view(dataset: str, split: SplitName) -> None:
     values = gray_values(dataset, split)
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("How many of each", anchor=False)
+        st.header("How many of each", anchor=False)
         st.plotly_chart(class_bars(counts.tolist(), color), config=_CHART, key="dataset-classes")
         st.caption(_balance(counts.tolist()))
     with right:
-        st.subheader("The values of their pixels", anchor=False)
+        st.header("The values of their pixels", anchor=False)
         st.plotly_chart(gray_histogram(values.tolist(), color), config=_CHART, key="dataset-grays")
         gray = np.arange(256)
         mean = float(np.average(gray, weights=values))
@@ -96,7 +96,7 @@ def _balance(counts: list[int]) -> str:
 
 def _pictures(dataset: str, split: SplitName) -> None:
     pictures = class_statistics(dataset, split)
-    st.subheader("The mean digit, and where digits differ", anchor=False)
+    st.header("The mean digit, and where digits differ", anchor=False)
     means = np.rint(pictures.means).astype(np.uint8)
     spread = np.sqrt(pictures.variances)
     scaled = np.rint(spread * (255 / spread.max())).astype(np.uint8)

@@ -67,7 +67,7 @@ def show_exciting(seen: Seen, layer: str, number: int) -> None:
     """
     from core.explain.feature_maps import stored_top_activations
 
-    st.subheader("What excites it most", anchor=False)
+    st.header("What excites it most", anchor=False)
     with st.spinner("Showing it the sample's 5,000 digits …"):
         result = stored_top_activations(seen.network, layer)
     if isinstance(result, BackgroundTask):
@@ -120,7 +120,7 @@ def show_share(seen: Seen, layer: str, number: int) -> None:
     """
     from core.explain.feature_maps import MEAN_DIGITS, ablate_maps
 
-    st.subheader("Its share of the decision", anchor=False)
+    st.header("Its share of the decision", anchor=False)
     if layer == seen.rows()[-1].name:
         st.caption("These ten units are the answer itself: nothing comes after them.")
         return

@@ -59,7 +59,7 @@ def show_arithmetic(
     """
     steps = explain_number(network, layer, place)
     first, *rest = steps
-    st.subheader("The arithmetic of this number", anchor=False)
+    st.header("The arithmetic of this number", anchor=False)
     st.caption(
         "Step by step, with the network's own numbers. Rows, columns and maps are counted from 0. "
         "You can check each line with a calculator; only the last digits may differ."

@@ -116,7 +116,7 @@ def _about() -> None:
             "again:"
         )
     st.markdown(f"{_SCENES} {trained}")
-    st.code(REBUILD_COMMAND if record is None else record.command, language="bash", wrap_lines=True)
+    st.code(REBUILD_COMMAND if record is None else record.command, language=None, wrap_lines=True)
 
 
 def _choose_picture() -> NDArray[np.uint8] | None:
@@ -204,7 +204,7 @@ def _legend() -> None:
 
 def _show_layer(layers: Sequence[DetectorLayer], answer: CopyAnswer) -> None:
     """Draw the chosen layer's kernels and feature maps, and one of them large."""
-    st.subheader("Its layers", anchor=False)
+    st.header("Its layers", anchor=False)
     names = {layer.name: f"{layer.name}: {layer.description}" for layer in layers}
     first = next(layer.name for layer in layers if layer.has_kernels)
     st.session_state.setdefault(DETECTOR_LAYER, first)
@@ -317,7 +317,7 @@ def _large_map(
 ) -> None:
     feature_map = maps[..., number]
     largest = end if scale == "common" else float(np.abs(feature_map).max())
-    st.subheader(f"Map {number} of {layer.name}", anchor=False)
+    st.header(f"Map {number} of {layer.name}", anchor=False)
     colors = colorize(feature_map, largest, st.context.theme.type)
     st.image(
         enlarge(colors, max(1, _MAP_PX // max(feature_map.shape))),

@@ -232,7 +232,7 @@ def _selected(seen: Seen, layer: str, values: Values, scale: Scale, number: int)
     if values.ndim == 1:
         last = layer == seen.rows()[-1].name
         digit = f": the digit {DIGIT_NAMES[number]}" if last else ""
-        st.subheader(f"Unit {number} of {layer}{digit}", anchor=False)
+        st.header(f"Unit {number} of {layer}{digit}", anchor=False)
         field = receptive_field(seen.network.run.info.recipe.architecture, layer, (number,))
         _receptive_field(seen, field)
         st.markdown(
@@ -242,7 +242,7 @@ def _selected(seen: Seen, layer: str, values: Values, scale: Scale, number: int)
     feature_map = values[..., number]
     rows, columns = feature_map.shape
     row, column = _place(layer, feature_map)
-    st.subheader(f"Map {number} of {layer}", anchor=False)
+    st.header(f"Map {number} of {layer}", anchor=False)
     end = float(np.abs(feature_map if scale == "each" else values).max())
 
     def opened(row: int, column: int) -> None:

@@ -197,7 +197,7 @@ def kernel_details(
     """
     name = "Unit" if kernels.dense else "Kernel"
     theme = st.context.theme.type or "light"
-    st.subheader(f"{name} {chosen}", anchor=False)
+    st.header(f"{name} {chosen}", anchor=False)
     st.plotly_chart(
         kernel_figure(
             kernels.images(channel)[:, :, chosen],

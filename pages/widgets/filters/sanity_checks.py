@@ -48,7 +48,7 @@ def random_weights_view(
         settings: The settings of the attribution methods.
         theme: The page's theme.
     """
-    st.subheader("Can these maps be trusted?", anchor=False)
+    st.header("Can these maps be trusted?", anchor=False)
     st.write(
         "A map that looks sensible may only trace the digit. So a copy of the network forgets what "
         "it has learned: its weights are made random, layer by layer (Adebayo et al., “Sanity "

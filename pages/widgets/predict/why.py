@@ -68,7 +68,7 @@ def why_map(pixels: NDArray[np.uint8], network: Network) -> None:
         RunError: The network cannot predict.
         PictureError: The digit is blank.
     """
-    st.subheader("Which pixels speak for it", anchor=False)
+    st.header("Which pixels speak for it", anchor=False)
     network = choose_member(network, "predict-why-member")
     answers = calibrated_probabilities(network)(pixels[None])[0]
     question = choose_question("predict-why", (network, pixels.tobytes()), answers)
@@ -155,7 +155,7 @@ def _top_three(pixels: Pixels, network: Network) -> None:
 
 
 def _neighbors(pixels: Pixels, network: Network) -> None:
-    st.subheader("The most alike training digits", anchor=False)
+    st.header("The most alike training digits", anchor=False)
     provenance = network.run.info.provenance
     dataset = provenance.dataset
     if dataset not in mnist.available():
@@ -217,7 +217,7 @@ def _open_if_asked(dataset: str) -> None:
 
 
 def _others(pixels: Pixels, network: Network) -> None:
-    st.subheader("What the other runs answer", anchor=False)
+    st.header("What the other runs answer", anchor=False)
     runs, left_out = other_runs(network.run)
     if not runs:
         st.caption("There is no other run with a network. Train one on the Train page.")
@@ -282,7 +282,7 @@ def _offer_to_open(runs: "list[Run]") -> None:
 
 
 def _epochs(pixels: Pixels, network: Network) -> None:
-    st.subheader("How the answer came about", anchor=False)
+    st.header("How the answer came about", anchor=False)
     run = network.run
     if run.info.members:
         st.caption("An ensemble was not trained itself: its members have epochs, it has none.")

@@ -84,7 +84,7 @@ def _drawn(experiment_id: str, token: str, limits: Limits, *, was_alive: bool) -
 
 def _head(experiment: Experiment, runs: Sequence[TrialRun], status: str) -> None:
     ended = sum(trial_run.has_ended for trial_run in runs)
-    st.subheader(plain(experiment.name), anchor=False)
+    st.header(plain(experiment.name), anchor=False)
     st.caption(f"{experiment.plan.describe()} · {status}")
     if status != "finished":
         count = experiment.plan.trials

@@ -98,7 +98,7 @@ def run_actions(
     """
     name = shown_name(run)
     with st.container(border=True, key="run-actions"):
-        st.subheader(plain(name), anchor=False)
+        st.header(plain(name), anchor=False)
         if name != run.id:
             st.caption(plain(run.id))
         st.write(result_line(run))

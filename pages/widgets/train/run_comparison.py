@@ -33,7 +33,7 @@ def compare_runs(runs: Sequence[Run]) -> None:
         runs: the runs, in the order of the columns.
     """
     names = _names(runs)
-    st.subheader("Side by side", anchor=False)
+    st.header("Side by side", anchor=False)
     _accuracies(runs, names)
     _curves(runs, names)
     _settings(runs, names)

@@ -48,7 +48,7 @@ def watch_view(run_id: str | None, token: str, limits: Limits) -> None:
         return
     state = submission.job_state(run)
     _use_once_trained(run, token, alive=state.alive)
-    st.subheader(plain(shown_name(run)), anchor=False)
+    st.header(plain(shown_name(run)), anchor=False)
     st.caption(_about(run))
     if run.info.members:
         _members(run, token, limits)

@@ -128,7 +128,7 @@ def test_kernels_and_maps_of_the_first_layer() -> None:
 
 def test_a_link_opens_a_map_of_a_layer() -> None:
     view = drawn({"detector-layer": "context_4", "detector-map": "7"})
-    assert "Map 7 of context_4" in [heading.value for heading in view.subheader]
+    assert "Map 7 of context_4" in [heading.value for heading in view.header]
     assert grids(view)["Kernels"]["chosen"] == grids(view)["Feature maps"]["chosen"] == 7
     assert len(numbers(grids(view)["Kernels"])) == 48
     assert not view.warning
@@ -140,7 +140,7 @@ def test_a_link_opens_a_map_of_a_layer() -> None:
 def test_a_wrong_link_is_told(link: dict[str, str]) -> None:
     view = drawn(link)
     assert "link asks for" in view.warning[0].value
-    assert "Map 0 of" in " ".join(heading.value for heading in view.subheader)
+    assert "Map 0 of" in " ".join(heading.value for heading in view.header)
 
 
 def test_a_layer_without_kernels_has_maps() -> None:

@@ -68,7 +68,7 @@ def opened(view: AppTest, layer: str, number: int = 0, run: str = "fast") -> App
 
 
 def headings(view: AppTest) -> list[str]:
-    return [element.value for element in view.subheader]
+    return [element.value for element in view.header]
 
 
 def component(view: AppTest, key: str) -> dict:

@@ -57,7 +57,7 @@ def kernel_of(run: str, layer: str) -> Any:
 
 
 def said(view: AppTest) -> str:
-    kinds = (view.markdown, view.caption, view.info, view.warning, view.error, view.subheader)
+    kinds = (view.markdown, view.caption, view.info, view.warning, view.error, view.header)
     return " ".join(str(element.value) for kind in kinds for element in kind)
 
 

@@ -46,7 +46,7 @@ def test_ticked_runs_become_an_ensemble_that_is_shown_beside_its_members(app: Ap
     app.button(key="make-ensemble").click().run()
     (run,) = [run for run in registry.list_runs() if isinstance(run, Run) and run.info.members]
     assert app.query_params["training"] == run.id
-    assert app.subheader[0].value.count("+") == 2
+    assert app.header[0].value.count("+") == 2
     ours = {
         name: registry.find_run(name).predictions("mnist-sample")
         for name in ("soorya", "purawr", "fast")
@@ -154,5 +154,5 @@ def test_home_shows_a_shipped_ensemble(app: AppTest, run_folders: tuple[Path, Pa
     shutil.copytree(ROOT / "models" / "best", run_folders[0] / "best")
     app.switch_page("pages/home.py")
     app.run()
-    assert "together" in [head.value for head in app.subheader]
+    assert "together" in [head.value for head in app.header]
     assert "100,336 parameters" in said(app)

@@ -65,7 +65,7 @@ def test_the_recipe_of_set_up_is_repeated_over_seeds(app: AppTest) -> None:
     assert only().plan == make_plan(conv_recipe(epochs=7), seeds=2)
     assert only().owner == owner_of(ME)
     assert [run.info.recipe for run in scheduler.queue()] == [conv_recipe(epochs=7)]
-    assert app.subheader[0].value == "Luck"
+    assert app.header[0].value == "Luck"
     assert app.query_params["experiment"] == only().id
     assert "No training is finished yet." in said(app)
 
@@ -138,7 +138,7 @@ def test_a_damaged_link_says_so(app: AppTest) -> None:
 def test_results_say_what_is_more_than_chance(app: AppTest, own: Path) -> None:
     made = done(title="Rates")
     shown(app, experiment=made.id)
-    assert app.subheader[0].value == "Rates"
+    assert app.header[0].value == "Rates"
     rows = table(app)
     assert rows["Setting"] == ["Learning rate 0.001", "Learning rate 0.01"]
     assert rows["Mean"] == ["0.5233", "0.2033"]  # validation loss, the lower one is better

@@ -58,7 +58,7 @@ def tuned(waits: Run, finished: Path) -> Run:
 
 def test_its_end_is_shown_with_before_and_after(app: AppTest, tuned: Run) -> None:
     opened(app, training=tuned.id)
-    assert "tiny + my digits" in app.subheader[0].value
+    assert "tiny + my digits" in app.header[0].value
     tables = [table.value for table in app.dataframe if "Wrong before" in table.value.columns]
     assert [row[0] for row in tables[0].to_numpy()] == [
         "the sample's test digits",

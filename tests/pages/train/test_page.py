@@ -84,7 +84,7 @@ def test_a_press_on_train_submits_what_is_set_and_shows_the_training(app: AppTes
     assert run.info.recipe == conv_recipe(epochs=7)
     assert submission.job_state(run).name == "starting"
     assert app.query_params["training"] == run.id
-    assert app.subheader[0].value == run.id
+    assert app.header[0].value == run.id
     assert [button.label for button in app.button if button.key == "watch-stop"] == ["Stop"]
 
 
@@ -210,7 +210,7 @@ def test_a_training_whose_process_died_says_so_without_a_traceback(
 def test_a_training_that_is_not_there_is_told(app: AppTest) -> None:
     opened(app, training="../../etc/passwd")
     assert "There is no run" in said(app)
-    assert not app.subheader
+    assert not app.header
 
 
 def test_a_run_deleted_in_another_tab_is_told(app: AppTest, own: Path, trained: Trained) -> None:

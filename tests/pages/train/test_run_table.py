@@ -142,7 +142,7 @@ def test_what_is_ticked_stays_ticked_when_the_list_changes(three: AppTest, copy:
     copy("new", created="2026-11-22T10:11:12Z")
     three.run()
     assert names(three) == ["new", "Blue Monday", "theirs", "best"]
-    assert [head.value for head in three.subheader] == ["theirs"]
+    assert [head.value for head in three.header] == ["theirs"]
 
 
 def test_damaged_folders_are_listed_with_a_sentence(copy: Copy, page: Any) -> None:
@@ -167,7 +167,7 @@ def test_damaged_folders_are_listed_with_a_sentence(copy: Copy, page: Any) -> No
         assert sentence in said(app)
     tick(app, "future", "good")
     assert "another version" in app.warning[0].value
-    assert [head.value for head in app.subheader] == ["good"]
+    assert [head.value for head in app.header] == ["good"]
 
 
 def test_the_result_stands_beside_the_name(copy: Copy, page: Any) -> None:
@@ -181,7 +181,7 @@ def test_a_ticked_run_that_goes_is_said_to_be_gone(three: AppTest) -> None:
     shutil.rmtree(registry.own_folder() / "mine")
     three.run()
     assert "'mine' is no longer there" in three.error[0].value
-    assert not three.subheader
+    assert not three.header
 
 
 def test_two_runs_stand_side_by_side(three: AppTest) -> None:

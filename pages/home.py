@@ -1,33 +1,36 @@
-"""The home page: what the product is, the question of each page, and the shipped runs."""
+"""The home page: draw a digit, a card for each page, and the shipped runs."""
 
 import streamlit as st
 
 from core.runs import registry
-from pages.widgets.home.run_cards import run_cards
-from pages.widgets.shared.navigation import ENTRIES, pages, require_app
+from core.utils.errors import DigitscopeError
+from pages.widgets.home.page_cards import page_cards
+from pages.widgets.home.shipped_runs import shipped_runs
+from pages.widgets.home.try_it import try_it
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.navigation import require_app
+from pages.widgets.shared.run_picker import chosen_run, run_in_use
 
 require_app()
+st.set_page_config(layout="wide")  # the answer stands beside the canvas
 
 st.title("Digitscope", anchor=False)
 st.write(
-    "Watch a convolutional network read handwritten digits, and find out why it reads them the way "
-    "it does. The digits are real ones, from MNIST, on which the field has learned since 1998; "
-    "everything works offline too."
+    "Draw a digit: a convolutional network reads it. Then find out what it sees, what it gets "
+    "wrong, and how it learned."
 )
-if st.button("Draw a digit and have it read", type="primary", icon=":material/draw:"):
-    # Not without query_params: clearing those that are bound to a widget is an error.
-    st.switch_page(pages()["predict"], query_params={})
+try_it()
 
-st.header("What you can find out")
-for key, entry in ENTRIES.items():
-    if entry.question:
-        st.page_link(pages()[key], label=f"**{entry.title}**", icon=entry.icon)
-        st.write(entry.question)
+st.header("What you can find out", anchor=False)
+try:
+    if chosen_run():
+        page_cards(run_in_use())
+except DigitscopeError as error:
+    st.error(plain(str(error)), icon=":material/error:")
 
-st.header("The networks that come with it")
+st.header("The networks that come with it", anchor=False)
 st.write(
-    "Three are our own; five are published tutorials, trained as their authors trained them, and "
-    "one is what a tutorial describes but did not run. The figures count mistakes on MNIST's "
-    "10,000 test digits, none of which was trained on."
+    "Each point is a trained network. Lower is better: fewer mistakes on MNIST's 10,000 test "
+    "digits. Further left is smaller: fewer parameters."
 )
-run_cards(registry.list_shipped())
+shipped_runs(registry.list_shipped())

@@ -14,7 +14,6 @@ from pages.widgets.predict.choice_buttons import explanation_choice, suggest_tur
 from pages.widgets.predict.counterfactuals import counterfactuals_view
 from pages.widgets.predict.files import choose_files
 from pages.widgets.predict.preprocessing_steps import preprocessing_view
-from pages.widgets.predict.reading import show_answer, show_nothing_yet
 from pages.widgets.predict.source import (
     NOTHING_READ,
     PageReading,
@@ -26,6 +25,7 @@ from pages.widgets.predict.source import (
     suggested_turn,
 )
 from pages.widgets.predict.why import explanation_view
+from pages.widgets.shared.answer import show_answer, show_nothing_yet
 from pages.widgets.shared.canvas import wide_sheet
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import require_app

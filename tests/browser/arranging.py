@@ -13,7 +13,7 @@ from core.experiments.plan import make_factor, make_plan
 from core.recipes.architecture import Architecture, Conv, Dense, Flatten, Pool
 from core.recipes.recipe import Recipe
 from tests.browser.app import SLOW_MS, Point, drawing_area, settle, stroke
-from tests.browser.drawing import ONE, SEVEN, ZERO
+from tests.browser.drawing import ONE, SEVEN, ZERO, widen
 
 INK = "#1d2f6f"
 DRAWN: Sequence[Point] = ((70, 62), (120, 58), (200, 62), (165, 130), (135, 185), (118, 232))
@@ -64,8 +64,7 @@ def _in_uneven_light(picture: Image.Image) -> bytes:
 
 def draw_a_number(page: Page) -> None:
     """1, 7 and 0 side by side on the wide sheet."""
-    page.get_by_text("Wide sheet", exact=False).first.click()
-    settle(page)
+    widen(page)
     drawing_area(page)
     scale = drawing_area(page).evaluate("node => node.clientWidth") / 560
     for digit, left in ((ONE, 60), (SEVEN, 190), (ZERO, 370)):

@@ -43,13 +43,20 @@ def clear(page: Page) -> None:
     settle(page)
 
 
+def open_pen_settings(page: Page) -> None:
+    """Unfold the width of the pen and of the sheet; Escape folds them away."""
+    page.get_by_role("button", name="More", exact=True).click()
+
+
 def widen(page: Page) -> None:
     """Switch to the wide sheet and wait for it."""
+    open_pen_settings(page)
     page.get_by_text("Wide sheet").click()
     page.wait_for_function(
         "canvas => Math.abs(canvas.clientWidth / canvas.clientHeight - 2) < 0.02",
-        arg=drawing_area(page).element_handle(),
+        arg=page.locator("canvas").last.element_handle(),
     )
+    page.keyboard.press("Escape")
     settle(page)
 
 

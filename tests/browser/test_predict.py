@@ -17,6 +17,7 @@ from tests.browser.drawing import (
     clear,
     draw,
     expect_answer,
+    open_pen_settings,
     open_predict,
     swipe,
     widen,
@@ -147,8 +148,10 @@ def test_the_naive_resize_stands_beside_the_steps(sheet: Page) -> None:
 
 def test_a_scribble_over_everything_gets_a_sentence_and_no_answer(page: Page, address: str) -> None:
     open_predict(page, address)
+    open_pen_settings(page)
     page.get_by_role("slider", name="Pen width").focus()
     page.keyboard.press("End")
+    page.keyboard.press("Escape")
     settle(page)
     rows = range(2, 279, 25)
     stroke(page, [(x, y) for k, y in enumerate(rows) for x in ((2, 278) if k % 2 else (278, 2))])

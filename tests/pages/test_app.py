@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import streamlit as st
 from PIL import Image, ImageDraw
+from sklearn.metrics import confusion_matrix
 from streamlit.runtime.scriptrunner import script_runner
 from streamlit.testing.v1 import AppTest
 
@@ -22,7 +23,7 @@ from core.recipes.presets import PRESETS
 from core.runs import registry
 from core.runs.run import Network
 from core.utils.errors import RunError
-from pages.widgets.home import run_cards
+from pages.widgets.home import shipped_runs
 from pages.widgets.shared import navigation
 from pages.widgets.shared import warm_up as warm_up_module
 from pages.widgets.shared.markdown import plain
@@ -220,13 +221,30 @@ def test_without_any_run_the_app_says_how_to_get_one(
     assert "make train" in app.error[0].value
 
 
-def test_the_button_keeps_the_run_of_the_link(app: AppTest) -> None:
-    app.query_params["run"] = "kundathil"
+def test_the_cards_show_the_run_of_the_link(app: AppTest) -> None:
+    app.query_params["run"] = "purawr"
     app.run()
-    app.button[0].click().run()
     assert not app.exception
-    assert app.title[0].value == "Predict"
-    assert app.selectbox(key="run").value == "kundathil"
+    said = everything_said(app)
+    answer = registry.find_run("purawr").predictions("mnist-sample")
+    assert answer is not None
+    counts = confusion_matrix(answer.labels, answer.probabilities.argmax(axis=1))
+    np.fill_diagonal(counts, 0)
+    label, read = divmod(int(counts.argmax()), 10)
+    assert f"it reads a {label} as a {read} {counts.max()} times in 1,000 digits" in said
+    assert "the loss of purawr over 10 epochs" in said
+    # Its first layer is dense: there is no kernel to show.
+    assert "first layer" not in said
+
+
+def test_a_damaged_run_leaves_the_home_page_whole(app: AppTest, no_own_runs: Path) -> None:
+    copy = own_copy(no_own_runs, seconds=1)
+    (copy / "history.csv").write_text("nonsense")
+    (copy / "test_predictions.npz").write_bytes(b"nonsense")
+    app.query_params["run"] = "mine"
+    app.run()
+    assert not app.exception
+    assert "What does a network get wrong?" in everything_said(app)
 
 
 def test_two_visitors_at_once_do_not_take_each_others_page() -> None:
@@ -241,7 +259,7 @@ def test_the_network_warms_up_once_a_server_and_only_after_the_page(
     warm_up.clear()
     happened: list[str] = []
 
-    def slow_cards(_shipped: object) -> None:
+    def slow_table(_shipped: object) -> None:
         time.sleep(1 if not happened else 0)  # longer than the warm-up's head start
         happened.append("page")
 
@@ -249,7 +267,7 @@ def test_the_network_warms_up_once_a_server_and_only_after_the_page(
         return SimpleNamespace(trace=lambda: happened.append(network.run.id))
 
     monkeypatch.setattr(warm_up_module, "predictor", predictor)
-    monkeypatch.setattr(run_cards, "run_cards", slow_cards)
+    monkeypatch.setattr(shipped_runs, "shipped_runs", slow_table)
     with navigation_remembered():
         for _ in range(2):
             AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()

@@ -12,7 +12,6 @@ from core.preprocessing.page.detection import FoundDigit, FoundSign
 from core.utils.errors import PictureError
 from pages.widgets.components.box_editor import BoxCard, BoxEvents, SignCard, picture_boxes
 from pages.widgets.predict.choice_buttons import turn_buttons
-from pages.widgets.predict.reading import describe_reading
 from pages.widgets.predict.source import (
     PageReading,
     Source,
@@ -21,6 +20,7 @@ from pages.widgets.predict.source import (
     is_corrected,
     keep_correction,
 )
+from pages.widgets.shared.answer import describe_reading
 from pages.widgets.shared.markdown import plain
 
 _TURN = "predict_boxes_turn"

@@ -12,7 +12,7 @@ from core.figures.images import png_url
 from core.inference.reader import read_digits
 from core.preprocessing.mnist_format import IMAGE_SIDE, Box, PreparationStep, naive_resize
 from core.preprocessing.page.detection import FoundDigit
-from pages.widgets.predict.reading import describe_reading
+from pages.widgets.shared.answer import describe_reading
 from pages.widgets.shared.pictures import enlarge
 from pages.widgets.shared.warm_up import ReadyNetwork
 

@@ -162,7 +162,7 @@ def wide_sheet() -> bool:
 
 
 def _tools(*, numbers: bool) -> None:
-    with st.container(horizontal=True, vertical_alignment="center", width=_SIDE):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
             "Tool",
             [_PENCIL, _ERASER],
@@ -172,7 +172,13 @@ def _tools(*, numbers: bool) -> None:
             label_visibility="collapsed",
         )
         st.button("Clear", icon=":material/delete:", on_click=_clear)
-    st.slider("Pen width", *_PEN_WIDTHS, _PEN_WIDTH, format="%d px", key=_PEN, width=_SIDE)
+        # Folded away: on a phone, the answer stands below them, and must be seen.
+        with st.popover("More", help="The width of the pen and of the sheet"):
+            _pen_and_sheet(numbers=numbers)
+
+
+def _pen_and_sheet(*, numbers: bool) -> None:
+    st.slider("Pen width", *_PEN_WIDTHS, _PEN_WIDTH, format="%d px", key=_PEN)
     if numbers:
         st.toggle(
             "Wide sheet, for a number",

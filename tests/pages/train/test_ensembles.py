@@ -154,5 +154,5 @@ def test_home_shows_a_shipped_ensemble(app: AppTest, run_folders: tuple[Path, Pa
     shutil.copytree(ROOT / "models" / "best", run_folders[0] / "best")
     app.switch_page("pages/home.py")
     app.run()
-    assert "together" in [head.value for head in app.header]
+    assert "together" in app.dataframe[0].value["Run"].to_list()
     assert "100,336 parameters" in said(app)

@@ -1,0 +1,64 @@
+"""The canvas on the home page, with the answer beside it and the next steps below."""
+
+import streamlit as st
+
+from core.inference.reader import read_digits
+from core.preprocessing.page.detection import find_page
+from core.utils.errors import DigitscopeError, PictureError
+from pages.widgets.shared.answer import show_answer, show_nothing_yet
+from pages.widgets.shared.canvas import PAPER, canvas
+from pages.widgets.shared.markdown import plain
+from pages.widgets.shared.navigation import pages
+from pages.widgets.shared.run_picker import NO_RUN, network_in_use
+from pages.widgets.shared.warm_up import wake_up
+
+_CHOSEN = "home_chosen"
+_PREDICT_VIEW, _FILTERS_WAY = "predict-view", "filters-way"
+
+
+@st.fragment
+def try_it() -> None:
+    """Draw the canvas and, once there is a drawing, what the network in use reads in it."""
+    left, right = st.columns([5, 6], gap="large")
+    try:
+        with left:
+            pixels = canvas()
+        with right:
+            if pixels is None:
+                show_nothing_yet()
+                return
+            network = network_in_use()
+            if network is None:
+                st.error(NO_RUN)
+                return
+            ready = wake_up(network)
+            page = find_page(pixels, ink="dark", paper=PAPER)
+            readings = read_digits(page.digits, ready.ask, ready.temperature)
+            chosen = min(st.session_state.get(_CHOSEN, 0), len(readings) - 1)
+            show_answer(readings, page.signs, ready, chosen, _choose)
+            _next_steps()
+    except PictureError as error:
+        right.warning(plain(str(error)), icon=":material/help:")
+    except DigitscopeError as error:
+        right.error(plain(str(error)), icon=":material/error:")
+
+
+def _choose(index: int) -> None:
+    st.session_state[_CHOSEN] = index
+
+
+def _next_steps() -> None:
+    """Draw the buttons that open another page with the same drawing."""
+    with st.container(horizontal=True):
+        if st.button("Show every step", icon=":material/stairs:"):
+            _open("predict", _PREDICT_VIEW, "Preprocessing")
+        if st.button("Explain the answer", icon=":material/psychology:"):
+            _open("predict", _PREDICT_VIEW, "Explanation")
+        if st.button("Show the feature maps", icon=":material/filter_b_and_w:"):
+            _open("filters", _FILTERS_WAY, "Draw")
+
+
+def _open(page: str, key: str, value: str) -> None:
+    st.session_state[key] = value
+    # Not without query_params: clearing those that are bound to a widget is an error.
+    st.switch_page(pages()[page], query_params={})

@@ -19,7 +19,8 @@ def site() -> None:
     # Here, since components can be declared only once the server is up.
     import streamlit as st
 
-    from pages.widgets.shared.navigation import ICON, enter
+    from pages.widgets.shared.lesson_bar import lesson_bar
+    from pages.widgets.shared.navigation import ENTRIES, ICON, enter
     from pages.widgets.shared.page_style import apply_style
     from pages.widgets.shared.run_picker import pick_run
     from pages.widgets.shared.scheduler_thread import keep_trainings_going
@@ -30,6 +31,8 @@ def site() -> None:
     page = enter()
     apply_style()
     pick_run()
+    if page.title != ENTRIES["lessons"].title:
+        lesson_bar()
     page.run()
     # After the page, so that its first paint never waits for TensorFlow.
     warm_up()

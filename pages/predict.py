@@ -30,6 +30,7 @@ from pages.widgets.shared.canvas import wide_sheet
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import require_app
 from pages.widgets.shared.run_picker import NO_RUN, network_in_use
+from pages.widgets.shared.url_state import among, follow
 from pages.widgets.shared.user_digits import my_digits_view, remember
 from pages.widgets.shared.warm_up import ReadyNetwork, wake_up
 
@@ -37,6 +38,8 @@ Way = Literal["Draw", "Upload", "Camera"]
 View = Literal["Preprocessing", "Explanation", "Counterfactuals", "My digits"]
 _WAYS: Final[tuple[Way, ...]] = get_args(Way)
 VIEWS: Final[tuple[View, ...]] = get_args(View)
+# Parameter of the view in the address. (A string below it would be shown on the page.)
+_LOOK: Final = "look"
 
 
 @st.fragment
@@ -126,10 +129,12 @@ def _look_closer(
     source: Source | None, ready: ReadyNetwork | None, chosen: DigitReading | None, *, alone: bool
 ) -> None:
     """Draw the chosen view of the chosen digit; a view that is closed computes nothing."""
+    follow(_LOOK, among(VIEWS))
     view: View | None = st.segmented_control(
         "Look closer",
         VIEWS,
-        key="predict-view",
+        key=_LOOK,
+        bind="query-params",
         persist_state="session",
         wrap=True,
         help="Press one to open it, and again to shut it.",

@@ -41,5 +41,9 @@ class ExperimentError(DigitscopeError):
     """An experiment that cannot be read, changed or gone on with as requested."""
 
 
+class LessonError(DigitscopeError):
+    """A lesson that cannot be read, or something in it that cannot be measured."""
+
+
 class ClusterError(DigitscopeError):
     """A cluster that cannot be reached, or on which nothing can be trained."""

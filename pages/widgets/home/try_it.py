@@ -13,7 +13,7 @@ from pages.widgets.shared.run_picker import NO_RUN, network_in_use
 from pages.widgets.shared.warm_up import wake_up
 
 _CHOSEN = "home_chosen"
-_PREDICT_VIEW, _FILTERS_WAY = "predict-view", "filters-way"
+_PREDICT_VIEW, _FILTERS_WAY = "look", "filters-way"
 
 
 @st.fragment

@@ -28,6 +28,13 @@ class Entry:
 
 ENTRIES: dict[str, Entry] = {
     "home": Entry("pages/home.py", "Home", ":material/home:"),
+    "lessons": Entry(
+        "pages/lessons.py",
+        "Lessons",
+        ":material/school:",
+        "Where do I begin? Five published tutorials, step by step, and why your own digit was "
+        "misread.",
+    ),
     "dataset": Entry(
         "pages/dataset.py",
         "Dataset",

@@ -1,7 +1,7 @@
 """Which part of the training page is shown, and what it shows there.
 
-`?training=ID` is the training that is watched, `?experiment=ID` the experiment that is open, and
-`?plan=...` the plan of a new one.
+`?training=ID` is the training that is watched, `?experiment=ID` the experiment that is open,
+`?plan=...` the plan of a new one, and `?show=runs` the list of all runs; it is followed once.
 """
 
 import streamlit as st
@@ -15,6 +15,7 @@ _SET_UP, WATCH, EXPERIMENTS, ALL_RUNS = "Set up", "Watch", "Experiments", "All r
 TRAINING = "training"
 _EXPERIMENT, _PLAN = "experiment", "plan"
 _TO_SET_UP = ("from", "preset")
+_SHOW, _RUNS = "show", "runs"
 _RECIPE = "recipe"
 _VIEW = "train-view"
 _WATCHED = "train-watched"
@@ -38,6 +39,8 @@ def pick_view(token: str) -> str:
         state[_VIEW], state[_WATCHED] = WATCH, requested
     elif any(name in link for name in _TO_SET_UP):
         state[_VIEW] = _SET_UP
+    elif link.get(_SHOW) == _RUNS:
+        state[_VIEW] = ALL_RUNS
     elif _newly_linked_experiment():
         state[_VIEW] = EXPERIMENTS
     state.setdefault(_VIEW, _SET_UP)
@@ -131,7 +134,7 @@ def watched(token: str) -> str | None:
 def _write_link(view: str, run_id: str | None) -> None:
     before = st.query_params.to_dict()
     # All at once: each change of the link is a step of the browser's Back.
-    shown = {TRAINING, _EXPERIMENT, *([] if view == EXPERIMENTS else [_PLAN])}
+    shown = {TRAINING, _EXPERIMENT, _SHOW, *([] if view == EXPERIMENTS else [_PLAN])}
     link = {name: value for name, value in before.items() if name not in shown}
     if view != _SET_UP:
         link.pop(_RECIPE, None)

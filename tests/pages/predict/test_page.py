@@ -198,7 +198,7 @@ def test_the_steps_are_a_strip_and_the_naive_way_can_be_compared(
 ) -> None:
     app = uploaded(picture("7"))
     assert "digit-steps" not in " ".join(element.proto.body for element in app.get("html"))
-    app.segmented_control(key="predict-view").set_value("Preprocessing").run()
+    app.segmented_control(key="look").set_value("Preprocessing").run()
     (strip,) = [
         element.proto.body for element in app.get("html") if "digit-steps" in element.proto.body
     ]
@@ -214,7 +214,7 @@ def test_the_steps_are_a_strip_and_the_naive_way_can_be_compared(
 def test_a_view_without_a_digit_says_what_is_missing(app: AppTest) -> None:
     app.run()
     app.switch_page("pages/predict.py").run()
-    app.segmented_control(key="predict-view").set_value("Explanation").run()
+    app.segmented_control(key="look").set_value("Explanation").run()
     assert not app.exception
     assert "Draw a digit or bring a picture first" in told(app)
 
@@ -238,7 +238,7 @@ def test_only_the_view_that_is_open_computes_anything(
     assert app.metric[0].value == "1"
     assert drawn == []
     for view in VIEWS:
-        app.segmented_control(key="predict-view").set_value(view).run()
+        app.segmented_control(key="look").set_value(view).run()
         assert not app.exception
     assert drawn == list(VIEWS)
 

@@ -1,0 +1,1 @@
+"""Lessons: files that a teacher writes, and what is measured in the runs of who takes them."""

@@ -173,7 +173,7 @@ bench: setup-dev browser  ## Run every benchmark (long: about an hour); a single
 	done
 
 screenshots: setup-dev browser  ## Photograph every page, refresh the pictures in the docs
-	@$(hand_on_browser); $(PY) -m tests.browser.screenshots $(ARGS)
+	@$(hand_on_browser); $(PY) -m tests.browser.screenshots $(ARGS) && $(PY) -m tests.browser.moving_picture
 
 reproduce: setup-dev  ## Train each tutorial with five seeds, compare with its author (long; goes on where it was)
 	@exec $(PY) -m benchmarks.reproduce $(ARGS)

@@ -22,6 +22,7 @@ def site() -> None:
     from pages.widgets.shared.lesson_bar import lesson_bar
     from pages.widgets.shared.navigation import ENTRIES, ICON, enter
     from pages.widgets.shared.page_style import apply_style
+    from pages.widgets.shared.presentation import presentation_switch
     from pages.widgets.shared.run_picker import pick_run
     from pages.widgets.shared.scheduler_thread import keep_trainings_going
     from pages.widgets.shared.warm_up import keep_networks_prepared, warm_up
@@ -31,6 +32,7 @@ def site() -> None:
     page = enter()
     apply_style()
     pick_run()
+    presentation_switch()
     if page.title != ENTRIES["lessons"].title:
         lesson_bar()
     page.run()

@@ -40,7 +40,7 @@ from benchmarks.common import (
 from core.explain.feature_visualization import class_targets, visualize_feature
 from core.runs import registry
 from core.runs.run import Network
-from pages.widgets.filters.choices import RUN_VIEWS, VIEW
+from pages.widgets.filters.choices import DETECTOR, QUESTIONS, VIEW
 
 RUNS = ("best", "fast")
 WARM_UP = 2
@@ -56,7 +56,7 @@ def views(run: str, digits: int) -> dict[str, list[float]]:
         gc.collect()
         gc.freeze()
         index = 0
-        for view in RUN_VIEWS:
+        for view in (name for name in QUESTIONS if name != DETECTOR):
             app.session_state[VIEW] = view
             times: list[float] = []
             for _ in range(WARM_UP + digits):

@@ -10,11 +10,11 @@ from pages.widgets.confusion.choices import (
     DYNAMICS,
     FORMER_NAMES,
     MATRIX,
+    QUESTIONS,
     REPORT,
     ROBUSTNESS,
     SLICES,
     VIEW,
-    VIEWS,
     choose_digits,
     choose_other_run,
     error_counts,
@@ -46,7 +46,6 @@ require_app()
 st.set_page_config(layout="wide")  # a matrix and its digits want room
 
 st.title("Confusion matrix", anchor=False)
-st.write("Which digits does a network misread, which for which, why, and what would help?")
 try:
     network = network_in_use()
     if network is None:
@@ -55,7 +54,7 @@ try:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         digits = choose_digits(network.run, user_digit_count=len(my_digits()))
         other_run = choose_other_run(network.run)
-    view = choose_view(VIEW, VIEWS, FORMER_NAMES)
+    view = choose_view(VIEW, QUESTIONS, FORMER_NAMES)
     predictions = load_or_offer(network, digits)
     if predictions:
         other = other_predictions(other_run, digits)

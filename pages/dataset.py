@@ -38,7 +38,6 @@ require_app()
 st.set_page_config(layout="wide")  # a grid has room for more digits
 
 st.title("Dataset", anchor=False)
-st.write("Know the digits before a network learns from them: how many, how they look, what is odd.")
 try:
     dataset, split = choose_digits()
     view = choose_view()

@@ -16,8 +16,8 @@ from pages.widgets.filters.choices import (
     FORMER_NAMES,
     KERNELS,
     NETWORK,
+    QUESTIONS,
     VIEW,
-    VIEWS,
     choose_network,
     show_digit,
 )
@@ -66,10 +66,9 @@ require_app()
 st.set_page_config(layout="wide")  # layers want room
 
 st.title("Filters and activations", anchor=False)
-st.write("What does the network see? Open any layer, follow a number, ask why, watch it form.")
 # Above the views, but drawn after them: the digit detector has neither a run nor a digit.
 above = st.container()
-view = choose_view(VIEW, VIEWS, FORMER_NAMES)
+view = choose_view(VIEW, QUESTIONS, FORMER_NAMES)
 try:
     if view == DETECTOR:
         detector_view()

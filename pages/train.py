@@ -18,7 +18,6 @@ require_app()
 st.set_page_config(layout="wide")  # settings beside what they mean, two charts side by side
 
 st.title("Train", anchor=False)
-st.write("Choose a network and how it is to learn, press Train, and watch its mistakes grow fewer.")
 try:
     server_limits = limits()
 except DigitscopeError as error:

@@ -40,9 +40,9 @@ def test_the_defaults_in_the_table_are_those_of_a_server(
     assert limits() == real
 
 
-def test_the_readme_shows_every_command() -> None:
+def test_the_documentation_shows_every_command() -> None:
     commands = set(typer.main.get_command(app).commands)
-    shown = set(re.findall(r"^python -m core ([a-z-]+)", _text("README.md"), re.MULTILINE))
+    shown = set(re.findall(r"^python -m core ([a-z-]+)", _text("docs/command-line.md"), re.MULTILINE))
     assert "continue" in commands
     assert shown == commands
 
@@ -72,12 +72,14 @@ def test_git_holds_only_pictures_that_are_shown_and_few_and_light_ones() -> None
     shown = {
         (ROOT / name).parent / target
         for name in PAGES
-        for target in re.findall(r"!\[[^\]]*\]\(([^)\s]+\.png)\)", _text(name))
+        for target in re.findall(r"!\[[^\]]*\]\(([^)\s]+\.(?:png|gif))\)", _text(name))
     }
     pictures = set((ROOT / "docs" / "screenshots").iterdir())
     assert pictures == shown
     assert len(pictures) <= 12
-    assert {file.name for file in pictures if file.stat().st_size > 150_000} == set()
+    films = {file for file in pictures if file.suffix == ".gif"}
+    assert {file.name for file in pictures - films if file.stat().st_size > 150_000} == set()
+    assert {file.name for file in films if file.stat().st_size > 1_000_000} == set()
 
 
 def _text(name: str) -> str:

@@ -47,7 +47,7 @@ from core.runs.writer import (
     write_info,
 )
 from core.training.pseudo_labels import PseudoLabelSettings, describe_plan, plan_pseudo_labels
-from core.utils.errors import RecipeError, RunError
+from core.utils.errors import LessonError, RecipeError, RunError
 from core.utils.files import to_json
 
 if TYPE_CHECKING:
@@ -115,6 +115,32 @@ _EVALUATED_AT_ONCE = 512
 DatasetOption = Annotated[
     str | None, typer.Option("--dataset", help=f"One of: {', '.join(mnist.DATASETS)}.")
 ]
+
+
+@app.command("glossary")
+def print_glossary() -> None:
+    """Print the glossary of terms and settings in Markdown (docs/glossary.md)."""
+    from core.export.glossary import glossary_page
+
+    print(glossary_page(), end="")
+
+
+@app.command("check-lesson")
+def check_lessons(
+    files: Annotated[list[Path], typer.Argument(help="lessons, as docs/lessons.md describes them")],
+) -> None:
+    """Check files of lessons: each fault with its line."""
+    from core.lessons.lesson import read_lesson
+
+    faults: list[str] = []
+    for file in files:
+        try:
+            lesson = read_lesson(file)
+            print(f"{file.name}: “{lesson.title}”, {len(lesson.steps)} steps")
+        except LessonError as error:
+            faults += str(error).splitlines()
+    if faults:
+        raise LessonError("\n".join(faults))
 
 
 @app.command("datasets")

@@ -20,7 +20,16 @@ from pages.widgets.shared.url_state import among, follow
 MATRIX, REPORT, CALIBRATION = "Matrix", "Per-class report", "Calibration"
 ROBUSTNESS, DYNAMICS, SLICES = "Robustness", "Training dynamics", "Slices"
 DOWNLOAD = "Download"
-VIEWS = (MATRIX, REPORT, CALIBRATION, ROBUSTNESS, DYNAMICS, SLICES, DOWNLOAD)
+QUESTIONS = {
+    MATRIX: "Which digits does it read as which?",
+    REPORT: "How well does it read each digit?",
+    CALIBRATION: "Is it right as often as it is sure?",
+    ROBUSTNESS: "Which changes make it fail?",
+    DYNAMICS: "How did its mistakes change during training?",
+    SLICES: "Which kinds of digits does it misread?",
+    DOWNLOAD: "What can be taken along as a file?",
+}
+VIEWS = tuple(QUESTIONS)
 FORMER_NAMES = {
     "Report": REPORT,
     "How sure": CALIBRATION,

@@ -6,6 +6,7 @@ from core.evaluation.confusion_matrix import (
     CELL_VALUES,
     CLASS_ORDERS,
     CellStyle,
+    ClassOrder,
     cell_indices,
     cell_sentence,
     class_order,
@@ -94,30 +95,37 @@ def _style_controls(key: str) -> CellStyle:
             help="% of the label: of all digits with this label, how many were read so (recall). "
             "% of the answer: of all digits read so, how many have this label (precision).",
         )
-        order = st.segmented_control(
-            "Order",
-            CLASS_ORDERS,
-            default="digit",
-            required=True,
-            format_func=_ORDERS.__getitem__,
-            key=f"{key}-order",
-            persist_state="session",
-        )
-        diagonal = st.toggle(
-            "Right answers too",
-            value=True,
-            key=f"{key}-diagonal",
-            persist_state="session",
-            help="The diagonal of the matrix. Without it the colors are the mistakes' alone.",
-        )
-        log = st.toggle(
-            "Logarithmic colors",
-            value=True,
-            key=f"{key}-log",
-            persist_state="session",
-            help="So that a single mistake can be seen beside hundreds of right answers.",
-        )
+        with st.popover("Display", icon=":material/tune:"):
+            order, diagonal, log = _display_controls(key)
     return CellStyle(values, diagonal, log, order)
+
+
+def _display_controls(key: str) -> tuple[ClassOrder, bool, bool]:
+    """Draw the options that few change; they would push the matrix off a small screen."""
+    order = st.segmented_control(
+        "Order",
+        CLASS_ORDERS,
+        default="digit",
+        required=True,
+        format_func=_ORDERS.__getitem__,
+        key=f"{key}-order",
+        persist_state="session",
+    )
+    diagonal = st.toggle(
+        "Right answers too",
+        value=True,
+        key=f"{key}-diagonal",
+        persist_state="session",
+        help="The diagonal of the matrix. Without it the colors are the mistakes' alone.",
+    )
+    log = st.toggle(
+        "Logarithmic colors",
+        value=True,
+        key=f"{key}-log",
+        persist_state="session",
+        help="So that a single mistake can be seen beside hundreds of right answers.",
+    )
+    return order, diagonal, log
 
 
 def _open(place: Place) -> None:

@@ -73,8 +73,10 @@ def _filters(dataset: str, split: SplitName) -> DigitQuery:
     run = chosen_run() or ""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         labels = _digits("Label", _LABEL, "What its writer meant. None chosen: all.")
+        more = st.popover("Sort and filter", icon=":material/tune:")
+    # Folded away, so that the digits are seen at once, on a phone too.
+    with more:
         order, descending = _order()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
         answer = st.selectbox(
             f"Answer of {run or 'the run'}",
             OUTCOMES,

@@ -163,19 +163,18 @@ def open_test_digit(index: int) -> None:
 NETWORK, KERNELS, FEATURE_MAPS = "Network", "Kernels", "Feature maps"
 DYNAMICS, ATTRIBUTION, ADVERSARIAL = "Training dynamics", "Attribution", "Adversarial"
 FEATURE_VISUALIZATION, EMBEDDING = "Feature visualization", "Embedding"
-RUN_VIEWS = (
-    NETWORK,
-    KERNELS,
-    FEATURE_MAPS,
-    DYNAMICS,
-    ATTRIBUTION,
-    ADVERSARIAL,
-    FEATURE_VISUALIZATION,
-    EMBEDDING,
-)
-"""The views of a run's network with a digit at its input."""
 DETECTOR = "Digit detector"
-VIEWS = (*RUN_VIEWS, DETECTOR)
+QUESTIONS = {
+    NETWORK: "What does each layer make of the digit?",
+    KERNELS: "What has each kernel learned to look for?",
+    FEATURE_MAPS: "Where in the digit does each kernel respond?",
+    DYNAMICS: "How did kernels and maps form during training?",
+    ATTRIBUTION: "Which pixels speak for the answer, and which against it?",
+    ADVERSARIAL: "How small a change makes it answer wrongly?",
+    FEATURE_VISUALIZATION: "Which picture does a unit respond to most strongly?",
+    EMBEDDING: "Which digits look alike to the network?",
+    DETECTOR: "How are the digits of a picture found?",
+}
 FORMER_NAMES = {
     "Maps": FEATURE_MAPS,
     "Forming": DYNAMICS,

@@ -162,7 +162,7 @@ def wide_sheet() -> bool:
 
 
 def _tools(*, numbers: bool) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
         st.segmented_control(
             "Tool",
             [_PENCIL, _ERASER],

@@ -13,7 +13,16 @@ from pages.widgets.shared.url_state import among, follow, open_view, write
 
 STATISTICS, BROWSE, DIGIT, CONVOLUTION = "Statistics", "Browse", "Single digit", "Convolution"
 AUGMENTATION, EMBEDDING, LABEL_ISSUES = "Augmentation", "Embedding", "Label issues"
-VIEWS = (STATISTICS, BROWSE, DIGIT, CONVOLUTION, AUGMENTATION, EMBEDDING, LABEL_ISSUES)
+QUESTIONS = {
+    STATISTICS: "What is in the dataset?",
+    BROWSE: "What do the digits look like?",
+    DIGIT: "What does the computer get of one digit?",
+    CONVOLUTION: "What does a kernel do to a digit?",
+    AUGMENTATION: "How far can a digit be changed and still be the same digit?",
+    EMBEDDING: "Which digits are alike?",
+    LABEL_ISSUES: "Which labels are in doubt?",
+}
+VIEWS = tuple(QUESTIONS)
 FORMER_NAMES = {
     "Facts": STATISTICS,
     "One digit": DIGIT,
@@ -72,7 +81,7 @@ def choose_view() -> str:
     already_set = (_VIEW in st.session_state, _VIEW in st.query_params)
     if not any(already_set) and INDEX in st.query_params:
         open_view(_VIEW, DIGIT)  # a link to a digit
-    view = url_state.choose_view(_VIEW, VIEWS, FORMER_NAMES)
+    view = url_state.choose_view(_VIEW, QUESTIONS, FORMER_NAMES)
     if view not in _OF_ONE_DIGIT and INDEX in st.query_params:
         del st.query_params[INDEX]  # or the link would open that digit
     return view

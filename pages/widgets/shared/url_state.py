@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import streamlit as st
 
+from core.utils.glossary import TERMS
+
 _LAST = "last_link"
 _NEXT = "next_{}"
 
@@ -53,17 +55,18 @@ def displayable(text: str) -> str:
     return "".join(char for char in text[:40] if char.isalnum() or char in "-_")
 
 
-def choose_view(key: str, views: Sequence[str], former_names: Mapping[str, str]) -> str:
-    """Draw the choice of a page's view; `open_view` changes it from within the page.
+def choose_view(key: str, questions: Mapping[str, str], former_names: Mapping[str, str]) -> str:
+    """Draw the choice of a page's view and its question; `open_view` changes it within the page.
 
     Args:
         key: Name of the parameter in the address.
-        views: The views; the first is the default.
+        questions: The question that each view answers, by view; the first view is the default.
         former_names: The view of each name that links of former versions have.
 
     Returns:
         The chosen view.
     """
+    views = list(questions)
     state = st.session_state
     view_named = among(views)
     in_link = follow(key, lambda name: view_named(former_names.get(name, name)))
@@ -81,7 +84,20 @@ def choose_view(key: str, views: Sequence[str], former_names: Mapping[str, str])
         persist_state="session",
         label_visibility="collapsed",
     )
-    return view or views[0]
+    chosen = view or views[0]
+    view_question(questions[chosen], chosen)
+    return chosen
+
+
+def view_question(question: str, term: str = "") -> None:
+    """Draw the question that a view answers.
+
+    Args:
+        question: The question.
+        term: The view's name; if it is in the glossary, a tooltip explains it.
+    """
+    meaning = TERMS.get(term.casefold()) or TERMS.get(term.casefold().removesuffix("s"))
+    st.markdown(f"**{question}**", help=f"**{term}**: {meaning}" if meaning else None)
 
 
 def open_view(key: str, view: str) -> None:

@@ -10,8 +10,15 @@ from core.jobs import scheduler
 from core.runs import registry
 from core.runs.permissions import is_mine
 from core.runs.run import Run
+from pages.widgets.shared.url_state import view_question
 
 _SET_UP, WATCH, EXPERIMENTS, ALL_RUNS = "Set up", "Watch", "Experiments", "All runs"
+_QUESTIONS = {
+    _SET_UP: "Which network is to learn, and how?",
+    WATCH: "How is it learning?",
+    EXPERIMENTS: "Is a difference more than chance?",
+    ALL_RUNS: "Which runs are there, and which is better?",
+}
 TRAINING = "training"
 _EXPERIMENT, _PLAN = "experiment", "plan"
 _TO_SET_UP = ("from", "preset")
@@ -46,14 +53,16 @@ def pick_view(token: str) -> str:
     state.setdefault(_VIEW, _SET_UP)
     view = st.segmented_control(
         "View",
-        [_SET_UP, WATCH, EXPERIMENTS, ALL_RUNS],
+        list(_QUESTIONS),
         required=True,
         key=_VIEW,
         persist_state="session",
         label_visibility="collapsed",
     )
-    _write_link(view or _SET_UP, watched(token) if view == WATCH else None)
-    return view or _SET_UP
+    chosen = view or _SET_UP
+    view_question(_QUESTIONS[chosen])
+    _write_link(chosen, watched(token) if chosen == WATCH else None)
+    return chosen
 
 
 def _newly_linked_experiment() -> bool:

@@ -42,7 +42,9 @@ def test_the_defaults_in_the_table_are_those_of_a_server(
 
 def test_the_documentation_shows_every_command() -> None:
     commands = set(typer.main.get_command(app).commands)
-    shown = set(re.findall(r"^python -m core ([a-z-]+)", _text("docs/command-line.md"), re.MULTILINE))
+    shown = set(
+        re.findall(r"^python -m core ([a-z-]+)", _text("docs/command-line.md"), re.MULTILINE)
+    )
     assert "continue" in commands
     assert shown == commands
 

@@ -172,8 +172,17 @@ def dream(page: Page) -> None:
     dreamt.wait_for(timeout=SLOW_MS)
 
 
+def a_lesson(page: Page) -> None:
+    """A step of a lesson whose question is answered."""
+    page.goto(f"{page.url.partition('?')[0]}?lesson=purawr&step=image")
+    page.get_by_test_id("stMain").get_by_text("6", exact=True).last.click()
+    page.get_by_role("button", name="Check", exact=True).click()
+    page.get_by_text("Measured:").wait_for()
+
+
 # What is done on a page before it is photographed once more, under a name of its own.
 ARRANGED: dict[str, dict[str, Arrange]] = {
+    "lessons": {"lessons-step": a_lesson},
     "dataset": {
         "dataset-browse": view("Browse"),
         "dataset-digit": view("Single digit"),

@@ -116,6 +116,38 @@ def test_progress_stays_in_the_browser_and_goes_along_in_a_link(page: Page, addr
     expect(page.get_by_text("1 of 8 steps done")).to_be_visible(timeout=SLOW_MS)
 
 
+def tab_to(page: Page, words: str) -> None:
+    """Press Tab until what has the focus says these words."""
+    focused = "() => document.activeElement?.innerText ?? ''"
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if words in page.evaluate(focused):
+            return
+    raise AssertionError(f"{words!r} cannot be reached by Tab")
+
+
+def test_a_step_is_taken_by_keyboard_alone(page: Page, address: str) -> None:
+    page.goto(f"{address}/lessons?lesson=kundathil&step=image")
+    main = page.get_by_test_id("stMain")
+    radios = main.get_by_role("radio")
+    expect(radios.first).to_be_visible(timeout=SLOW_MS)
+    settle(page)
+    tab_to(page, "Open test digit 8")
+    for _ in range(10):  # the radio buttons are the next stop
+        page.keyboard.press("Tab")
+        if page.evaluate("() => document.activeElement.type === 'radio'"):
+            break
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowRight")
+    tab_to(page, "Check")
+    page.keyboard.press("Enter")
+    expect(main.get_by_text("Measured:")).to_be_visible(timeout=SLOW_MS)
+    settle(page)
+    tab_to(page, "Next step")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="3. See the raw pixels")).to_be_visible()
+
+
 def test_a_worksheet_is_downloaded(page: Page, address: str) -> None:
     page.goto(f"{address}/lessons?lesson=kundathil&step=dataset")
     page.get_by_text("This lesson on paper").click()

@@ -49,11 +49,21 @@ def statistics_view(dataset: str, split: SplitName) -> None:
     left, right = st.columns(2, gap="large")
     with left:
         st.header("How many of each", anchor=False)
-        st.plotly_chart(class_bars(counts.tolist(), color), config=_CHART, key="dataset-classes")
+        st.plotly_chart(
+            class_bars(counts.tolist(), color),
+            config=_CHART,
+            key="dataset-classes",
+            alt="How many digits there are of each label",
+        )
         st.caption(_balance(counts.tolist()))
     with right:
         st.header("The values of their pixels", anchor=False)
-        st.plotly_chart(gray_histogram(values.tolist(), color), config=_CHART, key="dataset-grays")
+        st.plotly_chart(
+            gray_histogram(values.tolist(), color),
+            config=_CHART,
+            key="dataset-grays",
+            alt="How many pixels have each gray value from 0 to 255",
+        )
         gray = np.arange(256)
         mean = float(np.average(gray, weights=values))
         deviation = float(np.sqrt(np.average((gray - mean) ** 2, weights=values)))

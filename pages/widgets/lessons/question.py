@@ -2,10 +2,9 @@
 
 from typing import Final
 
-import numpy as np
 import streamlit as st
 
-from core.evaluation.confusion_matrix import CellStyle, matrix_cells
+from core.evaluation.confusion_matrix import MatrixCell
 from core.lessons.lesson import CellQuestion, Choice, Guess, Lesson, Number, Step
 from core.lessons.progress import READ
 from pages.widgets.components.matrix_grid import Place, matrix_grid
@@ -72,9 +71,15 @@ def _ask_for_cell(lesson: Lesson, step: Step, question: CellQuestion, key: str) 
     def choose(place: Place) -> None:
         st.session_state[f"{key}-cell"] = place
 
-    empty = np.zeros((10, 10), np.intp)
+    digits = range(10)
     matrix_grid(
-        matrix_cells(empty, CellStyle()),
+        [
+            [
+                MatrixCell(label, read, "", f"{label} read as {read}", 0.0, good=True)
+                for read in digits
+            ]
+            for label in digits
+        ],
         ([0] * 10, [0] * 10),
         key=f"{key}-grid",
         label="Your guess: labels down, answers across",

@@ -48,5 +48,5 @@ def uploaded(key: str) -> NDArray[np.uint8] | None:
     if file is None:
         return None
     picture = decode_image(file.getvalue(), file.name)
-    st.image(picture.pixels, caption="Your picture", width=280)
+    st.image(picture.pixels, caption="Your picture", width=280, alt="Your picture")
     return picture.pixels

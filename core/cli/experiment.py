@@ -211,7 +211,7 @@ def stop(experiment_id: _Id) -> None:
 def delete(
     experiment_id: _Id,
     with_runs: Annotated[
-        bool, typer.Option("--with-runs", help="Delete its runs, too; else they stay.")
+        bool, typer.Option("--with-runs", help="Delete its runs as well; else they stay.")
     ] = False,
 ) -> None:
     """Delete an experiment that is not going on."""

@@ -217,7 +217,7 @@ def best_epoch_sentence(curves: LearningCurves) -> str:
 def continue_sentence(curves: LearningCurves) -> str:
     """The plainest advice: let the training go on, or give more epochs to one that has ended."""
     if curves.running:
-        return "Let it go on."
+        return "Keep training."
     if curves.recipe.schedule.kind == "one-cycle" and curves.ended_by == "last epoch":
         # Its learning rate has come down to almost nothing: going on from here changes little.
         return "Train it again with more epochs, for one-cycle to spread over."
@@ -229,7 +229,7 @@ def diagnosis_notes(curves: LearningCurves) -> str:
     if not curves.epochs_done:
         return ""
     if not curves.recipe.validates:
-        return " Without validation digits, memorising cannot be seen: set a tenth aside next time."
+        return " Without validation digits, memorizing cannot be seen: set a tenth aside next time."
     notes = ""
     patience = curves.recipe.early_stopping
     if curves.running and patience and 0 < curves.epochs_since_best < patience:
@@ -343,10 +343,10 @@ def _diagnose_batches(recipe: Recipe, began: float, now: float) -> Diagnosis:
         return Diagnosis("guessing", words, "Give it the rest of the epoch.")
     if now < (1 - _MIN_PROGRESS) * began:
         return Diagnosis(
-            "improving", f"It is learning: the loss fell from {span}.", "Let it go on."
+            "improving", f"It is learning: the loss fell from {span}.", "Keep training."
         )
     return Diagnosis(
-        "early", f"Too early to say: the loss is at {loss_text(now)}.", "Let it go on."
+        "early", f"Too early to say: the loss is at {loss_text(now)}.", "Keep training."
     )
 
 
@@ -443,8 +443,8 @@ def _memorizing(curves: LearningCurves) -> Diagnosis | None:
     if curves.loss[-1] >= curves.loss[-1 - rises]:
         return None
     words = (
-        f"Validation loss has risen for {rises} epochs while training loss fell: it is memorising. "
-        f"{best_epoch_sentence(curves)}"
+        f"Validation loss has risen for {rises} epochs while training loss fell: it is "
+        f"memorizing. {best_epoch_sentence(curves)}"
     )
     return Diagnosis("memorising", words, against_overfitting(curves.recipe))
 
@@ -531,7 +531,7 @@ def _improving(curves: LearningCurves) -> Diagnosis | None:
         loss = _last_loss_text(curves)
         words = f"{start}, on the digits that it is trained on: training loss {loss}."
         # It nearly always falls, up to the last digit learned by heart: no reason for more epochs.
-        return Diagnosis("improving", words, "Let it go on." if curves.running else _UNSEEN)
+        return Diagnosis("improving", words, "Keep training." if curves.running else _UNSEEN)
     words = (
         f"{start}: epoch {curves.epoch[-1]} is the best so far, validation loss "
         f"{_last_loss_text(curves)}."

@@ -510,7 +510,7 @@ def _throughput_text(live: LiveRun) -> list[str]:
         parts.append(f"{countdown(live.seconds_left)} left")
     if live.learning_rate is not None:
         parts.append(f"learning rate {live.learning_rate:.3g}")
-    return parts or ["The first batches are on their way"]
+    return parts or ["The first batches are being read"]
 
 
 def _charts(run: Run, live: LiveRun, options: ChartOptions) -> list[LiveView]:

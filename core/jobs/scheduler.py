@@ -296,9 +296,9 @@ def has_saved_since(folder: Path, since: float) -> bool:
 def _give_up(run: Run, card: JobCard) -> None:
     done = run.info.epochs_done
     kept = (
-        f"What it had learned by then is kept ({done} whole epochs): it can be continued."
+        f"What it learned is kept ({done} whole epochs): you can continue it."
         if (run.folder / CHECKPOINT).exists()
-        else "It had not yet learned anything that could be kept. Train it again."
+        else "It had not saved anything yet. Train it again."
     )
     update_run(run, card, status="failed", ended_by="fault", error=f"{_ENDED_OUTSIDE} {kept}")
 

@@ -190,13 +190,13 @@ def _submit(job: _Job, token: str, allowed: Limits) -> Run:
             return first
         if len(own_runs) >= allowed.queued:
             raise JobError(
-                f"{len(own_runs)} of your trainings are waiting already, and that is how many may. "
-                "Wait until one has begun, or take one out of the queue."
+                f"{len(own_runs)} of your trainings are in the queue, which is the limit. Wait "
+                "until one has started, or remove one."
             )
         if len(waiting) >= allowed.waiting:
             raise JobError(
-                f"{len(waiting)} trainings are waiting on this server, and that is how many may. "
-                "Try it again when one has begun."
+                f"{len(waiting)} trainings are in this server's queue, which is the limit. Try "
+                "again when one has started."
             )
         check_disk_space(_room_needed(job.recipe) + job.extra_bytes + _bytes_to_come(), allowed)
         run = _new_folder(job, new_card(owner_of(token), job.title, allowed))
@@ -256,7 +256,7 @@ def resume_training(run: Run, *, token: str, epochs: int) -> Run:
     with queue_lock():
         run = _reread(run)
         if run.info.status in {"queued", "running"}:
-            raise JobError("This run is waiting or being trained already.")
+            raise JobError("This run is already queued or training.")
         if epochs <= run.info.epochs_done:
             raise JobError(
                 f"This run has been trained for {run.info.epochs_done} epochs already: "
@@ -443,7 +443,7 @@ def job_state(run: Run) -> JobState:
 def _command(run: Run, command: Command, token: str, rate: float | None = None) -> None:
     run = _managed(run, token, limits())
     if run.info.status not in {"queued", "running"}:
-        raise JobError("This training is over: it takes no more orders.")
+        raise JobError("This training has ended: it takes no more commands.")
     _send(run, command, rate)
 
 

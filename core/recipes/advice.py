@@ -522,7 +522,7 @@ def _validation(recipe: Recipe) -> Iterator[Caution]:
     elif not recipe.validates:
         yield Caution(
             "validation_split",
-            "Without validation digits nothing will show whether the network memorises: set a "
+            "Without validation digits nothing will show whether the network memorizes: set a "
             "tenth aside.",
             mild=True,
         )

@@ -311,7 +311,7 @@ def recipe_from_file(content: bytes) -> Recipe:
     if not isinstance(fields, dict) or "architecture" not in fields:
         raise RecipeError(
             "This file is no recipe: it describes no network. Take the file recipe.json, of a "
-            "downloaded run or from “Take it away as code”."
+            "downloaded run or from “Export as code”."
         )
     return Recipe.from_json(text)
 

@@ -164,8 +164,8 @@ def view(name: str) -> Arrange:
 def dream(page: Page) -> None:
     """Dreams of the ten digits."""
     view("Feature visualization")(page)
-    asks = page.get_by_role("button", name="Dream of the ten digits")
-    dreamt = page.get_by_alt_text("dreams of").first
+    asks = page.get_by_role("button", name="Visualize the ten digits")
+    dreamt = page.get_by_alt_text("responds to most for").first
     expect(asks.or_(dreamt)).to_be_visible(timeout=SLOW_MS)
     if asks.count():  # the first visitor of a server
         asks.click()

@@ -107,7 +107,7 @@ def test_a_slow_download_shows_how_far_it_is_to_every_visitor_and_is_cancelled(
     expect(other.get_by_text(how_far)).to_be_visible()
     other.close()
     page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("The download was cancelled")).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_text("The download was canceled")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_role("button", name="Download all 70,000 digits")).to_be_visible()
 
 

@@ -38,7 +38,7 @@ def test_ticked_runs_are_averaged_and_looked_into(page: Page, address: str) -> N
     ).to_be_visible()
     expect(page.get_by_text("the members have").first).to_be_visible()
     expect(page).to_have_url(re.compile("training=ensemble-"))
-    page.get_by_role("link", name="See what its filters see").click()
+    page.get_by_role("link", name="Open its feature maps").click()
     member = page.get_by_role("combobox", name=re.compile("Member"))
     expect(member).to_be_visible(timeout=SLOW_MS)
     first = member.input_value()

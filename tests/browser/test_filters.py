@@ -66,7 +66,7 @@ def test_why_one_digit_and_not_another(page: Page, address: str) -> None:
     before = completeness.inner_text()
     page.get_by_role("button", name=re.compile("^Why not")).click()
     expect(completeness).not_to_have_text(before, timeout=SLOW_MS)
-    page.get_by_text("Randomise the weights").click()
+    page.get_by_text("Randomize the weights").click()
     expect(page.get_by_text(re.compile("correlation", re.I)).first).to_be_visible(timeout=SLOW_MS)
 
 
@@ -84,7 +84,7 @@ def test_a_drawing_is_looked_at(page: Page, address: str) -> None:
 
 def test_dreams_are_made_with_progress(page: Page, address: str) -> None:
     open_page(page, address, "run=fast&index=3&inside=Feature+visualization")
-    page.get_by_role("button", name="Dream of the ten digits").click()
+    page.get_by_role("button", name="Visualize the ten digits").click()
     expect(page.get_by_alt_text(re.compile("dream", re.I)).first).to_be_visible(timeout=SLOW_MS)
 
 

@@ -105,7 +105,7 @@ def test_a_box_is_chosen_by_a_click_and_put_right_by_mouse_and_keys(
     assert box
     middle = box["x"] + box["width"] / 2
     drag(page, (box["x"], box["y"]), (middle, box["y"]))
-    expect(page.get_by_role("button", name="Find the boxes anew")).to_be_visible()
+    expect(page.get_by_role("button", name="Detect the digits again")).to_be_visible()
     settle(page)
     half = box_of(page, 3).bounding_box()
     assert half
@@ -121,7 +121,7 @@ def test_a_box_is_chosen_by_a_click_and_put_right_by_mouse_and_keys(
     page.keyboard.press("Delete")
     expect(page.locator(".boxes .box")).to_have_count(2)
     settle(page)  # what stands above the button comes and goes with the answers
-    anew = page.get_by_role("button", name="Find the boxes anew")
+    anew = page.get_by_role("button", name="Detect the digits again")
     expect(anew).to_have_count(1)  # its old place may still be on the page
     anew.click()
     expect(page.locator(".boxes .box")).to_have_count(3)

@@ -17,7 +17,7 @@ def downloaded(page: Page, button: str) -> Download:
 def take_code(page: Page, address: str) -> Download:
     """The training page's script, with the settings of the preset `purawr`."""
     page.goto(f"{address}/train?preset=purawr")
-    page.get_by_text("Take it away as code").click()
+    page.get_by_text("Export as code").click()
     return downloaded(page, "Python script")
 
 

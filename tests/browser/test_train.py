@@ -205,13 +205,13 @@ def test_two_epochs_are_trained_before_ones_eyes_and_then_two_more(
     expect(page.get_by_text("After epoch 2", exact=True)).to_be_visible()
     result = re.compile(r"\d+ wrong of 10?,000")  # the full MNIST's test digits, if it is here
     expect(page.locator("strong", has_text=result).first).to_be_visible()
-    expect(page.get_by_role("link", name="Draw with it")).to_be_visible()
+    expect(page.get_by_role("link", name="Draw a digit for it")).to_be_visible()
     page.get_by_role("button", name="Continue", exact=True).click()
     expect(page.get_by_text(re.compile("Epoch [34] of 4"))).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_text("Finished: all epochs are done.")).to_be_visible(timeout=SLOW_MS)
     expect(page.get_by_text("After epoch 4", exact=True)).to_be_visible(timeout=SLOW_MS)
     assert serious_faults(page) == []
-    page.get_by_role("link", name="Draw with it").click()
+    page.get_by_role("link", name="Draw a digit for it").click()
     picker = page.get_by_test_id("stSidebar").get_by_role("combobox").first
     expect(picker).to_have_value(run_id, timeout=SLOW_MS)
 

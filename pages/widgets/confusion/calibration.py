@@ -73,7 +73,7 @@ def _calibration(runs: dict[str, Predictions]) -> None:
             key="confusion-calibration-histogram",
             alt="How many right and how many wrong answers have which confidence",
         )
-        st.caption("A step of the upright axis is ten times as many.")
+        st.caption("The vertical axis is logarithmic.")
         for name, predictions in runs.items():
             surest = reliability(predictions)[-1]
             prefix = f"{plain(name)}: " if len(runs) > 1 else ""
@@ -81,7 +81,7 @@ def _calibration(runs: dict[str, Predictions]) -> None:
 
 
 def _top_two(runs: dict[str, Predictions]) -> None:
-    st.header("The second guess", anchor=False)
+    st.header("The second most probable digit", anchor=False)
     for name, predictions in runs.items():
         n, first, second = (
             len(predictions),
@@ -103,7 +103,7 @@ def _top_two(runs: dict[str, Predictions]) -> None:
 
 
 def _refusing(runs: dict[str, Predictions]) -> float:
-    st.header("If it may refuse to answer", anchor=False)
+    st.header("Refusing uncertain answers", anchor=False)
     chosen: float = st.select_slider(
         "It answers only when it is at least this sure",
         _THRESHOLDS,
@@ -126,9 +126,9 @@ def _refusing(runs: dict[str, Predictions]) -> float:
         alt="How much of what is answered is wrong, by how much is answered",
     )
     st.caption(
-        "Each point of the line is a threshold, the lowest at the right end, where every digit is "
-        "answered; the big mark is the chosen one. Where it does not answer, people would have to "
-        "read the digit."
+        "Each point of the line is a threshold, the lowest at the right end, where every "
+        "digit is answered; the big mark is the chosen one. Digits without an answer would "
+        "have to be read by people."
     )
     return threshold
 
@@ -146,5 +146,5 @@ def _sure_and_wrong(predictions: Predictions, other: Predictions | None, thresho
         sure_and_wrong,
         key="confusion-calibration-wrong",
         other=other,
-        empty="No wrong answer is so sure.",
+        empty="No wrong answer is that confident.",
     )

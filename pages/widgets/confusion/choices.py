@@ -55,8 +55,8 @@ def choose_digits(run: Run, *, user_digit_count: int) -> str:
     requested = follow(DIGITS, among(available))
     if requested and requested not in available:
         st.warning(
-            "The link asks for digits that are not here: these are others. On the Dataset page, "
-            "all 70,000 digits of MNIST can be downloaded.",
+            "The digits of this link are not on this machine; others are shown. On the "
+            "Dataset page, all 70,000 digits of MNIST can be downloaded.",
             icon=":material/link_off:",
         )
     if st.session_state.get(DIGITS) not in {None, *available}:
@@ -103,7 +103,7 @@ def choose_other_run(run: Run) -> Run | None:
     )
     if requested and requested not in options:
         st.warning(
-            "The link compares with a run that is not here, or with itself.",
+            "The link compares with a run that is not here, or with the run itself.",
             icon=":material/link_off:",
         )
     return usable.get(chosen)

@@ -25,7 +25,7 @@ def show_digits(
     *,
     key: str,
     other: Predictions | None = None,
-    empty: str = "No digit is like that.",
+    empty: str = "No digit matches.",
 ) -> None:
     """Draw a paged grid of digits, and the one that was clicked on in detail.
 

@@ -116,14 +116,14 @@ def _display_controls(key: str) -> tuple[ClassOrder, bool, bool]:
         value=True,
         key=f"{key}-diagonal",
         persist_state="session",
-        help="The diagonal of the matrix. Without it the colors are the mistakes' alone.",
+        help="The diagonal of the matrix. Without it, the colors show mistakes only.",
     )
     log = st.toggle(
         "Logarithmic colors",
         value=True,
         key=f"{key}-log",
         persist_state="session",
-        help="So that a single mistake can be seen beside hundreds of right answers.",
+        help="Makes a single mistake visible beside hundreds of right answers.",
     )
     return order, diagonal, log
 
@@ -193,7 +193,7 @@ def _chosen(predictions: Predictions, other: Predictions | None, key: str) -> No
         elif read is not None:
             st.write(_column_sentence(whose, read))
         wrong_only = st.toggle(
-            "Only the mistakes", value=True, key=f"{key}-mistakes", persist_state="session"
+            "Mistakes only", value=True, key=f"{key}-mistakes", persist_state="session"
         )
     indices = cell_indices(whose, true, read, wrong_only=wrong_only)
     second = other if whose is predictions else predictions
@@ -202,7 +202,7 @@ def _chosen(predictions: Predictions, other: Predictions | None, key: str) -> No
         indices,
         key=f"{key}-digits",
         other=second if other else None,
-        empty="No digit is there." if not wrong_only else "No mistake is there.",
+        empty="There is no digit." if not wrong_only else "There is no mistake.",
     )
 
 

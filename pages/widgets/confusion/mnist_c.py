@@ -94,8 +94,8 @@ def _stored_or_offered(run: Run) -> MnistCResults | None:
     if results is None:
         task = shared_task((Network(run), "mnist-c"), partial(measure_and_store_mnist_c, run))
         st.info(
-            f"The run “{plain(run.id)}” was not measured on MNIST-C yet. It takes some seconds, "
-            "once for all visitors of this server.",
+            f"The run “{plain(run.id)}” was not measured on MNIST-C yet. It takes a few "
+            "seconds, once for all visitors of this server.",
             icon=":material/hourglass_empty:",
         )
         draw_task(

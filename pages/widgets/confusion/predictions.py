@@ -21,7 +21,7 @@ from pages.widgets.shared.background_task import draw_task
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.user_digits import my_predictions
 
-_NOTE = "Worked out once, for all visitors of this server."
+_NOTE = "Computed once, for all visitors of this server."
 
 
 def load_or_offer(network: Network, dataset: str) -> Predictions | None:
@@ -54,8 +54,8 @@ def load_or_offer(network: Network, dataset: str) -> Predictions | None:
         computed: Predictions | None = chore.state.result
         if computed is None:
             _offer(
-                f"What the run “{run.id}” answers on these digits was not kept: they were not on "
-                "this machine when it was trained.",
+                f"What the run “{run.id}” answers on these digits is not stored: these digits "
+                "were not on this machine when it was trained.",
                 chore,
             )
         return computed
@@ -92,4 +92,4 @@ def _chore(run: Run, dataset: str, scope: str, do: Callable[[Report], Any]) -> B
 
 def _offer(why: str, chore: BackgroundTask[Any]) -> None:
     st.info(f"{plain(why)} {_NOTE}", icon=":material/hourglass_empty:")
-    draw_task(chore, "Work it out", "confusion-answers", doing="Reading the digits")
+    draw_task(chore, "Compute it", "confusion-answers", doing="Reading the digits")

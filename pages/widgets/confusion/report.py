@@ -103,7 +103,7 @@ def _lines(report: ClassReport) -> dict[str, ClassScores]:
 
 
 def _one_class(predictions: Predictions, other: Predictions | None) -> None:
-    st.header("One digit in words", anchor=False)
+    st.header("One digit", anchor=False)
     digit: int = st.segmented_control(
         "Digit",
         list(range(CLASSES)),
@@ -135,16 +135,16 @@ def _top(predictions: Predictions) -> None:
     st.header("Top confusions", anchor=False)
     confusions = top_confusions(predictions)
     if not confusions:
-        st.info("Not one of these digits is read wrongly.", icon=":material/check:")
+        st.info("None of these digits is misread.", icon=":material/check:")
         return
     with st.grid(min_column_width=165, gap="small"):
         for true, read, often in confusions:
             with st.container(border=True, height="stretch"):
                 _pair(predictions, true, read, often)
     st.caption(
-        "Left: of the digits that were confused so, the one whose wrong answer was the surest. "
-        "Right: an ordinary digit of the class that it was taken for, for comparison (of those "
-        "read rightly the most like their mean picture)."
+        "Left: the digit with the most confident mistake of this kind. Right, for comparison: "
+        "a typical digit of the class it was read as (of those read correctly, the most "
+        "similar to their mean)."
     )
 
 
@@ -185,7 +185,7 @@ def _luck(predictions: Predictions, other: Predictions | None) -> None:
     st.markdown(detectable_difference_sentence(pair.disagree))
     same, unlike = len(pair.same_mistake), len(pair.other_mistake)
     st.caption(
-        f"Both are wrong on {same + unlike:,} digits: {same:,} with the same answer, {unlike:,} "
-        "with different ones. The test speaks of these two networks, not of their recipes: "
-        "another seed alone would move the figures."
+        f"Both are wrong on {same + unlike:,} digits: {same:,} with the same answer, "
+        f"{unlike:,} with different ones. The test is about these two networks, not about "
+        "their recipes: another seed alone changes the results."
     )

@@ -52,8 +52,8 @@ def robustness_view(predictions: Predictions, other: Predictions | None) -> None
     on_user_digits = predictions.dataset == "mine"
     whose = "your own digits" if on_user_digits else "the sample's 1,000 test digits"
     st.write(
-        "**Stress**: the same digits with the same labels, but changed: all of them by as much as "
-        f"you say. How much does a network bear? Measured on {whose}."
+        "The same digits with the same labels, all changed by the same amount. How much "
+        f"change does the network tolerate? Measured on {whose}."
     )
     st.fragment(_test)(predictions, other)
 
@@ -67,7 +67,7 @@ def _test(predictions: Predictions, other: Predictions | None) -> None:
     stress = _sliders()
     unchanged = [predictions, other] if other else [predictions]
     changed: list[Predictions] = []
-    with st.spinner("The network reads the changed digits …", show_time=True):
+    with st.spinner("Reading the changed digits …", show_time=True):
         for run_predictions in unchanged:
             try:
                 # The run may have been deleted since the page was drawn.
@@ -81,7 +81,7 @@ def _test(predictions: Predictions, other: Predictions | None) -> None:
     for run_predictions, before in zip(changed, unchanged, strict=False):
         st.write(_errors_sentence(run_predictions, _read(before, NO_CORRUPTION)))
     _curve(unchanged, stress)
-    st.header("The matrix under this stress", anchor=False)
+    st.header("The matrix with this change", anchor=False)
     draw_matrix(
         changed[0], changed[1] if len(changed) > 1 else None, key="confusion-robustness-matrix"
     )
@@ -206,8 +206,8 @@ def _stored_or_offered(run: Run) -> RobustnessCurves | None:
             (Network(run), "stress", DATASET), partial(measure_and_store_robustness, run)
         )
         st.info(
-            f"How much the run “{plain(run.id)}” bears was not measured yet. It takes a minute or "
-            "so, once for all visitors of this server.",
+            f"The robustness of the run “{plain(run.id)}” was not measured yet. It takes about "
+            "a minute, once for all visitors of this server.",
             icon=":material/hourglass_empty:",
         )
         draw_task(

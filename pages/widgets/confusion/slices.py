@@ -46,8 +46,8 @@ def slices_view(predictions: Predictions, other: Predictions | None) -> None:
         DatasetError: if the dataset whose mean digits are compared with cannot be loaded.
     """
     st.write(
-        "A **slice** is a part of the digits that are alike in some way. Each picture is measured, "
-        "and the errors are counted apart for the digits with small and with large values."
+        "A **slice** is a group of digits that are alike in some way. Each picture is "
+        "measured, and mistakes are counted separately for small and for large values."
     )
     trait = _choose_trait()
     count = 5 if len(predictions) >= _ENOUGH_FOR_FIVE else 3
@@ -102,8 +102,8 @@ def _chart(predictions: Predictions, other: Predictions | None, trait: Measure, 
         alt=f"How many digits are read wrongly, by {trait.name.lower()}",
     )
     st.caption(
-        "Each point stands for as many digits as the others, as far as equal values allow. The "
-        "bars are 95 % intervals (Wilson): where they overlap widely, the difference may be chance."
+        "All points stand for about the same number of digits. The bars are 95 % intervals "
+        "(Wilson): where they overlap widely, the difference may be chance."
     )
 
 
@@ -158,7 +158,7 @@ def _worst(predictions: Predictions, other: Predictions | None) -> None:
     chosen = _list(predictions, search)
     _how_they_were_found(search)
     if chosen is None:
-        st.caption("Click on a line to see its digits, the wrong ones first.")
+        st.caption("Click a row to see its digits, misread ones first.")
         return
     st.markdown(f"**{chosen.name.capitalize()}**: {_error_rate_sentence(chosen)}")
     show_digits(predictions, chosen.digits, key=f"{_KEY}-worst-digits", other=other)
@@ -166,7 +166,7 @@ def _worst(predictions: Predictions, other: Predictions | None) -> None:
 
 def _why_none(predictions: Predictions, search: SliceSearch) -> str:
     if predictions.correct.all():
-        return "Not one of these digits is read wrongly, so no slice is worse than another."
+        return "None of these digits is misread, so no slice is worse than another."
     if not search.searched:
         return (
             f"A slice needs at least {SMALLEST_SLICE} digits to say anything, "
@@ -248,7 +248,7 @@ def _how_they_were_found(search: SliceSearch) -> None:
     listed = len(search.slices)
     sure = sum(search.more_than_chance(weak_slice) for weak_slice in search.slices)
     passed = f"{sure} of these {listed} {'does' if sure == 1 else 'do'}"
-    rest = "" if sure == listed else " The rest is worth a look, no more."
+    rest = "" if sure == listed else " The others are only a hint."
     st.caption(
         f"{search.searched:,} slices were looked at: every label and all labels together, with the "
         f"lowest, middle and highest third of up to two measures, of at least "

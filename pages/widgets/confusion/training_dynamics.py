@@ -64,7 +64,7 @@ def digits_over_time(
         indices: which digits to show, in this order; shape (k,).
     """
     if not len(indices):
-        st.info("No digit is like that.", icon=":material/check:")
+        st.info("No digit matches.", icon=":material/check:")
         return
     shown = indices[:_MOST]
     when = (
@@ -175,7 +175,7 @@ def training_dynamics_view(predictions: Predictions, other: Predictions | None) 
     _over_all(predictions, by_epoch, other)
     st.header(f"The matrix {_when(predictions)}", anchor=False)
     draw_matrix(predictions, other, key="confusion-dynamics-matrix")
-    st.header("Which digits were learned when", anchor=False)
+    st.header("When each digit was learned", anchor=False)
     _learned(predictions, by_epoch, epochs)
 
 
@@ -183,8 +183,8 @@ def _answers(predictions: Predictions) -> Epochs | None:
     """Return the answers after each epoch; None, with a hint on the page, if there are none."""
     if predictions.dataset == "mine":
         st.info(
-            "Over time only test digits are kept, not your own. Choose other test digits above, or "
-            "move the slider “At epoch” and look at the matrix.",
+            "Training dynamics has test digits only, not your own. Choose other test digits "
+            "above, or move the slider “At epoch” and look at the matrix.",
             icon=":material/history_toggle_off:",
         )
         return None
@@ -198,8 +198,8 @@ def _answers(predictions: Predictions) -> Epochs | None:
 def _too_few(name: str, epochs: list[int]) -> str:
     kept = f"only the weights of epoch {epochs[0]}" if epochs else "no weights of single epochs"
     return (
-        f"The run “{plain(name)}” keeps {kept}, so there is nothing to compare over time. Train "
-        "it for more epochs, or choose another run."
+        f"The run “{plain(name)}” keeps {kept}, so there are no epochs to compare. Train it "
+        "for more epochs, or choose another run."
     )
 
 

@@ -41,9 +41,9 @@ def augmentation_view(dataset: str, split: SplitName) -> None:
         DigitscopeError: if the dataset cannot be loaded.
     """
     st.write(
-        "**Augmentation** changes every digit a little, at random, each time the network learns "
-        "from it, and keeps its label: so the network sees more handwriting than there is. The art "
-        "is to change it so far that it is new, and not so far that it is another digit."
+        "**Augmentation** changes every digit a little, at random, each time the network "
+        "learns from it, and keeps its label: so the network sees more handwriting than there "
+        "is. Change it enough to be new, but not so much that it becomes another digit."
     )
     index = choose_index(dataset, split)
     if index is not None:
@@ -76,8 +76,8 @@ def _throw_controls(dataset: str, split: SplitName, index: int) -> NDArray[np.in
     """Draw the controls of the grid, and return the indices of its digits."""
     st.header("At random", anchor=False)
     st.caption(
-        "As training does it: each amount is drawn anew for each digit, between nothing and the "
-        "slider, and either way where there are two."
+        "As in training: each amount is drawn at random for each digit, between zero and the "
+        "slider, in both directions where there are two."
     )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         grid_choice = st.segmented_control(
@@ -89,7 +89,7 @@ def _throw_controls(dataset: str, split: SplitName, index: int) -> NDArray[np.in
             persist_state="session",
             label_visibility="collapsed",
         )
-        st.button("Throw again", icon=":material/casino:", key="augment-throw", on_click=_again)
+        st.button("Draw again", icon=":material/casino:", key="augment-throw", on_click=_again)
     of_each = example_draws(dataset, split)
     return of_each if grid_choice == _OF_EACH else np.full(len(of_each), index)
 
@@ -110,7 +110,7 @@ def _two(before: Digits, after: Digits, most: AugmentationDraw) -> None:
                 width=len(picture),
                 alt=f"The digit, {caption.lower()}",
             )
-    st.caption(f"By exactly this: {describe_augmentation(most)}.")
+    st.caption(f"Changed by exactly: {describe_augmentation(most)}.")
 
 
 def _read(images: Digits) -> tuple[str, list[TopPrediction]] | None:
@@ -120,7 +120,7 @@ def _read(images: Digits) -> tuple[str, list[TopPrediction]] | None:
         if network is None:
             st.info(NO_RUN)
             return None
-        with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
+        with st.spinner("Loading the network: a few seconds, once …", show_time=True):
             probabilities = predictor(network).probabilities(images)
     except DigitscopeError as error:
         st.warning(plain(str(error)), icon=":material/broken_image:")

@@ -105,12 +105,12 @@ def augmentation_sliders() -> AugmentationDraw:
     _start_buttons()
     values: dict[str, float] = {}
     st.markdown(
-        "**Training offers these too** (Train page, level “Everything”), with rotation up to "
+        "**Available in training too** (Train page, “Everything”), with rotation up to "
         f"{MAX_DRAWS['rotation']:g}°"
     )
     with st.grid(min_column_width=_COLUMN, gap=("small", "medium")):
         values |= {knob.name: _slider(knob) for knob in _OFFERED}
-    st.markdown("**To play with only**: no training here uses these")
+    st.markdown("**For exploring only**: trainings here do not use these")
     with st.grid(min_column_width=_COLUMN, gap=("small", "medium")):
         for knob in _TO_PLAY:
             shut = knob.name == "smoothness" and not values["warp"]
@@ -169,6 +169,6 @@ def _slider(knob: Parameter[str], *, shut: bool = False) -> float:
 def _what_training_can_do(most: AugmentationDraw) -> None:
     beyond = exceeds_training(most)
     if beyond:
-        st.caption(f"No training here can do this: {', '.join(beyond)}.")
+        st.caption(f"Trainings here cannot do this: {', '.join(beyond)}.")
     else:
-        st.caption("A training can be given exactly these strengths, as the most it may do.")
+        st.caption("A training can use exactly these strengths as its maximum.")

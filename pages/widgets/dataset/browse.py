@@ -63,7 +63,7 @@ def browse_view(dataset: str, split: SplitName) -> None:
             return
         indices, answers = find_digits(_without_run(query)), None
     if not len(indices):
-        st.info("No digit is like that. Take a filter back.", icon=":material/filter_alt_off:")
+        st.info("No digit matches these filters. Remove one.", icon=":material/filter_alt_off:")
         _clear_button()
         return
     _grid(query, indices, answers)
@@ -72,7 +72,9 @@ def browse_view(dataset: str, split: SplitName) -> None:
 def _filters(dataset: str, split: SplitName) -> DigitQuery:
     run = chosen_run() or ""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        labels = _digits("Label", _LABEL, "What its writer meant. None chosen: all.")
+        labels = _digits(
+            "Label", _LABEL, ("The digit that was meant. If none is chosen, all are shown.")
+        )
         more = st.popover("Sort and filter", icon=":material/tune:")
     # Folded away, so that the digits are seen at once, on a phone too.
     with more:
@@ -86,7 +88,7 @@ def _filters(dataset: str, split: SplitName) -> DigitQuery:
             f"gives its answer a probability below {100 * UNSURE_BELOW:.0f} %.",
             **_IN_LINK,
         )
-        read_as = _digits("Read as", _READ_AS, "What the run in use takes it for.")
+        read_as = _digits("Read as", _READ_AS, "What the run in use reads.")
         low, high = st.slider(
             "Ink, % of the picture",
             0.0,

@@ -123,7 +123,7 @@ def _kernel() -> NDArray[np.float64]:
             for name in cells.columns
         },
     )
-    st.caption("Click into a cell to change it; an empty one counts as 0.")
+    st.caption("Click a cell to change it. An empty cell counts as 0.")
     kernel: NDArray[np.float64] = np.nan_to_num(edited.to_numpy(dtype=np.float64))
     return kernel
 
@@ -190,7 +190,7 @@ def _place(side: int, playing: bool) -> tuple[int, int]:
         1,
         side**2,
         key=key,
-        help="Place by place, row by row, as the convolution goes. The arrow keys move it by one.",
+        help="The convolution goes from place to place, row by row. The arrow keys move it by one.",
     )
     row, column = divmod(position - 1, side)
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -250,6 +250,7 @@ def _pooling(out: NDArray[np.float64]) -> None:
             alt="The output after ReLU and pooling",
         )
         st.caption(
-            "First negative numbers become 0 (ReLU), as after most convolutions; then each square "
-            f"of {size}×{size} numbers leaves its {'largest' if kind == 'max' else 'mean'}."
+            "First, negative numbers become 0 (ReLU), as after most convolutions. Then each "
+            f"square of {size}×{size} numbers leaves its "
+            f"{'largest' if kind == 'max' else 'mean'}."
         )

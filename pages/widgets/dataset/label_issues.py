@@ -49,9 +49,8 @@ def label_issues_view(dataset: str, split: SplitName) -> None:
 
 def _only_test_digits() -> None:
     st.info(
-        "Every shipped run has learned from these digits, wrong labels included: it may repeat "
-        "such a label by heart, so nothing honest can be said of them. Only test digits can be "
-        "suspects.",
+        "Every shipped run has learned from these digits, including wrong labels, and may "
+        "simply repeat them. So only labels of test digits can be checked.",
         icon=":material/school:",
     )
 
@@ -69,10 +68,10 @@ def _what_they_are(issues: Sequence[LabelIssue], shown: Sequence[LabelIssue]) ->
         f"The first {len(shown)} of {len(issues)}" if len(shown) < len(issues) else str(len(issues))
     )
     st.write(
-        f"**{some} label suspects**: test digits that the {issues[0].runs} shipped runs together "
-        "read otherwise than their label says, the most confidently contradicted first. They are "
-        "suspects, not errors: the label can be wrong, or the runs, or the digit is one that "
-        "nobody can read for certain."
+        f"**{some} label issues**: test digits that the {issues[0].runs} shipped runs together "
+        "read otherwise than their label says, the most confidently contradicted first. An "
+        "issue is not always an error: the label may be wrong, the runs may be wrong, or "
+        "nobody can read the digit for certain."
     )
     st.caption(
         f"The method is called [confident learning]({CONFIDENT_LEARNING_PAPER}) "
@@ -116,7 +115,7 @@ def _list(
         key=_LIST,
         alt="Label suspects: each digit's index, its label, and what the runs read",
     )
-    st.caption("Click on a line to open its digit.")
+    st.caption("Click a row to open its digit.")
 
 
 def _line(

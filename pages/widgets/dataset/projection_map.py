@@ -52,7 +52,7 @@ def embedding_view(dataset: str, split: SplitName) -> None:
         + _which_digits(dataset)
     )
     method = choose_projection(_WAY, bind="query-params")
-    with st.spinner("Laying the digits flat: a few seconds, once …"):
+    with st.spinner("Computing the map: a few seconds, once …"):
         st.caption(_about(dataset, method))
     left, right = st.columns([2, 1], gap="medium")
     with right:
@@ -136,8 +136,8 @@ def _clicked(dataset: str) -> None:
     st.markdown("**The digit you clicked on**")
     if clicked_dataset != dataset:
         st.caption(
-            "Click on a point, and its digit stands here. On a touch screen, the first tap names "
-            "a point and the second chooses it."
+            "Click a point to see its digit here. On a touch screen, the first tap names a "
+            "point and the second chooses it."
         )
         return
     digits = split_of(dataset, split)
@@ -162,7 +162,7 @@ def _drawing(dataset: str, method: Method) -> PlacedDigit | None:
     st.markdown("**Your own digit**")
     png = st.session_state.get(DRAWING)
     if not png:
-        st.caption("Draw a digit, and come back: it will stand among the others.")
+        st.caption("Draw a digit and come back: it then appears among the others.")
         st.page_link(pages()["predict"], label="Draw one", icon=":material/draw:")
         return None
     try:

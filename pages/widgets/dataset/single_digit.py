@@ -134,10 +134,10 @@ def _shapes() -> None:
 
 
 def _answers(dataset: str, split: SplitName, index: int, label: int) -> None:
-    st.header("What the shipped runs answer", anchor=False)
+    st.header("Answers of the shipped runs", anchor=False)
     if split == "train":
         st.caption(
-            "These runs have learned from the training digits, so their answers here would say "
+            "These runs have learned from the training digits, so their answers would say "
             "little. Choose a test digit."
         )
         return

@@ -99,8 +99,8 @@ def _balance(counts: list[int]) -> str:
         return f"All ten digits are equally frequent: {counts[0]:,} of each."
     return (
         f"Not quite balanced: {counts[most]:,} are labeled {most}, only {counts[least]:,} "
-        f"{least}. Who always says {most} is right {100 * counts[most] / sum(counts):.1f} % of the "
-        "time: the least that a network must beat."
+        f"{least}. Always answering {most} is right {100 * counts[most] / sum(counts):.1f} % "
+        "of the time: a network must be better than that."
     )
 
 
@@ -135,7 +135,7 @@ def _download() -> None:
         doing="Downloading all 70,000 digits",
         progress_text=_megabytes,
         icon=":material/download:",
-        cancelled="The download was cancelled; what had come is thrown away.",
+        cancelled="The download was canceled. The part that had arrived is deleted.",
     )
 
 

@@ -43,17 +43,17 @@ def ablation_shares(seen: Seen, layer: str) -> NDArray[np.float32] | None:
     rows = seen.rows()
     row, last = next(row for row in rows if row.name == layer), rows[-1].name
     if layer == last:
-        st.caption("Nothing comes after this layer: its units are the decision.")
+        st.caption("This is the last layer: its units are the answer.")
         return None
     architecture = seen.network.run.info.recipe.architecture
     after = multiply_adds(architecture, last) - multiply_adds(architecture, layer)
     if after * row.shape[-1] > _MOST_WORK:
         st.caption(
-            "This network is too large to take out every map in turn: sorted by number. Click a "
-            "map, and its share is worked out."
+            "This network is too large to remove each map in turn, so maps are sorted by "
+            "number. Click a map to compute its effect."
         )
         return None
-    with st.spinner("Taking out one map after the other …"):
+    with st.spinner("Removing one map after the other …"):
         return ablate_maps(seen.network, seen.image, layer, "zero").total_variation
 
 
@@ -67,8 +67,8 @@ def show_exciting(seen: Seen, layer: str, number: int) -> None:
     """
     from core.explain.feature_maps import stored_top_activations
 
-    st.header("What excites it most", anchor=False)
-    with st.spinner("Showing it the sample's 5,000 digits …"):
+    st.header("What activates it most", anchor=False)
+    with st.spinner("Reading the sample's 5,000 digits …"):
         result = stored_top_activations(seen.network, layer)
     if isinstance(result, BackgroundTask):
         st.caption("This network is large: reading the sample's 5,000 digits takes some seconds.")
@@ -77,15 +77,15 @@ def show_exciting(seen: Seen, layer: str, number: int) -> None:
     best = result.for_map(number)
     if not best:
         st.info(
-            f"None of the sample's {result.total:,} digits excites it: it is 0 everywhere, for "
-            "each of them.",
+            f"None of the sample's {result.total:,} digits activates it: it is 0 everywhere, "
+            "for all of them.",
             icon=":material/do_not_disturb_on:",
         )
         return
     st.caption(
-        f"Of the {result.total:,} digits of the sample, test and training, the nine in which its "
-        "largest value is greatest, with that value. The box, if there is one, is what it can see; "
-        "without one it sees all pixels."
+        f"Of the {result.total:,} digits of the sample, test and training, the nine with the "
+        "largest activation, and that value. The box shows its receptive field; without a box "
+        "it sees all pixels."
     )
     words = [_words(activation) for activation in best]
     st.image(
@@ -120,7 +120,7 @@ def show_share(seen: Seen, layer: str, number: int) -> None:
     """
     from core.explain.feature_maps import MEAN_DIGITS, ablate_maps
 
-    st.header("Its share of the decision", anchor=False)
+    st.header("Its effect on the answer", anchor=False)
     if layer == seen.rows()[-1].name:
         st.caption("These ten units are the answer itself: nothing comes after them.")
         return
@@ -132,12 +132,12 @@ def show_share(seen: Seen, layer: str, number: int) -> None:
         format_func=_MODES.__getitem__,
         key=_MODE_KEY,
         persist_state="session",
-        help="An ablation: take one part out, and see what the rest makes of what is left. 0 is "
-        f"the plain cut. Its mean, place by place, over {MEAN_DIGITS} test digits of the "
-        "sample takes "
-        "away only what is special in this digit, and gives the rest what it is used to.",
+        help="An ablation removes one part of the network to see what it contributes. Setting "
+        f"the map to 0 is the simplest way. Setting it to its mean over {MEAN_DIGITS} "
+        "test digits of the sample, place by place, removes only what is special about "
+        "this digit.",
     )
-    with st.spinner("Asking the network without it …"):
+    with st.spinner("Computing the answer without it …"):
         ablation = ablate_maps(seen.network, seen.image, layer, mode, number)
     baseline, ablated = ablation.baseline.tolist(), ablation.ablated[0].tolist()
     before, after = int(ablation.baseline.argmax()), int(ablation.ablated[0].argmax())
@@ -147,10 +147,10 @@ def show_share(seen: Seen, layer: str, number: int) -> None:
     )
     if before == after:
         moved = float(ablation.total_variation[0])
-        moves = f"{small_percent(moved)} of the probability moves."
+        moves = f"{small_percent(moved)} of the probability changes."
         words += moves if moved else "Nothing changes."
     else:
-        words += "**This map decides the answer.**"
+        words += "**Without this map, the answer changes.**"
     st.markdown(words.replace("<", r"\<").replace(">", r"\>"))
     st.plotly_chart(
         ablation_chart(baseline, ablated, text_color()),
@@ -173,7 +173,7 @@ def _about_zero(seen: Seen, layer: str, number: int, mode: "AblationMode") -> No
         after = rows[[row.name for row in rows].index(layer) + 1].name
         st.caption(
             f"0 is not “nothing” here: {after}, right after this layer, shifts it to "
-            f"{exact_number(becomes)} everywhere. Its mean is the fairer cut."
+            f"{exact_number(becomes)} everywhere. Setting it to its mean is fairer."
         )
     elif any(isinstance(row.layer, BatchNorm) and row.name == layer for row in rows):
         st.caption("After a batch normalization 0 is not “nothing”, but a usual value of the map.")

@@ -35,9 +35,9 @@ def adversarial_view(seen: Seen) -> None:
         seen: The network and the digit.
     """
     st.write(
-        "How little does it take to fool the network? An **adversarial** digit is one whose pixels "
-        "were moved by a few tones, in the direction that raises the loss most. The bound on that "
-        "move is called **epsilon (ε)**: no pixel changes by more."
+        "An **adversarial** digit has pixels that were changed by a few gray tones, in the "
+        "direction that raises the loss most. The bound on the change is called **epsilon "
+        "(ε)**: no pixel changes by more."
     )
     from core.explain.adversarial import smallest_push
 
@@ -50,15 +50,16 @@ def adversarial_view(seen: Seen) -> None:
         key=_ATTACK,
         persist_state="session",
     )
-    with st.spinner("Looking for the smallest push …", show_time=True):
+    with st.spinner("Searching for the smallest change …", show_time=True):
         smallest = smallest_push(seen.network, seen.image.tobytes(), attack)
     _found(seen, smallest)
     tones = _chosen_tones(seen, attack, smallest)
     _pictures(seen, attack, tones)
     st.caption(
-        f"{_ABOUT[attack]} What an attack finds is an upper bound: a smaller push may exist. The "
-        "pushed digit has whole tones, so it could be stored as a picture. A network that was "
-        "trained on pushed digits withstands far larger pushes: compare the run sturdy."
+        f"{_ABOUT[attack]} What an attack finds is an upper bound: a smaller push may exist. "
+        "The changed digit has whole tones, so it could be stored as a picture. A network "
+        "that was trained on pushed digits withstands far larger pushes: compare the run "
+        "sturdy."
     )
 
 
@@ -88,7 +89,7 @@ def _chosen_tones(seen: Seen, attack: "Attack", smallest: "Push | None") -> int:
         st.session_state[_SUBJECT] = subject
         st.session_state[_TONES] = smallest.tones if smallest else MAX_TONES
     tones: int = st.slider(
-        "Push every pixel by at most (tones of 255)",
+        "Change each pixel by at most (tones of 255)",
         0,
         MAX_TONES,
         key=_TONES,
@@ -118,8 +119,8 @@ def _pictures(seen: Seen, attack: "Attack", tones: int) -> None:
         )
         color_legend("red: less ink", "0", "blue: more ink")
     with after:
-        st.markdown("**The pushed digit**")
-        st.image(enlarge(255 - push.image, _ZOOM), width="stretch", alt="The pushed digit")
+        st.markdown("**The changed digit**")
+        st.image(enlarge(255 - push.image, _ZOOM), width="stretch", alt="The changed digit")
         st.caption(
             f"Read as {DIGIT_NAMES[push.after]} ({percent(push.confidence)})"
             f"{'' if push.after == push.before else ': fooled'}."

@@ -38,11 +38,11 @@ def attribution_view(seen: Seen) -> None:
     )
     if not seen.image.any():
         st.info(
-            "This digit is blank, so nothing can speak for an answer. Draw or choose another one.",
+            "This digit is blank, so no pixel can explain an answer. Draw or choose another one.",
             icon=":material/draw:",
         )
         return
-    with st.spinner("The network is waking up: a few seconds, once …"):
+    with st.spinner("Loading the network: a few seconds, once …"):
         from core.explain.attribution import METHODS
 
         answers = predictor(seen.network).probabilities(seen.image[None])[0]
@@ -126,11 +126,11 @@ def _completeness(seen: Seen, question: "Question") -> None:
 
     check = check_completeness(seen.network, seen.image, question)
     st.markdown(
-        f"**Do they add up?** The integrated gradients of all pixels sum to "
+        "**Completeness.** The integrated gradients of all pixels sum to "
         f"**{_number(check.total)}**. They promise (completeness) the score of the digit, "
         f"{_number(check.at_digit)}, less that of a blank picture, {_number(check.at_blank)}: "
-        f"**{_number(check.difference)}**. The gap is "
-        f"{100 * check.gap:.2g} %: the sum takes a limited number of steps."
+        f"**{_number(check.difference)}**. The gap is {100 * check.gap:.2g} %: the sum takes a "
+        "limited number of steps."
     )
     if seen.network.run.info.recipe.scaling == "l2-axis-1":
         st.caption(

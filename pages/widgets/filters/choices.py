@@ -238,7 +238,7 @@ def show_digit(seen: Seen) -> None:
     # Here, as for every page: it would delay the first paint.
     from core.inference.temperature import apply_temperature, run_temperature
 
-    with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
+    with st.spinner("Loading the network: a few seconds, once …", show_time=True):
         softmax = predictor(seen.network).probabilities(seen.image[None])
     read = int(softmax.argmax())
     calibrated = apply_temperature(softmax, run_temperature(seen.network.run))

@@ -29,13 +29,13 @@ _STRENGTHS: Final[dict["RegularizationStrength", str]] = {
     "strong": "strong",
 }
 _MEANS: Final[dict["RegularizationStrength", str]] = {
-    "none": "Without regularization every pixel goes where it pays. What comes out looks like "
-    "noise, and yet the network is as good as certain: it has never been asked to call anything "
-    "no digit.",
-    "some": "With some regularization the picture is moved by up to a pixel before each step, "
-    "neighboring pixels shall be alike (total variation), and ink that gains nothing fades.",
-    "strong": "With strong regularization neighboring pixels shall be more alike, ink fades "
-    "faster, and the margin of 4 pixels stays white, as in MNIST.",
+    "none": "Without regularization, every pixel is free. The result looks like noise, and "
+    "yet the network is almost certain: it has only ever seen digits.",
+    "some": "With some regularization, the picture is shifted by up to a pixel before each "
+    "step, neighboring pixels are kept alike (total variation), and ink without "
+    "effect fades.",
+    "strong": "With strong regularization, neighboring pixels are kept more alike, ink fades "
+    "faster, and a margin of 4 pixels stays white, as in MNIST.",
 }
 _BIG: Final = 4
 
@@ -47,10 +47,10 @@ def feature_visualization_view(seen: Seen) -> None:
         seen: The network and the digit.
     """
     st.write(
-        "Here the weights stay, and the picture learns: from gray with a little noise it is "
-        "changed step by step so that one number of the network grows (activation maximisation: "
-        "Erhan et al., 2009; Simonyan et al., 2014; made readable as by Olah et al., “Feature "
-        "Visualization”, 2017)."
+        "The weights stay fixed and the picture is optimized: starting from gray with a "
+        "little noise, it is changed step by step so that one number of the network grows "
+        "(activation maximization: Erhan et al., 2009; Simonyan et al., 2014; made readable "
+        "as by Olah et al., “Feature Visualization”, 2017)."
     )
     subject, strength = _choices()
     st.caption(_MEANS[strength])
@@ -59,16 +59,16 @@ def feature_visualization_view(seen: Seen) -> None:
     else:
         _one_map(seen, strength)
     st.caption(
-        "A dream shows what raises a number, not what the network has seen: no digit looks like "
-        "it. Strokes that come back in it are what the network looks for. What is missing it may "
-        "look for too, and the ways to regularise are ours, so another choice gives another dream."
+        "The picture shows what raises a number, not what the network has seen: no digit "
+        "looks like it. Strokes that appear repeatedly are what the network responds to. It "
+        "may respond to more than that, and another regularization gives another picture."
     )
 
 
 def _choices() -> tuple[str, "RegularizationStrength"]:
     with st.container(horizontal=True):
         subject: str = st.segmented_control(
-            "Dream of",
+            "Visualize",
             [_DIGITS, _ONE_MAP],
             default=_DIGITS,
             required=True,
@@ -83,21 +83,21 @@ def _choices() -> tuple[str, "RegularizationStrength"]:
             format_func=_STRENGTHS.__getitem__,
             key=_STRENGTH,
             persist_state="session",
-            help="What keeps the picture readable",
+            help="Keeps the picture readable",
         )
     return subject, strength
 
 
 def _ten(seen: Seen, strength: "RegularizationStrength") -> None:
     task: BackgroundTask[tuple[FeatureVisualization, ...]] = shared_task(
-        (seen.network, strength, "dreams of the digits"),
+        (seen.network, strength, "visualizations of the digits"),
         partial(_dream_of_digits, seen, strength),
     )
     dreams = task.state.result
     if dreams is None:
         draw_task(
             task,
-            "Dream of the ten digits",
+            "Visualize the ten digits",
             "filters-visualization-ten",
             doing="Dreaming",
             progress_text=_progress_text,
@@ -111,13 +111,13 @@ def _ten(seen: Seen, strength: "RegularizationStrength") -> None:
                 enlarge(255 - dream.image, _BIG),
                 caption=f"{name}: read as {DIGIT_NAMES[dream.answer]}, {sure}",
                 width=28 * _BIG,
-                alt=f"What {seen.network.name} dreams of for {name}",
+                alt=f"What {seen.network.name} responds to most for {name}",
             )
     right = sum(dream.answer == dream.target.number for dream in dreams)
     st.write(
         "Each picture raises the logit of one digit; below it stands how "
-        f"{plain(seen.network.name)} reads it: {right} of 10 as what was dreamt of. They were "
-        "dreamt once, for all visitors."
+        f"{plain(seen.network.name)} reads it: {right} of 10 as the digit it was made for. "
+        "They were computed once, for all visitors."
     )
 
 
@@ -149,7 +149,7 @@ def _one_map(seen: Seen, strength: "RegularizationStrength") -> None:
     if result is None:
         draw_task(
             task,
-            "Dream of it",
+            "Visualize it",
             "filters-visualization-one",
             doing="Dreaming",
             progress_text=_progress_text,
@@ -182,19 +182,20 @@ def _show_one(seen: Seen, dream: "FeatureVisualization", highest: float, *, is_m
     picture.image(
         enlarge(255 - dream.image, 8),
         width=224,
-        alt=f"What {seen.network.name} dreams of for {name}",
+        alt=f"What {seen.network.name} responds to most for {name}",
     )
     with words:
         number = "Its mean" if is_map and target.position is None else "Its value"
         st.markdown(
-            f"**{name[0].upper()}{name[1:]}.** {number} is **{dream.value:.3g}** for this picture. "
-            f"Of the sample's 1,000 test digits, the one that excites it most gives {highest:.3g}."
+            f"**{name[0].upper()}{name[1:]}.** {number} is **{dream.value:.3g}** for this "
+            "picture. Of the sample's 1,000 test digits, the one that activates it most gives "
+            f"{highest:.3g}."
         )
         if dream.value <= highest:
             st.caption(
-                "So a digit excites it more than the dream does: the regularization is too strong "
-                "for it, or it gives 0 for all that resembles gray paper, and there is no way up "
-                "from there. Try less regularization."
+                "A digit activates it more than this picture: the regularization is too "
+                "strong, or its activation is 0 for anything like gray paper, which gives no "
+                "gradient. Try less regularization."
             )
         sure = percent(float(dream.probabilities[dream.answer]))
         st.markdown(

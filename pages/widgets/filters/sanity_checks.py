@@ -48,20 +48,20 @@ def random_weights_view(
         settings: The settings of the attribution methods.
         theme: The page's theme.
     """
-    st.header("Can these maps be trusted?", anchor=False)
+    st.header("Sanity check: do these maps depend on the network?", anchor=False)
     st.write(
-        "A map that looks sensible may only trace the digit. So a copy of the network forgets what "
-        "it has learned: its weights are made random, layer by layer (Adebayo et al., “Sanity "
-        "Checks for Saliency Maps”, 2018). A map that does not change then explains nothing."
+        "A map that looks sensible may only trace the digit. In this test, the weights of a "
+        "copy of the network are made random, layer by layer (Adebayo et al., “Sanity Checks "
+        "for Saliency Maps”, 2018). A map that does not change then explains nothing."
     )
-    if not st.toggle("Randomise the weights", key=_SWITCH, persist_state="session"):
+    if not st.toggle("Randomize the weights", key=_SWITCH, persist_state="session"):
         return
     from core.explain.attribution import METHODS
 
     count, how = _stage(seen)
     if count == 0:
-        st.caption("No weight is random yet: move the slider.")
-    with st.spinner("The network forgets …"):
+        st.caption("No weight is random yet. Move the slider.")
+    with st.spinner("Randomizing the network …"):
         for column, method in zip(st.columns(len(METHODS), gap="medium"), METHODS, strict=True):
             with column:
                 _compared(seen, question, settings, method, theme, count, how)

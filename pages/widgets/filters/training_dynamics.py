@@ -36,8 +36,8 @@ def training_dynamics_view(seen: Seen) -> None:
         st.info(_too_few(seen, kept), icon=":material/history_toggle_off:")
         return
     st.markdown(
-        "Before training, kernels are random numbers. Go through the **epochs**, the rounds over "
-        "all training digits, and watch what they become and what the network makes of this digit."
+        "Before training, kernels are random numbers. Move through the **epochs**, the passes "
+        "over all training digits, and watch the kernels form."
     )
     layer = chosen_layer(seen)
     if layer is None:
@@ -58,8 +58,8 @@ def training_dynamics_view(seen: Seen) -> None:
 def _too_few(seen: Seen, kept: list[int]) -> str:
     kind = f"only the weights of epoch {kept[0]}" if kept else "no weights of single epochs"
     return (
-        f"The run “{plain(seen.network.run.id)}” keeps {kind}, so there is nothing to watch form. "
-        "Train it for more epochs, or choose another run."
+        f"The run “{plain(seen.network.run.id)}” keeps {kind}, so its training dynamics cannot "
+        "be shown. Train it for more epochs, or choose another run."
     )
 
 

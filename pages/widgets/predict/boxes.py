@@ -75,7 +75,7 @@ def show_boxes(source: Source, reading: PageReading, chosen: int | None) -> None
         turn_buttons(source)
         if is_corrected(source):
             st.button(
-                "Find the boxes anew",
+                "Detect the digits again",
                 icon=":material/restart_alt:",
                 type="tertiary",
                 on_click=discard_corrections,

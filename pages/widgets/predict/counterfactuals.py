@@ -64,7 +64,7 @@ def _draw(pixels: Pixels, network: Network) -> None:
         "are made on the 28 × 28 pixels that it sees, and the digit is not centered again."
     )
     try:
-        with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
+        with st.spinner("Loading the network: a few seconds, once …", show_time=True):
             ask = calibrated_probabilities(network)
         left, right = st.columns([6, 5], gap="large")
         with left:
@@ -104,7 +104,7 @@ def _sliders() -> Edit:
         values = {kind.name: _slider(kind) for kind in EDITS}
     change = Edit(**values)
     st.button(
-        "Back to the digit",
+        "Reset all changes",
         icon=":material/restart_alt:",
         key="predict-flips-back",
         on_click=_set,
@@ -154,7 +154,7 @@ def _as_it_stands(
         probability_bars([float(p) for p in probabilities], text_color()),
         config=CHART_CONFIG,
         key="predict-flips-bars",
-        alt="The probability that the network gives each of the ten digits, as the digit stands",
+        alt="The probability of each of the ten digits, with the current changes",
     )
 
 
@@ -162,7 +162,7 @@ def _chart(
     along: ProbabilityCurve, change: Edit, answer: int, flips_of_edit: Counterfactuals
 ) -> None:
     st.selectbox(
-        "The chart goes along",
+        "Show the chart for",
         [kind.name for kind in EDITS],
         format_func=lambda name: EDIT_BY_NAME[name].label,
         key=_ALONG,
@@ -206,7 +206,9 @@ def _smallest(pixels: Pixels, network: Network) -> dict[EditName, Counterfactual
     subject = (network, pixels.tobytes())
     kept = st.session_state.get(_FOUND)
     if kept is None or kept[0] != subject:
-        with st.spinner("Looking for the smallest change that flips the answer …", show_time=True):
+        with st.spinner(
+            "Searching for the smallest change that flips the answer …", show_time=True
+        ):
             kept = subject, smallest_counterfactuals(pixels, calibrated_probabilities(network))
         st.session_state[_FOUND] = kept
     flips: dict[EditName, Counterfactuals] = kept[1]

@@ -47,7 +47,7 @@ def choose_files(source: Literal["Upload", "Camera"]) -> list[Item]:
         photo = st.camera_input(
             "A photo of digits",
             key="camera",
-            help="The photo is read in the server's memory and kept nowhere. On a phone, the "
+            help="The photo is read in the server's memory and never stored. On a phone, the "
             "button in the corner changes to the camera on the back.",
         )
         return [] if photo is None else [_item(photo, "photo")]
@@ -57,7 +57,7 @@ def choose_files(source: Literal["Upload", "Camera"]) -> list[Item]:
         accept_multiple_files=True,
         max_upload_size=MAX_BYTES // 2**20,
         help="Scans, photos, drawings: one digit, a number, a page. Dark on light or light on "
-        "dark. They are read in the server's memory and kept nowhere.",
+        "dark. They are read in the server's memory and never stored.",
         key="upload",
     )
     paste_zone(key="predict-paste", on_paste=_keep)

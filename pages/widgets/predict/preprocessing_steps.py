@@ -48,7 +48,7 @@ def preprocessing_view(
         alone: Whether it is the only digit of the picture.
     """
     st.caption(
-        "The network learned from MNIST, so a picture is made the way MNIST was made, step by step."
+        "The network learned from MNIST, so your picture is prepared as MNIST's were, step by step."
     )
     cards = "".join(_card(k, step) for k, step in enumerate(detection.digit.steps, 1))
     st.html(f'{_STRIP}<div class="digit-steps" role="list" tabindex="0">{cards}</div>')
@@ -56,8 +56,8 @@ def preprocessing_view(
         "Compare with the naive resize to 28 × 28",
         key="predict-naive",
         persist_state="session",
-        help="Most drawing demos squeeze the whole picture to 28 × 28 pixels: a small, thin or "
-        "off-center digit is then unlike anything the network has learned.",
+        help="Most demos shrink the whole picture to 28 × 28 pixels. A small, thin or "
+        "off-center digit then looks unlike anything the network has learned.",
     ):
         _side_by_side(detection, picture if alone else cut_out(picture, detection.digit.box), ready)
 
@@ -89,7 +89,7 @@ def _side_by_side(detection: FoundDigit, around: NDArray[np.uint8], ready: Ready
     )
     with st.container(horizontal=True, gap="large", key="predict-naive-pair"):
         for title, pixels, reading in zip(
-            ("Made as MNIST was", "Naive resize"), (ours.pixels, naive), readings, strict=True
+            ("Prepared as MNIST was", "Naive resize"), (ours.pixels, naive), readings, strict=True
         ):
             with st.container(width=200):
                 st.markdown(f"**{title}**")

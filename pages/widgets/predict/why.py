@@ -68,14 +68,14 @@ def why_map(pixels: NDArray[np.uint8], network: Network) -> None:
         RunError: The network cannot predict.
         PictureError: The digit is blank.
     """
-    st.header("Which pixels speak for it", anchor=False)
+    st.header("Attribution: which pixels speak for it", anchor=False)
     network = choose_member(network, "predict-why-member")
     answers = calibrated_probabilities(network)(pixels[None])[0]
     question = choose_question("predict-why", (network, pixels.tobytes()), answers)
     method = _method(network)
     from core.explain.attribution import explain
 
-    with st.spinner("Asking which pixels matter …", show_time=True):
+    with st.spinner("Computing the maps …", show_time=True):
         heatmap = explain(network, pixels, question, method)
     first = DIGIT_NAMES[question.digit]
     against = "against it" if question.other is None else f"for {DIGIT_NAMES[question.other]}"
@@ -144,7 +144,7 @@ def _guarded(part: Part, pixels: Pixels, network: Network) -> None:
 
 
 def _top_three(pixels: Pixels, network: Network) -> None:
-    with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
+    with st.spinner("Loading the network: a few seconds, once …", show_time=True):
         probabilities = calibrated_probabilities(network)(pixels[None])[0]
     first, second, third = (int(k) for k in np.argsort(-probabilities)[:3])
     sure = {k: _percent(float(probabilities[k])) for k in (first, second, third)}
@@ -161,7 +161,7 @@ def _neighbors(pixels: Pixels, network: Network) -> None:
     if dataset not in mnist.available():
         dataset = "mnist-sample"
     _open_if_asked(dataset)
-    with st.spinner("Comparing it with all training digits …"):
+    with st.spinner("Comparing with all training digits …"):
         neighbors = nearest_neighbors(pixels, dataset, _NEIGHBORS)
     train = split_of(dataset, "train")
     digit_grid(
@@ -217,7 +217,7 @@ def _open_if_asked(dataset: str) -> None:
 
 
 def _others(pixels: Pixels, network: Network) -> None:
-    st.header("What the other runs answer", anchor=False)
+    st.header("Answers of other runs", anchor=False)
     runs, left_out = other_runs(network.run)
     if not runs:
         st.caption("There is no other run with a network. Train one on the Train page.")
@@ -270,11 +270,11 @@ def _offer_to_open(runs: "list[Run]") -> None:
         load_all(runs, report)
 
     count = len(runs)
-    st.caption(f"{count} networks have to be opened first: some seconds, once on this server.")
+    st.caption(f"{count} networks have to be loaded first: a few seconds, once on this server.")
     key = ("opinions", *(Network(run) for run in runs))
     draw_task(
         shared_task(key, open_them),
-        "Ask the other runs",
+        "Read it with the other runs",
         "predict-why-others",
         doing="Opening networks",
         icon=":material/groups:",
@@ -282,7 +282,7 @@ def _offer_to_open(runs: "list[Run]") -> None:
 
 
 def _epochs(pixels: Pixels, network: Network) -> None:
-    st.header("How the answer came about", anchor=False)
+    st.header("The answer over the epochs", anchor=False)
     run = network.run
     if run.info.members:
         st.caption("An ensemble was not trained itself: its members have epochs, it has none.")

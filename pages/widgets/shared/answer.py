@@ -121,13 +121,13 @@ def _doubt(reading: DigitReading, number: str, ready: ReadyNetwork, sure: str) -
     verdict, label = reading.verdict, "The network is unsure"
     if verdict.confidence >= UNSURE_BELOW:
         st.metric(label, f"{number}?", help=_how_sure(ready))
-        st.caption(f"{sure} for {verdict.digit}, if it is a digit: it hardly looks like one.")
+        st.caption(f"{sure} for {verdict.digit}, if it is a digit: it hardly looks like a digit.")
         return
     st.metric(label, f"{verdict.digit} or {verdict.second}?", help=_how_sure(ready))
     other = text.percent(float(_calibrated(reading, ready)[verdict.second]))
     st.caption(
-        f"{sure} for {verdict.digit}, {other} for {verdict.second}: written more clearly, it may "
-        "know better."
+        f"{sure} for {verdict.digit}, {other} for {verdict.second}: written more clearly, the "
+        "answer may be certain."
     )
 
 
@@ -148,14 +148,14 @@ def _whole(readings: Sequence[DigitReading], signs: Sequence[FoundSign]) -> None
         )
     doubtful = [
         f"{count} {words}"
-        for kind, words in (("unsure", "unsure"), ("not a digit", "like no digit, shown as ?"))
+        for kind, words in (("unsure", "unsure"), ("not a digit", "unlike a digit, shown as ?"))
         if (count := sum(reading.verdict.kind == kind for reading in readings))
     ]
     least = min(reading.verdict.confidence for reading in readings)
     st.caption(
         f"{len(readings)} digits: {', '.join(doubtful)}"
         if doubtful
-        else f"of the least sure one the probability is {text.percent(least)}"
+        else f"the least certain one has a probability of {text.percent(least)}"
     )
 
 
@@ -197,8 +197,8 @@ def _were_it_a_digit(reading: DigitReading, probabilities: list[float]) -> None:
     """
     sure = text.percent(reading.verdict.confidence)
     st.caption(
-        f"Were it a digit: {reading.verdict.digit}, with {sure}. A network that knows nothing but "
-        "digits always names one; this is no answer."
+        f"If it were a digit: {reading.verdict.digit}, with {sure}. A network that knows only "
+        "digits always names one; this is not an answer."
     )
     _chart(probabilities, muted=True)
 

@@ -9,7 +9,7 @@ from core.utils.background import BackgroundTask, TaskState
 from pages.widgets.shared.markdown import plain
 
 _EVERY_S = 1.0
-_CANCELLED = "This was cancelled; what had been worked out is thrown away."
+_CANCELLED = "This was canceled, and its partial result deleted."
 
 
 def format_progress(state: TaskState[Any]) -> str:
@@ -58,7 +58,7 @@ def _draw(
     if now.active != was_active:
         st.rerun()
     if now.active:
-        waits = "waiting until the server has finished another such work"
+        waits = "waiting for another computation of this kind to finish"
         words = waits if now.status == "waiting" else progress_text(now)
         st.progress(now.fraction, text=f"{doing}: {words}")
         st.button("Cancel", icon=":material/close:", on_click=task.cancel, key=f"{key}-cancel")

@@ -135,7 +135,7 @@ def choose_index(dataset: str, split: SplitName) -> int | None:
         help=f"From 0 to {last:,}. The tutorials look at 7777 and at 0.",
     )
     if in_link and _whole(in_link) is None:
-        st.warning("The link asks for a digit that is no number: this is the one in the field.")
+        st.warning("The link's digit is not a number: the digit of the field is shown.")
     elif in_link != str(index):
         write(INDEX, str(index))
     if index > last:

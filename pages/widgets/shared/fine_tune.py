@@ -27,10 +27,10 @@ _SHOWN = 3
 _LOOK_EVERY_S = 3.0
 _STATES = {
     "queued": "waits for its turn",
-    "starting": "is about to begin",
+    "starting": "is about to start",
     "running": "is being trained",
     "stopping": "is about to stop",
-    "interrupted": "was broken off, and goes on soon",
+    "interrupted": "was interrupted, and continues soon",
     "finished": "is trained",
     "stopped": "was stopped",
     "failed": "failed",
@@ -46,13 +46,13 @@ def fine_tune_view(digits: UserDigits, run: Run | None) -> None:
     """
     st.markdown("**Fine-tune a run on MNIST plus your digits**")
     st.write(
-        "The network goes on learning from where it is, with your digits among MNIST's. Without "
-        "those it would soon forget them: a network that learns only what is new overwrites what "
-        "it knew (“catastrophic forgetting”), and rehearsing the old is the plainest remedy. The "
-        "result is a run of its own; the one that it began with stays as it is."
+        "The network continues to learn, with your digits mixed into MNIST's. Without MNIST's "
+        "digits it would forget them: a network that learns only new data overwrites what it "
+        "knew (“catastrophic forgetting”). Mixing in old data is the simplest remedy. The "
+        "result is a new run; the original run stays unchanged."
     )
     if not digits or run is None:
-        st.caption("Label some digits first: a dozen of those that are misread is a beginning.")
+        st.caption("Label some digits first: start with a dozen that are misread.")
     else:
         _ask(digits, run)
     _draw_recent_runs()
@@ -124,7 +124,7 @@ def _agreed(count: int) -> bool:
         "since until then that can be undone.",
         icon=":material/save:",
     )
-    return st.checkbox("I agree that they are written there", key=f"{_KEY}-agreed")
+    return st.checkbox("I agree that they are stored there", key=f"{_KEY}-agreed")
 
 
 def _submit(digits: UserDigits, run: Run, settings: FineTuneSettings) -> None:
@@ -180,7 +180,7 @@ def _links(run: Run) -> None:
         if "predict" in page_of and run.info.metrics:
             st.page_link(
                 page_of["predict"],
-                label="Draw with it",
+                label="Draw a digit for it",
                 icon=":material/draw:",
                 query_params={"run": run.id},
             )
@@ -201,8 +201,8 @@ def before_and_after_table(run: Run) -> None:
     )
     st.dataframe(table, hide_index=True)
     st.caption(
-        "Before: the run that it began with. Of the digits that it was trained on, it should know "
-        "all; those held out say whether it reads your hand better."
+        "Before: the original run. It should read all digits that it was trained on; the "
+        "held-out digits tell whether it reads your handwriting better."
     )
 
 

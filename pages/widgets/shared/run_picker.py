@@ -18,7 +18,7 @@ from pages.widgets.shared.warm_up import DEFAULT_RUN
 _KEY = "run"
 _EPOCH = "epoch"
 _FINISHED = "the finished network"
-_TRAINED_ON = ", some of which it was trained on: this is no test score"
+_TRAINED_ON = ", some of which it was trained on: not a test result"
 NO_RUN = "There is no run to use. Train one with `make train PRESET=fast`."
 _ANOTHER = "another one is in use."
 _LAST_LINK = "run_in_last_link"
@@ -101,11 +101,11 @@ def _pick_epoch(run: Run, requested: str | None, *, new_link: bool) -> None:
         key=_EPOCH,
         bind="query-params",
         disabled=not kept,  # not left out: a link's epoch would wait for the next run that has it
-        help="The network as it was after that epoch of its training, as far as its weights were "
-        "kept: with rounded numbers (float16), which hardly changes an answer.",
+        help="The network as it was after that epoch of its training, as far as its weights "
+        "were kept: rounded to float16, which hardly changes an answer.",
     )
     if chosen is not None:
-        st.caption("The figures above are the finished network's.")
+        st.caption("The results above are of the finished network.")
     if requested and requested not in {chosen, _FINISHED}:
         st.warning(_no_epoch(requested, run, kept), icon=":material/link_off:")
 
@@ -196,7 +196,7 @@ def _why_not(run_id: str, runs: list[Run | BrokenRun]) -> str:
         return f"The run “{run_id}” waits to be trained: watch it on the Train page; {_ANOTHER}"
     if run.info.status == "running":
         return f"The run “{run_id}” is still being trained: watch it on the Train page; {_ANOTHER}"
-    reason = plain(run.info.error) or "Its training ended before there was one."
+    reason = plain(run.info.error) or "Its training ended before a network was saved."
     return f"The run “{run_id}” has no network; {_ANOTHER} {reason}"
 
 

@@ -41,8 +41,8 @@ def uploaded(key: str) -> NDArray[np.uint8] | None:
         "A picture of one digit",
         type=EXTENSIONS,
         max_upload_size=MAX_BYTES // 2**20,
-        help="Dark on light or light on dark, anywhere in the picture. It is read in memory and "
-        "kept nowhere.",
+        help="Dark on light or light on dark, anywhere in the picture. It is read in memory "
+        "and never stored.",
         key=key,
     )
     if file is None:

@@ -71,7 +71,7 @@ def my_predictions(network: Network) -> Predictions:
     )
     kept = answers.pop(network, None)
     if kept is None or kept[0] is not digits:
-        with st.spinner("The network reads your digits …", show_time=True):
+        with st.spinner("Reading your digits …", show_time=True):
             kept = digits, user_predictions(digits, network)
     answers[network] = kept
     if len(answers) > _RUNS_KEPT:
@@ -112,13 +112,13 @@ def _right_or_wrong(place: str, pixels: NDArray[np.uint8], label: int | None, an
         key=f"{place}-right",
         on_click=_toggle,
         args=(pixels, None if right else answer, answer),
-        help=f"Keep it as one of your digits, a {answer}. Press it again to take that back.",
+        help=f"Keep it as one of your digits, a {answer}. Press again to undo.",
     )
     with st.popover(
         f"Wrong: a {label}" if wrong else "Wrong",
         icon=":material/close:",
         type="primary" if wrong else "secondary",
-        help="Say what you meant, and it is kept as one of your digits.",
+        help="Choose the digit you meant, and it is kept as one of your digits.",
     ):
         _ask(place, pixels, label, answer)
 
@@ -132,11 +132,10 @@ def _ask(place: str, pixels: NDArray[np.uint8], label: int | None, answer: int |
         key=place,
         wrap=True,
         on_change=partial(_keep, place, pixels, answer),
-        help="Say it, and the digit becomes a test digit of yours: the Confusion matrix page "
-        f"counts how often a run is wrong on them. The last {MAX_DIGITS} are kept, for this "
-        "visit only and in the "
-        "server's memory only: nothing is written to disk. Press the same number again to take it "
-        "back.",
+        help="Choose its label, and it becomes one of your test digits: the Confusion matrix "
+        f"page counts how many of them a run misreads. The last {MAX_DIGITS} are kept, "
+        "for this visit only and in the server's memory only: nothing is written to "
+        "disk. Press the same number again to undo.",
     )
 
 
@@ -202,9 +201,9 @@ def my_digits_view() -> None:
     """Draw the whole collection: the digits, the predictions of the run in use, fine-tuning."""
     digits, run = my_digits(), None
     st.caption(
-        "Digits whose label you gave are kept for this visit, in the server's memory only: nothing "
-        "is written to disk unless you let a run be fine-tuned on them. Take them away as a file, "
-        "and bring them back another time."
+        "Digits whose label you gave are kept for this visit, in the server's memory only: "
+        "nothing is written to disk unless you let a run be fine-tuned on them. Download them "
+        "as a file to use them another time."
     )
     if digits:
         run = _run()
@@ -215,7 +214,10 @@ def my_digits_view() -> None:
         draw_downloads(digits)
     else:
         st.info(
-            "You have labeled no digits in this visit. Draw or upload one, and say which it is.",
+            (
+                "You have not labeled any digits in this visit. Draw or upload one, and choose "
+                "its label."
+            ),
             icon=":material/draw:",
         )
     draw_upload(digits, set_my_digits)
@@ -278,7 +280,7 @@ def _grid(digits: UserDigits, answered: Predictions | None) -> None:
         for k, digit in enumerate(digits)
     ]
     digit_grid(as_split(digits).images, cells, key="my-digits-grid", on_open=opened)
-    st.caption("Click on one to give it another label, or to remove it.")
+    st.caption("Click a digit to change its label or to remove it.")
 
 
 def _opened(digits: UserDigits) -> None:

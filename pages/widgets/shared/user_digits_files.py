@@ -56,13 +56,12 @@ def draw_upload(digits: UserDigits, take_over: Callable[[UserDigits], None]) -> 
         take_over: Receives the digits together with those of the file.
     """
     st.file_uploader(
-        "Bring digits back",
+        "Upload your digits",
         type=["zip", "npz"],
         max_upload_size=max(MAX_BYTES // 2**20, 1),
         key=_BACK,
         on_change=partial(_read, digits, take_over),
-        help="A zip or an NPZ that you took away here: your digits end with your visit, the file "
-        "does not. It is read in memory.",
+        help="A zip or NPZ file that you downloaded here. It is read in memory.",
     )
     words, fault = st.session_state.get(_TOLD, ("", False))
     if fault:
@@ -83,7 +82,7 @@ def _read(digits: UserDigits, take_over: Callable[[UserDigits], None]) -> None:
         return
     take_over(add_digits(digits, added))
     count = f"{len(added)} digit{'' if len(added) == 1 else 's'}"
-    st.session_state[_TOLD] = f"{count} of the file are among yours now.", False
+    st.session_state[_TOLD] = f"{count} of the file were added to yours.", False
 
 
 def forget_files() -> None:

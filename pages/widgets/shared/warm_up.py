@@ -121,6 +121,6 @@ def wake_up(network: Network) -> ReadyNetwork:
     # Here, since every page imports this module, and home reads no digit.
     from core.inference.temperature import run_temperature
 
-    with st.spinner("The network is waking up: a few seconds, once …", show_time=True):
+    with st.spinner("Loading the network: a few seconds, once …", show_time=True):
         ask = predictor(network).probabilities
     return ReadyNetwork(network, ask, run_temperature(network.run))

@@ -18,10 +18,10 @@ from pages.widgets.shared.markdown import plain
 from pages.widgets.train.views import show_watch
 
 _USE = (
-    "Networks that were trained from other seeds err on different digits, so the average of their "
-    "probabilities is often right where one of them is not. An ensemble takes as long to answer as "
-    "all its members together. Choose the members by their validation, not by their test results: "
-    "an average of the runs that did best on the test digits looks better there than it is."
+    "Networks trained with different seeds make different mistakes, so the average of their "
+    "probabilities is often right where a single network is wrong. An ensemble takes as long "
+    "to answer as all its members together. Choose members by their validation results. If "
+    "you choose them by their test results, the ensemble's test result is too good."
 )
 
 
@@ -55,7 +55,9 @@ def offer_ensemble(runs: Sequence[Run], token: str) -> None:
 
 def too_many_text(count: int) -> str:
     """Return the sentence for more ticked runs than an ensemble can have."""
-    return f"An ensemble has at most {MAX_MEMBERS} members, {count} runs are ticked: untick some."
+    return (
+        f"An ensemble has at most {MAX_MEMBERS} members, {count} runs are selected: deselect some."
+    )
 
 
 _PROBLEM = "ensemble-problem"
@@ -89,10 +91,10 @@ def ensemble_result(run: Run) -> None:
         st.dataframe(_table(comparison), hide_index=True, alt="The members and the ensemble")
         st.write(comparison.sentence())
     st.caption(
-        "Before: a member by itself. After: the average. Right alone: digits that only the member "
-        "reads rightly; ensemble alone: only the average. p: McNemar's exact test on these, held "
-        "to "
-        f"5 % divided by the {len(run.info.members)} members. {_USE}"
+        "Before: a member by itself. After: the average. Right alone: digits that only the "
+        "member reads correctly; ensemble alone: digits that only the average reads "
+        "correctly. p: McNemar's exact test on these, held to 5 % divided by the "
+        f"{len(run.info.members)} members. {_USE}"
     )
 
 

@@ -34,9 +34,10 @@ _GRID, _SEARCH = "Seeds and given values", "Search for good values"
 _DEFAULT_SEEDS = 3
 _MEASURED_EVERY_S = 2.0
 _WHY = (
-    "A single training cannot say whether 98.9 % is better than 98.7 %: with another seed, which "
-    "draws the first weights and the order of the digits, the same settings give another figure. "
-    "An experiment trains each setting with several seeds and shows the spread."
+    "A single training cannot tell whether 98.9 % is better than 98.7 %. With another seed, "
+    "which sets the first weights and the order of the digits, the same settings give a "
+    "different result. An experiment trains each setting with several seeds and shows the "
+    "spread."
 )
 
 
@@ -61,7 +62,7 @@ def new_experiment(token: str, limits: Limits) -> None:
         required=True,
         key=_KIND,
         persist_state="session",
-        help="A search proposes values by itself, from what the trainings before have reached.",
+        help="A search proposes new values based on the results so far.",
     )
     plan = search_fields(recipe, limits) if kind == _SEARCH else _plan(recipe)
     _write_link(plan)
@@ -76,7 +77,7 @@ def _recipe() -> Recipe | None:
         recipe = state().draft.recipe()
     except RecipeError as error:
         st.error(plain(str(error)), icon=":material/block:")
-        st.button("Mend it in “Set up”", icon=":material/tune:", on_click=show_set_up)
+        st.button("Correct it in “Set up”", icon=":material/tune:", on_click=show_set_up)
         return None
     name = _recipe_name(recipe)
     epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
@@ -89,8 +90,9 @@ def _recipe() -> Recipe | None:
         st.button("Change it", icon=":material/tune:", on_click=show_set_up, key="experiment-setup")
     if not recipe.validates:
         st.caption(
-            ":material/lightbulb: It validates on nothing, so settings could only be chosen by the "
-            "test digits, and their figure would be too good. Set a validation split in “Set up”."
+            ":material/lightbulb: This recipe has no validation digits. Choosing settings by "
+            "the test digits would make the test result too good. Set a validation split in "
+            "“Set up”."
         )
     return recipe
 
@@ -174,7 +176,7 @@ def _start(plan: AnyPlan | None, token: str, limits: Limits) -> None:
         "Name",
         max_chars=MAX_TITLE,
         key=_TITLE,
-        placeholder="If you like: what this experiment asks",
+        placeholder="Optional: the question of this experiment",
         width=420,
     )
     st.button(
@@ -206,12 +208,12 @@ def _time(plan: AnyPlan, limits: Limits) -> str:
     speed = load_speed()
     if speed is None:
         if scheduler.running() or scheduler.queue():
-            return "How long they take is measured when no training is running."
+            return "How long they take is measured while no training runs."
         start_benchmark()
-        return "How long they take here is being measured: half a minute or more."
+        return "Measuring how long they take here: half a minute or more."
     seconds = experiments.estimated_seconds(plan, speed, limits)
     about = "At most about" if isinstance(plan, Search) else "About"
-    return f"{about} **{duration(seconds)}** on this machine, if nothing else is trained."
+    return f"{about} **{duration(seconds)}** on this machine, if no other training runs."
 
 
 def _limits_text(limits: Limits) -> str:
@@ -221,8 +223,8 @@ def _limits_text(limits: Limits) -> str:
     going_on = "1 experiment" if limits.experiments == 1 else f"{limits.experiments} experiments"
     parts.append(f"{going_on} of yours going on at a time")
     return (
-        f"This server: {', '.join(parts)}. Trainings come one after the other, and others who "
-        "press Train get their turn in between."
+        f"This server: {', '.join(parts)}. Trainings run one after the other. Other visitors "
+        "who press Train get their turn in between."
     )
 
 

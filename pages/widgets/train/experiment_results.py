@@ -96,8 +96,8 @@ def _head(experiment: Experiment, runs: Sequence[TrialRun], status: str) -> None
     pruned = sum(trial_run.status == "pruned" for trial_run in runs)
     if pruned:
         st.caption(
-            f":material/content_cut: {pruned} of them {'was' if pruned == 1 else 'were'} pruned: "
-            "ended early, because others were better at the same epoch."
+            f":material/content_cut: {pruned} of them {'was' if pruned == 1 else 'were'} "
+            "pruned: ended early, because other trainings were better at the same epoch."
         )
     for sentence in left_out_sentences(runs):
         st.caption(f":material/info: {sentence}")
@@ -121,9 +121,9 @@ def _controls(experiment: Experiment, status: str, token: str) -> None:
         if status not in {"going on", "ending"}:
             with st.popover("Delete", icon=":material/delete:"):
                 with_runs = st.checkbox(
-                    "Delete its runs, too",
+                    "Delete its runs as well",
                     key="experiment-delete-runs",
-                    help="Else they stay in the list of all runs.",
+                    help="Otherwise they stay in the list of runs.",
                 )
                 _button("Delete it", "delete", partial(_delete, experiment, token, with_runs))
 
@@ -178,8 +178,8 @@ def _results(experiment: Experiment, runs: Sequence[TrialRun], there: list[Measu
         key=_MEASURE,
         persist_state="session",
         width=260,
-        help="Choose settings by validation figures. Those on the test digits then say how good "
-        "the choice is.",
+        help="Choose settings by validation results. The test results then tell how good the "
+        "choice is.",
     )
     found = summaries(runs, measure)
     _table(found, measure)
@@ -225,7 +225,7 @@ def _table(found: Sequence[Summary], measure: Measure) -> None:
                     else "–"
                     for row in shown
                 ],
-                "Beside the best": [row.text() for row in shown],
+                "Against the best": [row.text() for row in shown],
             }
         ),
         hide_index=True,
@@ -234,9 +234,9 @@ def _table(found: Sequence[Summary], measure: Measure) -> None:
     )
     if len(shown) > 1:
         st.caption(
-            f"{better} is better. The best mean of several is partly luck: a setting counts as "
-            "worse only if a test says so (Student's t of the same seeds, or Welch's), corrected "
-            "for the number of settings by Holm's method, at 5 %."
+            f"{better} is better. The best of several means is partly luck: a setting is "
+            "called worse only if a test says so (Student's t of the same seeds, or Welch's), "
+            "corrected for the number of settings by Holm's method, at 5 %."
         )
 
 
@@ -277,7 +277,7 @@ def _curves(experiment: Experiment, runs: Sequence[TrialRun]) -> None:
         if (band := curve_band(runs, combination, column)) is not None
     }
     if not bands:
-        st.caption("Nothing was validated, so there are no curves.")
+        st.caption("There are no validation digits, so there are no curves.")
         return
     chosen = list(bands)[:MAX_BANDS]
     if len(bands) > MAX_BANDS:

@@ -18,9 +18,9 @@ from pages.widgets.train.pseudo_labels import offer_pseudo_labels, pseudo_label_
 
 # Pages that show a run, in the order in which they are offered.
 _USES = {
-    "confusion": ("See its confusions", ":material/grid_view:"),
-    "filters": ("See what its filters see", ":material/filter_b_and_w:"),
-    "predict": ("Draw with it", ":material/draw:"),
+    "confusion": ("Open its confusion matrix", ":material/grid_view:"),
+    "filters": ("Open its feature maps", ":material/filter_b_and_w:"),
+    "predict": ("Draw a digit for it", ":material/draw:"),
 }
 
 
@@ -36,7 +36,7 @@ def next_steps(run: Run, token: str, limits: Limits) -> None:
     pseudo_label_result(run)
     st.markdown("**What next?**")
     if chosen_run() == run.id:
-        st.caption("It is the run in use: every page shows this network now.")
+        st.caption("This is now the run in use: every page shows it.")
     page_by_key = pages()
     with st.container(horizontal=True):
         for key, (label, icon) in _USES.items():
@@ -47,7 +47,7 @@ def next_steps(run: Run, token: str, limits: Limits) -> None:
         if not run.info.members:
             st.page_link(
                 page_by_key["train"],
-                label="Train this again, changed",
+                label="Train again with changes",
                 icon=":material/tune:",
                 query_params={"from": run.id},
             )
@@ -73,13 +73,13 @@ def _go_on(run: Run, token: str, limits: Limits) -> None:
     planned = run.info.recipe.epochs
     with st.container(horizontal=True, vertical_alignment="bottom"):
         total = st.number_input(
-            "Continue it up to epoch",
+            "Continue up to epoch",
             done + 1,
             max_epochs,
             planned if planned > done else min(done + 2, max_epochs),
             key=f"continue-{run.id}-{done}",
             width=180,
-            help="It goes on where it was, as if it had never stopped. A learning-rate schedule is "
+            help="The training continues where it stopped. A learning-rate schedule is "
             "stretched over all epochs.",
         )
         pressed = st.button("Continue", icon=":material/resume:", key="continue")

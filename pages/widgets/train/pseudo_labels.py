@@ -30,14 +30,17 @@ def offer_pseudo_labels(run: Run, token: str, limits: Limits) -> None:
         token: the visitor's token.
         limits: the server's limits.
     """
-    with st.expander("Go on with pseudo-labels", key=f"{_KEY}-{run.id}", on_change="rerun") as part:
+    with st.expander(
+        "Continue with pseudo-labels", key=f"{_KEY}-{run.id}", on_change="rerun"
+    ) as part:
         if not part.open:
             return
         st.write(
-            "The network goes on learning from digits without labels, with its own answers as "
-            "their labels (“pseudo-labels”). It can help where labels are few and pictures many. "
-            "What the network is sure of and wrong about, it learns once more. More epochs alone "
-            "may help too: continue the run itself for as long to see what pseudo-labels add."
+            "The network continues to learn, from digits without labels, and takes its own "
+            "answers as labels (“pseudo-labels”). This can help if there are few labels and "
+            "many pictures. But the network also learns its own confident mistakes. More "
+            "epochs alone may help too: continue the run for as many epochs to see what the "
+            "pseudo-labels add."
         )
         settings = _settings(limits)
         try:
@@ -118,9 +121,9 @@ def _caption(run: Run) -> str:
     words = f"Of the pseudo-labels, {results}. " if results else ""
     if pseudo and pseudo.source == "test digits":
         return words + (
-            "The test digits were learned from, without their labels: “after” is no test of how "
-            "well the network reads new digits. Use it to see what pseudo-labels do, never as an "
-            "accuracy to report."
+            "The network learned from the test digits, without their labels. So “after” does "
+            "not test how well it reads new digits. Use it to see what pseudo-labels do, "
+            "never as a reported accuracy."
         )
     return words + "The test digits were not used: “after” is a fair test."
 

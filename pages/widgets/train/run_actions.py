@@ -120,7 +120,7 @@ def damaged_actions(
             "Delete",
             icon=":material/delete:",
             disabled=bool(reason),
-            help=reason or "You can take it back.",
+            help=reason or "You can undo this.",
             # A shipped run may have the same id.
             key=f"delete-damaged-{run.folder.parent.name}-{run.id}",
             on_click=_delete,
@@ -133,21 +133,21 @@ def _links(run: Run) -> None:
     if "train" in page_by_key:
         st.page_link(
             page_by_key["train"],
-            label="See its members" if run.info.members else "Watch how it learned",
+            label="Show its members" if run.info.members else "Show its training curves",
             icon=":material/groups:" if run.info.members else ":material/show_chart:",
             query_params={"training": run.id},
         )
         if not run.info.members:
             st.page_link(
                 page_by_key["train"],
-                label="Train this again, changed",
+                label="Train again with changes",
                 icon=":material/tune:",
                 query_params={"from": run.id},
             )
     if run.info.model_sha256:
         st.page_link(
             page_by_key["predict"],
-            label="Draw with it",
+            label="Draw a digit for it",
             icon=":material/draw:",
             query_params={"run": run.id},
         )
@@ -170,7 +170,7 @@ def _buttons(
         "Delete",
         icon=":material/delete:",
         disabled=bool(reason),
-        help=reason or "You can take it back.",
+        help=reason or "You can undo this.",
         key=f"delete-{run.id}",
         on_click=_delete,
         args=(run, token, limits, busy),
@@ -207,7 +207,7 @@ def _rename_form(run: Run, name: str, token: str, limits: Limits) -> None:
             value=name,
             max_chars=MAX_TITLE,
             key=key,
-            help="An empty name takes you back to the run's id. Links keep using the id.",
+            help="Leave it empty to show the run's id. Links always use the id.",
         )
         st.form_submit_button(
             "Save", type="primary", on_click=_rename, args=(run, key, token, limits)
@@ -216,7 +216,7 @@ def _rename_form(run: Run, name: str, token: str, limits: Limits) -> None:
 
 def _too_busy(run: Run, busy: Callable[[Run], bool]) -> str:
     try:
-        return "It is waiting or being trained: stop it first." if busy(run) else ""
+        return "It is queued or training: stop it first." if busy(run) else ""
     except RunError:  # just deleted: the click reports it
         return ""
 

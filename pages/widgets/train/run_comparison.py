@@ -43,7 +43,9 @@ def _accuracies(runs: Sequence[Run], names: Sequence[str]) -> None:
     st.markdown("**Accuracy**")
     dataset = common_test_dataset(runs)
     if dataset is None:
-        st.info("These runs were not all tested on the same digits, so their figures say nothing.")
+        st.info(
+            "These runs were not tested on the same digits, so their results cannot be compared."
+        )
         return
     intervals = accuracy_intervals(runs, dataset)
     points = {
@@ -73,16 +75,16 @@ def _luck(runs: Sequence[Run], names: Sequence[str], dataset: DatasetName) -> No
     except ValueError:
         pairs = []
     if not pairs:
-        st.caption("Not all answers to these digits are stored, so luck cannot be judged.")
+        st.caption("Some answers to these digits are not stored, so significance cannot be tested.")
         return
     st.markdown("\n".join(f"- {plain(pair.sentence(names))}" for pair in pairs))
     correction = f" With {len(pairs)} pairs, that is 5 % divided by {len(pairs)}." * (
         len(pairs) > 1
     )
     st.caption(
-        "McNemar's exact test on the same digits; a difference is called more than chance below "
-        f"{100 * pairs[0].level:.2g} %.{correction} It speaks of these networks, not of their "
-        "recipes: another seed alone would move the figures."
+        "McNemar's exact test on the same digits; a difference is called more than chance "
+        f"below {100 * pairs[0].level:.2g} %.{correction} It is about these networks, not "
+        "about their recipes: another seed alone changes the results."
     )
 
 

@@ -71,7 +71,9 @@ def run_table(
     row_filter = _filter_controls(rows)
     shown = [row for row in rows if row_filter.matches(row)]
     if not shown:
-        st.info("No run fits this filter. Loosen it to see more.", icon=":material/filter_alt:")
+        st.info(
+            "No run matches these filters. Remove one to see more.", icon=":material/filter_alt:"
+        )
         return
     # This line also keeps the table's own buttons, which float above it, off the filter's.
     st.caption(
@@ -264,7 +266,8 @@ def _actions_or_comparison(
         run_actions(usable[0], token, limits, busy, zipped)
     elif len(usable) > _MOST_COMPARED:
         st.info(
-            f"Two to {_MOST_COMPARED} runs can be compared, {len(usable)} are ticked: untick some."
+            f"Two to {_MOST_COMPARED} runs can be compared, {len(usable)} are selected: "
+            "deselect some."
         )
         offer_ensemble(usable, token)
     elif usable:
@@ -272,6 +275,6 @@ def _actions_or_comparison(
         offer_ensemble(usable, token)
     elif not chosen:
         st.caption(
-            "Tick a run to do something with it, two to four to compare them, or more to average "
-            "their answers."
+            "Select a run to open, rename, download or delete it. Select two to four runs to "
+            "compare them, or more to average their answers."
         )

@@ -107,7 +107,7 @@ def _settings(search: Search, trainings: Sequence[Training]) -> None:
     )
     parts = setting_importance(search, trainings)
     if parts:
-        st.markdown("**Which setting decides**")
+        st.markdown("**Which setting matters most**")
         st.plotly_chart(
             importance_chart(parts, text_color()),
             config=CHART_CONFIG,

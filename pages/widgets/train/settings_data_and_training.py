@@ -24,8 +24,8 @@ from pages.widgets.train.settings_fields import (
 from pages.widgets.train.settings_simple import COLUMN_WIDTH, augmentation_switch, dataset, epochs
 from pages.widgets.train.settings_state import state
 
-_NEEDS_VALIDATION = "Goes by the validation loss: choose something to validate on."
-_NEVER_IN = "The sample's training digits are others than its test digits anyway."
+_NEEDS_VALIDATION = "Needs a validation loss: choose validation digits."
+_NEVER_IN = "The sample's training and test digits are different anyway."
 _VALIDATION = {
     "none": "Nothing",
     "split": "A part of the training digits",
@@ -122,9 +122,13 @@ def _preview(changes: Augmentation) -> None:
     st.image(
         pixels.repeat(_ENLARGED, axis=0).repeat(_ENLARGED, axis=1),
         width=_ENLARGED * pixels.shape[1],
-        alt="Ten digits, and below each of them three that augmentation made of it",
+        alt="Ten digits, and below each three augmented versions of it",
     )
-    below = "what the network may see instead, new every time." if changes.active else "the same."
+    below = (
+        "examples of what the network sees instead, different every time."
+        if changes.active
+        else "the same."
+    )
     if changes.adversarial:
         below += " Adversarial pushes are not shown: they depend on what the network has learned."
     st.caption(f"First row: the digits as they are. Below: {below}")

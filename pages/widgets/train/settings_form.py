@@ -49,7 +49,7 @@ def settings(limits: Limits) -> Recipe | None:
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
         level = st.segmented_control(
-            "How much to set",
+            "Level of detail",
             _LEVELS,
             default=_LEVELS[0],
             required=True,
@@ -80,7 +80,7 @@ def _checked(limits: Limits) -> Recipe | None:
         recipe = state().draft.recipe()
     except RecipeError as error:
         st.error(plain(str(error)), icon=":material/block:")
-        st.button("Back to the last settings that worked", icon=":material/undo:", on_click=undo)
+        st.button("Restore the last valid settings", icon=":material/undo:", on_click=undo)
         return None
     state().valid = recipe
     try:
@@ -109,7 +109,7 @@ def _start(limits: Limits) -> None:
         )
         if others:
             st.selectbox(
-                "or train a run again, changed",
+                "or from a run",
                 list(others),
                 index=None,
                 format_func=lambda name: _name(others[name]),
@@ -146,10 +146,10 @@ def _from_file(limits: Limits) -> None:
         "Open a recipe", icon=":material/file_open:", type="tertiary", key=f"{key}-folded"
     ):
         st.file_uploader(
-            "A recipe that was taken away",
+            "A recipe file",
             type="json",
             max_upload_size=1,
-            help="The file recipe.json, of a downloaded run or from “Take it away as code”. All "
+            help="The file recipe.json, of a downloaded run or from “Export as code”. All "
             "settings become those of the file.",
             key=key,
             on_change=_open,

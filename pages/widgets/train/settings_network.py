@@ -120,7 +120,7 @@ def _additions(number: int) -> None:
                 name.capitalize(),
                 icon=":material/add:",
                 key=f"settings-add-{name}",
-                help=f"Add a {name} behind the chosen one, or as near to it as it can stand.",
+                help=f"Add a {name} after the chosen layer, or as close to it as possible.",
                 on_click=_add,
                 args=(name, number),
             )

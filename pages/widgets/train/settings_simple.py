@@ -19,18 +19,20 @@ from pages.widgets.train.settings_state import on_dataset, state
 
 COLUMN_WIDTH = 200
 _NO_CONVOLUTION = (
-    "This network has no convolution, so there are no filters and no kernels to set. Start from "
-    "another preset, or add a conv block under Everything."
+    "This network has no convolution, so there are no filters or kernels to set. Choose "
+    "another preset, or add a convolution under Everything."
 )
 _ABOUT = {
-    "mnist-sample": "4,000 digits to learn from, 1,000 to test. Always there, and soon done.",
-    "mnist": "60,000 digits to learn from, 10,000 to test. An epoch takes some 15 times as long.",
+    "mnist-sample": "4,000 training digits and 1,000 test digits. Always available, and quick.",
+    "mnist": (
+        "60,000 training digits and 10,000 test digits. An epoch takes about 15 times as long."
+    ),
 }
 _AUGMENTATION = (
-    "Turns, shifts, slants and stretches each digit a little at random, so that none is seen twice "
-    "the same: what is learned holds better for new digits, and takes more epochs."
+    "Turns, shifts, slants and stretches each digit a little, at random, so that no digit is "
+    "seen twice the same. The network reads new digits better, but needs more epochs."
 )
-_DOWNLOAD = "Not on this machine yet: 11 MB to download first."
+_DOWNLOAD = "Not on this machine yet: needs a download of 11 MB."
 
 
 def simple(limits: Limits) -> None:

@@ -44,7 +44,7 @@ def setup_view(token: str, limits: Limits) -> None:
             _take_away(recipe)
         else:
             _train_button(possible=False)
-            st.caption("This network cannot be trained as it is: the message says why.")
+            st.caption("This network cannot be trained: see the message.")
             st.html(partial_network_html(state().draft.layers))
         st.caption(describe_limits(limits))
 
@@ -69,7 +69,7 @@ def _others() -> None:
     for run in scheduler.running():
         st.page_link(
             pages()["train"],
-            label=f"Watch what is being trained now: {plain(shown_name(run))}",
+            label=f"Watch the current training: {plain(shown_name(run))}",
             icon=":material/show_chart:",
             query_params={TRAINING: run.id},
         )
@@ -110,14 +110,14 @@ def _time(recipe: Recipe) -> str:
         start_benchmark()  # if it was not measured yet, or while others kept it busy
     if speed is None:
         if busy:
-            return "How long it takes is measured when no training is running."
-        return "How long it takes here is being measured: half a minute or more."
+            return "How long it takes is measured while no training runs."
+        return "Measuring how long it takes here: half a minute or more."
     estimate = estimate_time(recipe, speed, launches=not scheduler.has_worker_ready())
     roughly = "Roughly" if speed.is_disturbed() else "About"
     words = f"{roughly} **{duration(estimate.total)}** on this machine: {_parts(estimate)}."
     if speed.is_disturbed():
-        words += " The machine was busy when its speed was measured; that is done again."
-    return f"{words} Another training runs now: this one waits for it." if busy else words
+        words += " The machine was busy when its speed was measured, so it is measured again."
+    return f"{words} Another training is running: this one waits for it." if busy else words
 
 
 def _parts(estimate: TimeEstimate) -> str:
@@ -136,11 +136,11 @@ def _cautions(recipe: Recipe) -> None:
 
 
 def _take_away(recipe: Recipe) -> None:
-    with st.expander("Take it away as code", key=TAKE, on_change="rerun") as opened:
+    with st.expander("Export as code", key=TAKE, on_change="rerun") as opened:
         st.caption(
-            "The same training in plain Keras, without Digitscope. A finished run is taken away "
-            "with its weights and a proof that they answer as they do here. “Open a recipe” brings "
-            "the recipe back."
+            "The same training in plain Keras, without Digitscope. A finished run is exported "
+            "with its weights and a proof that they give the same answers. “Open a recipe” "
+            "reads the recipe again."
         )
         if not opened.open:
             return

@@ -36,8 +36,8 @@ def watch_view(run_id: str | None, token: str, limits: Limits) -> None:
     """
     if run_id is None:
         st.info(
-            "Nothing is being trained here, and you have trained nothing yet. Choose “Set up” and "
-            "press Train; or look at how a shipped run learned, under “All runs”.",
+            "No training is running, and you have not trained a network yet. Choose “Set up” "
+            "and press Train. To see how a shipped run learned, open it under “All runs”.",
             icon=":material/show_chart:",
         )
         return
@@ -70,7 +70,7 @@ def _use_once_trained(run: Run, token: str, *, alive: bool) -> None:
 
 def _gone(run_id: str, error: DigitscopeError) -> None:
     st.error(plain(str(error)), icon=":material/link_off:")
-    st.write("Choose among the runs that are here, or “Set up” above to train one.")
+    st.write("Choose another run, or train one under “Set up”.")
     st.button("All runs", icon=":material/list:", on_click=show_all_runs, key="watch-all-runs")
     if isinstance(error, RunError):
         forget(run_id)

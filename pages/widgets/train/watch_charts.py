@@ -17,20 +17,20 @@ def chart_options(run: Run) -> ChartOptions:
     others = _others(run)
     with st.container(horizontal=True, vertical_alignment="center"):
         log = st.toggle("Logarithmic loss", key="watch-log", persist_state="session")
-        zoom = st.toggle("Top of the accuracy", key="watch-zoom", persist_state="session")
+        zoom = st.toggle("Zoom in on high accuracy", key="watch-zoom", persist_state="session")
         smooth = st.toggle(
             "Smooth",
             key="watch-smooth",
             persist_state="session",
-            help="Average the thin line over a twentieth of its points. It is easier to follow, "
-            "and hides how much single batches differ.",
+            help="Average the thin line over a twentieth of its points. It is easier to read, "
+            "but hides how much batches differ.",
         )
     compare = st.multiselect(
         "Compare with",
         list(others),
         format_func=lambda name: shown_name(others[name]) if name in others else name,
         max_selections=MAX_COMPARED,
-        placeholder="Lay up to two other runs underneath",
+        placeholder="Compare with up to two other runs",
         key=f"watch-compare-{run.id}",
         label_visibility="collapsed",
     )

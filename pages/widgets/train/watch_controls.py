@@ -63,7 +63,7 @@ def controls(run: Run, live: LiveRun, token: str) -> None:
 
 def leave_queue_button(run: Run, token: str) -> None:
     """Draw the button that takes a waiting training out of the queue."""
-    _button("Take it out of the queue", "close", partial(submission.stop, run, token=token))
+    _button("Remove from the queue", "close", partial(submission.stop, run, token=token))
 
 
 def _rate(run: Run, live: LiveRun, token: str) -> None:
@@ -151,8 +151,8 @@ def _table(waiting: list[Run], token: str) -> None:
     if before and all(followed_run(run).paused for run in before):
         limit = duration(max(read_card(run.folder).max_pause_seconds for run in before))
         st.caption(
-            "The training before them is paused: the queue stands still until it goes on, or ends "
-            f"by itself after {limit} of pause."
+            "The training before them is paused. The queue waits until it continues, or until "
+            f"it ends by itself after {limit} of pause."
         )
 
 

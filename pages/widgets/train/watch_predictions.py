@@ -69,7 +69,10 @@ def _kernels(run: Run, kept: list[int]) -> None:
             theme=theme,
         )
         st.image(picture, caption=f"After epoch {epoch}", alt=f"First-layer weights, epoch {epoch}")
-    st.caption("Blue weights ask for ink, red ones for none; the colors mean the same in both.")
+    st.caption(
+        "Blue weights respond to ink, red weights to empty paper. Both pictures use "
+        "the same colors."
+    )
 
 
 @st.cache_data(max_entries=128, show_spinner=False)
@@ -96,9 +99,9 @@ def _hard_digits(evaluation: EpochEvaluated, *, live: bool) -> None:
     st.html(answer_cards_html(images, labels, evaluation.answers, evaluation.confidences))
     right = sum(a == b for a, b in zip(labels, evaluation.answers, strict=True))
     st.caption(
-        f"{right} of {len(labels)} read rightly: the test digits that our shipped networks find "
-        f"hardest. Of the sample's {evaluation.n:,} test digits, {evaluation.wrong} are wrong "
-        f"after epoch {evaluation.epoch}."
+        f"{right} of {len(labels)} read correctly. These are the test digits that the shipped "
+        f"networks misread most. Of the sample's {evaluation.n:,} test digits, "
+        f"{evaluation.wrong} are wrong after epoch {evaluation.epoch}."
     )
     if evaluation.confusions:
         worst = ", ".join(

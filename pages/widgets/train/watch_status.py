@@ -29,7 +29,7 @@ def draw_controls(run: Run, state: JobState, token: str, limits: Limits) -> None
         if may_control:
             controls(run, followed_run(run), token)
         else:
-            st.caption("You are watching: the browser that started this training controls it.")
+            st.caption("You are watching. Only the browser that started this training controls it.")
 
 
 def draw_status(run: Run, state: JobState) -> None:
@@ -40,11 +40,13 @@ def draw_status(run: Run, state: JobState) -> None:
         state: the state of its training.
     """
     if state.name == "queued":
-        words = f"{queue_sentence(run, state)} You may leave this page: it begins by itself."
+        words = (
+            f"{queue_sentence(run, state)} You can leave this page: the training starts by itself."
+        )
         st.info(words, icon=":material/hourglass:")
     elif state.name == "interrupted":
         st.warning(
-            "Its process ended unexpectedly. It goes on from where it was last saved in a moment.",
+            "Its process ended unexpectedly. It continues from its last checkpoint in a moment.",
             icon=":material/restart_alt:",
         )
     elif not state.alive:
@@ -62,11 +64,11 @@ def _ended(run: Run, state: JobState, live: LiveRun) -> None:
     headline = info.headline()
     ending = {
         "last epoch": "Finished: all epochs are done.",
-        "early stopping": "Finished by early stopping: the validation loss got no better.",
-        "pruning": "Pruned: its search had better trainings at this epoch, and went on to others.",
-        "by hand": "Stopped by hand; what was learned until then is kept.",
-        "time limit": "Stopped by this server's time limit; what was learned until then is kept.",
-        "pause limit": "Stopped because it was paused for too long; what was learned is kept.",
+        "early stopping": "Finished by early stopping: the validation loss did not improve.",
+        "pruning": "Pruned: other trainings of its search were better at this epoch.",
+        "by hand": "Stopped by hand. What it learned is kept.",
+        "time limit": "Stopped by this server's time limit. What it learned is kept.",
+        "pause limit": "Stopped because it was paused for too long. What it learned is kept.",
         "fault": "Broken off.",
     }.get(info.ended_by, f"Training is {info.status}.")
     best = (

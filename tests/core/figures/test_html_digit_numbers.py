@@ -49,7 +49,11 @@ def test_every_pixel_has_its_number_and_can_be_read(shown: PixelScaling) -> None
     html = pixel_table_html(DIGIT, shown)
     assert len(cells(html)) == 784
     for gray, ink in re.findall(r"background:rgb\((\d+),\d+,\d+\);color:(#\w+)", html):
-        assert (ink == "#fff") == (int(gray) < 128)
+        # WCAG 2: 4.5 to 1, of the relative luminance of the gray.
+        share = int(gray) / 255
+        luminance = share / 12.92 if share <= 0.03928 else ((share + 0.055) / 1.055) ** 2.4
+        contrast = 1.05 / (luminance + 0.05) if ink == "#fff" else (luminance + 0.05) / 0.05
+        assert contrast >= 4.5
 
 
 def test_what_changed_is_said_with_this_digits_numbers() -> None:

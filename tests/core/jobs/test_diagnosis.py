@@ -221,7 +221,7 @@ def test_without_validation_the_training_loss_speaks(losses, kind):
     diagnosis = said(history(loss=losses), recipe(**UNVALIDATED))
     assert diagnosis.kind == kind
     assert "alidation" not in diagnosis.headline
-    assert ("memorising cannot be seen" in diagnosis.advice) == (kind != "diverged")
+    assert ("memorizing cannot be seen" in diagnosis.advice) == (kind != "diverged")
 
 
 def test_without_validation_a_falling_loss_is_no_reason_for_more_epochs():

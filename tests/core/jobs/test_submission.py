@@ -137,7 +137,7 @@ def test_thirty_presses_start_one_training_and_let_two_wait(engine: NoEngine) ->
         try:
             submission.submit(dense_recipe(seed=seed), token=ME)
         except JobError as error:
-            assert "are waiting already" in str(error)  # noqa: PT017
+            assert "are in the queue" in str(error)  # noqa: PT017
             refused += 1
     assert (len(engine.started), len(scheduler.queue()), refused) == (1, 2, 28)
     # What is started counts as waiting only until it runs; others may still queue.
@@ -257,7 +257,7 @@ def test_all_visitors_together_may_queue_so_many(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("DIGITSCOPE_MAX_WAITING", "3")
     for k in range(3):
         submission.submit(dense_recipe(seed=k), token=f"t{k}")
-    with pytest.raises(JobError, match="waiting on this server"):
+    with pytest.raises(JobError, match="in this server's queue"):
         submission.submit(dense_recipe(seed=9), token=ME)
 
 

@@ -161,7 +161,7 @@ def test_a_page_shows_its_progress_and_cancels_it() -> None:
     assert wait(chore).status == "cancelled"
     view.run()
     assert not view.exception
-    assert "was cancelled" in view.info[0].value
+    assert "was canceled" in view.info[0].value
     assert view.button(key="count-start").label == "Count them"
 
 
@@ -173,7 +173,7 @@ def test_a_page_says_that_a_chore_waits_and_why_one_failed() -> None:
     view = AppTest.from_function(page, default_timeout=20).run()
     view.button(key="count-start").click().run()
     view.run()
-    assert "waiting until the server has finished" in view.get("progress")[0].proto.text
+    assert "waiting for another computation" in view.get("progress")[0].proto.text
     work.let_go.set()
     view.session_state["slow"].let_go.set()
     assert wait(view.session_state["chore"]).status == "done"

@@ -102,6 +102,6 @@ def test_with_another_run_everything_is_said_and_drawn_of_both(view: AppTest) ->
 def test_nothing_wrong_is_said_where_nothing_is(view: AppTest) -> None:
     view.session_state["made"] = True
     view.run()
-    assert "No wrong answer is so sure" in said(view)
+    assert "No wrong answer is that confident" in said(view)
     assert "second guess is the label on" not in said(view)
     assert "**100.00 %**" in said(view)

@@ -133,7 +133,7 @@ def test_an_empty_cell_says_so(app: AppTest) -> None:
     read = read_by("best")
     empty = next(a for a in range(1, 10) if not ((TEST.labels == 0) & (read == a)).any())
     opened(app, run="best", cell=f"0-{empty}")
-    assert "No digit is there." in said(app)
+    assert "There is no digit." in said(app)
 
 
 def test_two_runs_are_subtracted_and_tested(app: AppTest) -> None:
@@ -157,13 +157,13 @@ def test_two_runs_are_subtracted_and_tested(app: AppTest) -> None:
 
 def test_a_link_compares_with_a_run_that_is_not_there(app: AppTest) -> None:
     opened(app, run="best", **{"with": "nobody"})
-    assert "The link compares with a run that is not here, or with itself." in said(app)
+    assert "The link compares with a run that is not here, or with the run itself." in said(app)
     assert matrix(app)
 
 
 def test_digits_that_are_not_here_are_told(app: AppTest) -> None:
     opened(app, run="best", digits="mnist")
-    assert "The link asks for digits that are not here" in said(app)
+    assert "The digits of this link are not on this machine" in said(app)
 
 
 def test_an_epoch_of_the_run_is_looked_at(app: AppTest) -> None:
@@ -197,7 +197,7 @@ def test_answers_that_are_not_finite_are_told(app: AppTest, own: Path) -> None:
 def test_answers_to_other_digits_are_not_counted(app: AppTest, own: Path) -> None:
     rewrite(own, **{f"{SAMPLE}_labels": np.roll(TEST.labels, 1)})
     opened(app, run="mine")
-    assert "What the run “mine” answers on these digits was not kept" in said(app)
+    assert "What the run “mine” answers on these digits is not stored" in said(app)
 
 
 def test_a_damaged_file_of_answers_is_offered_to_be_worked_out(app: AppTest, own: Path) -> None:

@@ -114,7 +114,7 @@ def test_with_another_run_its_numbers_and_the_test_stand_beside(view: AppTest) -
 def test_a_run_without_mistakes_has_no_confusions(view: AppTest) -> None:
     view.session_state["run"] = "flawless"
     view.run()
-    assert "Not one of these digits is read wrongly" in said(view)
+    assert "None of these digits is misread" in said(view)
 
 
 def test_empty_classes_are_told_and_break_nothing(view: AppTest) -> None:

@@ -123,14 +123,14 @@ def drawn(view: AppTest, number: int) -> dict[str, Any]:
 def test_without_a_mistake_there_is_nothing_worse(view: AppTest) -> None:
     view.session_state["first"] = 400
     view.run()
-    assert "Not one of these digits is read wrongly" in said(view)
+    assert "None of these digits is misread" in said(view)
     assert not view.dataframe
 
 
 def test_a_few_own_digits_are_shown_in_three_bins(view: AppTest) -> None:
     view.session_state["first"] = 4
     view.run()
-    assert "Not one of these digits" in said(view)
+    assert "None of these digits" in said(view)
     assert len(drawn(view, 0)["data"][0]["x"]) == 3
 
 

@@ -151,7 +151,7 @@ def test_a_run_with_less_than_two_epochs_gets_a_sentence(
     view.query_params["run"] = "mine"
     view.run()
     assert words in said(view)
-    assert "nothing to compare over time" in said(view)
+    assert "no epochs to compare" in said(view)
 
 
 def test_ones_own_digits_have_no_time(view: AppTest) -> None:

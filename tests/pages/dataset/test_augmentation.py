@@ -62,7 +62,7 @@ def test_it_begins_with_a_tutorials_setting(view: AppTest) -> None:
     assert view.slider(key="augment-shear").value == recipe.shear
     assert view.slider(key="augment-zoom").value == recipe.zoom
     assert view.slider(key="augment-noise").value == 0
-    assert "A training can be given exactly these strengths" in said(view)
+    assert "A training can use exactly these strengths" in said(view)
     press(view, "augment-start-best")
     assert view.slider(key="augment-shear").value == 12
     assert view.slider(key="augment-zoom").value == 0.12
@@ -76,7 +76,7 @@ def test_unchanged_digits_are_read_as_after_the_training(view: AppTest) -> None:
     right = stored.probabilities[chosen].argmax(axis=1) == stored.labels[chosen]
     n = "all 60" if right.all() else f"{right.sum()} of 60"
     assert f"fast reads {n} as their labels say." in said(view)
-    assert "By exactly this: nothing." in said(view)
+    assert "Changed by exactly: nothing." in said(view)
 
 
 def test_a_six_upside_down_is_another_digit(view: AppTest) -> None:
@@ -92,7 +92,7 @@ def test_a_six_upside_down_is_another_digit(view: AppTest) -> None:
     assert read != 6
     assert f"Another digit? fast reads {read} (" in said(view)
     assert len(view.warning) == 1
-    assert "No training here can do this: rotation beyond 45°." in said(view)
+    assert "Trainings here cannot do this: rotation beyond 45°." in said(view)
     assert "with rotation up to 45°" in said(view)
 
 
@@ -113,12 +113,12 @@ def test_the_grid_can_be_of_this_digit_and_is_thrown_again(view: AppTest) -> Non
 
 def test_what_is_to_play_with_only_is_said(view: AppTest) -> None:
     view.run()
-    assert "**To play with only**: no training here uses these" in said(view)
+    assert "**For exploring only**: trainings here do not use these" in said(view)
     assert view.slider(key="augment-smoothness").disabled  # of no warp
     view.slider(key="augment-warp").set_value(34.0).run()
     assert not view.slider(key="augment-smoothness").disabled
     view.slider(key="augment-noise").set_value(20.0).run()
-    assert "No training here can do this: noise." in said(view)
+    assert "Trainings here cannot do this: noise." in said(view)
 
 
 def test_a_look_at_another_view_keeps_the_sliders(view: AppTest) -> None:
@@ -137,7 +137,7 @@ def test_without_a_run_there_is_everything_but_its_answers(view: AppTest) -> Non
     del view.session_state["run"]
     view.run()
     assert "There is no run to use." in said(view)
-    assert "By exactly this: 8.0° clockwise" in said(view)
+    assert "Changed by exactly: 8.0° clockwise" in said(view)
 
 
 def test_a_run_that_cannot_be_opened_is_said(view: AppTest, run_folders: tuple[Path, Path]) -> None:

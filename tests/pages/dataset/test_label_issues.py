@@ -48,8 +48,8 @@ def test_every_line_says_digit_label_and_what_the_runs_read(view: AppTest) -> No
 def test_they_are_called_suspects_and_the_method_is_named(view: AppTest) -> None:
     view.run()
     words = said(view)
-    assert f"**{len(find_label_issues('mnist-sample'))} label suspects**" in words
-    assert "suspects, not errors" in words
+    assert f"**{len(find_label_issues('mnist-sample'))} label issues**" in words
+    assert "An issue is not always an error" in words
     assert "[confident learning](https://arxiv.org/abs/1911.00068)" in words
 
 

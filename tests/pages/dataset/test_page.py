@@ -88,7 +88,7 @@ def test_answers_to_training_digits_are_refused_and_the_rest_is_shown(app: AppTe
 def test_a_filter_that_leaves_nothing_can_be_taken_back(app: AppTest) -> None:
     opened(app, view="Browse")
     app.slider(key="ink").set_value((90.0, 100.0)).run()
-    assert "No digit is like that" in said(app)
+    assert "No digit matches these filters" in said(app)
     app.button(key="dataset-clear").click().run()
     assert len(indices(app)) == 120
 
@@ -212,7 +212,7 @@ def test_a_kernel_of_the_run_in_use(app: AppTest) -> None:
     ("state", "words"),
     [
         (TaskState("failed", problem="The network is down."), "The network is down."),
-        (TaskState("cancelled"), "The download was cancelled"),
+        (TaskState("cancelled"), "The download was canceled"),
     ],
 )
 def test_a_download_that_did_not_come_is_told_and_offered_again(

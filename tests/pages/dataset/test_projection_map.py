@@ -144,7 +144,7 @@ def test_a_click_on_another_datasets_map_is_forgotten(page: AppTest) -> None:
     page.session_state["map_clicked"] = ("mnist", "test", 9999)
     page.run()
     assert not page.exception
-    assert "Click on a point" in said(page)
+    assert "Click a point" in said(page)
 
 
 def test_without_a_drawing_a_link_leads_to_where_one_draws(page: AppTest) -> None:

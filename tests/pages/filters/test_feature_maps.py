@@ -139,14 +139,14 @@ def test_sorting(view: AppTest) -> None:
 def test_where_there_is_no_share_to_sort_by(view: AppTest, monkeypatch: pytest.MonkeyPatch) -> None:
     view.session_state["filters-maps-order"] = "share"
     opened(view, "dense_3", 0, "purawr")
-    assert "Nothing comes after this layer" in said(view)
+    assert "This is the last layer" in said(view)
     # 50 maps, behind each of which lie 50 · 50 + 50 · 10 products.
     monkeypatch.setattr("pages.widgets.filters.ablation._MOST_WORK", 50 * 3000)
     opened(view, "dense_1", 0, "purawr")
     assert "too large" not in said(view)
     monkeypatch.setattr("pages.widgets.filters.ablation._MOST_WORK", 50 * 3000 - 1)
     opened(view, "dense_1", 0, "purawr")
-    assert "too large to take out every map in turn" in said(view)
+    assert "too large to remove each map in turn" in said(view)
     assert numbers(view, "dense_1") == list(range(50))
 
 

@@ -50,17 +50,17 @@ def test_the_ten_digits_are_dreamt_once_for_all() -> None:
     wait(page)
     assert not page.exception
     assert len(page.get("image")) == 10
-    assert "10 of 10 as what was dreamt of" in said(page)
+    assert "10 of 10 as the digit it was made for" in said(page)
     assert len(opened().get("image")) == 10  # another visitor
     assert not opened(of="fast").get("image")
 
 
 def test_each_strength_is_a_dream_of_its_own_and_says_what_it_means() -> None:
     page = opened()
-    assert "the margin of 4 pixels stays white" in said(page)
+    assert "a margin of 4 pixels stays white" in said(page)
     page.button_group(key="filters-visualization-strength").set_value("none").run()
     assert "looks like noise" in said(page)
-    assert [button.label for button in page.button] == ["Dream of the ten digits"]
+    assert [button.label for button in page.button] == ["Visualize the ten digits"]
 
 
 def test_a_map_of_the_open_layer_is_dreamt_and_compared_with_digits() -> None:
@@ -71,10 +71,10 @@ def test_a_map_of_the_open_layer_is_dreamt_and_compared_with_digits() -> None:
     wait(page)
     assert not page.exception
     assert "Map 5 of conv_2.** Its mean" in said(page)
-    assert "one that excites it most gives" in said(page)
+    assert "one that activates it most gives" in said(page)
     page.number_input(key="filters-visualization-map").set_value(6).run()
     assert page.session_state["map"] == 6
-    assert page.button(key="filters-visualization-one-start").label == "Dream of it"
+    assert page.button(key="filters-visualization-one-start").label == "Visualize it"
     page.toggle(key="filters-visualization-place").set_value(True).run()
     assert not page.exception
 

@@ -114,10 +114,10 @@ def test_corrections_belong_to_the_picture_as_it_is_turned(uploaded: Upload) -> 
     app.run()
     assert metrics(app) == ["7"]
     press(app, "Turn right")
-    assert "Find the boxes anew" not in labels(app)
+    assert "Detect the digits again" not in labels(app)
     press(app, "Turn left")
     assert metrics(app) == ["7"]
-    press(app, "Find the boxes anew")
+    press(app, "Detect the digits again")
     assert metrics(app) == ["717"]
 
 

@@ -144,10 +144,10 @@ def test_a_doubtful_digit_is_marked_and_what_is_no_digit_is_an_answer_of_its_own
     refuse_all(monkeypatch)
     app.file_uploader(key="upload").set_value([picture("7", name="again.png")]).run()
     assert app.metric[0].value == "no digit"
-    assert "Were it a digit: 4" in told(app)
+    assert "If it were a digit: 4" in told(app)
     app.file_uploader(key="upload").set_value([picture("77", name="two.png")]).run()
     assert app.metric[0].value == "??"
-    assert "2 like no digit" in told(app)
+    assert "2 unlike a digit" in told(app)
 
 
 def bars(app: AppTest) -> dict[str, Any]:
@@ -173,11 +173,11 @@ def test_the_bars_of_what_is_no_digit_stand_out_for_no_answer(
     assert pale["marker"]["color"] == clear["marker"]["color"][0]  # that of all but the answer
     assert pale["marker"]["opacity"] < 0.5
     assert (pale["text"][4], pale["text"][9]) == ("50 %", "50 %")
-    assert "Were it a digit: 4, with 50 %" in told(app)
-    assert "this is no answer" in told(app)
+    assert "If it were a digit: 4, with 50 %" in told(app)
+    assert "this is not an answer" in told(app)
     app.file_uploader(key="upload").set_value([picture("77", name="two.png")]).run()
     assert "Digit 1 of 2: **not a digit" in told(app)
-    assert "Were it a digit: 4" in told(app)
+    assert "If it were a digit: 4" in told(app)
     assert "opacity" not in clear["marker"]
 
 

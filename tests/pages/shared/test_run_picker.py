@@ -64,7 +64,7 @@ def test_the_epochs_offered_are_those_whose_weights_are_kept(app: AppTest) -> No
     assert len(kept) > 2
     assert picker.options == [*map(str, kept), FINISHED]
     assert picker.value == "2"
-    assert "The figures above are the finished network's." in everything_said(app)
+    assert "The results above are of the finished network." in everything_said(app)
 
 
 @pytest.mark.parametrize("asked", ["3", "0", "-1", "1.0", "17", "two", "9" * 500, "[x](http://y)"])
@@ -143,7 +143,7 @@ def test_a_run_that_is_deleted_takes_its_epoch_along(app: AppTest, no_own_runs: 
             {"status": "failed", "error": "The disk is full_*."},
             r"has no network; another one is in use. The disk is full\_\*.",
         ),
-        ({"status": "stopped"}, "Its training ended before there was one."),
+        ({"status": "stopped"}, "Its training ended before a network was saved."),
     ],
 )
 def test_a_run_without_a_network_is_not_offered_and_a_link_to_it_is_explained(

@@ -77,7 +77,7 @@ def labels(view: AppTest) -> list[int]:
 
 def test_without_digits_it_says_how_to_get_some(view: AppTest) -> None:
     view.run()
-    assert "You have labeled no digits in this visit" in said(view)
+    assert "You have not labeled any digits in this visit" in said(view)
     assert not view.get("download_button")
     assert not [button for button in view.button if button.key == "fine-tune"]
     assert len(view.get("file_uploader")) == 1
@@ -161,7 +161,7 @@ def test_digits_are_brought_back_once(view: AppTest, name: str, write: Any) -> N
     uploader = view.file_uploader(key="my-digits-back")
     uploader.set_value((name, write(some()), "application/octet-stream")).run()
     assert labels(view) == [digit.label for digit in some()]
-    assert "8 digits of the file are among yours now." in said(view)
+    assert "8 digits of the file were added to yours." in said(view)
     view.button(key="my-digits-forget-all").click().run()
     assert labels(view) == []  # the file that still lies in the field brings nothing back
 
@@ -209,7 +209,7 @@ def test_nothing_is_written_before_the_visitor_agrees(view: AppTest, own: Path) 
     (run,) = tuned()
     assert run.info.recipe.epochs == 2
     assert (run.folder / USER_DIGITS_FILE).exists()
-    assert "**tiny + my digits** is about to begin" in said(view)
+    assert "**tiny + my digits** is about to start" in said(view)
     # ... and when it is over, its figures stand there.
     over(run)
     view.run()

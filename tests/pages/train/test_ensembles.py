@@ -64,7 +64,7 @@ def test_ticked_runs_become_an_ensemble_that_is_shown_beside_its_members(app: Ap
     for name, answers in ours.items():
         row = sample[sample["Member"] == name].iloc[0]
         assert row["Wrong before"] == str((answers.probabilities.argmax(1) != TEST.labels).sum())
-    assert "not by their test results" in said(app)
+    assert "If you choose them by their test results" in said(app)
 
 
 def test_two_of_the_same_network_are_refused_in_a_sentence(app: AppTest, own: Path) -> None:
@@ -76,7 +76,7 @@ def test_two_of_the_same_network_are_refused_in_a_sentence(app: AppTest, own: Pa
 
 def test_more_than_four_can_be_averaged_though_not_compared(app: AppTest) -> None:
     ticked(app, "soorya", "purawr", "fast", "best", "yalcin")
-    assert "Two to 4 runs can be compared, 5 are ticked" in said(app)
+    assert "Two to 4 runs can be compared, 5 are selected" in said(app)
     assert app.button(key="make-ensemble").label == "Make an ensemble of these 5"
 
 
@@ -87,8 +87,8 @@ def test_in_the_list_it_counts_all_parameters_and_offers_what_it_can(
     row = app.dataframe(key=TABLE).value.iloc[0]
     assert (row["status"], row["parameters"]) == ("average of 2", 58_026 + 42_310)
     labels = [link.proto.label for link in app.get("page_link")]
-    assert "See its members" in labels
-    assert "Train this again, changed" not in labels
+    assert "Show its members" in labels
+    assert "Train again with changes" not in labels
     assert "An ensemble of 2 runs: nothing was trained." in said(app)
 
 

@@ -42,7 +42,7 @@ def press(app: AppTest, label: str) -> AppTest:
 
 
 def table(app: AppTest) -> dict[str, list[str]]:
-    frames = [frame.value for frame in app.dataframe if "Beside the best" in frame.value.columns]
+    frames = [frame.value for frame in app.dataframe if "Against the best" in frame.value.columns]
     return {name: list(frames[0][name]) for name in frames[0].columns}
 
 
@@ -142,8 +142,8 @@ def test_results_say_what_is_more_than_chance(app: AppTest, own: Path) -> None:
     rows = table(app)
     assert rows["Setting"] == ["Learning rate 0.001", "Learning rate 0.01"]
     assert rows["Mean"] == ["0.5233", "0.2033"]  # validation loss, the lower one is better
-    assert rows["Beside the best"][1] == "best mean"
-    assert rows["Beside the best"][0].startswith("worse, more than chance")
+    assert rows["Against the best"][1] == "best mean"
+    assert rows["Against the best"][0].startswith("worse, more than chance")
     assert "is 0.32 lower than that of Learning rate 0.001" in said(app)
     app.selectbox(key="experiment-measure").set_value("test accuracy").run()
     assert table(app)["Mean"] == ["94.77 %", "97.97 %"]
@@ -155,7 +155,7 @@ def test_one_value_alone_shows_no_spread(app: AppTest, own: Path) -> None:
     made = finish(experiment(), 0)
     shown(app, experiment=made.id)
     assert table(app)["Standard deviation"] == ["–", "–"]
-    assert table(app)["Beside the best"] == ["best mean", "no finished run yet"]
+    assert table(app)["Against the best"] == ["best mean", "no finished run yet"]
 
 
 def test_a_grid_of_two_settings_has_a_map(app: AppTest, own: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_full_queue_is_told_and_the_settings_stay(app: AppTest) -> None:
         submission.submit(dense_recipe(seed=seed), token=ME if seed > 1 else "somebody")
     opened(app, recipe=recipe_to_link(conv_recipe(epochs=7)))
     app.button(key="train").click().run()
-    assert "2 of your trainings are waiting already" in said(app)
+    assert "2 of your trainings are in the queue" in said(app)
     assert app.slider(key=next(s.key for s in app.slider if s.label == "Epochs")).value == 7
     assert len(scheduler.queue()) == 3
 
@@ -223,13 +223,13 @@ def test_a_run_deleted_in_another_tab_is_told(app: AppTest, own: Path, trained: 
     assert "best" in list(app.dataframe[0].value["name"])
     app.segmented_control(key="train-view").set_value("Watch").run()
     assert "There is no run" not in said(app)
-    assert "you have trained nothing yet" in said(app)
+    assert "you have not trained a network yet" in said(app)
 
 
 def test_nothing_trained_yet_says_what_to_do(app: AppTest) -> None:
     opened(app)
     app.segmented_control(key="train-view").set_value("Watch").run()
-    assert "you have trained nothing yet" in said(app)
+    assert "you have not trained a network yet" in said(app)
 
 
 def test_a_server_setting_that_is_no_good_is_told(

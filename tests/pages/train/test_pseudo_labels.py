@@ -82,7 +82,7 @@ def test_its_end_is_shown_with_before_and_after(app: AppTest, pseudo_labeled: Ru
     words = said(app)
     assert "read rightly by tiny alone" in words
     assert f"Of the pseudo-labels, {before} wrong of 1,000" in words
-    assert "never as an accuracy to report" in words
+    assert "never as a reported accuracy" in words
     assert "some of these digits were trained on" in words
 
 

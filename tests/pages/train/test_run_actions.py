@@ -25,16 +25,16 @@ def test_one_run_leads_on(three: AppTest) -> None:
     tick(three, "Blue Monday")
     shown = [link.proto for link in three.get("page_link")]
     links = {link.label: (link.page, link.query_string) for link in shown}
-    assert links["Watch how it learned"] == ("train", "training=mine")
-    assert links["Train this again, changed"] == ("train", "from=mine")
-    assert links["Draw with it"] == ("predict", "run=mine")
+    assert links["Show its training curves"] == ("train", "training=mine")
+    assert links["Train again with changes"] == ("train", "from=mine")
+    assert links["Draw a digit for it"] == ("predict", "run=mine")
     assert "The training was stopped: by hand." in said(three)
 
 
 def test_a_run_without_a_network_cannot_be_drawn_with(copy: Copy, page: Any) -> None:
     copy("mine", metrics={}, status="failed", error="The disk is full.", model_sha256="")
     app = tick(page(), "mine")
-    assert "Draw with it" not in [link.proto.label for link in app.get("page_link")]
+    assert "Draw a digit for it" not in [link.proto.label for link in app.get("page_link")]
     assert "The disk is full." in said(app)
 
 
@@ -123,7 +123,7 @@ def test_anothers_damaged_run_is_read_only(copy: Copy, page: Any) -> None:
     assert button(app, "Delete").disabled
     assert "Only the browser that started this run" in button(app, "Delete").help
     app.segmented_control(key="runs_whose").set_value("Mine").run()
-    assert "No run fits this filter" in said(app)
+    assert "No run matches these filters" in said(app)
 
 
 @pytest.mark.parametrize("act", ["Delete", "Save"])

@@ -104,7 +104,9 @@ def test_an_impossible_network_is_named_kept_and_taken_back(form: AppTest) -> No
     form.select_slider(key=KERNEL).set_value(3).run()
     assert got(form) == soorya.changed(epochs=9)
     form.select_slider(key=KERNEL).set_value(7).run()
-    next(b for b in form.button if b.label.startswith("Back to the last settings")).click().run()
+    next(
+        b for b in form.button if b.label.startswith("Restore the last valid settings")
+    ).click().run()
     assert got(form) == soorya.changed(epochs=9)
     assert form.select_slider(key=KERNEL).value == 3
 

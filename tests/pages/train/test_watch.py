@@ -92,7 +92,7 @@ def test_a_paused_training_says_when_it_ends_and_that_others_wait_for_it(
         waits = submission.submit(dense_recipe(seed=2), token=ME)
         opened(app, training="mine")
         assert "After 3 min of pause it ends by itself" in said(app)
-        assert "the queue stands still" in said(app)
+        assert "The queue waits" in said(app)
         app.query_params["training"] = waits.id
         app.run()
         assert "ends by itself after 3 min of pause" in said(app)
@@ -130,7 +130,7 @@ def test_a_run_that_diverged_says_so_once_and_offers_no_use(
     opened(app, training="mine")
     assert said(app).count("iverged") == 1
     assert "It was not tested." in said(app)
-    assert not [link for link in app.get("page_link") if link.proto.label == "Draw with it"]
+    assert not [link for link in app.get("page_link") if link.proto.label == "Draw a digit for it"]
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_run_that_was_just_trained_is_the_one_in_use(
     put(own, trained, token=token, **changes)
     app.run()
     assert app.session_state["run"] == in_use
-    assert ("It is the run in use" in said(app)) == (in_use == "mine")
+    assert ("This is now the run in use" in said(app)) == (in_use == "mine")
     app.session_state["run"] = "fast"  # the visitor's own choice stays
     app.run()
     assert app.session_state["run"] == "fast"

@@ -4,8 +4,6 @@ import streamlit as st
 
 from core.runs import registry
 from core.utils.errors import DigitscopeError
-from pages.widgets.home.page_cards import page_cards
-from pages.widgets.home.shipped_runs import shipped_runs
 from pages.widgets.home.try_it import try_it
 from pages.widgets.shared.markdown import plain
 from pages.widgets.shared.navigation import require_app
@@ -20,6 +18,10 @@ st.write(
     "wrong, and how it learned."
 )
 try_it()
+
+# Imported only now: on a fresh server they take a second, and the canvas is on the screen by then.
+from pages.widgets.home.page_cards import page_cards  # noqa: E402
+from pages.widgets.home.shipped_runs import shipped_runs  # noqa: E402
 
 st.header("What you can find out", anchor=False)
 try:

@@ -138,7 +138,7 @@ def talking_clone(clone: Path) -> Path:
             ["test", "ARGS=-k canvas"],
             ["-m pytest -n 3 --dist loadfile --no-loadscope-reorder -k canvas"],
         ),
-        (["screenshots"], ["-m tests.browser.screenshots"]),
+        (["screenshots"], ["-m tests.browser.screenshots", "-m tests.browser.moving_picture"]),
         (["bench"], ["-m benchmarks.zebra", "-m benchmarks.slow"]),
         (["bench", "ONLY=slow"], ["-m benchmarks.slow"]),
     ],

@@ -85,7 +85,7 @@ def test_a_drawing_is_looked_at(page: Page, address: str) -> None:
 def test_dreams_are_made_with_progress(page: Page, address: str) -> None:
     open_page(page, address, "run=fast&index=3&inside=Feature+visualization")
     page.get_by_role("button", name="Visualize the ten digits").click()
-    expect(page.get_by_alt_text(re.compile("dream", re.I)).first).to_be_visible(timeout=SLOW_MS)
+    expect(page.get_by_alt_text("responds to most for").first).to_be_visible(timeout=SLOW_MS)
 
 
 def test_a_map_of_the_digit_detector_is_opened_by_a_click(page: Page, address: str) -> None:

@@ -14,6 +14,8 @@ from tests.browser.drawing import expect_answer
 
 pytestmark = pytest.mark.timeout(400)
 LESSONS = ["kundathil", "yalcin", "soorya", "purawr", "katariya", "own-digit", "calibration"]
+DRAWS = {("own-digit", "draw"), ("yalcin", "app")}
+"""Steps that ask for a drawing."""
 # What a step may be about: whatever has a name for somebody who hears the page.
 _ROLES = (
     "button",
@@ -41,6 +43,10 @@ def control(page: Page, name: str) -> Locator:
     return named.or_(main.get_by_text(name, exact=True)).filter(visible=True)
 
 
+visited: set[str] = set()
+"""Links that an earlier step of some lesson has opened, with their settings and controls."""
+
+
 def open_and_come_back(page: Page, lesson: Lesson, step: Step, link: Link) -> None:
     page.get_by_test_id("stMain").get_by_role("link", name=link.label).click()
     heading = page.get_by_role("heading", name=ENTRIES[link.page].title, exact=True)
@@ -50,7 +56,7 @@ def open_and_come_back(page: Page, lesson: Lesson, step: Step, link: Link) -> No
         expect(control(page, link.control).first).to_be_visible(timeout=20_000)
     # A setting of the link that the page does not know is told there.
     expect(page.get_by_text(re.compile("^The link asks for"))).to_have_count(0)
-    if (lesson.id, step.id) in {("own-digit", "draw"), ("yalcin", "app")}:
+    if (lesson.id, step.id) in DRAWS:
         stroke(page, DRAWN)
         expect_answer(page, 7)
     page.get_by_role("link", name="Back to the lesson").click()
@@ -86,7 +92,11 @@ def test_a_lesson_is_walked_from_end_to_end(page: Page, address: str, name: str)
         expect(page.get_by_role("heading", name=f"{number}. {step.title}")).to_be_visible()
         settle(page)
         for link in step.links:
-            open_and_come_back(page, lesson, step, link)
+            draws = (lesson.id, step.id) in DRAWS
+            same = link.model_dump_json(exclude={"label"})
+            if draws or same not in visited:
+                visited.add(same)
+                open_and_come_back(page, lesson, step, link)
         guess(page, step)
         settle(page)
         if step.after:

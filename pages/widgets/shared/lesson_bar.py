@@ -21,6 +21,14 @@ def open_lesson(lesson: str, step: str, words: str) -> None:
     st.session_state[_OPEN] = (lesson, step, words)
 
 
+def opened_lesson() -> tuple[str, str] | None:
+    """The ids of the lesson and the step that are open; None if there is none."""
+    if _OPEN not in st.session_state:
+        return None
+    lesson, step, _ = st.session_state[_OPEN]
+    return lesson, step
+
+
 def close_lesson() -> None:
     """Forget the lesson; for callbacks too."""
     st.session_state.pop(_OPEN, None)

@@ -105,6 +105,21 @@ def test_the_visitors_own_run_is_measured_as_soon_as_there_is_one(
     assert "Measured in your own run mine." in said(app)
 
 
+def test_a_lesson_stays_open_until_it_is_left(app: AppTest) -> None:
+    at(app, lesson="purawr", step="flatten")
+    # By the sidebar, or with the parameters of a page that was left while its script ran.
+    for name in ("lesson", "step"):
+        del app.query_params[name]
+    app.query_params["recipe"] = "of the Train page"
+    app.run()
+    assert app.header[0].value == "2. Flatten the picture"
+    assert app.query_params["lesson"] == "purawr"
+    pressed(app, "All lessons")
+    assert app.subheader
+    app.run()
+    assert app.subheader
+
+
 def test_a_step_without_a_question_is_done_by_a_press(app: AppTest) -> None:
     at(app, lesson="purawr", step="own-file")
     assert "suffers most" not in said(app)

@@ -120,6 +120,13 @@ def settle(page: Page) -> None:
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=SLOW_MS)
 
 
+def open_at(page: Page, url: str) -> None:
+    """Open a page of the app, and wait until all of it is there."""
+    page.goto(url)
+    page.locator("h1").first.wait_for(timeout=SLOW_MS)
+    settle(page)
+
+
 def too_wide(phone: Page, views: Sequence[str]) -> list[str]:
     """The views of a page, one opened after the other, that are wider than a phone's 390 pixels."""
     main, wide = phone.get_by_test_id("stMain"), []

@@ -4,24 +4,17 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.accessibility import serious_faults
-from tests.browser.app import SLOW_MS, settle
+from tests.browser.app import open_at
 from tests.browser.arranging import ARRANGED, draw_a_seven, view
 from tests.browser.screenshots import path_of
 
-pytestmark = pytest.mark.offline
 # Scanned at the end of the tests that train: test_train.py, test_experiments.py.
 TRAIN = {"train-watch", "train-experiment"}
 
 
-def opened(page: Page, address: str, key: str) -> None:
-    page.goto(address + path_of(key))
-    page.locator("h1").first.wait_for(timeout=SLOW_MS)
-    settle(page)
-
-
 @pytest.mark.parametrize("key", ["home", "dataset", "confusion", "filters", "train"])
 def test_every_view_is_free_of_serious_faults(page: Page, address: str, key: str) -> None:
-    opened(page, address, key)
+    open_at(page, address + path_of(key))
     faults = {key: serious_faults(page)}
     for name, arrange in ARRANGED.get(key, {}).items():
         if name not in TRAIN:
@@ -33,7 +26,7 @@ def test_every_view_is_free_of_serious_faults(page: Page, address: str, key: str
 def test_a_drawing_and_what_is_said_of_it_are_free_of_serious_faults(
     page: Page, address: str
 ) -> None:
-    opened(page, address, "predict")
+    open_at(page, address + path_of("predict"))
     draw_a_seven(page)
     faults = {"answer": serious_faults(page)}
     for name in ("Preprocessing", "Explanation", "Counterfactuals", "My digits"):
@@ -44,13 +37,13 @@ def test_a_drawing_and_what_is_said_of_it_are_free_of_serious_faults(
 
 
 def test_pictures_that_were_uploaded_are_free_of_serious_faults(page: Page, address: str) -> None:
-    opened(page, address, "predict")
+    open_at(page, address + path_of("predict"))
     ARRANGED["predict"]["predict-page"](page)
     assert serious_faults(page) == []
 
 
 def test_a_fault_is_found(page: Page, address: str) -> None:
-    opened(page, address, "home")
+    open_at(page, address)
     page.evaluate("() => document.querySelector('[data-testid=stMain] p').style.color = '#bbb'")
     faults = serious_faults(page)
     expect(page.locator("h1")).to_be_visible()

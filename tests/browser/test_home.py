@@ -6,23 +6,17 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pages.widgets.shared.navigation import ENTRIES
-from tests.browser.app import SLOW_MS, drawing_area, settle, stroke
+from tests.browser.app import SLOW_MS, drawing_area, open_at, settle, stroke
 from tests.browser.arranging import DRAWN
 from tests.browser.drawing import expect_answer
 
 pytestmark = pytest.mark.offline
 
 
-def opened(page: Page, address: str) -> None:
-    page.goto(address)
-    page.locator("h1").first.wait_for(timeout=SLOW_MS)
-    settle(page)
-
-
 def test_a_digit_is_drawn_and_read_here_and_its_steps_are_one_click_away(
     page: Page, address: str
 ) -> None:
-    opened(page, address)
+    open_at(page, address)
     stroke(page, DRAWN)
     expect_answer(page, 7)
     page.get_by_role("button", name="Show every step").click()
@@ -33,7 +27,7 @@ def test_a_digit_is_drawn_and_read_here_and_its_steps_are_one_click_away(
 
 
 def test_the_drawing_goes_along_to_the_feature_maps(page: Page, address: str) -> None:
-    opened(page, address)
+    open_at(page, address)
     stroke(page, DRAWN)
     expect_answer(page, 7)
     page.get_by_role("button", name="Show the feature maps").click()
@@ -43,7 +37,7 @@ def test_the_drawing_goes_along_to_the_feature_maps(page: Page, address: str) ->
 
 
 def test_on_a_phone_the_answer_is_seen_without_scrolling(phone: Page, address: str) -> None:
-    opened(phone, address)
+    open_at(phone, address)
     stroke(phone, DRAWN)
     expect_answer(phone, 7)
     phone.get_by_test_id("stMain").evaluate("node => node.scrollTo(0, 0)")
@@ -64,7 +58,7 @@ def test_on_a_phone_the_answer_is_seen_without_scrolling(phone: Page, address: s
 def test_each_card_shows_a_picture_of_real_results_and_opens_its_page(
     page: Page, address: str, key: str, query: str
 ) -> None:
-    opened(page, address)
+    open_at(page, address)
     card = page.locator(f".st-key-page-{key}")
     picture = card.get_by_role("img").last
     expect(picture).to_be_visible()
@@ -75,7 +69,7 @@ def test_each_card_shows_a_picture_of_real_results_and_opens_its_page(
 
 
 def test_a_run_of_the_table_is_opened_on_the_prediction_page(page: Page, address: str) -> None:
-    opened(page, address)
+    open_at(page, address)
     table = page.get_by_test_id("stDataFrame")
     table.scroll_into_view_if_needed()
     page.wait_for_timeout(500)
@@ -91,7 +85,7 @@ def test_a_run_of_the_table_is_opened_on_the_prediction_page(page: Page, address
 def test_nothing_is_fetched_from_anywhere_else(page: Page, address: str) -> None:
     foreign: list[str] = []
     page.on("request", lambda asked: foreign.append(asked.url))
-    opened(page, address)
+    open_at(page, address)
     drawing_area(page)
     settle(page)
     ours = (address, address.replace("http", "ws", 1), "data:", "blob:")

@@ -3,22 +3,16 @@
 from playwright.sync_api import Page, expect
 
 from tests.browser.accessibility import serious_faults
-from tests.browser.app import SLOW_MS, settle
+from tests.browser.app import SLOW_MS, open_at, settle
 
 SIZE = "node => parseFloat(getComputedStyle(node).fontSize)"
 COLOR = "node => getComputedStyle(node).color"
 
 
-def opened(page: Page, url: str) -> None:
-    page.goto(url)
-    page.locator("h1").first.wait_for(timeout=SLOW_MS)
-    settle(page)
-
-
 def test_a_presented_page_is_larger_without_a_sidebar_and_can_be_left(
     page: Page, address: str
 ) -> None:
-    opened(page, f"{address}/confusion?run=purawr")
+    open_at(page, f"{address}/confusion?run=purawr")
     question = page.get_by_text("Which digits does it read as which?")
     before = question.evaluate(SIZE)
     page.get_by_test_id("stSidebar").get_by_text("Present", exact=True).click()
@@ -38,13 +32,13 @@ def test_a_presented_page_is_larger_without_a_sidebar_and_can_be_left(
 
 
 def test_a_link_can_ask_for_the_presentation(page: Page, address: str) -> None:
-    opened(page, f"{address}/dataset?view=Browse&present=true")
+    open_at(page, f"{address}/dataset?view=Browse&present=true")
     expect(page.get_by_test_id("stSidebar")).to_be_hidden()
 
 
 def test_a_dark_page_is_printed_dark_on_white(page: Page, address: str) -> None:
     page.emulate_media(color_scheme="dark")
-    opened(page, f"{address}/confusion?run=purawr&explore=Calibration")
+    open_at(page, f"{address}/confusion?run=purawr&explore=Calibration")
     tick = page.locator(".main-svg .xtick text").first
     tick.wait_for(timeout=SLOW_MS)
     assert page.locator("h1").evaluate(COLOR) != "rgb(0, 0, 0)"

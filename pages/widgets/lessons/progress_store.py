@@ -1,6 +1,7 @@
 """The visitor's progress: in the session, in the browser's store, in a link and in a file."""
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import streamlit as st
 
@@ -32,7 +33,7 @@ def note_change() -> None:
 def sync_progress() -> None:
     """Take over what a link or the browser's store holds, and have the browser keep changes."""
     if LINK in st.query_params:
-        _add_from_link(st.query_params[LINK])
+        _add(st.query_params[LINK], progress_from_link)
         del st.query_params[LINK]
     changed = st.session_state.pop(_CHANGED, False)
     browser_store(
@@ -46,18 +47,10 @@ def sync_progress() -> None:
         st.warning(plain(problem), icon=":material/link_off:")
 
 
-def _add_from_link(text: str) -> None:
+def _add(text: str | bytes, read: Callable[[Any], Progress] = progress_from_text) -> None:
+    """Take over the progress in a text, or note what is wrong with it for the next drawing."""
     try:
-        progress().add(progress_from_link(text))
-    except LessonError as error:
-        st.session_state[_PROBLEM] = str(error)
-    else:
-        note_change()
-
-
-def _add(text: str | bytes) -> None:
-    try:
-        progress().add(progress_from_text(text))
+        progress().add(read(text))
     except LessonError as error:
         st.session_state[_PROBLEM] = str(error)
     else:

@@ -174,7 +174,7 @@ DiagnosisKind = Literal[
     "diverged",
     "guessing",
     "settling",
-    "memorising",
+    "memorizing",
     "jumping",
     "overfitting",
     "levelled off",
@@ -446,7 +446,7 @@ def _memorizing(curves: LearningCurves) -> Diagnosis | None:
         f"Validation loss has risen for {rises} epochs while training loss fell: it is "
         f"memorizing. {best_epoch_sentence(curves)}"
     )
-    return Diagnosis("memorising", words, against_overfitting(curves.recipe))
+    return Diagnosis("memorizing", words, against_overfitting(curves.recipe))
 
 
 def _jumping(curves: LearningCurves) -> Diagnosis | None:

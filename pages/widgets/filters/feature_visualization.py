@@ -76,7 +76,7 @@ def _choices() -> tuple[str, "RegularizationStrength"]:
             persist_state="session",
         )
         strength: RegularizationStrength = st.segmented_control(
-            "Regularisation",
+            "Regularization",
             list(_STRENGTHS),
             default="strong",
             required=True,

@@ -12,19 +12,19 @@ RISING = [0.30, 0.20, 0.15, 0.16, 0.17, 0.18]
 
 def test_memorizing_counts_the_epochs_and_names_the_best():
     diagnosis = said(history(RISING))
-    assert diagnosis.kind == "memorising"
+    assert diagnosis.kind == "memorizing"
     assert "risen for 3 epochs" in diagnosis.headline
     assert "best was epoch 3, at 0.150" in diagnosis.headline
     assert "risen for 4 epochs" in said(history([*RISING, 0.19])).headline
 
 
 def test_two_rises_are_not_yet_memorizing():
-    assert said(history(RISING[:-1])).kind != "memorising"
+    assert said(history(RISING[:-1])).kind != "memorizing"
 
 
 def test_rising_together_with_the_training_loss_is_not_memorizing():
     both = history(RISING, loss=[0.5, 0.3, 0.20, 0.21, 0.22, 0.23])
-    assert said(both).kind != "memorising"
+    assert said(both).kind != "memorizing"
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_one_cycle_may_be_restless_while_its_rate_is_high():
     diagnosis = said(history(RISING), cycle)
     assert diagnosis.kind == "jumping"
     assert "one-cycle's learning rate is high" in diagnosis.headline
-    assert said(history(RISING), cycle.changed(epochs=8)).kind == "memorising"
+    assert said(history(RISING), cycle.changed(epochs=8)).kind == "memorizing"
     assert "continue it" in said(history(RISING), cycle, ended_by="by hand").advice
     # The first epochs of the preset `best`: two rises, far above the best, are no overfitting.
     assert said(history([0.366, 0.383, 0.413]), cycle).kind == "wavering"

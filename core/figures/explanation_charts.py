@@ -7,10 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from core.figures.style import (
-    DIGIT_COLORS,
-    DIVERGING_SCALES,
-)
+from core.figures.style import DIGIT_COLORS, DIVERGING_SCALES, theme_name
 
 
 def similarity_lines(
@@ -79,7 +76,7 @@ def kernel_figure(
     row. Weights that are not finite are left empty. Of large pictures only the pointer tells the
     numbers.
     """
-    colors = DIVERGING_SCALES["dark" if theme == "dark" else "light"]
+    colors = DIVERGING_SCALES[theme_name(theme)]
     height, width = kernel.shape
     few = max(height, width) <= _WRITTEN
     where = "row %{y}, column %{x}" if spatial else "input %{customdata}"

@@ -19,7 +19,9 @@ from core.figures.style import (
     DIVERGING_SCALES,
     OTHER_COLOR,
     TEXT_COLORS,
+    Theme,
     rgb,
+    theme_name,
 )
 
 if TYPE_CHECKING:
@@ -165,7 +167,7 @@ def _ends(values: FeatureMaps) -> NDArray[np.float32]:
 
 
 def _colors(theme: str | None) -> tuple[str, ...]:
-    return DIVERGING_SCALES["dark" if theme == "dark" else "light"]
+    return DIVERGING_SCALES[theme_name(theme)]
 
 
 def _mixed(places: NDArray[np.floating[Any]], theme: str | None) -> NDArray[np.uint8]:
@@ -175,7 +177,6 @@ def _mixed(places: NDArray[np.floating[Any]], theme: str | None) -> NDArray[np.u
     return np.asarray(np.rint(np.stack(mixed, axis=-1)), np.uint8)
 
 
-Theme = Literal["light", "dark"]
 ATTRIBUTION_ZOOM: Final = 10
 """Pixels a side for each pixel of the digit."""
 _HALF: Final = 127

@@ -11,14 +11,20 @@ from core.data.normalization import scale
 from core.explain.convolution import convolve
 from core.explain.kernels import first_layer_kernels
 from core.figures.images import feature_map_sheet
-from core.figures.style import ANSWER_COLOR, DIGIT_COLORS, OTHER_COLOR, rgb
+from core.figures.style import (
+    ANSWER_COLOR,
+    DIGIT_COLORS,
+    OTHER_COLOR,
+    TEXT_COLORS,
+    rgb,
+    theme_name,
+)
 from core.runs.run import Run
 from core.utils.errors import RunError
 
 Picture = NDArray[np.uint8]
 WIDTH: Final = 260
 HEIGHT: Final = 130
-_FRAME: Final = {"light": "#10151f", "dark": "#e8ecf1"}
 _PAPER: Final = {"light": "#ffffff", "dark": "#0e1218"}
 _SHARP: Final = 2
 """Pixels of the picture for each pixel on the screen."""
@@ -57,7 +63,7 @@ def matrix_picture(
     errors = counts.astype(np.float64)
     np.fill_diagonal(errors, 0)
     strength = np.log1p(errors) / max(np.log1p(errors.max()), 1e-9)
-    paper = np.array(rgb(_PAPER[_known(theme)]), np.float64)
+    paper = np.array(rgb(_PAPER[theme_name(theme)]), np.float64)
     color = np.array(rgb(DIGIT_COLORS[6]), np.float64)
     cells = paper + (0.08 + 0.92 * strength[..., None]) * (color - paper)
     right = np.array(rgb(ANSWER_COLOR), np.float64)
@@ -69,7 +75,7 @@ def matrix_picture(
     if worst:
         top, left = worst[0] * side, worst[1] * side
         frame = (left, top), (left + side, top + side)
-        cv2.rectangle(picture, *frame, rgb(_FRAME[_known(theme)]), 2 * _SHARP)
+        cv2.rectangle(picture, *frame, rgb(TEXT_COLORS[theme_name(theme)]), 2 * _SHARP)
     return picture
 
 
@@ -85,7 +91,7 @@ def curve_picture(losses: Sequence[Sequence[float]], theme: str | None) -> Pictu
     """
     height, width, margin = _SHARP * HEIGHT, _SHARP * WIDTH, 12 * _SHARP
     picture = np.empty((height, width, 3), np.uint8)
-    picture[:] = rgb(_PAPER[_known(theme)])
+    picture[:] = rgb(_PAPER[theme_name(theme)])
     curves = [np.array(curve, np.float64) for curve in losses]
     finite = np.concatenate([curve[np.isfinite(curve)] for curve in curves] or [np.zeros(1)])
     top = float(finite.max()) if len(finite) else 1.0
@@ -134,7 +140,3 @@ def first_maps_picture(run: Run, image: NDArray[np.uint8], theme: str | None) ->
     values = np.asarray(np.stack(maps, axis=-1), np.float32)
     columns = min(len(maps), _MAPS // 2)
     return feature_map_sheet(values, columns=columns, scale="each", theme=theme, zoom=_ZOOM)
-
-
-def _known(theme: str | None) -> str:
-    return "dark" if theme == "dark" else "light"

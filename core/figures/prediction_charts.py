@@ -22,6 +22,7 @@ from core.figures.style import (
     frame_column,
     mark_epoch,
     set_curve_layout,
+    theme_name,
 )
 from core.utils.text import percent
 
@@ -293,7 +294,7 @@ def probability_strip(
             x=list(names),
             y=rows,
             z=percents,
-            colorscale=_BLUES["dark" if theme == "dark" else "light"],
+            colorscale=_BLUES[theme_name(theme)],
             zmin=0,
             zmax=100,
             showscale=False,

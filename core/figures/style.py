@@ -9,7 +9,7 @@ a survey for looks among sequences that stay apart for readers with any color vi
 """
 
 from collections.abc import Sized
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import plotly.graph_objects as go
 
@@ -27,6 +27,7 @@ DIGIT_COLORS: Final = (
     "#717581",
     "#92dadd",
 )
+Theme = Literal["light", "dark"]
 TEXT_COLORS: Final = {"light": "#10151f", "dark": "#e8ecf1"}
 """The text color of each theme, as in `config.toml`."""
 DIVERGING_SCALES: Final = {
@@ -57,6 +58,11 @@ DIVERGING_SCALES: Final = {
 }
 """For weights and other numbers around zero, from the most negative (red) to the most positive
 (blue), of each theme; `config.toml` says where they come from."""
+
+
+def theme_name(theme: str | None) -> Theme:
+    """The theme of a page: the light one where Streamlit does not say."""
+    return "dark" if theme == "dark" else "light"
 
 
 def rgb(color: str) -> tuple[int, ...]:

@@ -221,7 +221,7 @@ class ClusterTraining:
             folder: of the queued run; this process holds its lock.
             trainer: one that has trained before.
         """
-        self._folder = folder
+        self._folder = folder.resolve()  # as other machines of a shared file system see it
         self._trainer = trainer
         self._card = read_card(folder)
         self._prune = prune_of(read_run(folder), self._card)
@@ -297,15 +297,15 @@ class ClusterTraining:
         # The packages first: if they lack, what `begin` is given cannot be read there.
         self._wait_for(actor, actor.import_packages.remote())
         files = None if self._is_shared(actor) else FolderChanges(self._folder).read()
-        self._wait_for(actor, actor.begin.remote(self._folder.resolve(), files, self._mnist))
+        self._wait_for(actor, actor.begin.remote(self._folder, files, self._mnist))
         return trainer
 
     def _is_shared(self, actor: Any) -> bool:
         """Whether the machine of an actor can train in the folder itself."""
         if not limits().ray_shared_folder:
             return False
-        folder = self._folder.resolve()
-        shared: bool = self._wait_for(actor, actor.sees_folder.remote(folder, read_process(folder)))
+        process = read_process(self._folder)
+        shared: bool = self._wait_for(actor, actor.sees_folder.remote(self._folder, process))
         return shared
 
     def _wait_for(self, actor: Any, call: Any) -> Any:

@@ -122,7 +122,6 @@ class SharedFolder:
         self._lease_s = lease_s
         self._end_process = end_process
         self._lock = take_trainer_lock(folder, 2 * lease_s)
-        self._closed = Event()
         self._asked_at = time.monotonic()
 
     def open(self) -> ResumedWriter:
@@ -138,13 +137,13 @@ class SharedFolder:
 
     def close(self) -> None:
         """Leave the folder to others."""
-        self._closed.set()
         self._lock.release()
 
     def _watch(self) -> None:
-        while self._lock.is_locked and not self._closed.wait(self._lease_s / 10):
+        while self._lock.is_locked:
             if time.monotonic() - self._asked_at > self._lease_s:
                 self._end_process()
+            time.sleep(self._lease_s / 10)
 
 
 def sees_folder(folder: Path, process: bytes) -> bool:

@@ -7,6 +7,7 @@
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -40,6 +41,9 @@ _SETTINGS: Final[Mapping[PageName, frozenset[str]]] = {
 _KINDS: Final = frozenset({"choice", "number", "cell"})
 RUN_PAGES: Final[frozenset[PageName]] = frozenset({"confusion", "filters", "predict"})
 """Pages that show the lesson's run."""
+
+
+Guess = str | float | Cell
 
 
 class _Model(BaseModel):
@@ -112,9 +116,13 @@ class Choice(_Model):
             raise ValueError("two options are the same")
         return self
 
-    def is_right(self, guess: str, fact: Fact) -> bool:
+    def fits(self, guess: Guess) -> bool:
+        """Whether a guess is one of the options."""
+        return guess in self.options
+
+    def is_right(self, guess: Guess, fact: Fact) -> bool:
         """Whether a guess is what was measured."""
-        return guess == fact.text or guess == str(fact.value)
+        return guess in {fact.text, str(fact.value)}
 
 
 class Number(_Model):
@@ -136,9 +144,15 @@ class Number(_Model):
             raise ValueError("minimum must be below maximum")
         return self
 
-    def is_right(self, guess: float, fact: Fact) -> bool:
+    def fits(self, guess: Guess) -> bool:
+        """Whether a guess is a number."""
+        return isinstance(guess, float)
+
+    def is_right(self, guess: Guess, fact: Fact) -> bool:
         """Whether a guess is within `near` of what was measured."""
-        return abs(guess - float(str(fact.value))) <= self.near + 1e-9
+        if not isinstance(guess, int | float) or not isinstance(fact.value, float):
+            return False
+        return abs(guess - fact.value) <= self.near + 1e-9
 
 
 class CellQuestion(_Model):
@@ -154,13 +168,16 @@ class CellQuestion(_Model):
             raise ValueError(f"{self.answer.name} gives a {self.answer.kind}, not a cell")
         return self
 
-    def is_right(self, guess: Cell, fact: Fact) -> bool:
+    def fits(self, guess: Guess) -> bool:
+        """Whether a guess is a cell."""
+        return isinstance(guess, tuple)
+
+    def is_right(self, guess: Guess, fact: Fact) -> bool:
         """Whether a guess is the cell that was measured."""
-        return tuple(guess) == fact.value
+        return guess == fact.value
 
 
 Question = Annotated[Choice | Number | CellQuestion, Field(discriminator="kind")]
-Guess = str | float | Cell
 
 
 class Link(_Model):
@@ -326,7 +343,7 @@ def parse_lesson(text: str, lesson_id: str, name: str) -> Lesson:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         fields = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # a date that there is none, such as 2020-13-45
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         reason = getattr(error, "problem", None) or "it is no YAML"
@@ -336,7 +353,7 @@ def parse_lesson(text: str, lesson_id: str, name: str) -> Lesson:
     if not isinstance(fields, dict):
         raise LessonError(f"{name}, line 1: a lesson has title, about, minutes and steps.")
     try:
-        return Lesson.model_validate({"id": lesson_id, **fields})
+        return Lesson.model_validate({**fields, "id": lesson_id})
     except ValidationError as error:
         faults = error.errors()
         # Where a step is faulty, pydantic also says that there are too few of them.
@@ -395,9 +412,15 @@ def _child(node: yaml.Node | None, part: str | int) -> yaml.Node | None:
 
 def list_lessons() -> list[Lesson | BrokenLesson]:
     """All lessons: those that come with the product, then those of the teacher's folder."""
-    files = [file for folder in _folders() for file in sorted(folder.glob("*.yaml"))]
-    lessons = [_read_cached(file, file_stamp(file)) for file in files]
-    return sorted(lessons, key=_rank)
+    lessons: dict[str, Lesson | BrokenLesson] = {}
+    for file in (file for folder in _folders() for file in sorted(folder.glob("*.yaml"))):
+        if file.stem in lessons:
+            taken = f"{file.name}: a lesson of this name comes with the app. Rename the file."
+            lessons[str(file)] = BrokenLesson(file.name, taken)
+            continue
+        with suppress(OSError):  # it was renamed or removed at this moment
+            lessons[file.stem] = _read_cached(file, file_stamp(file))
+    return sorted(lessons.values(), key=_rank)
 
 
 def find_lesson(lesson_id: str) -> Lesson:

@@ -8,15 +8,17 @@ answer in a lesson is such a measure, so nothing in a lesson is known before it 
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from core.data.normalization import Scaling, scale
 from core.data.statistics import SplitName, class_counts, ink_share, split_of
 from core.evaluation.calibration import calibration_error, reliability
 from core.evaluation.confusion_matrix import count_confusions, per_class_report, top_confusions
+from core.explain.convolution import output_side
 from core.recipes.architecture import Row
 from core.runs import registry
 from core.runs.ensembles import average
@@ -79,14 +81,31 @@ class Fact:
 
 _Measure = Callable[..., Fact]
 Kind = Literal["number", "text", "cell"]
-_MEASURES: Final[dict[str, tuple[_Measure, Kind]]] = {}
+_Digit = Annotated[int, Field(ge=0, le=9)]
+_Index = Annotated[int, Field(ge=0)]
+_Size = Annotated[int, Field(ge=1, le=28)]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A measure with the kind of its value and its arguments, whose types are checked."""
+
+    function: _Measure
+    kind: Kind
+    arguments: type[BaseModel]
+
+
+_MEASURES: Final[dict[str, _Entry]] = {}
 
 
 def _measure(kind: Kind) -> Callable[[_Measure], _Measure]:
     """Register a measure under its function's name."""
 
     def register(function: _Measure) -> _Measure:
-        _MEASURES[function.__name__] = (function, kind)
+        _, *parameters = inspect.signature(function).parameters.values()
+        fields: dict[str, Any] = {each.name: (each.annotation, ...) for each in parameters}
+        arguments = create_model(function.__name__, __config__=ConfigDict(extra="forbid"), **fields)
+        _MEASURES[function.__name__] = _Entry(function, kind, arguments)
         return function
 
     return register
@@ -104,15 +123,13 @@ def describe_measure(name: str) -> tuple[str, str, Kind]:
         >>> describe_measure("digit_label")
         ('split, index', 'The label of a digit of the sample.', 'text')
     """
-    function, kind = _MEASURES[name]
-    arguments = list(inspect.signature(function).parameters)[1:]
-    return ", ".join(arguments), inspect.getdoc(function) or "", kind
+    entry = _MEASURES[name]
+    return ", ".join(entry.arguments.model_fields), inspect.getdoc(entry.function) or "", entry.kind
 
 
 def measures_run(name: str) -> bool:
     """Whether a measure looks at the lesson's run: its first parameter tells."""
-    function, _ = _MEASURES[name]
-    first = next(iter(inspect.signature(function).parameters))
+    first = next(iter(inspect.signature(_MEASURES[name].function).parameters))
     return not first.startswith("_") and not name.startswith("drawing_")
 
 
@@ -120,17 +137,20 @@ def check_measure(name: str, arguments: Mapping[str, Any]) -> Kind:
     """Check that there is such a measure and that these are its arguments; give its kind.
 
     Raises:
-        ValueError: there is none, or an argument lacks, or is one too many.
+        ValueError: there is none, or an argument lacks, is one too many, or is of another type.
     """
     if name not in _MEASURES:
         raise ValueError(f"there is no measure {name!r}; there are: {', '.join(_MEASURES)}")
-    function, kind = _MEASURES[name]
+    entry = _MEASURES[name]
     try:
-        inspect.signature(function).bind(Subject(), **arguments)
-    except TypeError as error:
-        wanted = describe_measure(name)[0] or "none"
-        raise ValueError(f"the measure {name!r} has other arguments ({wanted}): {error}") from error
-    return kind
+        entry.arguments.model_validate(arguments)
+    except ValidationError as error:
+        wanted = ", ".join(entry.arguments.model_fields) or "none"
+        faults = "; ".join(f"{fault['loc'][0]}: {fault['msg']}" for fault in error.errors())
+        raise ValueError(
+            f"the measure {name!r} has other arguments ({wanted}): {faults}"
+        ) from error
+    return entry.kind
 
 
 def measure(name: str, arguments: Mapping[str, Any], subject: Subject) -> Fact:
@@ -150,12 +170,20 @@ def measure(name: str, arguments: Mapping[str, Any], subject: Subject) -> Fact:
         >>> measure("digit_label", {"split": "test", "index": 0}, Subject()).text
         '7'
     """
-    function, _ = _MEASURES[name]
-    return function(subject, **arguments)
+    entry = _MEASURES[name]
+    return entry.function(subject, **dict(entry.arguments.model_validate(arguments)))
 
 
 def _number(value: float, text: str | None = None) -> Fact:
     return Fact(float(value), f"{value:,}" if text is None else text)
+
+
+def _text(text: str) -> Fact:
+    return Fact(text, text)
+
+
+def _yes_or_no(answer: bool) -> Fact:
+    return _text("yes" if answer else "no")
 
 
 def _run(subject: Subject) -> Run:
@@ -185,27 +213,26 @@ def digit_count(_subject: Subject, split: SplitName) -> Fact:
 
 
 @_measure("number")
-def digits_of_class(_subject: Subject, split: SplitName, digit: int) -> Fact:
+def digits_of_class(_subject: Subject, split: SplitName, digit: _Digit) -> Fact:
     """How many digits of a split of the sample have this label."""
     return _number(int(class_counts(SAMPLE, split)[digit]))
 
 
 @_measure("text")
-def digit_label(_subject: Subject, split: SplitName, index: int) -> Fact:
+def digit_label(_subject: Subject, split: SplitName, index: _Index) -> Fact:
     """The label of a digit of the sample."""
     _digit(split, index)
-    label = str(int(split_of(SAMPLE, split).labels[index]))
-    return Fact(label, label)
+    return _text(str(int(split_of(SAMPLE, split).labels[index])))
 
 
 @_measure("number")
-def pixel_maximum(_subject: Subject, split: SplitName, index: int) -> Fact:
+def pixel_maximum(_subject: Subject, split: SplitName, index: _Index) -> Fact:
     """The largest gray value of a digit, 0 to 255."""
     return _number(int(_digit(split, index).max()))
 
 
 @_measure("number")
-def ink_percent(_subject: Subject, split: SplitName, index: int) -> Fact:
+def ink_percent(_subject: Subject, split: SplitName, index: _Index) -> Fact:
     """How much of a digit is ink: its mean gray value, in % of white."""
     _digit(split, index)
     share = float(ink_share(SAMPLE, split)[index])
@@ -213,33 +240,33 @@ def ink_percent(_subject: Subject, split: SplitName, index: int) -> Fact:
 
 
 @_measure("number")
-def zero_pixels(_subject: Subject, split: SplitName, index: int) -> Fact:
+def zero_pixels(_subject: Subject, split: SplitName, index: _Index) -> Fact:
     """How many of a digit's 784 pixels are exactly 0."""
     return _number(int((_digit(split, index) == 0).sum()))
 
 
 @_measure("number")
-def scaled_maximum(_subject: Subject, split: SplitName, index: int, scaling: Scaling) -> Fact:
+def scaled_maximum(_subject: Subject, split: SplitName, index: _Index, scaling: Scaling) -> Fact:
     """The largest pixel of a digit after a scaling: divide-255, l2-axis-1 or standardise."""
     value = float(scale(_digit(split, index)[None], scaling).max())
     return _number(value, f"{value:.3f}")
 
 
 @_measure("number")
-def one_hot_place(_subject: Subject, split: SplitName, index: int) -> Fact:
+def one_hot_place(_subject: Subject, split: SplitName, index: _Index) -> Fact:
     """Which place of a digit's one-hot row is 1, counted from 0."""
     _digit(split, index)
     return _number(int(split_of(SAMPLE, split).labels[index]))
 
 
 @_measure("number")
-def convolution_side(_subject: Subject, side: int, kernel: int) -> Fact:
+def convolution_side(_subject: Subject, side: _Size, kernel: _Size) -> Fact:
     """Height and width of what a kernel makes of a picture of that side, without padding."""
-    return _number(side - kernel + 1)
+    return _number(output_side(side, kernel, 1, "valid"))
 
 
 @_measure("number")
-def pooling_side(_subject: Subject, side: int, size: int) -> Fact:
+def pooling_side(_subject: Subject, side: _Size, size: _Size) -> Fact:
     """Height and width of a picture after pooling."""
     return _number(side // size)
 
@@ -271,15 +298,14 @@ def layer_parameters(subject: Subject, layer: str) -> Fact:
 @_measure("text")
 def layer_shape(subject: Subject, layer: str) -> Fact:
     """The shape of a layer's output, such as "26×26×28"."""
-    shape = "×".join(map(str, _layer(subject, layer).shape))
-    return Fact(shape, shape)
+    return _text("×".join(map(str, _layer(subject, layer).shape)))
 
 
 @_measure("text")
 def largest_layer(subject: Subject) -> Fact:
     """The layer with the most parameters."""
-    name = max(_run(subject).info.recipe.architecture.rows(), key=lambda row: row.parameters).name
-    return Fact(name, name)
+    rows = _run(subject).info.recipe.architecture.rows()
+    return _text(max(rows, key=lambda row: row.parameters).name)
 
 
 # --- The training ---------------------------------------------------------------------------------
@@ -318,16 +344,18 @@ def last_validation_accuracy(subject: Subject) -> Fact:
 @_measure("number")
 def validation_gap(subject: Subject) -> Fact:
     """Training accuracy less validation accuracy at the end, in percentage points."""
-    gap = 100 * (_history(subject, "accuracy")[-1] - _history(subject, "val_accuracy")[-1])
+    gap = _gap(subject)
     return _number(gap, f"{gap:.2f} points")
+
+
+def _gap(subject: Subject) -> float:
+    return 100 * (_history(subject, "accuracy")[-1] - _history(subject, "val_accuracy")[-1])
 
 
 @_measure("text")
 def is_overfitting(subject: Subject) -> Fact:
     """Yes if the training accuracy ends more than one point above the validation accuracy."""
-    gap = float(str(validation_gap(subject).value))
-    answer = "yes" if gap > 1 else "no"
-    return Fact(answer, answer)
+    return _yes_or_no(_gap(subject) > 1)
 
 
 @_measure("number")
@@ -363,8 +391,11 @@ def test_accuracy(subject: Subject) -> Fact:
 @_measure("number")
 def wrong_count(subject: Subject) -> Fact:
     """How many of the sample's 1,000 test digits are misread."""
-    answers = _answers(subject)
-    return _number(len(answers) - int(answers.correct.sum()))
+    return _number(_wrong(_run(subject)))
+
+
+def _wrong(run: Run) -> int:
+    return int((~load_predictions(run, SAMPLE).correct).sum())
 
 
 @_measure("number")
@@ -410,8 +441,7 @@ def easiest_digit(subject: Subject) -> Fact:
 
 def _extreme_recall(subject: Subject, choose: Callable[[NDArray[np.float64]], np.intp]) -> Fact:
     recalls = np.array([scores.recall for scores in per_class_report(_answers(subject)).classes])
-    digit = str(int(choose(recalls)))
-    return Fact(digit, digit)
+    return _text(str(int(choose(recalls))))
 
 
 @_measure("number")
@@ -421,32 +451,31 @@ def hardest_recall(subject: Subject) -> Fact:
 
 
 @_measure("number")
-def recall(subject: Subject, digit: int) -> Fact:
+def recall(subject: Subject, digit: _Digit) -> Fact:
     """Recall of a digit, in %: how many of the digits with this label are read so."""
     return _percent(per_class_report(_answers(subject)).classes[digit].recall)
 
 
 @_measure("number")
-def precision(subject: Subject, digit: int) -> Fact:
+def precision(subject: Subject, digit: _Digit) -> Fact:
     """Precision of a digit, in %: how many of the digits that are read so have this label."""
     return _percent(per_class_report(_answers(subject)).classes[digit].precision)
 
 
 @_measure("number")
-def confusion(subject: Subject, label: int, answer: int) -> Fact:
+def confusion(subject: Subject, label: _Digit, answer: _Digit) -> Fact:
     """How many digits with this label get this answer."""
     return _number(int(count_confusions(_answers(subject))[label, answer]))
 
 
 @_measure("text")
-def answer_to(subject: Subject, index: int) -> Fact:
+def answer_to(subject: Subject, index: _Index) -> Fact:
     """What the network answers to a test digit of the sample."""
-    answer = str(int(_answers(subject).predicted[_index(index)]))
-    return Fact(answer, answer)
+    return _text(str(int(_answers(subject).predicted[_index(index)])))
 
 
 @_measure("number")
-def confidence_in(subject: Subject, index: int) -> Fact:
+def confidence_in(subject: Subject, index: _Index) -> Fact:
     """The softmax probability of the network's answer to a test digit, in %."""
     share = float(_answers(subject).confidence[_index(index)])
     return _number(100 * share, f"{100 * share:.1f} %")
@@ -493,19 +522,13 @@ def _index(index: int) -> int:
 @_measure("number")
 def wrong_of(_subject: Subject, run: str) -> Fact:
     """How many of the sample's test digits a shipped run misreads."""
-    return wrong_count(Subject(registry.find_run(run)))
+    return _number(_wrong(registry.find_run(run)))
 
 
 @_measure("text")
 def is_better_than(subject: Subject, run: str) -> Fact:
     """Yes if the lesson's run misreads fewer of the sample's test digits than a shipped run."""
-    mine, theirs = (float(str(wrong_count(each).value)) for each in _pair(subject, run))
-    answer = "yes" if mine < theirs else "no"
-    return Fact(answer, answer)
-
-
-def _pair(subject: Subject, run: str) -> tuple[Subject, Subject]:
-    return subject, Subject(registry.find_run(run))
+    return _yes_or_no(_wrong(_run(subject)) < _wrong(registry.find_run(run)))
 
 
 @_measure("number")
@@ -528,8 +551,7 @@ def _drawing(subject: Subject) -> Drawing:
 @_measure("text")
 def drawing_answer(subject: Subject) -> Fact:
     """What the network in use reads in the drawing."""
-    answer = str(_drawing(subject).digit)
-    return Fact(answer, answer)
+    return _text(str(_drawing(subject).digit))
 
 
 @_measure("number")
@@ -541,23 +563,20 @@ def drawing_confidence(subject: Subject) -> Fact:
 @_measure("text")
 def drawing_verdict(subject: Subject) -> Fact:
     """The verdict on the drawing: sure, unsure or not a digit."""
-    verdict = _drawing(subject).verdict
-    return Fact(verdict, verdict)
+    return _text(_drawing(subject).verdict)
 
 
 @_measure("text")
 def drawing_naive_answer(subject: Subject) -> Fact:
     """What the network reads if the drawing is only resized to 28×28 pixels."""
-    answer = str(_drawing(subject).naive_digit)
-    return Fact(answer, answer)
+    return _text(str(_drawing(subject).naive_digit))
 
 
 @_measure("text")
 def drawing_needs_preparation(subject: Subject) -> Fact:
     """Yes if the answer changes when the drawing is only resized."""
     drawing = _drawing(subject)
-    answer = "yes" if drawing.digit != drawing.naive_digit else "no"
-    return Fact(answer, answer)
+    return _yes_or_no(drawing.digit != drawing.naive_digit)
 
 
 @_measure("number")

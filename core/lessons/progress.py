@@ -32,7 +32,8 @@ class Progress:
     def guess(self, lesson: Lesson, step: Step) -> Guess | None:
         """The guess at a step; None if there is none, or it is none of the step's kind."""
         guess = self.guesses.get(lesson.id, {}).get(step.id)
-        return guess if guess is not None and _fits(guess, step) else None
+        fits = guess is not None and (step.guess is None or step.guess.fits(guess))
+        return guess if fits else None
 
     def note(self, lesson: Lesson, step: Step, guess: Guess) -> None:
         """Note a guess, in place of an earlier one."""
@@ -115,13 +116,3 @@ def _guess(value: object) -> Guess | None:
     if isinstance(value, list) and len(value) == 2 and all(type(part) is int for part in value):
         return (int(value[0]), int(value[1]))
     return None
-
-
-def _fits(guess: Guess, step: Step) -> bool:
-    if step.guess is None:
-        return True
-    if step.guess.kind == "choice":
-        return guess in step.guess.options
-    if step.guess.kind == "number":
-        return isinstance(guess, float)
-    return isinstance(guess, tuple)

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import streamlit as st
 
-from core.figures.images import Theme, attribution_overlay
+from core.figures.images import attribution_overlay
+from core.figures.style import theme_name
 from core.utils.text import DIGIT_NAMES, percent
 from pages.widgets.filters.choices import Seen
 from pages.widgets.shared.color_legend import color_legend
@@ -103,7 +104,7 @@ def _pictures(seen: Seen, attack: "Attack", tones: int) -> None:
     from core.explain.adversarial import pushed
 
     push = pushed(seen.network, seen.image, attack, tones)
-    theme: Theme = "dark" if st.context.theme.type == "dark" else "light"
+    theme = theme_name(st.context.theme.type)
     change = (push.image.astype(np.float32) - seen.image).astype(np.float32)
     before, difference, after = st.columns(3, gap="medium")
     with before:

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Final
 
 import streamlit as st
 
-from core.figures.images import Theme, attribution_overlay
+from core.figures.images import attribution_overlay
+from core.figures.style import Theme, theme_name
 from core.recipes.architecture import Conv
 from core.utils.errors import DigitscopeError
 from core.utils.text import DIGIT_NAMES
@@ -49,7 +50,7 @@ def attribution_view(seen: Seen) -> None:
     subject = (seen.network, seen.image.tobytes())
     question = choose_question("filters-attribution", subject, answers, _APART)
     settings = _settings(seen)
-    theme: Theme = "dark" if st.context.theme.type == "dark" else "light"
+    theme = theme_name(st.context.theme.type)
     first = DIGIT_NAMES[question.digit]
     against = "against it" if question.other is None else f"for {DIGIT_NAMES[question.other]}"
     st.caption(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import streamlit as st
 
 from core.figures.explanation_charts import similarity_lines
-from core.figures.images import Theme, attribution_overlay
-from core.figures.style import TEXT_COLORS
+from core.figures.images import attribution_overlay
+from core.figures.style import TEXT_COLORS, Theme
 from core.utils.background import TaskState, shared_task
 from core.utils.errors import DigitscopeError
 from pages.widgets.filters.choices import Seen

@@ -106,19 +106,11 @@ def _verdict(question: Choice | Number | CellQuestion, guess: Guess, fact: Fact)
         f"{guess[0]} read as {guess[1]}" if isinstance(guess, tuple) else f"{_short(guess)}{unit}"
     )
     text = f"You guessed {plain(words)}. Measured: **{plain(fact.text)}**."
-    if _is_right(question, guess, fact):
+    if question.is_right(guess, fact):
         near = isinstance(question, Number) and guess != fact.value
         st.success(f"{'Near enough' if near else 'Right'}. {text}", icon=":material/check_circle:")
     else:
         st.info(f"Not this time. {text}", icon=":material/lightbulb:")
-
-
-def _is_right(question: Choice | Number | CellQuestion, guess: Guess, fact: Fact) -> bool:
-    if isinstance(question, Choice):
-        return question.is_right(str(guess), fact)
-    if isinstance(question, Number):
-        return isinstance(guess, float) and question.is_right(guess, fact)
-    return isinstance(guess, tuple) and question.is_right(guess, fact)
 
 
 def _short(guess: str | float) -> str:
@@ -174,7 +166,11 @@ def _steps(lesson: Lesson, shown: Step) -> None:
 
 def _paper(lesson: Lesson, run: Run | None) -> None:
     """Draw the worksheets to take away."""
-    with st.expander("This lesson on paper", icon=":material/print:"):
+    with st.expander(
+        "This lesson on paper", icon=":material/print:", key="lesson-paper", on_change="rerun"
+    ) as part:
+        if not part.open:  # the answers of all steps would be measured at each step
+            return
         st.write("A worksheet for a class, to print from the browser. Answers are measured now.")
         with st.container(horizontal=True):
             download_button(

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from core.data import mnist
 from core.data.statistics import describe_distance, nearest_neighbors, split_of
 from core.explain.kernels import epoch_name
-from core.figures.images import Theme, attribution_overlay
+from core.figures.images import attribution_overlay
 from core.figures.prediction_charts import probability_strip
-from core.figures.style import TEXT_COLORS
+from core.figures.style import TEXT_COLORS, theme_name
 from core.inference.other_runs import (
     EpochPredictions,
     RunPrediction,
@@ -79,7 +79,7 @@ def why_map(pixels: NDArray[np.uint8], network: Network) -> None:
         heatmap = explain(network, pixels, question, method)
     first = DIGIT_NAMES[question.digit]
     against = "against it" if question.other is None else f"for {DIGIT_NAMES[question.other]}"
-    theme: Theme = "dark" if st.context.theme.type == "dark" else "light"
+    theme = theme_name(st.context.theme.type)
     with st.container(width=_PX):  # or as much as a phone has
         st.image(
             attribution_overlay(heatmap, pixels, theme),

@@ -1,7 +1,6 @@
 """The results of a training's last epoch: kernels, hard digits, frequent mistakes."""
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import streamlit as st
@@ -11,6 +10,7 @@ from core.data import mnist
 from core.explain.kernels import KernelArray, color_limit, first_layer_kernels
 from core.figures.html import answer_cards_html
 from core.figures.images import kernel_grid
+from core.figures.style import theme_name
 from core.jobs.live_run import followed_run
 from core.runs import registry
 from core.runs.messages import EpochEvaluated
@@ -58,7 +58,7 @@ def _kernels(run: Run, kept: list[int]) -> None:
         st.caption(str(error))
         return
     end = color_limit(*kernels)
-    theme: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
+    theme = theme_name(st.context.theme.type)
     for epoch, layer in zip(shown, kernels, strict=True):
         large = layer.shape[0] > _LARGE_KERNEL
         picture = kernel_grid(

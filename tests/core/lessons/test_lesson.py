@@ -111,6 +111,7 @@ def test_several_faults_are_told_at_once_and_only_the_real_ones() -> None:
         ("", "a lesson has title"),
         ("- a\n- b", "a lesson has title"),
         ("a: [1, 2", "line 1: this is no YAML"),
+        ("a: 2020-13-45", "this is no YAML"),
         ("a: !!python/object/apply:os.system ['id']", "this is no YAML"),
         ("a: " + "[" * 3000 + "]" * 3000, "nested too deeply"),
         (SMALL.replace("steps:", "run: nobody\nsteps:"), "there is no preset 'nobody'"),
@@ -185,6 +186,15 @@ def test_a_teachers_folder_is_read_too_and_a_broken_lesson_is_told(
         find_lesson("latin")
     with pytest.raises(LessonError, match="no such lesson"):
         find_lesson("nobody")
+    (tmp_path / "soorya.yaml").write_text(SMALL)
+    assert "comes with the app. Rename the file" in next(
+        each.problem
+        for each in list_lessons()
+        if isinstance(each, BrokenLesson) and each.name == "soorya.yaml"
+    )
+    assert find_lesson("soorya").run == "soorya"
+    (tmp_path / "mine.yaml").write_text("id: soorya\n" + SMALL)
+    assert find_lesson("mine").id == "mine"
     (tmp_path / "mine.yaml").write_text(SMALL.replace("A small lesson", "Another"))
     assert find_lesson("mine").title == "Another"
 

@@ -163,6 +163,11 @@ def test_what_lacks_is_told() -> None:
         value("answer_to", index=5000)
     with pytest.raises(ValueError, match="there is no measure 'nonsense'"):
         check_measure("nonsense", {})
+    for arguments in ({"digit": 10}, {"digit": "four"}, {"digit": None}, {}):
+        with pytest.raises(ValueError, match=r"has other arguments \(digit\): digit: "):
+            check_measure("recall", arguments)
+    with pytest.raises(ValueError, match="split: Input should be 'train' or 'test'"):
+        check_measure("digit_label", {"split": "tset", "index": 0})
     with pytest.raises(ValueError, match="has other arguments"):
         check_measure("recall", {"digits": 3})
 

@@ -21,6 +21,7 @@ from core.runs.run import StoredPredictions
 from core.utils.text import DIGIT_PLURALS
 from pages.widgets.confusion.choices import FORMER_NAMES
 from pages.widgets.confusion.matrix import parse_cell
+from tests.helpers.opening import open_page
 from tests.pages.train.test_page import said
 
 pytestmark = pytest.mark.usefixtures("only_sample")
@@ -30,12 +31,7 @@ TEST = mnist.load(SAMPLE).test
 
 def opened(app: AppTest, **link: str) -> AppTest:
     """The confusions page by a link."""
-    app.switch_page("pages/confusion.py")
-    for name, value in link.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
+    return open_page(app, "confusion", **link)
 
 
 def component(app: AppTest, name: str, key: str) -> Any:

@@ -13,6 +13,7 @@ from core.runs import registry
 from core.utils.background import BackgroundTask, TaskState
 from pages.widgets.shared.digit_choice import FORMER_NAMES
 from tests.helpers.networks import SHIPPED
+from tests.helpers.opening import open_page
 from tests.pages.train.test_page import said
 
 pytestmark = pytest.mark.usefixtures("only_sample")
@@ -21,12 +22,7 @@ TEST = mnist.load("mnist-sample").test
 
 def opened(app: AppTest, **link: str) -> AppTest:
     """The dataset page by a link."""
-    app.switch_page("pages/dataset.py")
-    for name, value in link.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
+    return open_page(app, "dataset", **link)
 
 
 def grid(app: AppTest, key: str = "dataset-grid") -> Any:

@@ -20,6 +20,7 @@ from core.utils.text import percent
 from pages.widgets.filters.choices import FORMER_NAMES
 from pages.widgets.shared.markdown import plain
 from tests.helpers.networks import network_of
+from tests.helpers.opening import open_page
 from tests.helpers.views import RUN_VIEWS
 from tests.pages.train.test_page import said
 
@@ -29,12 +30,7 @@ TEST = mnist.load("mnist-sample").test
 
 def opened(app: AppTest, **link: str) -> AppTest:
     """The filter page by a link."""
-    app.switch_page("pages/filters.py")
-    for name, value in link.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
+    return open_page(app, "filters", **link)
 
 
 @pytest.mark.parametrize("view", RUN_VIEWS)

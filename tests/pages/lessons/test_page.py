@@ -14,6 +14,7 @@ from core.lessons.progress import Progress
 from core.runs import registry
 from core.runs.permissions import JobCard, owner_of, write_card
 from pages.widgets.shared import visitor as visitor_module
+from tests.helpers.opening import open_page
 from tests.helpers.pages_manager import navigation_remembered
 
 ME = "0123456789abcdef0123456789abcdef"
@@ -38,12 +39,7 @@ def app() -> Any:
 
 def at(app: AppTest, **query: str) -> AppTest:
     """The page with these parameters."""
-    app.switch_page("pages/lessons.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
+    return open_page(app, "lessons", **query)
 
 
 def said(app: AppTest) -> str:
